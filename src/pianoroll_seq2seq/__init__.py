@@ -1,0 +1,105 @@
+"""Piano rolls and sequence-to-sequence models: from MIDI to music that goes on.
+
+The names below are imported when they are first used, so that ``import pianoroll_seq2seq`` is quick and
+PyTorch is not loaded until a stage that needs it is touched.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from pianoroll_seq2seq.checkpoint import load as load
+    from pianoroll_seq2seq.checkpoint import save as save
+    from pianoroll_seq2seq.datasets.folder import read_folder as read_folder
+    from pianoroll_seq2seq.evaluation import Evaluation as Evaluation
+    from pianoroll_seq2seq.evaluation import evaluate as evaluate
+    from pianoroll_seq2seq.grid import BeatGrid as BeatGrid
+    from pianoroll_seq2seq.grid import FrameGrid as FrameGrid
+    from pianoroll_seq2seq.grid import SecondsGrid as SecondsGrid
+    from pianoroll_seq2seq.heads.base import FrameDistribution as FrameDistribution
+    from pianoroll_seq2seq.heads.base import OutputHead as OutputHead
+    from pianoroll_seq2seq.heads.bernoulli import Bernoulli as Bernoulli
+    from pianoroll_seq2seq.heads.bernoulli import BernoulliHead as BernoulliHead
+    from pianoroll_seq2seq.history import History as History
+    from pianoroll_seq2seq.midi_io import read_midi as read_midi
+    from pianoroll_seq2seq.midi_io import write_midi as write_midi
+    from pianoroll_seq2seq.models.base import SequenceModel as SequenceModel
+    from pianoroll_seq2seq.models.seq2seq_lstm import Seq2SeqLSTM as Seq2SeqLSTM
+    from pianoroll_seq2seq.pianoroll import PianoRoll as PianoRoll
+    from pianoroll_seq2seq.pianoroll import PitchRange as PitchRange
+    from pianoroll_seq2seq.pianoroll import concatenate as concatenate
+    from pianoroll_seq2seq.sampling import Draw as Draw
+    from pianoroll_seq2seq.sampling import Sampler as Sampler
+    from pianoroll_seq2seq.sampling import Threshold as Threshold
+    from pianoroll_seq2seq.sampling import generate as generate
+    from pianoroll_seq2seq.score import NoteTable as NoteTable
+    from pianoroll_seq2seq.score import Part as Part
+    from pianoroll_seq2seq.score import Score as Score
+    from pianoroll_seq2seq.tempo import TempoMap as TempoMap
+    from pianoroll_seq2seq.trackers.base import NoTracker as NoTracker
+    from pianoroll_seq2seq.trackers.base import Tracker as Tracker
+    from pianoroll_seq2seq.trackers.jsonl import JsonlTracker as JsonlTracker
+    from pianoroll_seq2seq.train import cosine_schedule as cosine_schedule
+    from pianoroll_seq2seq.train import fit as fit
+    from pianoroll_seq2seq.windowing import SlidingWindows as SlidingWindows
+    from pianoroll_seq2seq.windowing import drop_duplicates as drop_duplicates
+    from pianoroll_seq2seq.windowing import pitch_class_set as pitch_class_set
+    from pianoroll_seq2seq.windowing import split_by_piece as split_by_piece
+
+_HOME = {
+    "BeatGrid": "grid",
+    "Bernoulli": "heads.bernoulli",
+    "BernoulliHead": "heads.bernoulli",
+    "Draw": "sampling",
+    "Evaluation": "evaluation",
+    "FrameDistribution": "heads.base",
+    "FrameGrid": "grid",
+    "History": "history",
+    "JsonlTracker": "trackers.jsonl",
+    "NoTracker": "trackers.base",
+    "NoteTable": "score",
+    "OutputHead": "heads.base",
+    "Part": "score",
+    "PianoRoll": "pianoroll",
+    "PitchRange": "pianoroll",
+    "Sampler": "sampling",
+    "Score": "score",
+    "SecondsGrid": "grid",
+    "Seq2SeqLSTM": "models.seq2seq_lstm",
+    "SequenceModel": "models.base",
+    "SlidingWindows": "windowing",
+    "TempoMap": "tempo",
+    "Threshold": "sampling",
+    "Tracker": "trackers.base",
+    "concatenate": "pianoroll",
+    "cosine_schedule": "train",
+    "drop_duplicates": "windowing",
+    "evaluate": "evaluation",
+    "fit": "train",
+    "generate": "sampling",
+    "load": "checkpoint",
+    "pitch_class_set": "windowing",
+    "read_folder": "datasets.folder",
+    "read_midi": "midi_io",
+    "save": "checkpoint",
+    "split_by_piece": "windowing",
+    "write_midi": "midi_io",
+}
+
+__all__ = sorted(_HOME)  # noqa: PLE0605 (a test holds it against the imports above)
+
+
+def __getattr__(name: str) -> Any:
+    """Imports a public name on its first use."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """The public names, also those not yet imported."""
+    return sorted({*globals(), *_HOME})

@@ -1,0 +1,1 @@
+"""Music to learn from: data sets, and folders of one's own."""

@@ -1,0 +1,1 @@
+"""Output heads: from the decoder's features to a distribution over the pitches of a frame."""

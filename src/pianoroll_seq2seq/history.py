@@ -1,0 +1,96 @@
+"""What a training run was like, epoch by epoch."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from pianoroll_seq2seq.atomic import writing
+from pianoroll_seq2seq.errors import SettingsError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One pass over the training windows."""
+
+    epoch: int
+    """Counted from 1."""
+    step: int
+    """Optimizer steps since the start of training."""
+    train_loss: float
+    """Nats per frame, the mean over the epoch, as the weights changed."""
+    valid_loss: float | None
+    """Nats per frame at the end of the epoch; None without validation windows."""
+    learning_rate: float
+    """At the end of the epoch."""
+    seconds: float
+    """The epoch's wall-clock time, validation included."""
+
+
+@dataclass(frozen=True)
+class History:
+    """All epochs of a run.
+
+    Args:
+        epochs: in order.
+        best_epoch: number of the epoch with the lowest monitored loss: the weights the model ends with.
+        stopped_by: why training ended: all epochs done, or no progress for as long as the patience; None
+            while it goes on.
+    """
+
+    epochs: tuple[Epoch, ...] = ()
+    best_epoch: int | None = None
+    stopped_by: Literal["epochs", "patience"] | None = None
+
+    @property
+    def train_losses(self) -> list[float]:
+        """Training loss of each epoch, in nats per frame."""
+        return [epoch.train_loss for epoch in self.epochs]
+
+    @property
+    def valid_losses(self) -> list[float]:
+        """Validation loss of each epoch that has one, in nats per frame."""
+        return [epoch.valid_loss for epoch in self.epochs if epoch.valid_loss is not None]
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON can hold it."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """The inverse of :meth:`to_json`."""
+        epochs = tuple(Epoch(**epoch) for epoch in data["epochs"])
+        return cls(epochs, data["best_epoch"], data["stopped_by"])
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Writes JSON lines: one for each epoch, then one with the rest. Replaces an older history."""
+        path = Path(path)
+        data = self.to_json()
+        lines = [*data.pop("epochs"), data]
+        with writing(path, overwrite=True) as temporary:
+            temporary.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+        return path
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """The inverse of :meth:`save`.
+
+        Raises:
+            SettingsError: not such a file.
+        """
+        try:
+            *epochs, rest = [json.loads(line) for line in Path(path).read_text(encoding="utf-8").splitlines()]
+            return cls.from_json({"epochs": epochs, **rest})
+        except (ValueError, TypeError, KeyError) as error:
+            raise SettingsError(f"{os.fspath(path)}: not a history written by History.save ({error!r}).") from error
+
+    def plot(self, ax: "Axes | None" = None) -> "Axes":
+        """The loss curves; see :func:`pianoroll_seq2seq.plot.plot_histories`."""
+        from pianoroll_seq2seq.plot import plot_histories
+
+        return plot_histories({"": self}, ax=ax)

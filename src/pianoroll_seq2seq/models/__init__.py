@@ -1,0 +1,1 @@
+"""Sequence models: from frames heard to distributions over the frames that follow."""

@@ -1,0 +1,203 @@
+"""The encoder-decoder LSTM.
+
+The encoder reads the input frames; what it remembers at the end starts the decoder, which writes the
+target frames (Sutskever, Vinyals and Le, 2014, https://arxiv.org/abs/1409.3215).
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from pianoroll_seq2seq.errors import SettingsError, ShapeError
+from pianoroll_seq2seq.heads.base import FrameDistribution, OutputHead
+from pianoroll_seq2seq.heads.bernoulli import BernoulliHead
+
+Memory = tuple[Tensor, Tensor]
+"""Hidden and cell state of a stack of LSTM layers, each (layers, batch, hidden)."""
+
+
+@dataclass(frozen=True)
+class GenerationState:
+    """Where a continuation stands between two frames.
+
+    Args:
+        heard: the frames that the next encoding will read, (batch, primer frames, pitches).
+        written: frames since the encoder last ran.
+        memory: the decoder's memory (autoregressive).
+        features: the decoder's output for the whole block (parallel), (batch, block_frames, hidden).
+    """
+
+    heard: Tensor
+    written: int
+    memory: Memory | None
+    features: Tensor | None
+
+
+class Seq2SeqLSTM(nn.Module):
+    """Multi-layer LSTM encoder, multi-layer LSTM decoder, any output head.
+
+    ``decoder="autoregressive"`` feeds each frame back before the next is predicted; in training these are
+    the true ones (teacher forcing). ``decoder="parallel"`` is the model of the 2017 article: the encoder's
+    last output is repeated to every target frame, and all are written at once, none knowing the others.
+
+    Args:
+        pitches: size of a frame.
+        hidden: units of every LSTM layer.
+        encoder_layers: layers of the encoder.
+        decoder_layers: layers of the decoder. Each begins with the memory of the encoder layer of its own
+            number, or of the last one where the encoder has fewer (autoregressive).
+        dropout: share of units silenced after every layer in training, 0 <= dropout < 1.
+        decoder: how the decoder works.
+        block_frames: frames to generate before the encoder runs again, over as many of the latest frames as
+            the primer had: the number of target frames the model is trained on, so that it is never asked
+            for more than it has learned. None (autoregressive only) never runs it again.
+        batch_norm: normalises the output of each stack over the batch, as the 2017 model did (parallel only:
+            over teacher-forced frames it would carry statistics of later frames into earlier ones).
+        head: turns decoder outputs into distributions; independent pitches by default.
+
+    Raises:
+        SettingsError: arguments out of range, or that contradict each other.
+
+    Example:
+        >>> model = Seq2SeqLSTM(pitches=49, hidden=32)
+        >>> frames = torch.zeros(2, 100, 49)
+        >>> model(frames[:, :50], frames[:, 50:]).mean.shape
+        torch.Size([2, 50, 49])
+    """
+
+    def __init__(
+        self,
+        pitches: int,
+        *,
+        hidden: int = 128,
+        encoder_layers: int = 2,
+        decoder_layers: int = 2,
+        dropout: float = 0.0,
+        decoder: Literal["autoregressive", "parallel"] = "autoregressive",
+        block_frames: int | None = None,
+        batch_norm: bool = False,
+        head: OutputHead | None = None,
+    ) -> None:
+        """Checks the arguments and builds the layers."""
+        super().__init__()
+        if min(pitches, hidden, encoder_layers, decoder_layers) < 1 or not 0 <= dropout < 1:
+            raise SettingsError(
+                "pitches, hidden, encoder_layers and decoder_layers must be at least 1 and dropout in [0, 1), got "
+                f"{pitches}, {hidden}, {encoder_layers}, {decoder_layers} and {dropout}."
+            )
+        if block_frames is not None and block_frames < 1:
+            raise SettingsError(f"block_frames must be at least 1, got {block_frames}.")
+        if decoder not in ("autoregressive", "parallel"):
+            raise SettingsError(f"decoder must be 'autoregressive' or 'parallel', got {decoder!r}.")
+        head = BernoulliHead(hidden, pitches) if head is None else head
+        if (head.features, head.pitches) != (hidden, pitches):
+            raise SettingsError(
+                f"The head reads {head.features} features and describes {head.pitches} pitches, but the model has "
+                f"hidden={hidden} and pitches={pitches}. Build the head with the model's sizes."
+            )
+        if decoder == "parallel" and block_frames is None:
+            raise SettingsError("decoder='parallel' needs block_frames: the target frames it is trained on.")
+        if decoder == "parallel" and head.context_frames != 0:
+            raise SettingsError(
+                f"decoder='parallel' writes all frames at once and knows no past ones, but {type(head).__name__} "
+                f"reads them (context_frames={head.context_frames}). Use decoder='autoregressive'."
+            )
+        if decoder == "autoregressive" and batch_norm:
+            raise SettingsError("batch_norm=True needs decoder='parallel': otherwise later frames would leak.")
+        self.pitches = pitches
+        self.hidden = hidden
+        self.decoder = decoder
+        self.block_frames = block_frames
+        self._settings = {
+            "pitches": pitches,
+            "hidden": hidden,
+            "encoder_layers": encoder_layers,
+            "decoder_layers": decoder_layers,
+            "dropout": dropout,
+            "decoder": decoder,
+            "block_frames": block_frames,
+            "batch_norm": batch_norm,
+            "head": head,
+        }
+        decoder_input = pitches if decoder == "autoregressive" else hidden
+        self.encoder_lstm = _lstm(pitches, hidden, encoder_layers, dropout)
+        self.decoder_lstm = _lstm(decoder_input, hidden, decoder_layers, dropout)
+        self.dropout = nn.Dropout(dropout)
+        self.encoder_norm = nn.BatchNorm1d(hidden) if batch_norm else nn.Identity()
+        self.decoder_norm = nn.BatchNorm1d(hidden) if batch_norm else nn.Identity()
+        self.head = head
+
+    def forward(
+        self, inputs: Float[Tensor, "batch input pitches"], targets: Float[Tensor, "batch target pitches"]
+    ) -> FrameDistribution:
+        """The distribution of each target frame, given the inputs and (autoregressive) the targets before it."""
+        past = torch.cat([inputs, targets[:, :-1]], dim=1)
+        if self.decoder == "parallel":
+            features = self._write_block(inputs, targets.shape[1])
+        else:
+            features, _ = self._decode(past[:, inputs.shape[1] - 1 :], self._encode(inputs))
+        return self.head(features, past)
+
+    def start(self, primer: Float[Tensor, "batch frames pitches"]) -> tuple[FrameDistribution, GenerationState]:
+        """Hears a primer: the distribution of the frame after it, and the state to go on from."""
+        if primer.shape[1] < 1 or primer.shape[2] != self.pitches:
+            raise ShapeError(
+                f"The model expects a primer of shape (batch, frames >= 1, {self.pitches}), got {tuple(primer.shape)}. "
+                f"Read the primer with the grid and PitchRange that the model was trained on."
+            )
+        if self.decoder == "parallel":
+            assert self.block_frames is not None  # the constructor saw to it
+            block = self._write_block(primer, self.block_frames)
+            return self._distribution(block[:, :1], primer), GenerationState(primer, 0, None, block)
+        features, memory = self._decode(primer[:, -1:], self._encode(primer))
+        return self._distribution(features, primer), GenerationState(primer, 0, memory, None)
+
+    def advance(
+        self, frame: Float[Tensor, "batch pitches"], state: GenerationState
+    ) -> tuple[FrameDistribution, GenerationState]:
+        """Hears one more frame: the distribution of the frame after it, and the new state."""
+        heard = torch.cat([state.heard[:, 1:], frame.unsqueeze(1)], dim=1)
+        written = state.written + 1
+        if written == self.block_frames:
+            return self.start(heard)
+        if state.features is not None:
+            features, memory = state.features[:, written : written + 1], None
+        else:
+            features, memory = self._decode(frame.unsqueeze(1), state.memory)
+        return self._distribution(features, heard), GenerationState(heard, written, memory, state.features)
+
+    def settings(self) -> dict[str, Any]:
+        """The constructor's arguments: what JSON can hold, and the head."""
+        return dict(self._settings)
+
+    def _encode(self, inputs: Tensor) -> Memory:
+        """What each decoder layer begins with."""
+        _, (hidden, cell) = self.encoder_lstm(inputs)
+        last = len(hidden) - 1
+        layers = [min(layer, last) for layer in range(self.decoder_lstm.num_layers)]
+        return hidden[layers], cell[layers]
+
+    def _decode(self, frames: Tensor, memory: Memory | None) -> tuple[Tensor, Memory]:
+        features, memory = self.decoder_lstm(frames, memory)
+        return self.dropout(features), memory
+
+    def _write_block(self, inputs: Tensor, frames: int) -> Tensor:
+        """Decoder outputs for a whole block: (batch, frames, hidden)."""
+        outputs, _ = self.encoder_lstm(inputs)
+        context = self.encoder_norm(self.dropout(outputs[:, -1]))
+        features, _ = self.decoder_lstm(context.unsqueeze(1).expand(-1, frames, -1))
+        features = self.dropout(features)
+        block: Tensor = self.decoder_norm(features.transpose(1, 2))
+        return block.transpose(1, 2)
+
+    def _distribution(self, features: Tensor, past: Tensor) -> FrameDistribution:
+        """The head's answer for a single step, without the step axis: batch shape (batch,)."""
+        return self.head(features, past)[:, 0]
+
+
+def _lstm(inputs: int, hidden: int, layers: int, dropout: float) -> nn.LSTM:
+    """Dropout between the layers only: PyTorch warns where there is a single layer and nothing between."""
+    return nn.LSTM(inputs, hidden, layers, batch_first=True, dropout=dropout if layers > 1 else 0.0)

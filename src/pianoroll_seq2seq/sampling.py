@@ -1,0 +1,183 @@
+"""From a trained model to new music: samplers, and the loop that feeds frames back."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol, overload, runtime_checkable
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from pianoroll_seq2seq.errors import SettingsError, ShapeError
+from pianoroll_seq2seq.heads.base import FrameDistribution
+from pianoroll_seq2seq.models.base import SequenceModel, device_of, inference
+from pianoroll_seq2seq.pianoroll import PianoRoll
+
+
+@runtime_checkable
+class Sampler(Protocol):
+    """Chooses frames from distributions: any callable of this form."""
+
+    def __call__(self, distribution: FrameDistribution, *, generator: torch.Generator) -> Tensor:
+        """Frames (..., pitches) of zeros and ones for distributions of batch shape (...)."""
+        ...
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """Every pitch whose marginal probability reaches a threshold sounds. No chance is involved.
+
+    The article's choice, with 0.1. It tends to freeze the music: what is most likely next is mostly what
+    sounds now.
+
+    Args:
+        probability: the threshold, 0 < probability <= 1.
+
+    Raises:
+        SettingsError: a threshold out of range.
+    """
+
+    probability: float = 0.5
+
+    def __post_init__(self) -> None:
+        """Checks the threshold."""
+        if not 0 < self.probability <= 1:
+            raise SettingsError(f"Threshold needs 0 < probability <= 1, got {self.probability}.")
+
+    def __call__(self, distribution: FrameDistribution, *, generator: torch.Generator) -> Tensor:
+        """The frames; the generator is not used."""
+        return (distribution.mean >= self.probability).float()
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Draws whole frames at random, each as often as the model finds it likely.
+
+    Args:
+        temperature: below 1 safer, above 1 bolder.
+
+    Raises:
+        SettingsError: a temperature that is not above 0.
+    """
+
+    temperature: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Checks the temperature."""
+        if not self.temperature > 0:
+            raise SettingsError(f"Draw needs a temperature above 0, got {self.temperature}.")
+
+    def __call__(self, distribution: FrameDistribution, *, generator: torch.Generator) -> Tensor:
+        """The frames drawn."""
+        if self.temperature != 1.0:
+            distribution = distribution.tempered(self.temperature)
+        return distribution.sample(generator=generator)
+
+
+@overload
+def generate(
+    model: SequenceModel,
+    primer: PianoRoll,
+    *,
+    frames: int,
+    sampler: Sampler = ...,
+    seed: int = ...,
+    progress: bool = ...,
+) -> PianoRoll: ...
+@overload
+def generate(
+    model: SequenceModel,
+    primer: Sequence[PianoRoll],
+    *,
+    frames: int,
+    sampler: Sampler = ...,
+    seed: int = ...,
+    progress: bool = ...,
+) -> list[PianoRoll]: ...
+def generate(
+    model: SequenceModel,
+    primer: PianoRoll | Sequence[PianoRoll],
+    *,
+    frames: int,
+    sampler: Sampler = Draw(),
+    seed: int = 0,
+    progress: bool = False,
+) -> PianoRoll | list[PianoRoll]:
+    """Continues a primer, or many at once.
+
+    Args:
+        model: any sequence model.
+        primer: what it hears first; many primers of equal length are continued side by side, and each
+            may stand several times for several continuations.
+        frames: how many frames to write.
+        sampler: how to choose each frame from its distribution.
+        seed: equal arguments and seed give equal music (on one kind of device).
+        progress: whether to show a progress bar.
+
+    Returns:
+        The continuation alone, of ``frames`` frames, at the tempo on which the primer ends: ``primer +
+        generate(...)`` is the whole piece. Notes held over from the primer go on. A list for a list.
+
+    Raises:
+        SettingsError: fewer than one frame.
+        ShapeError: primers of different lengths or none, or not of the pitches the model knows.
+    """
+    if frames < 1:
+        raise SettingsError(f"frames must be at least 1, got {frames}.")
+    primers = [primer] if isinstance(primer, PianoRoll) else list(primer)
+    _check_primers(primers)
+    heard = np.stack([roll.active for roll in primers])
+    steps = generate_frames(model, heard, sampler=sampler, seed=seed)
+    written = np.stack(
+        [frame for _, frame in zip(tqdm(range(frames), "generate", disable=not progress), steps, strict=False)], axis=1
+    )
+    continuations = [_continuation(*pair) for pair in zip(primers, written, strict=True)]
+    return continuations[0] if isinstance(primer, PianoRoll) else continuations
+
+
+def generate_frames(
+    model: SequenceModel, primers: Bool[np.ndarray, "batch frames pitches"], *, sampler: Sampler, seed: int = 0
+) -> Iterator[Bool[np.ndarray, "batch pitches"]]:
+    """The endless stream of frames behind :func:`generate`, one at a time for each primer."""
+    device = device_of(model)
+    generator = torch.Generator(device).manual_seed(seed)
+    distribution, state = _heard(model, torch.from_numpy(primers).to(device, torch.float32))
+    while True:
+        frame = sampler(distribution, generator=generator)
+        yield frame.bool().cpu().numpy()
+        with inference(model):
+            distribution, state = model.advance(frame, state)
+
+
+def _heard(model: SequenceModel, primers: Float[Tensor, "batch frames pitches"]) -> tuple[FrameDistribution, object]:
+    with inference(model):
+        return model.start(primers)
+
+
+def _check_primers(primers: Sequence[PianoRoll]) -> None:
+    if not primers:
+        raise ShapeError("generate needs at least one primer.")
+    first = primers[0]
+    for roll in primers:
+        if not len(roll):
+            raise ShapeError(f"The primer {roll.name!r} has no frames. Give the model something to hear.")
+        if (len(roll), roll.grid, roll.pitches) != (len(first), first.grid, first.pitches):
+            raise ShapeError(
+                f"Primers continued side by side must be alike: {first.name!r} has {len(first)} frames on {first.grid} "
+                f"of {first.pitches}, {roll.name!r} has {len(roll)} on {roll.grid} of {roll.pitches}. "
+                f"Cut them to one length with roll[-n:]."
+            )
+
+
+def _continuation(primer: PianoRoll, active: Bool[np.ndarray, "frames pitches"]) -> PianoRoll:
+    end_tick = int(primer.grid.ticks_at(np.array([len(primer)]), primer.tempo)[0])
+    return PianoRoll.from_active(
+        active,
+        grid=primer.grid,
+        pitches=primer.pitches,
+        tempo=primer.tempo.from_tick(end_tick),
+        before=primer.active[-1],
+        name=f"{primer.name} continued" if primer.name else "",
+    )

@@ -1,0 +1,172 @@
+"""A score: notes in ticks, the tempo map that turns ticks into time, and the parts that play."""
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+from jaxtyping import Bool, Int
+from numpy.typing import ArrayLike
+
+from pianoroll_seq2seq.errors import MidiError, ShapeError
+from pianoroll_seq2seq.tempo import MAX_TICK, TempoMap
+
+_COLUMNS = ("onset_tick", "end_tick", "pitch", "velocity", "part")
+
+
+@dataclass(frozen=True, eq=False)
+class NoteTable:
+    """Notes as columns of equal length, kept in order of onset, part, pitch, end and velocity.
+
+    Args:
+        onset_tick: where each note is struck, in ticks; int64 of shape (notes,).
+        end_tick: where it ends, in ticks, not before its onset.
+        pitch: MIDI note numbers, 0..127 (60 is middle C).
+        velocity: how hard it is struck, 1..127 (0 would mean the end of a note).
+        part: index of the part that plays it (see :class:`Score`).
+
+    Raises:
+        ShapeError: columns of different lengths.
+        MidiError: a value out of range; the message names the first such note.
+
+    Example:
+        >>> notes = NoteTable([480, 0], [960, 480], [64, 60], [100, 100], [0, 0])
+        >>> notes.pitch.tolist()
+        [60, 64]
+    """
+
+    onset_tick: Int[np.ndarray, " notes"]
+    end_tick: Int[np.ndarray, " notes"]
+    pitch: Int[np.ndarray, " notes"]
+    velocity: Int[np.ndarray, " notes"]
+    part: Int[np.ndarray, " notes"]
+
+    def __init__(
+        self, onset_tick: ArrayLike, end_tick: ArrayLike, pitch: ArrayLike, velocity: ArrayLike, part: ArrayLike
+    ) -> None:
+        """Takes anything numpy makes integers of; checks it and puts it in order."""
+        columns = [np.asarray(column) for column in (onset_tick, end_tick, pitch, velocity, part)]
+        columns = [column if column.size else column.astype(np.int64) for column in columns]
+        for name, column in zip(_COLUMNS, columns, strict=True):
+            if column.ndim != 1 or column.shape != columns[0].shape:
+                raise ShapeError(f"NoteTable.{name} has shape {column.shape}, expected {columns[0].shape[:1]}.")
+            if not np.issubdtype(column.dtype, np.integer):
+                raise MidiError(f"NoteTable.{name} must hold integers, got {column.dtype}.")
+        columns = [column.astype(np.int64) for column in columns]
+        _check_ranges(*columns)
+        onsets, ends, pitches, velocities, parts = columns
+        order = np.lexsort((velocities, ends, pitches, parts, onsets))
+        for name, column in zip(_COLUMNS, columns, strict=True):
+            ordered = column[order]
+            ordered.flags.writeable = False
+            object.__setattr__(self, name, ordered)
+
+    @classmethod
+    def empty(cls) -> Self:
+        """No notes at all."""
+        return cls([], [], [], [], [])
+
+    def __len__(self) -> int:
+        """The number of notes."""
+        return len(self.onset_tick)
+
+    def __eq__(self, other: object) -> bool:
+        """Equal when every column is."""
+        if not isinstance(other, NoteTable):
+            return NotImplemented
+        return all(np.array_equal(getattr(self, name), getattr(other, name)) for name in _COLUMNS)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def where(self, keep: Bool[np.ndarray, " notes"]) -> "NoteTable":
+        """The notes for which ``keep`` is true."""
+        return NoteTable(*(getattr(self, name)[keep] for name in _COLUMNS))
+
+
+def _check_ranges(
+    onset: np.ndarray, end: np.ndarray, pitch: np.ndarray, velocity: np.ndarray, part: np.ndarray
+) -> None:
+    rules = (
+        (f"onset_tick in 0..{MAX_TICK}", (onset < 0) | (onset > MAX_TICK)),
+        (f"end_tick in onset_tick..{MAX_TICK}", (end < onset) | (end > MAX_TICK)),
+        ("pitch in 0..127", (pitch < 0) | (pitch > 127)),
+        ("velocity in 1..127", (velocity < 1) | (velocity > 127)),
+        ("part >= 0", part < 0),
+    )
+    for rule, broken in rules:
+        if broken.any():
+            first = int(np.argmax(broken))
+            raise MidiError(
+                f"Note {first} breaks the rule {rule!r}: onset_tick {onset[first]}, end_tick {end[first]}, "
+                f"pitch {pitch[first]}, velocity {velocity[first]}, part {part[first]}."
+            )
+
+
+@dataclass(frozen=True)
+class Part:
+    """One voice of a score: a track's notes on one channel with one program.
+
+    Args:
+        name: the track's name.
+        program: General MIDI program, 0..127 (0 is a grand piano).
+        drums: whether it is the drum kit (channel 10), whose pitches are instruments, not tones.
+    """
+
+    name: str = ""
+    program: int = 0
+    drums: bool = False
+
+    def __post_init__(self) -> None:
+        """Checks the program."""
+        if not 0 <= self.program <= 127:
+            raise MidiError(f"Part {self.name!r}: program must lie in 0..127, got {self.program}.")
+
+
+@dataclass(frozen=True)
+class Score:
+    """What a MIDI file says: notes in ticks, tempo, and parts.
+
+    Args:
+        notes: the notes of all parts.
+        tempo: the tempo map, which also knows the ticks per beat.
+        parts: what ``notes.part`` points into.
+        name: where the score came from, for messages; not compared.
+
+    Raises:
+        MidiError: a note of a part that is not there.
+    """
+
+    notes: NoteTable
+    tempo: TempoMap
+    parts: tuple[Part, ...] = (Part(),)
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        """Checks that every note's part exists."""
+        highest = int(self.notes.part.max(initial=-1))
+        if highest >= len(self.parts):
+            raise MidiError(f"A note belongs to part {highest}, but the score has {len(self.parts)} parts.")
+
+    def __eq__(self, other: object) -> bool:
+        """Equal when notes, tempo and parts are; the name is not music."""
+        if not isinstance(other, Score):
+            return NotImplemented
+        return (self.notes, self.tempo, self.parts) == (other.notes, other.tempo, other.parts)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    @property
+    def ticks_per_beat(self) -> int:
+        """Ticks in a quarter note."""
+        return self.tempo.ticks_per_beat
+
+    @property
+    def end_seconds(self) -> float:
+        """Where the last note ends, in seconds."""
+        return float(self.tempo.seconds(np.array([self.notes.end_tick.max(initial=0)]))[0])
+
+    def without_drums(self) -> "Score":
+        """The same score with the notes of drum parts left out; the parts stay, so that indices hold."""
+        drums = np.array([part.drums for part in self.parts], dtype=bool)
+        if not drums.any():
+            return self
+        return replace(self, notes=self.notes.where(~drums[self.notes.part]))

@@ -1,0 +1,152 @@
+"""Ticks and exact time.
+
+A MIDI tick lasts ``us_per_beat / ticks_per_beat`` microseconds, seldom a whole number. All time here
+is therefore counted in *time units* of ``1 us / ticks_per_beat``: a tick lasts exactly
+``us_per_beat`` units, every sum is a sum of integers, and no rounding error can move a note to
+another frame.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Self
+
+import numpy as np
+from jaxtyping import Float64, Int, Int64
+
+from pianoroll_seq2seq.errors import MidiError
+
+DEFAULT_US_PER_BEAT = 500_000
+"""Microseconds a beat until the first tempo event (120 BPM), as the MIDI file standard says."""
+
+MAX_TICK = 2**36
+"""The last tick that is accepted: time units up to it fit 64-bit integers at any tempo."""
+
+
+@dataclass(frozen=True)
+class TempoMap:
+    """The tempo at every tick: the bridge from ticks to time.
+
+    ``changes`` are brought to a normal form: sorted by tick, the last one on a tick wins, changes that
+    change nothing are dropped, and the first stands at tick 0. So equal maps compare equal.
+
+    Args:
+        ticks_per_beat: ticks in a quarter note (the file's "division"), 1 to 32,767.
+        changes: pairs of (tick, microseconds per beat), in the order in which they were met.
+
+    Raises:
+        MidiError: a division, tick or tempo out of range.
+
+    Example:
+        >>> tempo = TempoMap(480, [(480, 250_000)])
+        >>> tempo.changes
+        ((0, 500000), (480, 250000))
+        >>> tempo.seconds(np.array([0, 480, 960])).tolist()
+        [0.0, 0.5, 0.75]
+    """
+
+    ticks_per_beat: int = 480
+    changes: tuple[tuple[int, int], ...] = ()
+
+    def __init__(self, ticks_per_beat: int = 480, changes: Iterable[tuple[int, int]] = ()) -> None:
+        """Checks the values and brings the changes to their normal form."""
+        if not 1 <= ticks_per_beat <= 32_767:
+            raise MidiError(f"ticks_per_beat must lie in 1..32767, got {ticks_per_beat}.")
+        last_on_tick: dict[int, int] = {0: DEFAULT_US_PER_BEAT}
+        for tick, us_per_beat in changes:
+            if not 0 <= tick <= MAX_TICK or not 1 <= us_per_beat < 2**24:
+                raise MidiError(
+                    f"A tempo change needs a tick in 0..{MAX_TICK} and 1..16777215 microseconds per beat, "
+                    f"got {us_per_beat} at tick {tick}."
+                )
+            last_on_tick[int(tick)] = int(us_per_beat)
+        normal: list[tuple[int, int]] = []
+        for tick, us_per_beat in sorted(last_on_tick.items()):
+            if not normal or normal[-1][1] != us_per_beat:
+                normal.append((tick, us_per_beat))
+        object.__setattr__(self, "ticks_per_beat", int(ticks_per_beat))
+        object.__setattr__(self, "changes", tuple(normal))
+
+    @classmethod
+    def from_bpm(cls, beats_per_minute: float, *, ticks_per_beat: int = 480) -> Self:
+        """A steady tempo, rounded to the microsecond per beat that MIDI can store."""
+        return cls(ticks_per_beat, [(0, round(60_000_000 / beats_per_minute))])
+
+    @cached_property
+    def _segment_ticks(self) -> Int64[np.ndarray, " segment"]:
+        return np.array([tick for tick, _ in self.changes], dtype=np.int64)
+
+    @cached_property
+    def _segment_us_per_beat(self) -> Int64[np.ndarray, " segment"]:
+        return np.array([us for _, us in self.changes], dtype=np.int64)
+
+    @cached_property
+    def _segment_units(self) -> Int64[np.ndarray, " segment"]:
+        """Time units at which each segment begins."""
+        units = np.zeros(len(self.changes), dtype=np.int64)
+        units[1:] = np.cumsum(np.diff(self._segment_ticks) * self._segment_us_per_beat[:-1])
+        return units
+
+    def time_units(self, ticks: Int[np.ndarray, " n"]) -> Int64[np.ndarray, " n"]:
+        """The exact time of each tick, in units of ``1 us / ticks_per_beat``."""
+        ticks = np.asarray(ticks, dtype=np.int64)
+        segment = np.searchsorted(self._segment_ticks, ticks, side="right") - 1
+        since = ticks - self._segment_ticks[segment]
+        units: Int64[np.ndarray, " n"] = self._segment_units[segment] + since * self._segment_us_per_beat[segment]
+        return units
+
+    def seconds(self, ticks: Int[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
+        """The time of each tick in seconds: for showing, not for counting on."""
+        return self.time_units(ticks) / (1e6 * self.ticks_per_beat)
+
+    def nearest_ticks(self, numerator: np.ndarray, denominator: int = 1) -> Int64[np.ndarray, " n"]:
+        """The tick nearest to each time, halves up.
+
+        Args:
+            numerator: times, in time units times ``denominator``; shape (n,), int64 or Python integers.
+            denominator: so that times between two units can be named exactly.
+        """
+        times = widen(numerator, 4 * max(denominator, 1))
+        starts = widen(self._segment_units, 4 * denominator).astype(times.dtype) * denominator
+        segment = np.searchsorted(starts, times, side="right") - 1
+        us_per_beat = self._segment_us_per_beat[segment].astype(times.dtype) * denominator
+        since = divide_half_up(times - starts[segment], us_per_beat)
+        return self._segment_ticks[segment] + since.astype(np.int64)
+
+    def us_per_beat_at(self, tick: int) -> int:
+        """Microseconds per beat that hold at ``tick``."""
+        return int(self._segment_us_per_beat[np.searchsorted(self._segment_ticks, tick, side="right") - 1])
+
+    def from_tick(self, tick: int) -> "TempoMap":
+        """The same music heard from ``tick`` on: what was at ``tick`` is now at 0."""
+        later = [(at - tick, us) for at, us in self.changes if at > tick]
+        return TempoMap(self.ticks_per_beat, [(0, self.us_per_beat_at(tick)), *later])
+
+    def then(self, following: "TempoMap", tick: int) -> "TempoMap":
+        """This map up to ``tick``, ``following`` from there on.
+
+        Raises:
+            MidiError: the two count ticks differently.
+        """
+        if following.ticks_per_beat != self.ticks_per_beat:
+            raise MidiError(
+                f"Tempo maps of {self.ticks_per_beat} and {following.ticks_per_beat} ticks per beat cannot be joined."
+            )
+        earlier = [change for change in self.changes if change[0] < tick]
+        return TempoMap(self.ticks_per_beat, [*earlier, *((at + tick, us) for at, us in following.changes)])
+
+
+def divide_half_up(numerator: np.ndarray, denominator: np.ndarray | int) -> np.ndarray:
+    """``numerator / denominator`` to the nearest integer, halves up, in exact integers."""
+    return (2 * numerator + denominator) // (2 * denominator)
+
+
+def widen(values: np.ndarray, factor: int) -> np.ndarray:
+    """``values`` in a type in which they can be multiplied by ``factor`` exactly.
+
+    That is int64 where it suffices and Python's unbounded integers (slower) where it does not.
+    """
+    values = np.asarray(values)
+    if values.dtype == object or int(np.abs(values).max(initial=0)) * factor >= 2**62:
+        return values.astype(object)
+    return values.astype(np.int64)
