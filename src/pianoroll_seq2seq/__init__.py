@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pianoroll_seq2seq.heads.base import OutputHead as OutputHead
     from pianoroll_seq2seq.heads.bernoulli import Bernoulli as Bernoulli
     from pianoroll_seq2seq.heads.bernoulli import BernoulliHead as BernoulliHead
+    from pianoroll_seq2seq.heads.relative_bernoulli import RelativeBernoulliHead as RelativeBernoulliHead
     from pianoroll_seq2seq.history import History as History
     from pianoroll_seq2seq.midi_io import read_midi as read_midi
     from pianoroll_seq2seq.midi_io import write_midi as write_midi
@@ -64,6 +65,7 @@ _HOME = {
     "Part": "score",
     "PianoRoll": "pianoroll",
     "PitchRange": "pianoroll",
+    "RelativeBernoulliHead": "heads.relative_bernoulli",
     "Sampler": "sampling",
     "Score": "score",
     "SecondsGrid": "grid",

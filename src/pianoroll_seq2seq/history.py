@@ -5,7 +5,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal
 
 from pianoroll_seq2seq.atomic import writing
 from pianoroll_seq2seq.errors import SettingsError
@@ -62,7 +62,7 @@ class History:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Self:
+    def from_json(cls, data: Mapping[str, Any]) -> "History":
         """The inverse of :meth:`to_json`."""
         epochs = tuple(Epoch(**epoch) for epoch in data["epochs"])
         return cls(epochs, data["best_epoch"], data["stopped_by"])
@@ -77,7 +77,7 @@ class History:
         return path
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Self:
+    def load(cls, path: str | os.PathLike[str]) -> "History":
         """The inverse of :meth:`save`.
 
         Raises:

@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Literal, Self
+from typing import TYPE_CHECKING, BinaryIO, Literal
 
 import numpy as np
 from jaxtyping import Bool, Int, Int64
@@ -125,7 +125,7 @@ class PianoRoll:
         tempo: TempoMap | None = None,
         before: Bool[np.ndarray, " pitches"] | None = None,
         name: str = "",
-    ) -> Self:
+    ) -> "PianoRoll":
         """A roll of which only the sounding pitches are known: each is struck where it begins.
 
         Args:
@@ -152,7 +152,7 @@ class PianoRoll:
         pitches: PitchRange = PIANO,
         drums: bool = False,
         outside: Literal["error", "drop"] = "error",
-    ) -> Self:
+    ) -> "PianoRoll":
         """Rasterizes a score.
 
         Args:
@@ -198,7 +198,7 @@ class PianoRoll:
         pitches: PitchRange = PIANO,
         drums: bool = False,
         outside: Literal["error", "drop"] = "error",
-    ) -> Self:
+    ) -> "PianoRoll":
         """Reads a MIDI file: :func:`~pianoroll_seq2seq.midi_io.read_midi`, then :meth:`from_score`."""
         return cls.from_score(midi_io.read_midi(path), grid=grid, pitches=pitches, drums=drums, outside=outside)
 
@@ -211,7 +211,7 @@ class PianoRoll:
         pitches: PitchRange = PIANO,
         drums: bool = False,
         outside: Literal["error", "drop"] = "error",
-    ) -> Self:
+    ) -> "PianoRoll":
         """From a ``PrettyMIDI`` object, by way of the MIDI file that it writes."""
         buffer = io.BytesIO()
         midi.write(buffer)

@@ -1,7 +1,6 @@
 """A score: notes in ticks, the tempo map that turns ticks into time, and the parts that play."""
 
 from dataclasses import dataclass, replace
-from typing import Self
 
 import numpy as np
 from jaxtyping import Bool, Int
@@ -61,7 +60,7 @@ class NoteTable:
             object.__setattr__(self, name, ordered)
 
     @classmethod
-    def empty(cls) -> Self:
+    def empty(cls) -> "NoteTable":
         """No notes at all."""
         return cls([], [], [], [], [])
 

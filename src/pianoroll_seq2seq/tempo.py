@@ -9,7 +9,6 @@ another frame.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Self
 
 import numpy as np
 from jaxtyping import Float64, Int, Int64
@@ -68,7 +67,7 @@ class TempoMap:
         object.__setattr__(self, "changes", tuple(normal))
 
     @classmethod
-    def from_bpm(cls, beats_per_minute: float, *, ticks_per_beat: int = 480) -> Self:
+    def from_bpm(cls, beats_per_minute: float, *, ticks_per_beat: int = 480) -> "TempoMap":
         """A steady tempo, rounded to the microsecond per beat that MIDI can store."""
         return cls(ticks_per_beat, [(0, round(60_000_000 / beats_per_minute))])
 

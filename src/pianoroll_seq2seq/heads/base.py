@@ -3,7 +3,7 @@
 An implementation imports nothing from here; ``tests/contracts`` proves that each built-in one fits.
 """
 
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -26,11 +26,11 @@ class FrameDistribution(Protocol):
         """The marginal probability of each pitch, (..., pitches): for plots and thresholds."""
         ...
 
-    def __getitem__(self, index: Any) -> Self:
+    def __getitem__(self, index: Any) -> "FrameDistribution":
         """The distributions at some places of the batch shape, indexed as a tensor of that shape would be."""
         ...
 
-    def tempered(self, temperature: float) -> Self:
+    def tempered(self, temperature: float) -> "FrameDistribution":
         """Sharper below a temperature of 1, flatter above it."""
         ...
 

@@ -6,7 +6,7 @@ needs to be imported. With ``settings`` as well, checkpoints of the model load b
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -51,7 +51,7 @@ class SequenceModel(Protocol):
         """As of ``torch.nn.Module``."""
         ...
 
-    def train(self, mode: bool = True) -> Self:
+    def train(self, mode: bool = True) -> "SequenceModel":
         """As of ``torch.nn.Module``."""
         ...
 

@@ -24,13 +24,15 @@ class GenerationState:
     """Where a continuation stands between two frames.
 
     Args:
-        heard: the frames that the next encoding will read, (batch, primer frames, pitches).
+        heard: the latest frames, as many as the next encoding and the head may read, (batch, frames, pitches).
+        encoded: how many of them the encoder reads when it runs again: the length of the primer.
         written: frames since the encoder last ran.
         memory: the decoder's memory (autoregressive).
         features: the decoder's output for the whole block (parallel), (batch, block_frames, hidden).
     """
 
     heard: Tensor
+    encoded: int
     written: int
     memory: Memory | None
     features: Tensor | None
@@ -54,6 +56,8 @@ class Seq2SeqLSTM(nn.Module):
         block_frames: frames to generate before the encoder runs again, over as many of the latest frames as
             the primer had: the number of target frames the model is trained on, so that it is never asked
             for more than it has learned. None (autoregressive only) never runs it again.
+        frame_noise: share of the cells of every frame heard that are flipped in training, so that the model
+            learns to go on after a wrong note (autoregressive). What it shall predict stays as it is.
         batch_norm: normalises the output of each stack over the batch, as the 2017 model did (parallel only:
             over teacher-forced frames it would carry statistics of later frames into earlier ones).
         head: turns decoder outputs into distributions; independent pitches by default.
@@ -78,6 +82,7 @@ class Seq2SeqLSTM(nn.Module):
         dropout: float = 0.0,
         decoder: Literal["autoregressive", "parallel"] = "autoregressive",
         block_frames: int | None = None,
+        frame_noise: float = 0.0,
         batch_norm: bool = False,
         head: OutputHead | None = None,
     ) -> None:
@@ -90,6 +95,8 @@ class Seq2SeqLSTM(nn.Module):
             )
         if block_frames is not None and block_frames < 1:
             raise SettingsError(f"block_frames must be at least 1, got {block_frames}.")
+        if not 0 <= frame_noise < 0.5:
+            raise SettingsError(f"frame_noise must lie in [0, 0.5), got {frame_noise}.")
         if decoder not in ("autoregressive", "parallel"):
             raise SettingsError(f"decoder must be 'autoregressive' or 'parallel', got {decoder!r}.")
         head = BernoulliHead(hidden, pitches) if head is None else head
@@ -111,6 +118,7 @@ class Seq2SeqLSTM(nn.Module):
         self.hidden = hidden
         self.decoder = decoder
         self.block_frames = block_frames
+        self.frame_noise = frame_noise
         self._settings = {
             "pitches": pitches,
             "hidden": hidden,
@@ -119,6 +127,7 @@ class Seq2SeqLSTM(nn.Module):
             "dropout": dropout,
             "decoder": decoder,
             "block_frames": block_frames,
+            "frame_noise": frame_noise,
             "batch_norm": batch_norm,
             "head": head,
         }
@@ -135,10 +144,13 @@ class Seq2SeqLSTM(nn.Module):
     ) -> FrameDistribution:
         """The distribution of each target frame, given the inputs and (autoregressive) the targets before it."""
         past = torch.cat([inputs, targets[:, :-1]], dim=1)
+        if self.training and self.frame_noise:
+            past = (past - (torch.rand_like(past) < self.frame_noise).to(past.dtype)).abs()
+        heard = past[:, : inputs.shape[1]]
         if self.decoder == "parallel":
-            features = self._write_block(inputs, targets.shape[1])
+            features = self._write_block(heard, targets.shape[1])
         else:
-            features, _ = self._decode(past[:, inputs.shape[1] - 1 :], self._encode(inputs))
+            features, _ = self._decode(past[:, inputs.shape[1] - 1 :], self._encode(heard))
         return self.head(features, past)
 
     def start(self, primer: Float[Tensor, "batch frames pitches"]) -> tuple[FrameDistribution, GenerationState]:
@@ -148,30 +160,39 @@ class Seq2SeqLSTM(nn.Module):
                 f"The model expects a primer of shape (batch, frames >= 1, {self.pitches}), got {tuple(primer.shape)}. "
                 f"Read the primer with the grid and PitchRange that the model was trained on."
             )
-        if self.decoder == "parallel":
-            assert self.block_frames is not None  # the constructor saw to it
-            block = self._write_block(primer, self.block_frames)
-            return self._distribution(block[:, :1], primer), GenerationState(primer, 0, None, block)
-        features, memory = self._decode(primer[:, -1:], self._encode(primer))
-        return self._distribution(features, primer), GenerationState(primer, 0, memory, None)
+        return self._begin_block(primer, primer.shape[1])
 
     def advance(
         self, frame: Float[Tensor, "batch pitches"], state: GenerationState
     ) -> tuple[FrameDistribution, GenerationState]:
         """Hears one more frame: the distribution of the frame after it, and the new state."""
-        heard = torch.cat([state.heard[:, 1:], frame.unsqueeze(1)], dim=1)
+        heard = torch.cat([state.heard, frame.unsqueeze(1)], dim=1)
+        if self.head.context_frames is not None:
+            heard = heard[:, -max(state.encoded, self.head.context_frames) :]
         written = state.written + 1
         if written == self.block_frames:
-            return self.start(heard)
+            return self._begin_block(heard, state.encoded)
         if state.features is not None:
             features, memory = state.features[:, written : written + 1], None
         else:
             features, memory = self._decode(frame.unsqueeze(1), state.memory)
-        return self._distribution(features, heard), GenerationState(heard, written, memory, state.features)
+        return self._distribution(features, heard), GenerationState(
+            heard, state.encoded, written, memory, state.features
+        )
 
     def settings(self) -> dict[str, Any]:
         """The constructor's arguments: what JSON can hold, and the head."""
         return dict(self._settings)
+
+    def _begin_block(self, heard: Tensor, encoded: int) -> tuple[FrameDistribution, GenerationState]:
+        """Runs the encoder over the latest frames, and the decoder for the first frame after them."""
+        inputs = heard[:, -encoded:]
+        if self.decoder == "parallel":
+            assert self.block_frames is not None  # the constructor saw to it
+            block = self._write_block(inputs, self.block_frames)
+            return self._distribution(block[:, :1], heard), GenerationState(heard, encoded, 0, None, block)
+        features, memory = self._decode(inputs[:, -1:], self._encode(inputs))
+        return self._distribution(features, heard), GenerationState(heard, encoded, 0, memory, None)
 
     def _encode(self, inputs: Tensor) -> Memory:
         """What each decoder layer begins with."""

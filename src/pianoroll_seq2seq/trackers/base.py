@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from typing import Protocol, Self, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 Value = str | int | float | bool | None
 """What a parameter of a run may be."""
@@ -17,7 +17,7 @@ class Tracker(Protocol):
     that scores and files can follow the training.
     """
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Tracker":
         """Begins the run."""
         ...
 
@@ -45,7 +45,7 @@ class Tracker(Protocol):
 class NoTracker:
     """Keeps nothing."""
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "NoTracker":
         """Begins nothing."""
         return self
 

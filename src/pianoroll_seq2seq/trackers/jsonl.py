@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self, TextIO
+from typing import Any, TextIO
 
 from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.trackers.base import Value
@@ -31,7 +31,7 @@ class JsonlTracker:
         self.path = Path(path)
         self._file: TextIO | None = None
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "JsonlTracker":
         """Opens the file."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._file = self.path.open("a", encoding="utf-8")

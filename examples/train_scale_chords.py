@@ -1,0 +1,304 @@
+"""Trains a sequence-to-sequence LSTM on scales and chords, and lets it go on from music it has never heard.
+
+    python examples/train_scale_chords.py                          # the built-in pieces, about two minutes
+    python examples/train_scale_chords.py --midi-dir my_midi       # any folder of MIDI files
+    python examples/train_scale_chords.py --preset azure-2017      # the configuration of the 2017 article
+
+Everything it makes lies in one folder (``--output``): the music, pictures of it and of the losses, the
+scores, the history and the checkpoints. Run again with the same arguments, it goes on where it stopped.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Hashable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from pianoroll_seq2seq import (
+    BeatGrid,
+    Draw,
+    Evaluation,
+    FrameGrid,
+    History,
+    PianoRoll,
+    PitchRange,
+    Sampler,
+    SecondsGrid,
+    Seq2SeqLSTM,
+    SlidingWindows,
+    Threshold,
+    cosine_schedule,
+    drop_duplicates,
+    evaluate,
+    fit,
+    generate,
+    pitch_class_set,
+    read_folder,
+    split_by_piece,
+)
+from pianoroll_seq2seq.atomic import writing
+from pianoroll_seq2seq.datasets.scale_chords import write_scale_chords
+from pianoroll_seq2seq.errors import OverwriteError, PianoRollSeq2SeqError
+from pianoroll_seq2seq.evaluation import Continuation
+from pianoroll_seq2seq.plot import plot_histories, plot_roll, save_figure
+from pianoroll_seq2seq.train import Schedule
+from pianoroll_seq2seq.windowing import Split
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that a run is made of; ``dataclasses.replace`` makes a variant."""
+
+    grid: FrameGrid
+    pitches: PitchRange
+    outside: Literal["error", "drop"]
+    input_frames: int
+    target_frames: int
+    hop: int
+    build: Callable[["Recipe"], Seq2SeqLSTM]
+    optimizer: Callable[[Seq2SeqLSTM], torch.optim.Optimizer]
+    schedule: Schedule | None
+    batch_size: int
+    epochs: int
+    patience: int | None
+    min_delta: float
+    monitor: Literal["auto", "train_loss"]
+    sampler: Sampler
+    continuation_frames: int
+
+
+def default_recipe() -> Recipe:
+    """Sixteenths, and a decoder that hears what it has written: better music."""
+    return Recipe(
+        grid=BeatGrid(frames_per_beat=4),
+        pitches=PitchRange(36, 96),
+        outside="error",
+        input_frames=64,  # 16 beats
+        target_frames=64,
+        hop=16,
+        build=lambda recipe: Seq2SeqLSTM(
+            len(recipe.pitches), hidden=96, dropout=0.2, block_frames=recipe.target_frames
+        ),
+        optimizer=lambda model: torch.optim.AdamW(model.parameters(), lr=3e-3, weight_decay=0.01),
+        schedule=cosine_schedule(),
+        batch_size=32,
+        epochs=20,
+        patience=None,
+        min_delta=0.0,
+        monitor="auto",
+        sampler=Draw(temperature=0.9),
+        continuation_frames=4 * 64,  # 64 beats
+    )
+
+
+def azure_2017_recipe() -> Recipe:
+    """The 2017 article's: 50 frames of 20 ms in, the 50 that follow out, all at once."""
+    return Recipe(
+        grid=SecondsGrid(0.02),
+        pitches=PitchRange(33, 81),
+        outside="drop",  # as the sample did with the few notes above
+        input_frames=50,
+        target_frames=50,
+        hop=50,
+        build=lambda recipe: Seq2SeqLSTM(
+            len(recipe.pitches),
+            hidden=64,
+            dropout=0.3,
+            decoder="parallel",
+            block_frames=recipe.target_frames,
+            batch_norm=True,
+        ),
+        optimizer=lambda model: torch.optim.Adam(model.parameters(), lr=1e-3),
+        schedule=None,
+        batch_size=64,
+        epochs=100,
+        patience=10,
+        min_delta=0.01,
+        monitor="train_loss",
+        sampler=Threshold(0.1),
+        continuation_frames=32 * 50,  # 32 seconds: 64 beats at 120 BPM
+    )
+
+
+PRESETS = {"default": default_recipe, "azure-2017": azure_2017_recipe}
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run gave."""
+
+    history: History
+    scores: Evaluation
+    continuation: Continuation
+    folder: Path
+
+
+def read_pieces(recipe: Recipe, midi_dir: Path, *, seed: int) -> Split:
+    """The pieces of a folder, without duplicates, dealt to training, validation and test."""
+    rolls, failures = read_folder(
+        midi_dir, grid=recipe.grid, pitches=recipe.pitches, outside=recipe.outside, progress=True
+    )
+    distinct, duplicates = drop_duplicates(rolls)
+    left_out = sum(map(len, duplicates.values()))
+    say(f"{len(rolls)} pieces, {len(distinct)} distinct ({left_out} duplicates left out)")
+    for path, reason in failures.items():
+        say(f"  not used: {path}: {reason}")
+    # Relatives stay together: the modes of one scale are made of the same notes.
+    scales = all(Path(roll.name).name.startswith("scale_") for roll in distinct)
+    group: Callable[[PianoRoll], Hashable] | None = pitch_class_set if scales else None
+    split = split_by_piece(distinct, valid=0.1, test=0.1, seed=seed, group=group)
+    say(f"training on {len(split.train)} pieces, choosing on {len(split.valid)}, testing on {len(split.test)}")
+    if scales:
+        held_out = sorted({pitch_class_set(roll) for roll in split.test}, key=sorted)
+        say(f"no scale stands in two of them; {len(held_out)} are kept for the test")
+    return split
+
+
+def train(
+    recipe: Recipe, split: Split, folder: Path, *, seed: int, device: str
+) -> tuple[Seq2SeqLSTM, History, Evaluation]:
+    """Fits the recipe's model and scores it on the test pieces."""
+    windows = [
+        SlidingWindows(
+            rolls,
+            input_frames=recipe.input_frames,
+            target_frames=recipe.target_frames,
+            hop=recipe.hop,
+            short="skip",
+        )
+        for rolls in split
+    ]
+    torch.manual_seed(seed)
+    model = recipe.build(recipe).to(device)
+    history = fit(
+        model,
+        windows[0],
+        windows[1],
+        epochs=recipe.epochs,
+        batch_size=recipe.batch_size,
+        optimizer=recipe.optimizer(model),
+        schedule=recipe.schedule,
+        patience=recipe.patience,
+        min_delta=recipe.min_delta,
+        monitor=recipe.monitor,
+        checkpoint_dir=folder / "checkpoints",
+        seed=seed,
+    )
+    return model, history, evaluate(model, windows[2])
+
+
+def make_music(recipe: Recipe, model: Seq2SeqLSTM, split: Split, folder: Path, *, seed: int) -> Continuation:
+    """Continues the beginning of a test piece; writes the music and its picture."""
+    piece = next(roll for roll in split.test if len(roll) >= recipe.input_frames)
+    primer = piece[: recipe.input_frames]
+    continuation = generate(
+        model, primer, frames=recipe.continuation_frames, sampler=recipe.sampler, seed=seed, progress=True
+    )
+    whole = (primer + continuation).renamed(f"{piece.name} continued")
+    primer.to_midi(folder / "primer.mid", overwrite=True)
+    whole.to_midi(folder / "generated.mid", overwrite=True)
+    axes = plot_roll(whole, primer_frames=len(primer))
+    axes.set_title(f"{piece.name}, continued by the model", loc="right")
+    save_figure(axes, folder / "roll.png", overwrite=True)
+    return Continuation.of(continuation, primer)
+
+
+def run(recipe: Recipe, midi_dir: Path, folder: Path, *, seed: int = 0, device: str = "cpu") -> Run:
+    """From MIDI files to music, in ``folder``."""
+    split = read_pieces(recipe, midi_dir, seed=seed)
+    model, history, scores = train(recipe, split, folder, seed=seed, device=device)
+    save_figure(plot_histories({"": history}), folder / "loss.png", overwrite=True)
+    history.save(folder / "history.jsonl")
+    continuation = make_music(recipe, model, split, folder, seed=seed)
+    report = {"best_epoch": history.best_epoch, "test": scores.to_json(), "continuation": asdict(continuation)}
+    write_json(folder / "scores.json", report)
+    return Run(history, scores, continuation, folder)
+
+
+def claim(folder: Path, arguments: dict[str, Any]) -> None:
+    """Makes the output folder, or finds in it an earlier run of the same arguments to go on with.
+
+    Raises:
+        OverwriteError: the folder holds anything else.
+    """
+    record = folder / "run.json"
+    if record.exists():
+        before = json.loads(record.read_text(encoding="utf-8"))
+        if before != arguments:
+            raise OverwriteError(f"{folder} holds a run with other arguments: {before}. Choose another --output.")
+        say(f"going on with the run in {folder}")
+    elif folder.exists() and any(folder.iterdir()):
+        raise OverwriteError(f"{folder} holds files that are not of a run. Choose another --output.")
+    else:
+        write_json(record, arguments)
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Replaces a file of our own."""
+    with writing(path, overwrite=True) as temporary:
+        temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def say(line: str) -> None:
+    """To the reader; the progress bars go to standard error."""
+    print(line, flush=True)
+
+
+def parse(arguments: list[str] | None = None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    parser.add_argument("--preset", choices=PRESETS, default="default", help="the configuration to start from")
+    parser.add_argument("--midi-dir", type=Path, help="a folder of MIDI files; the built-in pieces by default")
+    parser.add_argument("--epochs", type=int, help="passes over the training windows")
+    parser.add_argument("--batch-size", type=int, help="windows a step")
+    parser.add_argument("--seed", type=int, default=0, help="of the split, the weights, the training and the music")
+    parser.add_argument("--output", type=Path, default=Path("runs/scale_chords"), help="where everything goes")
+    default_device = "cuda" if torch.cuda.is_available() else "cpu"
+    parser.add_argument("--device", default=default_device, help="where to train (%(default)s)")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command; a user's mistake is one line on standard error and exit status 2."""
+    given = parse(arguments)
+    recipe = PRESETS[given.preset]()
+    recipe = replace(
+        recipe,
+        epochs=given.epochs if given.epochs is not None else recipe.epochs,
+        batch_size=given.batch_size if given.batch_size is not None else recipe.batch_size,
+    )
+    folder: Path = given.output
+    try:
+        claim(
+            folder,
+            {
+                "preset": given.preset,
+                "midi_dir": str(given.midi_dir) if given.midi_dir else None,
+                "epochs": recipe.epochs,
+                "batch_size": recipe.batch_size,
+                "seed": given.seed,
+            },
+        )
+        midi_dir = given.midi_dir or write_scale_chords(folder / "midi")
+        result = run(recipe, midi_dir, folder, seed=given.seed, device=given.device)
+    except PianoRollSeq2SeqError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    say(f"\n{result.scores}\n")
+    heard = result.continuation
+    say(
+        f"the continuation: {heard.notes} notes, {heard.in_scale_share:.0%} of them in the primer's scale, "
+        f"{heard.silent_share:.0%} of its frames silent, no frame for longer than {heard.longest_repeat_frames}"
+    )
+    say(f"\nListen to {folder / 'generated.mid'}; look at {folder / 'roll.png'} and {folder / 'loss.png'}.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,65 @@
+"""Everything that is run on this project: ``nox -s demo``, ``nox -s tests``, ``nox --list`` for the rest."""
+
+from pathlib import Path
+
+import nox
+
+nox.options.default_venv_backend = "venv"
+nox.options.reuse_venv = "yes"
+nox.options.sessions = ["lint", "typecheck", "tests"]
+
+PYPROJECT = nox.project.load_toml("pyproject.toml")
+CONSTRAINTS = ("-c", "constraints.txt")
+
+
+def install(session: nox.Session, *, extras: str, groups: tuple[str, ...] = ()) -> None:
+    """The project itself (editable, so that a reused environment follows the code) and what a session needs."""
+    packages = nox.project.dependency_groups(PYPROJECT, *groups)
+    session.install(*CONSTRAINTS, "-e", f".[{extras}]", *packages)
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Trains on scales and chords, and writes music, pictures and scores to runs/demo."""
+    install(session, extras="plot")
+    arguments = session.posargs or ["--output", "runs/demo"]
+    session.run("python", "examples/train_scale_chords.py", *arguments)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """The whole test suite, with branch coverage."""
+    install(session, extras="plot,datasets", groups=("test",))
+    arguments = session.posargs or ["--cov", "--cov-report=term", "--cov-fail-under=90"]
+    session.run("pytest", *arguments)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Formatting, lint, and the one direction of imports."""
+    install(session, extras="plot", groups=("lint",))
+    session.run("ruff", "format", "--check", ".")
+    session.run("ruff", "check", ".")
+    session.run("lint-imports", "--no-logo")
+
+
+@nox.session
+def typecheck(session: nox.Session) -> None:
+    """mypy, strictly."""
+    install(session, extras="plot,datasets", groups=("types", "test"))
+    session.run("mypy")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """The documentation, with warnings as errors, into docs/_build/html."""
+    install(session, extras="plot,datasets", groups=("docs",))
+    session.run("sphinx-build", "-W", "--keep-going", "-b", "html", "docs", "docs/_build/html")
+    session.log(f"Open {Path('docs/_build/html/index.html').resolve()}")
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """The benchmarks; ``nox -s bench -- --help`` for their options."""
+    install(session, extras="plot,datasets")
+    session.run("python", "benchmarks/scale_chords.py", *session.posargs)

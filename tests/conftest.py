@@ -1,0 +1,37 @@
+"""What all tests share.
+
+Shapes and types in the annotations are checked at run time, by jaxtyping and beartype, while the tests
+run: this must come before anything of the library is imported.
+"""
+
+import os
+from pathlib import Path
+
+import matplotlib
+import pytest
+from jaxtyping import install_import_hook
+
+install_import_hook("pianoroll_seq2seq", "typechecker.check")
+matplotlib.use("Agg")
+
+
+def _data_folder(name: str) -> Path:
+    root = os.environ.get("PIANOROLL_SEQ2SEQ_DATA")
+    if not root:
+        pytest.skip("real data: PIANOROLL_SEQ2SEQ_DATA is not set to the folder that holds it")
+    folder = Path(root) / name
+    if not folder.is_dir():
+        pytest.skip(f"real data: {folder} is not there")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def scale_chords_dir() -> Path:
+    """The original scale chords pack: 156 MIDI files."""
+    return _data_folder("scale_chords_small") / "midi"
+
+
+@pytest.fixture(scope="session")
+def pop909_dir() -> Path:
+    """200 multi-track files of POP909."""
+    return _data_folder("pop909_sample")
