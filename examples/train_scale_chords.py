@@ -26,6 +26,7 @@ from pianoroll_seq2seq import (
     History,
     PianoRoll,
     PitchRange,
+    RelativeBernoulliHead,
     Sampler,
     SecondsGrid,
     Seq2SeqLSTM,
@@ -68,20 +69,25 @@ class Recipe:
     min_delta: float
     monitor: Literal["auto", "train_loss"]
     sampler: Sampler
+    primer_frames: int
     continuation_frames: int
 
 
 def default_recipe() -> Recipe:
-    """Sixteenths, and a decoder that hears what it has written: better music."""
+    """Eighths, a decoder that hears what it has written, and a head that thinks in intervals: better music."""
     return Recipe(
-        grid=BeatGrid(frames_per_beat=4),
+        grid=BeatGrid(frames_per_beat=2),
         pitches=PitchRange(36, 96),
         outside="error",
-        input_frames=64,  # 16 beats
-        target_frames=64,
-        hop=16,
+        input_frames=32,  # 16 beats
+        target_frames=32,
+        hop=8,
         build=lambda recipe: Seq2SeqLSTM(
-            len(recipe.pitches), hidden=96, dropout=0.2, block_frames=recipe.target_frames
+            len(recipe.pitches),
+            hidden=96,
+            dropout=0.2,
+            frame_noise=0.003,
+            head=RelativeBernoulliHead(96, len(recipe.pitches), frames=3),
         ),
         optimizer=lambda model: torch.optim.AdamW(model.parameters(), lr=3e-3, weight_decay=0.01),
         schedule=cosine_schedule(),
@@ -90,8 +96,9 @@ def default_recipe() -> Recipe:
         patience=None,
         min_delta=0.0,
         monitor="auto",
-        sampler=Draw(temperature=0.9),
-        continuation_frames=4 * 64,  # 64 beats
+        sampler=Draw(floor=0.05),
+        primer_frames=2 * 16,
+        continuation_frames=2 * 64,  # 64 beats
     )
 
 
@@ -120,6 +127,7 @@ def azure_2017_recipe() -> Recipe:
         min_delta=0.01,
         monitor="train_loss",
         sampler=Threshold(0.1),
+        primer_frames=50,
         continuation_frames=32 * 50,  # 32 seconds: 64 beats at 120 BPM
     )
 
@@ -192,9 +200,9 @@ def train(
 
 
 def make_music(recipe: Recipe, model: Seq2SeqLSTM, split: Split, folder: Path, *, seed: int) -> Continuation:
-    """Continues the beginning of a test piece; writes the music and its picture."""
-    piece = next(roll for roll in split.test if len(roll) >= recipe.input_frames)
-    primer = piece[: recipe.input_frames]
+    """Continues the beginning of the longest test piece; writes the music and its picture."""
+    piece = max(split.test, key=len)
+    primer = piece[: recipe.primer_frames]
     continuation = generate(
         model, primer, frames=recipe.continuation_frames, sampler=recipe.sampler, seed=seed, progress=True
     )
@@ -261,12 +269,14 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--output", type=Path, default=Path("runs/scale_chords"), help="where everything goes")
     default_device = "cuda" if torch.cuda.is_available() else "cpu"
     parser.add_argument("--device", default=default_device, help="where to train (%(default)s)")
+    parser.add_argument("--threads", type=int, default=1, help="of the CPU; models this small gain little from more")
     return parser.parse_args(arguments)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """The command; a user's mistake is one line on standard error and exit status 2."""
     given = parse(arguments)
+    torch.set_num_threads(given.threads)
     recipe = PRESETS[given.preset]()
     recipe = replace(
         recipe,

@@ -44,17 +44,21 @@ def writing(path: str | os.PathLike[str], *, overwrite: bool = False) -> Iterato
 
 def _refuse(target: Path, overwrite: bool) -> None:
     if target.exists() and not overwrite:
-        raise OverwriteError(
-            f"{target} exists already and would be overwritten. Choose another path, or pass overwrite=True."
-        )
+        raise _exists_already(target)
+
+
+def _exists_already(target: Path) -> OverwriteError:
+    return OverwriteError(
+        f"{target} exists already and would be overwritten. Choose another path, or pass overwrite=True."
+    )
 
 
 def _move_without_overwriting(temporary: Path, target: Path) -> None:
     """A hard link fails where a file came into being meanwhile; some file systems have none."""
     try:
         os.link(temporary, target)
-    except FileExistsError:
-        _refuse(target, overwrite=False)
+    except FileExistsError as error:  # a link to nowhere counts, too
+        raise _exists_already(target) from error
     except OSError:
         _refuse(target, overwrite=False)
         temporary.replace(target)

@@ -56,8 +56,7 @@ def save(
         OverwriteError: a file stands there and ``overwrite`` is false.
         CheckpointError: settings or details that JSON cannot hold.
     """
-    # Cloned, since weights that share memory cannot be stored in one safetensors file.
-    tensors = {f"model.{name}": tensor.detach().cpu().clone() for name, tensor in model.state_dict().items()}
+    tensors = {f"model.{name}": _packed(tensor) for name, tensor in model.state_dict().items()}
     header: dict[str, Any] = {"version": FORMAT_VERSION, "model": describe(model), "details": _encode(details or {})}
     if optimizer is not None:
         state, optimizer_tensors = _pack_optimizer(optimizer)
@@ -89,8 +88,11 @@ def load(path: str | os.PathLike[str], *, classes: Iterable[type] = ()) -> Any:
     """
     header = read_header(path)
     model = build(header["model"], classes=classes, label=os.fspath(path))
+    if not isinstance(model, SequenceModel):
+        raise CheckpointError(f"{os.fspath(path)}: holds a {type(model).__name__}, which is not a sequence model.")
     restore(path, model)
-    return model.eval()
+    model.train(False)
+    return model
 
 
 def restore(
@@ -113,7 +115,7 @@ def restore(
         model.load_state_dict(weights)
         if optimizer is not None:
             _unpack_optimizer(optimizer, header["optimizer"], tensors)
-    except (RuntimeError, ValueError, KeyError) as error:
+    except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(
             f"{os.fspath(path)}: does not fit the model or optimizer given ({error}). "
             f"It was saved from {header['model']}."
@@ -144,13 +146,15 @@ def read_header(path: str | os.PathLike[str]) -> dict[str, Any]:
     try:
         header = json.loads(text)
         version = header["version"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise CheckpointError(f"{label}: its header is damaged. Use another checkpoint of the run.") from error
     if version != FORMAT_VERSION:
         raise CheckpointError(
             f"{label}: a checkpoint of format version {version}, this pianoroll_seq2seq reads version "
             f"{FORMAT_VERSION}. Load it with the version that wrote it, or train again."
         )
+    if not _is_description(header.get("model")) or not isinstance(header.get("details"), dict):
+        raise CheckpointError(f"{label}: its header is damaged. Use another checkpoint of the run.")
     checked: dict[str, Any] = header
     return checked
 
@@ -187,8 +191,10 @@ def build(description: Mapping[str, Any], *, classes: Iterable[type] = (), label
         CheckpointError: a class that is neither this library's nor in ``classes``, or whose constructor
             does not take the settings.
     """
-    path = description["class"]
-    settings = description["settings"]
+    if not _is_description(description):
+        raise CheckpointError(f"{label}: damaged; expected a class and its settings, got {description}.")
+    path, settings = description["class"], description["settings"]
+    classes = tuple(classes)  # an iterator is needed again for the parts
     kind = {f"{kind.__module__}:{kind.__qualname__}": kind for kind in classes}.get(path) or _own_class(path)
     if kind is None:
         raise CheckpointError(
@@ -200,14 +206,31 @@ def build(description: Mapping[str, Any], *, classes: Iterable[type] = (), label
             f"{label}: {path} has no method settings() that returns its constructor's arguments, so it cannot be "
             f"built again. Build the model yourself and use restore(path, model)."
         )
-    built = {
-        key: build(value, classes=classes, label=label) if isinstance(value, Mapping) and "class" in value else value
-        for key, value in settings.items()
-    }
+    built = {key: _decode(value, classes, label) for key, value in settings.items()}
     try:
         return kind(**built)
-    except (TypeError, ValueError) as error:
+    except Exception as error:  # whatever a constructor makes of settings that are not its own
         raise CheckpointError(f"{label}: {path} cannot be built with the settings {settings} ({error}).") from error
+
+
+def _decode(value: Any, classes: Iterable[type], label: str) -> Any:
+    """The inverse of :func:`_encode`, but for tuples, which come back as lists."""
+    if _is_description(value):
+        return build(value, classes=classes, label=label)
+    if isinstance(value, Mapping):
+        return {key: _decode(inner, classes, label) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_decode(inner, classes, label) for inner in value]
+    return value
+
+
+def _is_description(value: Any) -> bool:
+    return (
+        isinstance(value, Mapping)
+        and value.keys() == {"class", "settings"}
+        and isinstance(value["class"], str)
+        and isinstance(value["settings"], Mapping | None)
+    )
 
 
 def _own_class(path: str) -> type | None:
@@ -221,6 +244,11 @@ def _own_class(path: str) -> type | None:
     return kind if isinstance(kind, type) and kind.__module__ == module_name else None
 
 
+def _packed(tensor: Tensor) -> Tensor:
+    """A copy that safetensors can write: it refuses tensors that share memory, or lie in it crosswise."""
+    return tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
+
+
 def _pack_optimizer(optimizer: torch.optim.Optimizer) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """An optimizer's state as JSON and tensors: groups and plain values here, tensors under ``optimizer.*``."""
     state = optimizer.state_dict()
@@ -230,7 +258,7 @@ def _pack_optimizer(optimizer: torch.optim.Optimizer) -> tuple[dict[str, Any], d
         values[str(index)] = {}
         for key, value in entries.items():
             if isinstance(value, Tensor):
-                tensors[f"optimizer.{index}.{key}"] = value.detach().cpu().clone()
+                tensors[f"optimizer.{index}.{key}"] = _packed(value)
             else:
                 values[str(index)][key] = value
     return {"state": values, "param_groups": _encode(state["param_groups"])}, tensors

@@ -7,7 +7,7 @@ ours in both cases (:mod:`pianoroll_seq2seq.tempo`). What both readers agree on:
 - an end goes to the oldest sounding note of its track, channel and pitch (first in, first out); a note
   that never ends is dropped, as symusic, pretty_midi and note_seq do;
 - a part is one track's notes on one channel with one program (so every part has notes); channel 10 is
-  the drums;
+  the drums; a track that is named twice bears its last name;
 - tempi count from every track; the last on a tick wins, in the order of tracks.
 """
 
@@ -15,7 +15,7 @@ import io
 import os
 from collections import defaultdict, deque
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, Protocol, runtime_checkable
 
 import mido
 import numpy as np
@@ -28,9 +28,19 @@ from pianoroll_seq2seq.tempo import TempoMap
 
 _DRUM_CHANNEL = 9  # counted from 0; musicians call it channel 10
 _MELODIC_CHANNELS = tuple(channel for channel in range(16) if channel != _DRUM_CHANNEL)
+_LONGEST_DELTA = 2**28 - 1  # the ticks between two events that four bytes of seven bits can hold
 
 
-def read_midi(source: str | os.PathLike[str] | bytes | BinaryIO, *, name: str | None = None) -> Score:
+@runtime_checkable
+class ByteReader(Protocol):
+    """What is asked of an open file."""
+
+    def read(self) -> bytes:
+        """All of its bytes."""
+        ...
+
+
+def read_midi(source: str | os.PathLike[str] | bytes | ByteReader, *, name: str | None = None) -> Score:
     """Reads a MIDI file into a :class:`Score`: notes in ticks, exact tempo map, parts.
 
     Args:
@@ -59,6 +69,8 @@ def read_midi(source: str | os.PathLike[str] | bytes | BinaryIO, *, name: str | 
         parsed = symusic.Score.from_midi(data)
     except RuntimeError:  # symusic refuses damaged and unusual files; mido reads some, and says why not
         return _with_mido(data, label, name)
+    if _chunks_in(data) < 1 + int.from_bytes(data[10:12], "big"):
+        return _with_mido(data, label, name)  # symusic reads what is left of a file cut off between two tracks
     return _from_symusic(parsed, data, label, name)
 
 
@@ -109,7 +121,7 @@ def to_midi_bytes(score: Score) -> bytes:
     return buffer.getvalue()
 
 
-def _bytes_of(source: str | os.PathLike[str] | bytes | BinaryIO) -> tuple[bytes, str]:
+def _bytes_of(source: str | os.PathLike[str] | bytes | ByteReader) -> tuple[bytes, str]:
     """The file's content, and what to call it in messages."""
     if isinstance(source, bytes):
         return source, "<bytes>"
@@ -121,6 +133,15 @@ def _bytes_of(source: str | os.PathLike[str] | bytes | BinaryIO) -> tuple[bytes,
         except OSError as error:
             raise MidiError(f"{os.fspath(source)}: cannot be read ({error.strerror}).") from error
     return source.read(), str(getattr(source, "name", "<stream>"))
+
+
+def _chunks_in(data: bytes) -> int:
+    """How many chunks the file holds: its header and its tracks."""
+    chunks, position = 0, 0
+    while position + 8 <= len(data):
+        position += 8 + int.from_bytes(data[position + 4 : position + 8], "big")
+        chunks += 1
+    return chunks
 
 
 def _from_symusic(parsed: Any, data: bytes, label: str, name: str) -> Score:
@@ -146,7 +167,8 @@ def _with_mido(data: bytes, label: str, name: str) -> Score:
     columns: list[tuple[np.ndarray, ...]] = []
     parts: list[Part] = []
     for track in file.tracks:
-        track_name = track.name.encode("latin1").decode("utf-8", errors="replace")
+        names = [message.name for message in track if message.type == "track_name"]
+        track_name = names[-1].encode("latin1").decode("utf-8", errors="replace") if names else ""
         for (channel, program), notes in sorted(_notes_of(track).items()):
             table = np.array(notes, dtype=np.int64)
             columns.append((*table.T, np.full(len(table), len(parts))))
@@ -159,7 +181,8 @@ def _parse_with_mido(data: bytes, label: str) -> mido.MidiFile:
         return mido.MidiFile(file=io.BytesIO(data), clip=True)
     except EOFError as error:
         raise MidiError(
-            f"{label}: cut short; it ends in the middle of a track ({len(data)} bytes). Copy or download it again."
+            f"{label}: cut short; it ends inside a track, or before the last one ({len(data)} bytes). "
+            f"Copy or download it again."
         ) from error
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, OSError) as error:
         raise MidiError(f"{label}: damaged or not standard MIDI ({type(error).__name__}: {error}).") from error
@@ -223,10 +246,13 @@ def _note_messages(notes: NoteTable, channel: int) -> list[tuple[int, mido.Messa
 
 
 def _track(messages: list[tuple[int, mido.Message | mido.MetaMessage]]) -> mido.MidiTrack:
-    """Absolute ticks to the delta times of a track."""
+    """Absolute ticks to the delta times of a track; empty texts fill what one delta cannot hold."""
     track = mido.MidiTrack()
     now = 0
     for tick, message in messages:
+        while tick - now > _LONGEST_DELTA:
+            track.append(mido.MetaMessage("text", time=_LONGEST_DELTA))
+            now += _LONGEST_DELTA
         track.append(message.copy(time=tick - now))
         now = tick
     return track

@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from jaxtyping import Bool, Int, Int64
@@ -113,7 +113,7 @@ class PianoRoll:
             raise ShapeError(f"active has {len(self.active)} frames, onset has {len(self.onset)}.")
         if (self.onset & ~self.active).any():
             frame, column = np.argwhere(self.onset & ~self.active)[0]
-            raise ShapeError(f"Frame {frame}, pitch {self.pitches.name_of(column)}: struck, yet not sounding.")
+            raise ShapeError(f"Frame {frame}, pitch {self.pitches.name_of(int(column))}: struck, yet not sounding.")
 
     @classmethod
     def from_active(
@@ -192,7 +192,7 @@ class PianoRoll:
     @classmethod
     def from_midi(
         cls,
-        path: str | os.PathLike[str] | bytes | BinaryIO,
+        path: str | os.PathLike[str] | bytes | midi_io.ByteReader,
         *,
         grid: FrameGrid = SIXTEENTHS,
         pitches: PitchRange = PIANO,

@@ -57,23 +57,27 @@ class Draw:
 
     Args:
         temperature: below 1 safer, above 1 bolder.
+        floor: pitches of a lower marginal probability never sound, 0 <= floor < 1. Many unlikely pitches
+            together make a wrong note likely, and one wrong note leads to others.
 
     Raises:
-        SettingsError: a temperature that is not above 0.
+        SettingsError: a temperature that is not above 0, or a floor out of range.
     """
 
     temperature: float = 1.0
+    floor: float = 0.0
 
     def __post_init__(self) -> None:
-        """Checks the temperature."""
-        if not self.temperature > 0:
-            raise SettingsError(f"Draw needs a temperature above 0, got {self.temperature}.")
+        """Checks the arguments."""
+        if not self.temperature > 0 or not 0 <= self.floor < 1:
+            raise SettingsError(f"Draw needs a temperature above 0 and a floor in [0, 1), got {self}.")
 
     def __call__(self, distribution: FrameDistribution, *, generator: torch.Generator) -> Tensor:
         """The frames drawn."""
         if self.temperature != 1.0:
             distribution = distribution.tempered(self.temperature)
-        return distribution.sample(generator=generator)
+        frames = distribution.sample(generator=generator)
+        return frames * (distribution.mean >= self.floor) if self.floor else frames
 
 
 @overload
@@ -143,7 +147,7 @@ def generate_frames(
     """The endless stream of frames behind :func:`generate`, one at a time for each primer."""
     device = device_of(model)
     generator = torch.Generator(device).manual_seed(seed)
-    distribution, state = _heard(model, torch.from_numpy(primers).to(device, torch.float32))
+    distribution, state = _heard(model, torch.tensor(primers, dtype=torch.float32, device=device))
     while True:
         frame = sampler(distribution, generator=generator)
         yield frame.bool().cpu().numpy()

@@ -18,8 +18,9 @@ from pianoroll_seq2seq.errors import MidiError
 DEFAULT_US_PER_BEAT = 500_000
 """Microseconds a beat until the first tempo event (120 BPM), as the MIDI file standard says."""
 
-MAX_TICK = 2**36
-"""The last tick that is accepted: time units up to it fit 64-bit integers at any tempo."""
+MAX_TICK = 2**31 - 1
+"""The last tick that is accepted, hours to years into the music: symusic counts ticks in 32 bits. Time units up to it
+fit 64-bit integers at any tempo."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,8 @@ class TempoMap:
     @classmethod
     def from_bpm(cls, beats_per_minute: float, *, ticks_per_beat: int = 480) -> "TempoMap":
         """A steady tempo, rounded to the microsecond per beat that MIDI can store."""
+        if not beats_per_minute > 0:
+            raise MidiError(f"beats_per_minute must be above 0, got {beats_per_minute!r}.")
         return cls(ticks_per_beat, [(0, round(60_000_000 / beats_per_minute))])
 
     @cached_property
@@ -106,9 +109,9 @@ class TempoMap:
             denominator: so that times between two units can be named exactly.
         """
         times = widen(numerator, 4 * max(denominator, 1))
-        starts = widen(self._segment_units, 4 * denominator).astype(times.dtype) * denominator
+        starts = widen(self._segment_units, 4 * denominator) * denominator
         segment = np.searchsorted(starts, times, side="right") - 1
-        us_per_beat = self._segment_us_per_beat[segment].astype(times.dtype) * denominator
+        us_per_beat = widen(self._segment_us_per_beat[segment], 4 * denominator) * denominator
         since = divide_half_up(times - starts[segment], us_per_beat)
         return self._segment_ticks[segment] + since.astype(np.int64)
 
@@ -137,6 +140,8 @@ class TempoMap:
 
 def divide_half_up(numerator: np.ndarray, denominator: np.ndarray | int) -> np.ndarray:
     """``numerator / denominator`` to the nearest integer, halves up, in exact integers."""
+    if isinstance(denominator, int) and denominator >= 2**61:
+        numerator = numerator.astype(object)
     return (2 * numerator + denominator) // (2 * denominator)
 
 
@@ -146,6 +151,6 @@ def widen(values: np.ndarray, factor: int) -> np.ndarray:
     That is int64 where it suffices and Python's unbounded integers (slower) where it does not.
     """
     values = np.asarray(values)
-    if values.dtype == object or int(np.abs(values).max(initial=0)) * factor >= 2**62:
+    if values.dtype == object or int(np.abs(values).max(initial=1)) * factor >= 2**62:
         return values.astype(object)
     return values.astype(np.int64)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -111,16 +111,24 @@ def fit(
     """
     if min(epochs, batch_size, 1 if patience is None else patience) < 1:
         raise SettingsError(f"epochs, batch_size and patience must be at least 1: {epochs}, {batch_size}, {patience}.")
+    if not (clip_norm is None or clip_norm > 0) or not min_delta >= 0:
+        raise SettingsError(f"clip_norm must be above 0 or None, and min_delta at least 0: {clip_norm}, {min_delta}.")
+    if precision not in get_args(Precision) or monitor not in ("auto", "train_loss", "valid_loss"):
+        raise SettingsError(
+            f"precision must be one of {get_args(Precision)} and monitor 'auto', 'train_loss' or 'valid_loss', got "
+            f"{precision!r} and {monitor!r}."
+        )
     if monitor == "valid_loss" and valid is None:
         raise SettingsError("monitor='valid_loss' needs validation windows: fit(model, train, valid, ...).")
     optimizer = optimizer or torch.optim.Adam(model.parameters(), lr=1e-3)
     watched = ("valid_loss" if valid is not None else "train_loss") if monitor == "auto" else monitor
     loop = _Loop(model, train, optimizer, schedule, clip_norm, precision, epochs, batch_size, seed)
     stop = _Stop(watched, patience, min_delta)
-    run = _RunFolder(Path(checkpoint_dir), loop) if checkpoint_dir is not None else None
+    settings = loop.settings() | {"monitor": watched}
+    run = _RunFolder(Path(checkpoint_dir), loop, settings) if checkpoint_dir is not None else None
     history = run.begin(resume) if run is not None else History()
     best_weights = _copy_weights(model) if run is None or not history.epochs else run.best_weights()
-    tracker.log_params(loop.settings() | {"epochs": epochs, "monitor": watched, "model": type(model).__name__})
+    tracker.log_params(settings | {"epochs": epochs, "model": type(model).__name__})
 
     done = len(history.epochs)
     bar = tqdm(
@@ -261,9 +269,10 @@ class _Stop:
 class _RunFolder:
     """The checkpoints and the history of a run, and how to go on from them."""
 
-    def __init__(self, folder: Path, loop: _Loop) -> None:
+    def __init__(self, folder: Path, loop: _Loop, settings: Mapping[str, Any]) -> None:
         self.folder = folder
         self.loop = loop
+        self.settings = settings
         self.best = folder / "best.safetensors"
         self.last = folder / "last.safetensors"
 
@@ -314,7 +323,7 @@ class _RunFolder:
             "input_frames": windows.input_frames,
             "target_frames": windows.target_frames,
         }
-        return {"data": data, "run": self.loop.settings()}
+        return {"data": data, "run": self.settings}
 
 
 def _copy_weights(model: SequenceModel) -> dict[str, Tensor]:

@@ -43,7 +43,8 @@ def drop_duplicates(rolls: Sequence[PianoRoll]) -> Deduplicated:
     kept: dict[tuple[object, ...], PianoRoll] = {}
     duplicates: dict[str, list[str]] = {}
     for roll in rolls:
-        key = (roll.grid, roll.pitches, np.packbits(roll.active).tobytes(), np.packbits(roll.onset).tobytes())
+        planes = (np.packbits(roll.active).tobytes(), np.packbits(roll.onset).tobytes())
+        key = (roll.grid, roll.pitches, len(roll), *planes)
         if key in kept:
             duplicates.setdefault(kept[key].name, []).append(roll.name)
         else:
@@ -87,9 +88,9 @@ def split_by_piece(
     keys = list(groups)
     np.random.default_rng(seed).shuffle(keys)
     parts: list[list[PianoRoll]] = []
-    for share in (test, valid):
+    for share, parts_to_come in ((test, 1 + (valid > 0)), (valid, 1)):
         part: list[PianoRoll] = []
-        while share > 0 and keys and len(part) < max(1, round(share * len(rolls))):
+        while share > 0 and len(keys) > parts_to_come and len(part) < max(1, round(share * len(rolls))):
             part += groups[keys.pop()]
         parts.append(part)
     train = [roll for key in keys for roll in groups[key]]

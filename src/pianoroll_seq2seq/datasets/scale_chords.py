@@ -12,6 +12,9 @@ As in the pack, aeolian is minor and ionian is major, so 132 of the 156 are dist
 
 import hashlib
 import os
+import shutil
+import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -133,7 +136,8 @@ def download_scale_chords(cache_dir: str | os.PathLike[str] | None = None, *, ur
         files = pooch.retrieve(
             url, known_hash=None, fname=archive.name, path=folder, processor=pooch.Unzip(), progressbar=False
         )
-    except (OSError, ValueError) as error:  # requests' errors are OSErrors; zipfile's BadZipFile is neither
+    except (OSError, ValueError, EOFError, RuntimeError, zlib.error, zipfile.BadZipFile) as error:
+        _forget(archive)
         raise DownloadError(
             f"The scale chords pack could not be fetched from {url} ({error}). Connect to the network, or use the "
             f"built-in pieces: write_scale_chords(folder)."
@@ -141,12 +145,18 @@ def download_scale_chords(cache_dir: str | os.PathLike[str] | None = None, *, ur
     midi = [Path(file) for file in files if file.endswith(".mid")]
     found = digest_of(midi)
     if found != PACK_DIGEST:
-        archive.unlink(missing_ok=True)  # so that the next try fetches it again
+        _forget(archive)
         raise DownloadError(
             f"What came from {url} is not the pack expected: {len(midi)} MIDI files with the digest {found}, "
             f"expected 156 with {PACK_DIGEST}. The address may have changed hands; use write_scale_chords(folder)."
         )
     return midi[0].parent
+
+
+def _forget(archive: Path) -> None:
+    """Removes the archive and what was unpacked of it, so that the next try begins anew."""
+    archive.unlink(missing_ok=True)
+    shutil.rmtree(f"{archive}.unzip", ignore_errors=True)
 
 
 def digest_of(paths: list[Path]) -> str:

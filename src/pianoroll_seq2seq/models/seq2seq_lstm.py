@@ -50,7 +50,8 @@ class Seq2SeqLSTM(nn.Module):
         hidden: units of every LSTM layer.
         encoder_layers: layers of the encoder.
         decoder_layers: layers of the decoder. Each begins with the memory of the encoder layer of its own
-            number, or of the last one where the encoder has fewer (autoregressive).
+            number, counted from the top where the encoder has more, so that no layer of it is in vain; where it
+            has fewer, the layers above begin with that of its last (autoregressive).
         dropout: share of units silenced after every layer in training, 0 <= dropout < 1.
         decoder: how the decoder works.
         block_frames: frames to generate before the encoder runs again, over as many of the latest frames as
@@ -197,8 +198,9 @@ class Seq2SeqLSTM(nn.Module):
     def _encode(self, inputs: Tensor) -> Memory:
         """What each decoder layer begins with."""
         _, (hidden, cell) = self.encoder_lstm(inputs)
-        last = len(hidden) - 1
-        layers = [min(layer, last) for layer in range(self.decoder_lstm.num_layers)]
+        last, count = len(hidden) - 1, self.decoder_lstm.num_layers
+        unused = max(len(hidden) - count, 0)  # layers below, which the layers above have read
+        layers = [min(unused + layer, last) for layer in range(count)]
         return hidden[layers], cell[layers]
 
     def _decode(self, frames: Tensor, memory: Memory | None) -> tuple[Tensor, Memory]:

@@ -34,7 +34,10 @@ class JsonlTracker:
     def __enter__(self) -> "JsonlTracker":
         """Opens the file."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = self.path.open("a", encoding="utf-8")
+        torn = _is_torn(self.path)
+        self._file = self.path.open("a", encoding="utf-8", buffering=1)  # each line leaves at once
+        if torn:
+            self._file.write("\n")
         self._write({"status": "running"})
         return self
 
@@ -50,12 +53,11 @@ class JsonlTracker:
 
     def log_params(self, params: Mapping[str, Value]) -> None:
         """A line with the run's parameters."""
-        self._write({"params": dict(params)})
+        self._write({"params": {name: _finite(value) for name, value in params.items()}})
 
     def log_metrics(self, metrics: Mapping[str, float], *, step: int) -> None:
         """A line with figures and their step."""
-        finite = {name: float(value) if math.isfinite(value) else None for name, value in metrics.items()}
-        self._write({"metrics": finite, "step": step})
+        self._write({"metrics": {name: _finite(float(value)) for name, value in metrics.items()}, "step": step})
 
     def log_artifact(self, path: str | os.PathLike[str]) -> None:
         """A line that names the file; the file itself stays where it is."""
@@ -73,3 +75,17 @@ class JsonlTracker:
                 f"The tracker of {self.path} is not open. Use it as: with JsonlTracker(path) as tracker:"
             )
         self._file.write(json.dumps({"time": round(time.time(), 3), **record}) + "\n")
+
+
+def _finite(value: Value) -> Value:
+    """JSON knows neither NaN nor infinity."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _is_torn(path: Path) -> bool:
+    """Whether the last line was cut short by a crash: the next would be written onto its end."""
+    if not path.exists() or not path.stat().st_size:
+        return False
+    with path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read() != b"\n"

@@ -1,0 +1,29 @@
+"""Sphinx configuration."""
+
+from importlib.metadata import version as installed_version
+
+project = "pianoroll_seq2seq"
+author = "The pianoroll_seq2seq developers"
+copyright = "2026, the pianoroll_seq2seq developers"
+release = version = installed_version("pianoroll-seq2seq")
+
+extensions = [
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx.ext.viewcode",
+]
+exclude_patterns = ["_build"]
+myst_enable_extensions = ["colon_fence", "dollarmath"]
+nb_execution_mode = "cache"
+nb_execution_raise_on_error = True
+nb_execution_timeout = 300
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+autodoc_preserve_defaults = True
+napoleon_google_docstring = True
+napoleon_numpy_docstring = False
+
+html_theme = "furo"
+html_title = "pianoroll_seq2seq"

@@ -1,0 +1,89 @@
+"""Compares runs by their epochs and batch sizes, as the 2017 article did with 10, 50 and 100 epochs.
+
+    python examples/compare_epochs.py                                         # 10, 50 and 100 epochs
+    python examples/compare_epochs.py --epochs 20 --batch-sizes 16 64 256     # batch sizes instead
+
+Each combination is a run of its own, in a folder of its own below ``--output``; ``comparison.png`` lays their
+loss curves over one another, and ``comparison.json`` holds the table that is printed. Interrupted, it goes on
+with the run it was in.
+"""
+
+import argparse
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from train_scale_chords import PRESETS, Run, claim, run, say, write_json
+
+from pianoroll_seq2seq.datasets.scale_chords import write_scale_chords
+from pianoroll_seq2seq.errors import PianoRollSeq2SeqError
+from pianoroll_seq2seq.plot import plot_histories, save_figure
+
+
+def row(name: str, result: Run) -> dict[str, str | int | float]:
+    """One line of the table; losses in nats per frame."""
+    epochs = result.history.epochs
+    return {
+        "run": name,
+        "epochs": len(epochs),
+        "steps": epochs[-1].step,
+        "best epoch": result.history.best_epoch or 0,
+        "train loss": round(epochs[-1].train_loss, 3),
+        "valid loss": round(epochs[-1].valid_loss or 0.0, 3),
+        "test nats": round(result.scores.model.all.nats, 3),
+        "copy last": round(result.scores.copy_last.all.nats, 3),
+        "copy input": round(result.scores.copy_input.all.nats, 3),
+        "test F1": round(result.scores.model.all.f1, 3),
+        "seconds": round(sum(epoch.seconds for epoch in epochs), 1),
+    }
+
+
+def table(rows: list[dict[str, str | int | float]]) -> str:
+    """The rows in columns."""
+    cells = [list(rows[0]), *([str(value) for value in entry.values()] for entry in rows)]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
+    return "\n".join("  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in cells)
+
+
+def compare(given: argparse.Namespace) -> None:
+    """Runs all combinations, prints the table and draws the curves."""
+    arguments = {"preset": given.preset, "midi_dir": str(given.midi_dir or ""), "seed": given.seed}
+    claim(given.output, arguments)
+    midi_dir = given.midi_dir or write_scale_chords(given.output / "midi")
+    recipe = PRESETS[given.preset]()
+    results: dict[str, Run] = {}
+    for epochs in given.epochs:
+        for batch_size in given.batch_sizes or [recipe.batch_size]:
+            name = f"{epochs} epochs, batch {batch_size}"
+            say(f"\n{name}")
+            # Every run goes its whole length, or the comparison would be of early stopping.
+            variant = replace(recipe, epochs=epochs, batch_size=batch_size, patience=None)
+            folder = given.output / f"epochs-{epochs}-batch-{batch_size}"
+            results[name] = run(variant, midi_dir, folder, seed=given.seed, device=given.device)
+    rows = [row(name, result) for name, result in results.items()]
+    write_json(given.output / "comparison.json", {"rows": rows})
+    axes = plot_histories({name: result.history for name, result in results.items()})
+    save_figure(axes, given.output / "comparison.png", overwrite=True)
+    say(f"\n{table(rows)}\n\nLook at {given.output / 'comparison.png'}.")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command; a user's mistake is one line on standard error and exit status 2."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--preset", choices=PRESETS, default="azure-2017", help="what to vary (%(default)s)")
+    parser.add_argument("--midi-dir", type=Path, help="a folder of MIDI files; the built-in pieces by default")
+    parser.add_argument("--epochs", type=int, nargs="+", default=[10, 50, 100], help="(%(default)s)")
+    parser.add_argument("--batch-sizes", type=int, nargs="+", help="the preset's own by default")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--output", type=Path, default=Path("runs/compare"), help="(%(default)s)")
+    parser.add_argument("--device", default="cpu", help="where to train (%(default)s)")
+    try:
+        compare(parser.parse_args(arguments))
+    except PianoRollSeq2SeqError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

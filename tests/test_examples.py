@@ -1,0 +1,102 @@
+"""The example scripts, run as a user runs them."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pianoroll_seq2seq import History, load, read_midi
+from pianoroll_seq2seq.datasets.scale_chords import write_scale_chords
+
+EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+
+
+def run_example(script: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-W", "error", EXAMPLES / script, *arguments], capture_output=True, text=True, check=False
+    )
+
+
+@pytest.fixture(scope="module")
+def some_scales(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four scales of every other root, to be quick."""
+    folder = write_scale_chords(tmp_path_factory.mktemp("midi"))
+    for path in folder.glob("*.mid"):
+        if not path.stem.endswith(("_major", "_minor", "_dorian", "_lydian")) or "sharp" in path.stem:
+            path.unlink()
+    return folder
+
+
+def test_training_leaves_music_pictures_scores_and_a_model(some_scales: Path, tmp_path: Path) -> None:
+    """Everything the README promises lies in the output folder, also when some files of a folder are bad."""
+    midi = tmp_path / "midi"
+    shutil.copytree(some_scales, midi)
+    (midi / "scale_empty.mid").write_bytes(b"")
+    (midi / "scale_text.mid").write_text("not music")
+    out = tmp_path / "out"
+    command = ("train_scale_chords.py", "--midi-dir", midi, "--epochs", "1", "--output", out)
+    first = run_example(*command)
+    assert first.returncode == 0, first.stderr
+    assert "not used: scale_empty.mid" in first.stdout
+    assert "not used: scale_text.mid" in first.stdout
+    assert "copy last" in first.stdout
+    primer, whole = read_midi(out / "primer.mid"), read_midi(out / "generated.mid")
+    assert len(whole.notes) > len(primer.notes) > 0
+    for picture in ("roll.png", "loss.png"):
+        assert (out / picture).read_bytes().startswith(b"\x89PNG")
+    assert len(History.load(out / "history.jsonl").epochs) == 1
+    assert json.loads((out / "scores.json").read_text())["test"]["frames"] > 0
+    assert load(out / "checkpoints" / "best.safetensors").pitches == 61
+
+    music = (out / "generated.mid").read_bytes()
+    again = run_example(*command)
+    assert again.returncode == 0, again.stderr
+    assert "going on with the run" in again.stdout
+    assert (out / "generated.mid").read_bytes() == music, "the same run must make the same music"
+
+    other = run_example(*command, "--seed", "1")
+    assert other.returncode == 2
+    assert "Choose another --output" in other.stderr
+    assert "Traceback" not in other.stderr
+
+
+def test_the_preset_of_2017_runs(some_scales: Path, tmp_path: Path) -> None:
+    """The article's configuration stays within reach."""
+    done = run_example(
+        "train_scale_chords.py",
+        *("--preset", "azure-2017", "--midi-dir", some_scales, "--epochs", "1", "--output", tmp_path / "out"),
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_folder_of_somebody_elses_files_is_left_alone(some_scales: Path, tmp_path: Path) -> None:
+    """A mistyped --output must not cost a user their files."""
+    (tmp_path / "thesis.txt").write_text("years of work")
+    done = run_example("train_scale_chords.py", "--midi-dir", some_scales, "--output", tmp_path)
+    assert done.returncode == 2
+    assert "not of a run" in done.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["thesis.txt"]
+
+
+def test_a_missing_folder_is_one_clear_line(tmp_path: Path) -> None:
+    """No traceback for a mistyped path."""
+    done = run_example("train_scale_chords.py", "--midi-dir", tmp_path / "nowhere", "--output", tmp_path / "out")
+    assert done.returncode == 2
+    assert "nowhere: no such folder" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_runs_are_compared_side_by_side(some_scales: Path, tmp_path: Path) -> None:
+    """The article's comparison: one row and one curve for each number of epochs and batch size."""
+    out = tmp_path / "compare"
+    done = run_example(
+        "compare_epochs.py",
+        *("--midi-dir", some_scales, "--epochs", "1", "2", "--batch-sizes", "32", "64", "--output", out),
+    )
+    assert done.returncode == 0, done.stderr
+    rows = json.loads((out / "comparison.json").read_text())["rows"]
+    assert [(row["epochs"], row["run"].split()[-1]) for row in rows] == [(1, "32"), (1, "64"), (2, "32"), (2, "64")]
+    assert (out / "comparison.png").read_bytes().startswith(b"\x89PNG")

@@ -1,0 +1,143 @@
+"""Scores: if these fail, equal music compares unequal, or notes that cannot be are taken for music."""
+
+from dataclasses import FrozenInstanceError, replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import ORDINARY_TICKS, ExactClock, note_table, scores
+
+from pianoroll_seq2seq.errors import MidiError, PianoRollSeq2SeqError, ShapeError
+from pianoroll_seq2seq.score import NoteTable, Part, Score
+from pianoroll_seq2seq.tempo import MAX_TICK, TempoMap
+
+COLUMNS = ("onset_tick", "end_tick", "pitch", "velocity", "part")
+
+
+def _rows(notes: NoteTable) -> list[tuple[int, ...]]:
+    return list(zip(*(getattr(notes, name).tolist() for name in COLUMNS), strict=True))
+
+
+@given(scores(), st.randoms())
+def test_the_order_in_which_notes_are_given_does_not_matter(score, random):
+    """Two readings of one file would compare unequal."""
+    rows = _rows(score.notes)
+    shuffled = random.sample(rows, len(rows))
+    again = note_table(shuffled)
+    assert again == score.notes
+    assert _rows(again) == sorted(rows, key=lambda row: (row[0], row[4], row[2], row[1], row[3]))
+
+
+@given(scores(ORDINARY_TICKS), st.data())
+def test_a_change_to_any_note_is_seen(score, data):
+    """Duplicates would be found where there are none."""
+    rows = _rows(score.notes)
+    index = data.draw(st.integers(0, len(rows) - 1))
+    onset, end, pitch, velocity, part = rows[index]
+    changed = data.draw(
+        st.sampled_from([(onset, end + 1, pitch, velocity, part), (onset, end, 127 - pitch, velocity, part)])
+    )
+    other = note_table([*rows[:index], changed, *rows[index + 1 :]])
+    assert (other == score.notes) == (sorted(_rows(other)) == sorted(rows))
+    assert replace(score, notes=note_table([*rows, rows[0]])) != score
+
+
+@given(scores())
+def test_where_keeps_exactly_the_notes_asked_for(score):
+    """A filter by pitch or part would lose or invent notes."""
+    low = score.notes.where(score.notes.pitch < 60)
+    assert _rows(low) == [row for row in _rows(score.notes) if row[2] < 60]
+    assert len(low) + len(score.notes.where(score.notes.pitch >= 60)) == len(score.notes)
+
+
+@given(scores())
+def test_drums_are_left_out_and_nothing_else(score):
+    """A drum kit's pitches would sound as tones; or a melody would vanish with it."""
+    without = score.without_drums()
+    assert _rows(without.notes) == [row for row in _rows(score.notes) if not score.parts[row[4]].drums]
+    assert without.parts == score.parts
+    assert without.without_drums() == without
+
+
+@given(scores())
+def test_the_end_in_seconds_is_the_last_notes(score):
+    """The length shown to a user would be another than what they hear."""
+    exact = ExactClock(score.ticks_per_beat, score.tempo.changes).seconds(int(score.notes.end_tick.max()))
+    assert score.end_seconds == pytest.approx(float(exact), rel=1e-12)
+
+
+@given(scores(), st.text(max_size=3))
+def test_a_name_is_not_music(score, name):
+    """The same piece under two file names would count as two pieces."""
+    assert replace(score, name=name) == score
+    assert replace(score, tempo=TempoMap(score.ticks_per_beat % 32_767 + 1)) != score
+    assert replace(score, parts=(*score.parts, Part())) != score
+
+
+def test_an_empty_table_is_a_table():
+    """A part without notes must not need a special case."""
+    assert len(NoteTable.empty()) == 0
+    assert NoteTable.empty() == NoteTable([], [], [], [], [])
+    assert Score(NoteTable.empty(), TempoMap()).end_seconds == 0
+
+
+def test_tables_cannot_be_changed_in_place():
+    """A change in one place would change the score of whoever else holds it."""
+    notes = NoteTable([0], [1], [60], [100], [0])
+    with pytest.raises(ValueError, match="read-only"):
+        notes.pitch[0] = 61
+    with pytest.raises(FrozenInstanceError):
+        notes.pitch = np.array([61])
+
+
+def test_values_are_neither_hashed_nor_compared_with_others():
+    """Arrays in a set or compared with a string would give nonsense in silence."""
+    notes = NoteTable.empty()
+    score = Score(notes, TempoMap())
+    assert notes != "notes"
+    assert score != notes
+    for value in (notes, score):
+        with pytest.raises(TypeError, match="unhashable"):
+            hash(value)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "rule"),
+    [
+        ("onset_tick", -1, "onset_tick in 0.."),
+        ("end_tick", 9, "end_tick in onset_tick.."),
+        ("end_tick", MAX_TICK + 1, "end_tick in onset_tick.."),
+        ("pitch", 128, "pitch in 0..127"),
+        ("pitch", -1, "pitch in 0..127"),
+        ("velocity", 0, "velocity in 1..127"),
+        ("velocity", 128, "velocity in 1..127"),
+        ("part", -1, "part >= 0"),
+    ],
+)
+def test_a_note_out_of_range_is_named(column, value, rule):
+    """The message says which note of thousands, which rule, and what it holds."""
+    columns = {name: [good, good] for name, good in zip(COLUMNS, (10, 20, 60, 100, 0), strict=True)}
+    columns[column] = [columns[column][0], value]
+    with pytest.raises(MidiError) as caught:
+        NoteTable(**columns)
+    assert "Note 1 breaks the rule" in str(caught.value)
+    assert rule in str(caught.value)
+    assert f"{column} {value}" in str(caught.value)
+    assert isinstance(caught.value, PianoRollSeq2SeqError | ValueError)
+
+
+def test_columns_must_fit_one_another():
+    """Unequal columns would be cut to the shortest, or paired wrongly."""
+    with pytest.raises(ShapeError, match=r"NoteTable\.velocity has shape \(1,\), expected \(2,\)"):
+        NoteTable([0, 1], [1, 2], [60, 61], [100], [0, 0])
+    with pytest.raises(MidiError, match=r"NoteTable\.onset_tick must hold integers, got float64"):
+        NoteTable([0.5], [1], [60], [100], [0])
+
+
+def test_every_note_needs_its_part():
+    """A note of a part that is not there could not be played."""
+    with pytest.raises(MidiError, match="part 1, but the score has 1 parts"):
+        Score(NoteTable([0], [1], [60], [100], [1]), TempoMap())
+    with pytest.raises(MidiError, match=r"Part 'Tuba': program must lie in 0\.\.127, got 128"):
+        Part("Tuba", 128)
