@@ -57,7 +57,7 @@ def summary(results: list[dict[str, Any]]) -> dict[str, list[float]]:
         for figure in ("nats", "f1")
         for predictor in ("model", "copy_last", "copy_input")
     }
-    for figure in ("in_scale_share", "silent_share", "longest_repeat_frames", "notes"):
+    for figure in ("in_scale_share", "silent_share", "longest_repeat_frames", "polyphony", "notes"):
         rows[f"continuations, mean {figure}"] = [
             float(np.mean([one[figure] for one in result["continuations"]])) for result in results
         ]

@@ -55,12 +55,14 @@ class Recipe:
     """All that a run is made of; ``dataclasses.replace`` makes a variant."""
 
     grid: FrameGrid
-    pitches: PitchRange
+    pitches: PitchRange | None
+    """None takes the range of the notes that are there, so that the model cannot wander out of it."""
     outside: Literal["error", "drop"]
     input_frames: int
     target_frames: int
     hop: int
-    build: Callable[["Recipe"], Seq2SeqLSTM]
+    build: Callable[[int, int], Seq2SeqLSTM]
+    """From the number of pitches and of target frames."""
     optimizer: Callable[[Seq2SeqLSTM], torch.optim.Optimizer]
     schedule: Schedule | None
     batch_size: int
@@ -77,17 +79,17 @@ def default_recipe() -> Recipe:
     """Eighths, a decoder that hears what it has written, and a head that thinks in intervals: better music."""
     return Recipe(
         grid=BeatGrid(frames_per_beat=2),
-        pitches=PitchRange(36, 96),
+        pitches=None,
         outside="error",
         input_frames=32,  # 16 beats
         target_frames=32,
         hop=8,
-        build=lambda recipe: Seq2SeqLSTM(
-            len(recipe.pitches),
+        build=lambda pitches, _: Seq2SeqLSTM(
+            pitches,
             hidden=96,
             dropout=0.2,
             frame_noise=0.003,
-            head=RelativeBernoulliHead(96, len(recipe.pitches), frames=3),
+            head=RelativeBernoulliHead(96, pitches, frames=3),
         ),
         optimizer=lambda model: torch.optim.AdamW(model.parameters(), lr=3e-3, weight_decay=0.01),
         schedule=cosine_schedule(),
@@ -96,7 +98,7 @@ def default_recipe() -> Recipe:
         patience=None,
         min_delta=0.0,
         monitor="auto",
-        sampler=Draw(floor=0.05),
+        sampler=Draw(),
         primer_frames=2 * 16,
         continuation_frames=2 * 64,  # 64 beats
     )
@@ -111,12 +113,12 @@ def azure_2017_recipe() -> Recipe:
         input_frames=50,
         target_frames=50,
         hop=50,
-        build=lambda recipe: Seq2SeqLSTM(
-            len(recipe.pitches),
+        build=lambda pitches, frames: Seq2SeqLSTM(
+            pitches,
             hidden=64,
             dropout=0.3,
             decoder="parallel",
-            block_frames=recipe.target_frames,
+            block_frames=frames,
             batch_norm=True,
         ),
         optimizer=lambda model: torch.optim.Adam(model.parameters(), lr=1e-3),
@@ -147,9 +149,11 @@ class Run:
 
 def read_pieces(recipe: Recipe, midi_dir: Path, *, seed: int) -> Split:
     """The pieces of a folder, without duplicates, dealt to training, validation and test."""
-    rolls, failures = read_folder(
-        midi_dir, grid=recipe.grid, pitches=recipe.pitches, outside=recipe.outside, progress=True
-    )
+    pitches = recipe.pitches or PitchRange(0, 127)
+    rolls, failures = read_folder(midi_dir, grid=recipe.grid, pitches=pitches, outside=recipe.outside, progress=True)
+    if recipe.pitches is None:
+        lows, highs = zip(*(roll.sounding_range() for roll in rolls), strict=True)
+        rolls = [roll.with_pitches(PitchRange(min(lows), max(highs))) for roll in rolls]
     distinct, duplicates = drop_duplicates(rolls)
     left_out = sum(map(len, duplicates.values()))
     say(f"{len(rolls)} pieces, {len(distinct)} distinct ({left_out} duplicates left out)")
@@ -181,7 +185,7 @@ def train(
         for rolls in split
     ]
     torch.manual_seed(seed)
-    model = recipe.build(recipe).to(device)
+    model = recipe.build(len(windows[0].pitches), recipe.target_frames).to(device)
     history = fit(
         model,
         windows[0],
@@ -304,7 +308,8 @@ def main(arguments: list[str] | None = None) -> int:
     heard = result.continuation
     say(
         f"the continuation: {heard.notes} notes, {heard.in_scale_share:.0%} of them in the primer's scale, "
-        f"{heard.silent_share:.0%} of its frames silent, no frame for longer than {heard.longest_repeat_frames}"
+        f"{heard.silent_share:.0%} of its frames silent, else {heard.polyphony:.1f} pitches at once on average, "
+        f"no frame repeated more than {heard.longest_repeat_frames} times"
     )
     say(f"\nListen to {folder / 'generated.mid'}; look at {folder / 'roll.png'} and {folder / 'loss.png'}.")
     return 0

@@ -110,12 +110,13 @@ def _messages(tempi):
     )
     # Struck and ended in a row, so that there are enough notes; the end may go to one struck before.
     whole = st.builds(
-        lambda strike, velocity, time: [
+        lambda strike, velocity, kind, time: [
             strike.copy(velocity=velocity),
-            mido.Message("note_off", time=time, channel=strike.channel, note=strike.note),
+            mido.Message(kind, time=time, channel=strike.channel, note=strike.note, velocity=0),
         ],
         strike,
         st.integers(1, 127),
+        st.sampled_from(["note_on", "note_off"]),
         delta,
     )
     program = st.builds(
@@ -151,7 +152,7 @@ def midi_files(draw, divisions=DIVISIONS, tempi=TEMPI):
     """Raw MIDI files: notes that overlap, never end or end twice, tempi and other messages in every track."""
     file = mido.MidiFile(type=draw(st.sampled_from([0, 1])), ticks_per_beat=draw(divisions))
     most_tracks = 1 if file.type == 0 else 3
-    tracks = st.lists(st.lists(_messages(tempi), max_size=16), min_size=1, max_size=most_tracks)
+    tracks = st.lists(st.lists(_messages(tempi), min_size=2, max_size=16), min_size=1, max_size=most_tracks)
     file.tracks.extend(mido.MidiTrack(chain.from_iterable(track)) for track in draw(tracks))
     return file
 

@@ -17,7 +17,7 @@ from pianoroll_seq2seq.models.seq2seq_lstm import Seq2SeqLSTM
 from pianoroll_seq2seq.pianoroll import PianoRoll, PitchRange
 from pianoroll_seq2seq.windowing import SlidingWindows
 
-PITCHES = PitchRange(60, 63)
+PITCHES = PitchRange(62, 65)
 INPUT = 3
 
 
@@ -216,16 +216,16 @@ class TestContinuation:
     def primer(self, *columns: int) -> PianoRoll:
         active = np.zeros((2, 13), bool)
         active[0, list(columns)] = True
-        return PianoRoll.from_active(active, pitches=PitchRange(60, 72))
+        return PianoRoll.from_active(active, pitches=PitchRange(62, 74))
 
     def roll(self, *frames: tuple[int, ...]) -> PianoRoll:
         active = np.zeros((len(frames), 13), bool)
         for frame, columns in enumerate(frames):
             active[frame, list(columns)] = True
-        return PianoRoll.from_active(active, pitches=PitchRange(60, 72))
+        return PianoRoll.from_active(active, pitches=PitchRange(62, 74))
 
     def test_counts_by_hand(self):
-        """C and E, then E held, a rest, C sharp; heard after a C major chord an octave up or down."""
+        """D and F sharp, F sharp held, a rest, D sharp, and the D above; heard after a D major chord."""
         roll = self.roll((0, 4), (4,), (4,), (4,), (), (), (1,), (12,))
         measured = Continuation.of(roll, self.primer(0, 4, 7))
         assert measured == Continuation(longest_repeat_frames=3, silent_share=0.25, in_scale_share=0.75, notes=4)

@@ -173,6 +173,8 @@ class Continuation:
     """Share of the frames in which nothing sounds."""
     in_scale_share: float
     """Share of the notes whose pitch class sounds in the primer; 0 without notes."""
+    polyphony: float
+    """Mean number of pitches in the frames in which any sounds."""
     notes: int
     """Notes that are struck."""
 
@@ -189,4 +191,10 @@ class Continuation:
         _, _, column = continuation.notes()
         in_scale = np.isin((column + continuation.pitches.lowest) % 12, sorted(pitch_class_set(primer)))
         silent_share = float((~sounding).mean()) if len(active) else 0.0
-        return cls(longest, silent_share, float(in_scale.mean()) if len(column) else 0.0, len(column))
+        return cls(
+            longest_repeat_frames=longest,
+            silent_share=silent_share,
+            in_scale_share=float(in_scale.mean()) if len(column) else 0.0,
+            polyphony=float(active.sum() / max(int(sounding.sum()), 1)),
+            notes=len(column),
+        )

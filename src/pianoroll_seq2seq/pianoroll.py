@@ -318,6 +318,39 @@ class PianoRoll:
             self.name,
         )
 
+    def with_pitches(self, pitches: PitchRange) -> "PianoRoll":
+        """The same notes with the columns of another pitch range, such as that of a model.
+
+        Raises:
+            PitchRangeError: notes lie outside it.
+        """
+        lowest, highest = self.sounding_range()
+        if lowest < pitches.lowest or highest > pitches.highest:
+            raise PitchRangeError(
+                f"{self.name or 'The roll'}: its notes need PitchRange({lowest}, {highest}), not within {pitches}."
+            )
+        here = slice(max(pitches.lowest - self.pitches.lowest, 0), max(pitches.highest - self.pitches.lowest + 1, 0))
+        start = max(self.pitches.lowest - pitches.lowest, 0)
+
+        def moved(plane: np.ndarray) -> np.ndarray:
+            kept = plane[:, here]
+            wider = np.zeros((len(self), len(pitches)), dtype=bool)
+            wider[:, start : start + kept.shape[1]] = kept
+            return wider
+
+        return PianoRoll(moved(self.active), moved(self.onset), self.grid, pitches, self.tempo, self.name)
+
+    def sounding_range(self) -> tuple[int, int]:
+        """The lowest and the highest MIDI pitch that sounds.
+
+        Raises:
+            NoNotesError: nothing sounds.
+        """
+        columns = np.nonzero(self.active.any(axis=0))[0]
+        if not len(columns):
+            raise NoNotesError(f"{self.name or 'The roll'}: nothing sounds in it.")
+        return int(columns[0]) + self.pitches.lowest, int(columns[-1]) + self.pitches.lowest
+
     def renamed(self, name: str) -> "PianoRoll":
         """The same music under another name."""
         return replace(self, name=name)

@@ -57,27 +57,23 @@ class Draw:
 
     Args:
         temperature: below 1 safer, above 1 bolder.
-        floor: pitches of a lower marginal probability never sound, 0 <= floor < 1. Many unlikely pitches
-            together make a wrong note likely, and one wrong note leads to others.
 
     Raises:
-        SettingsError: a temperature that is not above 0, or a floor out of range.
+        SettingsError: a temperature that is not above 0.
     """
 
     temperature: float = 1.0
-    floor: float = 0.0
 
     def __post_init__(self) -> None:
-        """Checks the arguments."""
-        if not self.temperature > 0 or not 0 <= self.floor < 1:
-            raise SettingsError(f"Draw needs a temperature above 0 and a floor in [0, 1), got {self}.")
+        """Checks the temperature."""
+        if not self.temperature > 0:
+            raise SettingsError(f"Draw needs a temperature above 0, got {self.temperature}.")
 
     def __call__(self, distribution: FrameDistribution, *, generator: torch.Generator) -> Tensor:
         """The frames drawn."""
         if self.temperature != 1.0:
             distribution = distribution.tempered(self.temperature)
-        frames = distribution.sample(generator=generator)
-        return frames * (distribution.mean >= self.floor) if self.floor else frames
+        return distribution.sample(generator=generator)
 
 
 @overload

@@ -84,7 +84,7 @@ def fit(
         train: the windows to learn from.
         valid: windows to validate on after every epoch.
         epochs: passes over the training windows.
-        batch_size: windows a step.
+        batch_size: windows a step, at most; an epoch is cut into batches as equal as can be.
         optimizer: over the model's parameters; Adam with a learning rate of 0.001 by default.
         schedule: the factor on the learning rate at each step; constant by default.
         clip_norm: the gradient is scaled down to this norm where it is longer; None for never.
@@ -212,14 +212,15 @@ class _Loop:
 
     def epoch(self, number: int, bar: "tqdm[Any]") -> float:
         """All windows once, in an order of the epoch's own; the mean loss."""
-        torch.manual_seed(int(np.random.SeedSequence([self.seed, number]).generate_state(1)[0]))
+        self._seed(int(np.random.SeedSequence([self.seed, number]).generate_state(1)[0]))
         order = np.random.default_rng([self.seed, number]).permutation(len(self.train))
+        # Batches as equal as can be: a last one of a single window would break batch normalisation.
+        batches = np.array_split(order, self.steps_per_epoch)
         self.model.train()
         total = 0.0
         pending = torch.zeros((), device=self.device)
-        for index in range(self.steps_per_epoch):
+        for index, picked in enumerate(batches):
             step = (number - 1) * self.steps_per_epoch + index
-            picked = order[index * self.batch_size : (index + 1) * self.batch_size]
             pending += self.step(step, picked) * len(picked)
             bar.update()
             if (index + 1) % _STEPS_BETWEEN_CHECKS == 0 or index + 1 == self.steps_per_epoch:
@@ -227,6 +228,13 @@ class _Loop:
                 total += float(pending)
                 pending.zero_()
         return total / len(self.train)
+
+    def _seed(self, seed: int) -> None:
+        """Seeds dropout on the device of this run, and on no other."""
+        torch.default_generator.manual_seed(seed)
+        if self.device.type == "cuda":
+            with torch.cuda.device(self.device):
+                torch.cuda.manual_seed(seed)
 
     def step(self, step: int, picked: np.ndarray) -> Tensor:
         """One update; the loss of its batch, still on the device."""

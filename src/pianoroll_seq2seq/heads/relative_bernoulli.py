@@ -25,7 +25,8 @@ class RelativeBernoulliHead(nn.Module):
 
     For pitch ``p`` the shared network sees: the last ``frames`` frames from ``window`` semitones below ``p``
     to ``window`` above; how often each pitch class, counted from ``p``, sounded in the past, forgotten at
-    several rates, and whether it sounded at all (the tonal context); and the decoder's features.
+    several rates, and whether it sounded at all (the tonal context); the decoder's features; and, so that it
+    keeps to the registers it has heard, an embedding of ``p`` itself.
 
     Args:
         features: size of the decoder's output.
@@ -70,6 +71,7 @@ class RelativeBernoulliHead(nn.Module):
             nn.Linear((len(decays) + 1) * _OCTAVE, _TONAL_WIDTH), nn.GELU(), nn.Linear(_TONAL_WIDTH, channels + 1)
         )
         self.of_window = nn.Conv2d(1, channels, (frames, 2 * window + 1), bias=False)
+        self.of_pitch = nn.Parameter(torch.zeros(channels, 1, pitches))
         self.mix = nn.Linear(channels, channels)
         self.logit = nn.Linear(channels, 1)
         nn.init.constant_(self.logit.bias, -3.0)
@@ -85,7 +87,7 @@ class RelativeBernoulliHead(nn.Module):
         steps = features.shape[1]
         tones = self._from_tones(steps, past)
         of_features = self.of_features(features).transpose(1, 2).unsqueeze(3)
-        seen = functional.relu(self._from_window(steps, past) + tones[:, :-1] + of_features)
+        seen = functional.relu(self._from_window(steps, past) + tones[:, :-1] + of_features + self.of_pitch)
         hidden = seen.flatten(2)  # (batch, channels, steps * pitches): plain matrix products are quickest on it
         hidden = hidden + functional.relu(self.mix.weight @ hidden + self.mix.bias[:, None])
         logits = (self.logit.weight @ hidden + self.logit.bias).view(-1, steps, self.pitches)
