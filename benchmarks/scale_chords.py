@@ -74,6 +74,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, help="the presets' own by default")
     parser.add_argument("--output", type=Path, default=Path("runs/benchmarks"))
     given = parser.parse_args()
+    torch.set_num_threads(1)
     given.output.mkdir(parents=True, exist_ok=True)
     midi_dir = given.midi_dir or write_scale_chords(given.output / "midi")
     report: dict[str, Any] = {"machine": platform.processor() or platform.machine(), "torch": torch.__version__}
@@ -82,7 +83,7 @@ def main() -> None:
         recipe = replace(recipe, epochs=given.epochs or recipe.epochs)
         results = [measure(recipe, midi_dir, seed=seed) for seed in range(given.seeds)]
         report[preset] = results
-        print(f"\n{preset}, {given.seeds} seeds: mean (lowest .. highest)")
+        print(f"\n{preset}, {given.seeds} seeds: mean (lowest .. highest)", flush=True)
         for name, values in summary(results).items():
             print(f"  {name:42}{np.mean(values):10.3f}  ({min(values):.3f} .. {max(values):.3f})")
     (given.output / "scale_chords.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")

@@ -228,18 +228,20 @@ class TestContinuation:
         """D and F sharp, F sharp held, a rest, D sharp, and the D above; heard after a D major chord."""
         roll = self.roll((0, 4), (4,), (4,), (4,), (), (), (1,), (12,))
         measured = Continuation.of(roll, self.primer(0, 4, 7))
-        assert measured == Continuation(longest_repeat_frames=3, silent_share=0.25, in_scale_share=0.75, notes=4)
+        assert measured == Continuation(
+            longest_repeat_frames=3, silent_share=0.25, in_scale_share=0.75, polyphony=7 / 6, notes=4
+        )
 
     def test_silence_is_no_repeat(self):
         """Otherwise a model that stops playing would look like one that is stuck on a chord."""
-        assert Continuation.of(self.roll((), (), ()), self.primer(0)) == Continuation(0, 1.0, 0.0, 0)
+        assert Continuation.of(self.roll((), (), ()), self.primer(0)) == Continuation(0, 1.0, 0.0, 0.0, 0)
 
     def test_a_repeat_after_something_else_starts_anew(self):
         roll = self.roll((1,), (1,), (2,), (1,), (1,), (), (1,))
         assert Continuation.of(roll, self.primer(1)).longest_repeat_frames == 2
 
     def test_of_nothing(self):
-        assert Continuation.of(self.roll(), self.primer(0)) == Continuation(0, 0.0, 0.0, 0)
+        assert Continuation.of(self.roll(), self.primer(0)) == Continuation(0, 0.0, 0.0, 0.0, 0)
 
     @settings(deadline=None)
     @given(frames=st.integers(0, 20), seed=st.integers(0, 99), still=st.floats(0, 1))
@@ -257,6 +259,8 @@ class TestContinuation:
         assert measured.longest_repeat_frames == max(runs, default=0)
         assert measured.notes == len(struck)
         assert measured.silent_share == pytest.approx(silent / frames if frames else 0)
+        at_once = [frame.sum() for frame in roll.active if frame.any()]
+        assert measured.polyphony == pytest.approx(sum(at_once) / len(at_once) if at_once else 0)
         assert measured.in_scale_share == pytest.approx(
             sum(column in (0, 2) for column in struck) / len(struck) if struck else 0
         )
