@@ -32,9 +32,9 @@ def measure(recipe: Recipe, midi_dir: Path, *, seed: int) -> dict[str, Any]:
     split = read_pieces(recipe, midi_dir, seed=seed)
     with tempfile.TemporaryDirectory() as folder:
         model, history, scores = train(recipe, split, Path(folder), seed=seed, device="cpu")
-    primers = [roll[: recipe.primer_frames] for roll in split.test if len(roll) >= recipe.primer_frames]
+    primers = [roll[: recipe.primer_frames] for roll in split.test]
     music = generate(model, primers, frames=recipe.continuation_frames, sampler=recipe.sampler, seed=seed)
-    heard = [Continuation.of(*pair) for pair in zip(music, primers, strict=True)]
+    heard = [Continuation.of(*pair) for pair in zip(music, split.test, strict=True)]
     return {
         "seed": seed,
         "parameters": sum(parameter.numel() for parameter in model.parameters()),

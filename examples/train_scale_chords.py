@@ -216,7 +216,7 @@ def make_music(recipe: Recipe, model: Seq2SeqLSTM, split: Split, folder: Path, *
     axes = plot_roll(whole, primer_frames=len(primer))
     axes.set_title(f"{piece.name}, continued by the model", loc="right")
     save_figure(axes, folder / "roll.png", overwrite=True)
-    return Continuation.of(continuation, primer)
+    return Continuation.of(continuation, piece)
 
 
 def run(recipe: Recipe, midi_dir: Path, folder: Path, *, seed: int = 0, device: str = "cpu") -> Run:
@@ -307,7 +307,7 @@ def main(arguments: list[str] | None = None) -> int:
     say(f"\n{result.scores}\n")
     heard = result.continuation
     say(
-        f"the continuation: {heard.notes} notes, {heard.in_scale_share:.0%} of them in the primer's scale, "
+        f"the continuation: {heard.notes} notes, {heard.in_scale_share:.0%} of them in the piece's scale, "
         f"{heard.silent_share:.0%} of its frames silent, else {heard.polyphony:.1f} pitches at once on average, "
         f"no frame repeated more than {heard.longest_repeat_frames} times"
     )

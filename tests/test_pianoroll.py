@@ -24,6 +24,7 @@ from strategies import (
     rolls,
     tempo_maps,
 )
+from typechecker import as_users_have_it
 
 from pianoroll_seq2seq.errors import (
     GridError,
@@ -32,12 +33,13 @@ from pianoroll_seq2seq.errors import (
     NoNotesError,
     OverwriteError,
     PitchRangeError,
+    SettingsError,
     ShapeError,
 )
 from pianoroll_seq2seq.grid import BeatGrid, SecondsGrid
 from pianoroll_seq2seq.midi_io import read_midi, to_midi_bytes, write_midi
 from pianoroll_seq2seq.pianoroll import PIANO, PianoRoll, PitchRange, concatenate
-from pianoroll_seq2seq.score import Part, Score
+from pianoroll_seq2seq.score import NoteTable, Part, Score
 from pianoroll_seq2seq.tempo import TempoMap
 
 ALL_PITCHES = PitchRange(0, 127)
@@ -452,3 +454,27 @@ def test_notes_outside_the_range_are_an_error_or_dropped(tmp_path):
     assert [values.tolist() for values in roll.notes()] == [[4], [8], [60 - 40]]
     with pytest.raises(PitchRangeError, match="3 of 3 notes"):  # nothing would be left
         PianoRoll.from_midi(path, pitches=PitchRange(0, 20), outside="drop")
+
+
+def test_a_roll_moves_to_another_range_and_back_without_losing_a_note() -> None:
+    """A primer must fit the columns of a model that was trained on a narrower or wider range."""
+    active = np.zeros((3, 5), dtype=bool)
+    active[0, 1] = active[1:, 3] = True
+    roll = PianoRoll.from_active(active, pitches=PitchRange(60, 64), name="five keys")
+    assert roll.sounding_range() == (61, 63)
+    for pitches in (PitchRange(61, 63), PitchRange(0, 127), PitchRange(61, 80), PitchRange(40, 63)):
+        there = roll.with_pitches(pitches)
+        assert there.pitches == pitches
+        assert there.sounding_range() == (61, 63)
+        assert there.with_pitches(PitchRange(60, 64)) == roll
+    with pytest.raises(PitchRangeError, match=r"five keys.*PitchRange\(61, 63\)"):
+        roll.with_pitches(PitchRange(62, 70))
+    with pytest.raises(NoNotesError, match="nothing sounds"):
+        PianoRoll.from_active(np.zeros((2, 88), dtype=bool)).sounding_range()
+
+
+def test_a_misspelt_policy_is_an_error_and_drops_nothing() -> None:
+    """A typo must not throw notes away."""
+    score = Score(NoteTable([0], [480], [60], [100], [0]), TempoMap())
+    with pytest.raises(SettingsError, match="'dorp'"):
+        as_users_have_it(PianoRoll.from_score.__func__)(PianoRoll, score, outside="dorp")

@@ -4,7 +4,7 @@ from dataclasses import FrozenInstanceError, replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import ORDINARY_TICKS, ExactClock, note_table, scores
 
@@ -19,6 +19,7 @@ def _rows(notes: NoteTable) -> list[tuple[int, ...]]:
     return list(zip(*(getattr(notes, name).tolist() for name in COLUMNS), strict=True))
 
 
+@settings(max_examples=50, deadline=None)
 @given(scores(), st.randoms())
 def test_the_order_in_which_notes_are_given_does_not_matter(score, random):
     """Two readings of one file would compare unequal."""
@@ -29,6 +30,7 @@ def test_the_order_in_which_notes_are_given_does_not_matter(score, random):
     assert _rows(again) == sorted(rows, key=lambda row: (row[0], row[4], row[2], row[1], row[3]))
 
 
+@settings(max_examples=50, deadline=None)
 @given(scores(ORDINARY_TICKS), st.data())
 def test_a_change_to_any_note_is_seen(score, data):
     """Duplicates would be found where there are none."""
@@ -43,6 +45,7 @@ def test_a_change_to_any_note_is_seen(score, data):
     assert replace(score, notes=note_table([*rows, rows[0]])) != score
 
 
+@settings(max_examples=50, deadline=None)
 @given(scores())
 def test_where_keeps_exactly_the_notes_asked_for(score):
     """A filter by pitch or part would lose or invent notes."""
@@ -51,6 +54,7 @@ def test_where_keeps_exactly_the_notes_asked_for(score):
     assert len(low) + len(score.notes.where(score.notes.pitch >= 60)) == len(score.notes)
 
 
+@settings(max_examples=50, deadline=None)
 @given(scores())
 def test_drums_are_left_out_and_nothing_else(score):
     """A drum kit's pitches would sound as tones; or a melody would vanish with it."""
@@ -60,6 +64,7 @@ def test_drums_are_left_out_and_nothing_else(score):
     assert without.without_drums() == without
 
 
+@settings(max_examples=50, deadline=None)
 @given(scores())
 def test_the_end_in_seconds_is_the_last_notes(score):
     """The length shown to a user would be another than what they hear."""
@@ -67,6 +72,7 @@ def test_the_end_in_seconds_is_the_last_notes(score):
     assert score.end_seconds == pytest.approx(float(exact), rel=1e-12)
 
 
+@settings(max_examples=50, deadline=None)
 @given(scores(), st.text(max_size=3))
 def test_a_name_is_not_music(score, name):
     """The same piece under two file names would count as two pieces."""

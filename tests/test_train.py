@@ -19,6 +19,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
+from typechecker import as_users_have_it
 
 from pianoroll_seq2seq import (
     BeatGrid,
@@ -825,10 +826,7 @@ def test_arguments_out_of_range_are_named(tmp_path: Path, changes: dict[str, Any
 @pytest.mark.parametrize("argument", ["precision", "monitor"])
 def test_misspelt_choices_are_named(argument: str) -> None:
     """precision="bf16" trains in float32 without a word, and monitor="val" fails after the first epoch."""
-    unchecked = fit
-    while hasattr(unchecked, "__wrapped__"):  # as users have it: the tests' own check of types would come first
-        unchecked = unchecked.__wrapped__
-    assert unchecked is not fit
+    unchecked = as_users_have_it(fit)
     with pytest.raises(SettingsError, match=f"{argument}.*'bf16'"):
         unchecked(_model(), _windows(), epochs=1, batch_size=4, progress=False, **{argument: "bf16"})
 

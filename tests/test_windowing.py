@@ -10,6 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.utils.data import DataLoader
+from typechecker import as_users_have_it
 
 from pianoroll_seq2seq.datasets.folder import read_folder
 from pianoroll_seq2seq.datasets.scale_chords import SCALES, scale_chords
@@ -369,3 +370,11 @@ def test_no_scale_of_our_pack_leaks_between_the_parts():
 def test_no_scale_of_the_original_pack_leaks_between_the_parts(scale_chords_dir: Path):
     """The 2017 article cut windows of all pieces before splitting, so that its test set had been trained on."""
     check_pack(read_folder(scale_chords_dir).rolls)
+
+
+def test_a_misspelt_policy_for_short_pieces_is_an_error() -> None:
+    """A typo must not skip pieces."""
+    roll = PianoRoll.from_active(np.ones((8, 88), dtype=bool))
+    begin = as_users_have_it(SlidingWindows.__init__)
+    with pytest.raises(SettingsError, match="'paad'"):
+        begin(object.__new__(SlidingWindows), [roll], input_frames=2, target_frames=2, hop=1, short="paad")

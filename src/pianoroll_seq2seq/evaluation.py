@@ -172,15 +172,18 @@ class Continuation:
     silent_share: float
     """Share of the frames in which nothing sounds."""
     in_scale_share: float
-    """Share of the notes whose pitch class sounds in the primer; 0 without notes."""
+    """Share of the notes whose pitch class is in the scale; 0 without notes."""
     polyphony: float
     """Mean number of pitches in the frames in which any sounds."""
     notes: int
     """Notes that are struck."""
 
     @classmethod
-    def of(cls, continuation: PianoRoll, primer: PianoRoll) -> "Continuation":
-        """Measures a continuation against the primer it goes on from."""
+    def of(cls, continuation: PianoRoll, scale: PianoRoll) -> "Continuation":
+        """Measures a continuation; ``scale`` is music whose pitch classes are the scale it should keep to.
+
+        That is its primer, where that is long enough to say, or the whole piece from which the primer was cut.
+        """
         active = continuation.active
         sounding = np.asarray(active.any(axis=1))
         longest = run = 0
@@ -189,7 +192,7 @@ class Continuation:
             run = run + 1 if again else int(sounding[frame])
             longest = max(longest, run)
         _, _, column = continuation.notes()
-        in_scale = np.isin((column + continuation.pitches.lowest) % 12, sorted(pitch_class_set(primer)))
+        in_scale = np.isin((column + continuation.pitches.lowest) % 12, sorted(pitch_class_set(scale)))
         silent_share = float((~sounding).mean()) if len(active) else 0.0
         return cls(
             longest_repeat_frames=longest,

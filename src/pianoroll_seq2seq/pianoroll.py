@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Int, Int64
 
 from pianoroll_seq2seq import midi_io
-from pianoroll_seq2seq.errors import GridError, NoNotesError, PitchRangeError, ShapeError
+from pianoroll_seq2seq.errors import GridError, NoNotesError, PitchRangeError, SettingsError, ShapeError
 from pianoroll_seq2seq.grid import SIXTEENTHS, FrameGrid
 from pianoroll_seq2seq.quantize import lines_to_ticks, notes_to_planes, planes_to_notes, quantize
 from pianoroll_seq2seq.score import NoteTable, Part, Score
@@ -165,7 +165,10 @@ class PianoRoll:
         Raises:
             NoNotesError: nothing sounds.
             PitchRangeError: notes outside the range, and they were not to be dropped.
+            SettingsError: another ``outside``.
         """
+        if outside not in ("error", "drop"):
+            raise SettingsError(f"outside must be 'error' or 'drop', got {outside!r}.")
         label = score.name or "the score"
         notes = score.notes if drums else score.without_drums().notes
         if not len(notes):

@@ -119,7 +119,7 @@ class SlidingWindows(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
             ``padded`` and ``skipped`` hold their names.
 
     Raises:
-        SettingsError: a size below 1.
+        SettingsError: a size below 1, or another ``short``.
         PieceTooShortError: short pieces and ``short="error"``, or no window at all.
         GridError, PitchRangeError: rolls that do not fit one another.
     """
@@ -138,6 +138,8 @@ class SlidingWindows(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
             raise SettingsError(
                 f"input_frames, target_frames and hop must be at least 1, got {input_frames}, {target_frames}, {hop}."
             )
+        if short not in ("error", "pad", "skip"):
+            raise SettingsError(f"short must be 'error', 'pad' or 'skip', got {short!r}.")
         self.input_frames = input_frames
         self.target_frames = target_frames
         self.hop = hop

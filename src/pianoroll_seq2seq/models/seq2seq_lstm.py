@@ -58,7 +58,7 @@ class Seq2SeqLSTM(nn.Module):
             the primer had: the number of target frames the model is trained on, so that it is never asked
             for more than it has learned. None (autoregressive only) never runs it again.
         frame_noise: share of the cells of every frame heard that are flipped in training, so that the model
-            learns to go on after a wrong note (autoregressive). What it shall predict stays as it is.
+            learns to go on after a wrong note. What it shall predict stays as it is.
         batch_norm: normalises the output of each stack over the batch, as the 2017 model did (parallel only:
             over teacher-forced frames it would carry statistics of later frames into earlier ones).
         head: turns decoder outputs into distributions; independent pitches by default.
