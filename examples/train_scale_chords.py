@@ -197,7 +197,7 @@ def train(
         patience=recipe.patience,
         min_delta=recipe.min_delta,
         monitor=recipe.monitor,
-        checkpoint_dir=folder / "checkpoints",
+        checkpoint_dir=folder,
         seed=seed,
     )
     return model, history, evaluate(model, windows[2])
@@ -224,7 +224,6 @@ def run(recipe: Recipe, midi_dir: Path, folder: Path, *, seed: int = 0, device: 
     split = read_pieces(recipe, midi_dir, seed=seed)
     model, history, scores = train(recipe, split, folder, seed=seed, device=device)
     save_figure(plot_histories({"": history}), folder / "loss.png", overwrite=True)
-    history.save(folder / "history.jsonl")
     continuation = make_music(recipe, model, split, folder, seed=seed)
     report = {"best_epoch": history.best_epoch, "test": scores.to_json(), "continuation": asdict(continuation)}
     write_json(folder / "scores.json", report)

@@ -49,7 +49,7 @@ def test_training_leaves_music_pictures_scores_and_a_model(some_scales: Path, tm
         assert (out / picture).read_bytes().startswith(b"\x89PNG")
     assert len(History.load(out / "history.jsonl").epochs) == 1
     assert json.loads((out / "scores.json").read_text())["test"]["frames"] > 0
-    assert load(out / "checkpoints" / "best.safetensors").pitches == 36
+    assert load(out / "best.safetensors").pitches == 36
 
     music = (out / "generated.mid").read_bytes()
     again = run_example(*command)
