@@ -37,7 +37,8 @@ def tests(session: nox.Session) -> None:
 @nox.session
 def lint(session: nox.Session) -> None:
     """Formatting, lint, and the one direction of imports."""
-    install(session, extras="plot", groups=("lint",))
+    session.install(*CONSTRAINTS, "--no-deps", "-e", ".")  # nothing of it is run
+    session.install(*CONSTRAINTS, *nox.project.dependency_groups(PYPROJECT, "lint"))
     session.run("ruff", "format", "--check", ".")
     session.run("ruff", "check", ".")
     session.run("lint-imports", "--no-logo")

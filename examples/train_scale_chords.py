@@ -303,6 +303,9 @@ def main(arguments: list[str] | None = None) -> int:
     except PianoRollSeq2SeqError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("\nstopped; the same command goes on after the last whole epoch", file=sys.stderr)
+        return 130
     say(f"\n{result.scores}\n")
     heard = result.continuation
     say(
