@@ -138,7 +138,7 @@ def test_columns_must_fit_one_another():
     with pytest.raises(ShapeError, match=r"NoteTable\.velocity has shape \(1,\), expected \(2,\)"):
         NoteTable([0, 1], [1, 2], [60, 61], [100], [0, 0])
     with pytest.raises(MidiError, match=r"NoteTable\.onset_tick must hold integers, got float64"):
-        NoteTable([0.5], [1], [60], [100], [0])
+        NoteTable(np.array([0.5]), [1], [60], [100], [0])
 
 
 def test_every_note_needs_its_part():

@@ -1,10 +1,10 @@
 """A score: notes in ticks, the tempo map that turns ticks into time, and the parts that play."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Int
-from numpy.typing import ArrayLike
 
 from pianoroll_seq2seq.errors import MidiError, ShapeError
 from pianoroll_seq2seq.tempo import MAX_TICK, TempoMap
@@ -40,9 +40,14 @@ class NoteTable:
     part: Int[np.ndarray, " notes"]
 
     def __init__(
-        self, onset_tick: ArrayLike, end_tick: ArrayLike, pitch: ArrayLike, velocity: ArrayLike, part: ArrayLike
+        self,
+        onset_tick: Sequence[int] | np.ndarray,
+        end_tick: Sequence[int] | np.ndarray,
+        pitch: Sequence[int] | np.ndarray,
+        velocity: Sequence[int] | np.ndarray,
+        part: Sequence[int] | np.ndarray,
     ) -> None:
-        """Takes anything numpy makes integers of; checks it and puts it in order."""
+        """Checks the columns and puts them in order."""
         columns = [np.asarray(column) for column in (onset_tick, end_tick, pitch, velocity, part)]
         columns = [column if column.size else column.astype(np.int64) for column in columns]
         for name, column in zip(_COLUMNS, columns, strict=True):

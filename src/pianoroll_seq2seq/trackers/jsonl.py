@@ -22,8 +22,12 @@ class JsonlTracker:
         path: the file; missing folders are made.
 
     Example:
-        >>> with JsonlTracker("runs/first/events.jsonl") as tracker:  # doctest: +SKIP
-        ...     fit(model, train, epochs=10, batch_size=64, tracker=tracker)
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     with JsonlTracker(Path(folder) / "events.jsonl") as tracker:  # fit(..., tracker=tracker)
+        ...         tracker.log_metrics({"train_loss": 0.5}, step=20)
+        ...     len(tracker.path.read_text().splitlines())  # running, the metrics, finished
+        3
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
