@@ -239,9 +239,13 @@ def claim(folder: Path, arguments: dict[str, Any]) -> None:
     record = folder / "run.json"
     if record.exists():
         before = json.loads(record.read_text(encoding="utf-8"))
-        if before != arguments:
+        # The record alone, or with the built-in pieces, is of a command that failed before it made anything.
+        begun = any(path.name not in ("run.json", "midi") for path in folder.iterdir())
+        if before != arguments and begun:
             raise OverwriteError(f"{folder} holds a run with other arguments: {before}. Choose another --output.")
-        say(f"going on with the run in {folder}")
+        if begun:
+            say(f"going on with the run in {folder}")
+        write_json(record, arguments)
     elif folder.exists() and any(folder.iterdir()):
         raise OverwriteError(f"{folder} holds files that are not of a run. Choose another --output.")
     else:

@@ -81,12 +81,16 @@ def test_a_folder_of_somebody_elses_files_is_left_alone(some_scales: Path, tmp_p
     assert sorted(path.name for path in tmp_path.iterdir()) == ["thesis.txt"]
 
 
-def test_a_missing_folder_is_one_clear_line(tmp_path: Path) -> None:
-    """No traceback for a mistyped path."""
+def test_a_missing_folder_is_one_clear_line(some_scales: Path, tmp_path: Path) -> None:
+    """No traceback for a mistyped path, and the corrected command is not refused for what the first one left."""
     done = run_example("train_scale_chords.py", "--midi-dir", tmp_path / "nowhere", "--output", tmp_path / "out")
     assert done.returncode == 2
     assert "nowhere: no such folder" in done.stderr
     assert "Traceback" not in done.stderr
+    corrected = run_example(
+        "train_scale_chords.py", "--midi-dir", some_scales, "--epochs", "1", "--output", tmp_path / "out"
+    )
+    assert corrected.returncode == 0, corrected.stderr
 
 
 def test_runs_are_compared_side_by_side(some_scales: Path, tmp_path: Path) -> None:
