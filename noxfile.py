@@ -61,6 +61,7 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """The benchmarks; ``nox -s bench -- --help`` for their options."""
-    install(session, extras="plot,datasets")
-    session.run("python", "benchmarks/scale_chords.py", *session.posargs)
+    """A benchmark: ``nox -s bench -- ingest FOLDER``, ``nox -s bench -- scale_chords --help``."""
+    install(session, extras="plot,datasets", groups=("bench",))
+    name, *arguments = session.posargs or ["scale_chords"]
+    session.run("python", f"benchmarks/{name}.py", *arguments)

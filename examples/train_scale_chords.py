@@ -46,8 +46,8 @@ from pianoroll_seq2seq.datasets.scale_chords import write_scale_chords
 from pianoroll_seq2seq.errors import OverwriteError, PianoRollSeq2SeqError
 from pianoroll_seq2seq.evaluation import Continuation
 from pianoroll_seq2seq.plot import plot_histories, plot_roll, save_figure
+from pianoroll_seq2seq.splitting import Split
 from pianoroll_seq2seq.train import Schedule
-from pianoroll_seq2seq.windowing import Split
 
 
 @dataclass(frozen=True)

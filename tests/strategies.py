@@ -18,7 +18,8 @@ import numpy as np
 from hypothesis import strategies as st
 
 from pianoroll_seq2seq.grid import BeatGrid, SecondsGrid
-from pianoroll_seq2seq.pianoroll import PianoRoll, PitchRange
+from pianoroll_seq2seq.pianoroll import PianoRoll
+from pianoroll_seq2seq.pitches import PitchRange
 from pianoroll_seq2seq.score import NoteTable, Part, Score
 from pianoroll_seq2seq.tempo import MAX_TICK, TempoMap
 

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from pianoroll_seq2seq.evaluation import Continuation, Evaluation, Predictor, Scores, evaluate
 from pianoroll_seq2seq.heads.bernoulli import Bernoulli
 from pianoroll_seq2seq.models.seq2seq_lstm import Seq2SeqLSTM
-from pianoroll_seq2seq.pianoroll import PianoRoll, PitchRange
+from pianoroll_seq2seq.pianoroll import PianoRoll
+from pianoroll_seq2seq.pitches import PitchRange
 from pianoroll_seq2seq.windowing import SlidingWindows
 
 PITCHES = PitchRange(62, 65)

@@ -16,7 +16,8 @@ from pianoroll_seq2seq.grid import BeatGrid, SecondsGrid
 from pianoroll_seq2seq.heads.bernoulli import Bernoulli
 from pianoroll_seq2seq.heads.relative_bernoulli import RelativeBernoulliHead
 from pianoroll_seq2seq.models.seq2seq_lstm import Seq2SeqLSTM
-from pianoroll_seq2seq.pianoroll import PianoRoll, PitchRange
+from pianoroll_seq2seq.pianoroll import PianoRoll
+from pianoroll_seq2seq.pitches import PitchRange
 from pianoroll_seq2seq.sampling import Draw, Threshold, generate, generate_frames
 from pianoroll_seq2seq.tempo import TempoMap
 

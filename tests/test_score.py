@@ -1,6 +1,8 @@
 """Scores: if these fail, equal music compares unequal, or notes that cannot be are taken for music."""
 
+from bisect import bisect_right
 from dataclasses import FrozenInstanceError, replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -147,3 +149,94 @@ def test_every_note_needs_its_part():
         Score(NoteTable([0], [1], [60], [100], [1]), TempoMap())
     with pytest.raises(MidiError, match=r"Part 'Tuba': program must lie in 0\.\.127, got 128"):
         Part("Tuba", 128)
+
+
+# ---------------------------------------------------------------------------------------- cut out of a score
+
+BAND = (
+    Part("Piano", 0, track=1, channel=0),
+    Part("Bass", 33, track=2, channel=1),
+    Part("Kit", 0, drums=True, track=3, channel=9),
+    Part("Piano", 5, track=4, channel=0),
+    Part("", 33),
+)
+BAND_ROWS = [(10 * part, 10 * part + 500, 60 + part, 90 - part, part) for part in range(5) for _ in range(2)]
+
+
+@pytest.mark.parametrize(
+    ("asked", "chosen"),
+    [
+        ({}, [0, 1, 2, 3, 4]),
+        ({"track": 1}, [0]),
+        ({"track": "Piano"}, [0, 3]),
+        ({"track": ""}, [4]),
+        ({"program": 0}, [0]),  # drums have no program
+        ({"program": 33}, [1, 4]),
+        ({"channel": 0}, [0, 3]),
+        ({"channel": 9}, [2]),
+        ({"track": "Piano", "program": 5}, [3]),
+        ({"track": 4, "channel": 0, "program": 5}, [3]),
+    ],
+)
+def test_only_keeps_the_parts_that_fit_all_that_is_asked(asked, chosen):
+    """A melody asked for by its track would bring the accompaniment along, or another's notes."""
+    score = Score(note_table(BAND_ROWS), TempoMap(480, [(7, 400_000)]), BAND, "band")
+    only = score.only(**asked)
+    assert only.parts == tuple(BAND[part] for part in chosen)
+    assert [(part.track, part.channel) for part in only.parts] == [(BAND[p].track, BAND[p].channel) for p in chosen]
+    expected = [(*row[:4], chosen.index(row[4])) for row in BAND_ROWS if row[4] in chosen]
+    assert sorted(_rows(only.notes)) == sorted(expected)
+    assert (only.tempo, only.name) == (score.tempo, "band")
+
+
+@pytest.mark.parametrize(
+    "asked", [{"track": 0}, {"track": "piano"}, {"program": 1}, {"channel": 5}, {"track": 1, "channel": 9}]
+)
+def test_a_part_that_is_not_there_is_named_with_those_that_are(asked):
+    """Track names are guessed; the message shows what to write instead."""
+    score = Score(note_table(BAND_ROWS), TempoMap(), BAND, "band")
+    with pytest.raises(MidiError) as caught:
+        score.only(**asked)
+    for part in ("band: no part with", *(f"{name}={value!r}" for name, value in asked.items())):
+        assert part in str(caught.value)
+    assert "track 2 'Bass', program 33, channel 1; track 3 'Kit', program 0, channel 9" in str(caught.value)
+
+
+def test_of_very_many_parts_some_are_named():
+    """A message of a thousand lines helps nobody; a score of no parts says so."""
+    score = Score(NoteTable.empty(), TempoMap(), tuple(Part(str(index), track=index) for index in range(40)))
+    with pytest.raises(MidiError, match=r"track 11 '11', program 0, channel None and 28 more\."):
+        score.only(track=99)
+    with pytest.raises(MidiError, match=r"The score: .*It has: no parts\."):
+        Score(NoteTable.empty(), TempoMap(), ()).only(track=1)
+
+
+@settings(max_examples=100, deadline=None)
+@given(scores(ORDINARY_TICKS), st.one_of(st.floats(1e-6, 1e4), st.just(float("inf")), st.sampled_from([0.5, 1, 3])))
+def test_until_ends_the_music_there(score, seconds):
+    """What strays behind would stay, or the music before it would go."""
+    cut = score.until(seconds)
+    clock = ExactClock(score.ticks_per_beat, score.tempo.changes)
+    exact = Fraction(round(min(seconds, 1e9) * 1e6), 10**6)
+    # The tick nearest to the time: the first whose middle with the next lies past it.
+    tick = bisect_right(range(20_001), 2 * exact, key=lambda at: clock.seconds(at) + clock.seconds(at + 1))
+    rows = [(onset, min(end, tick), *others) for onset, end, *others in _rows(score.notes) if onset < tick]
+    assert sorted(_rows(cut.notes)) == sorted(rows)
+    assert (cut.tempo, cut.parts) == (score.tempo, score.parts)
+
+
+def test_until_knows_tempo_changes():
+    """Counted at one tempo, the cut would fall elsewhere."""
+    tempo = TempoMap(480, [(480, 1_000_000)])
+    score = Score(note_table([(0, 480, 60, 100, 0), (480, 960, 60, 100, 0), (960, 1440, 60, 100, 0)]), tempo)
+    assert [row[:2] for row in _rows(score.until(1.0).notes)] == [(0, 480), (480, 720)]
+    assert [row[:2] for row in _rows(score.until(0.5).notes)] == [(0, 480)]
+    assert score.until(100) == score
+
+
+@pytest.mark.parametrize("seconds", [0, 0.0, -1, float("nan")])
+def test_until_needs_a_time(seconds):
+    """Everything would be cut off, and nobody told why."""
+    score = Score(note_table([(0, 480, 60, 100, 0)]), TempoMap())
+    with pytest.raises(MidiError, match=r"until\(\) needs a time above 0 seconds, got "):
+        score.until(seconds)

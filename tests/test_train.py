@@ -752,6 +752,7 @@ def test_tracker_gets_every_epoch(whole: tuple[Seq2SeqLSTM, Any, History]) -> No
             "optimizer": "AdamW",
             "learning_rate": 0.05,
             "clip_norm": 1.0,
+            "augmentation": None,
             "scheduled_epochs": 4,
             "epochs": 4,
             "monitor": "valid_loss",

@@ -1,24 +1,32 @@
 """Windows and splits: a leak or a lost frame here spoils every figure that follows, and nothing would show it."""
 
 import itertools
+import json
+import os
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch.utils.data import DataLoader
 from typechecker import as_users_have_it
 
+from pianoroll_seq2seq.augmentation import Augmentation
+from pianoroll_seq2seq.corpus import Corpus
 from pianoroll_seq2seq.datasets.folder import read_folder
 from pianoroll_seq2seq.datasets.scale_chords import SCALES, scale_chords
 from pianoroll_seq2seq.errors import GridError, PieceTooShortError, PitchRangeError, SettingsError, SplitError
 from pianoroll_seq2seq.grid import BeatGrid, SecondsGrid
-from pianoroll_seq2seq.pianoroll import PianoRoll, PitchRange
+from pianoroll_seq2seq.pianoroll import PianoRoll
+from pianoroll_seq2seq.pitches import PitchRange
+from pianoroll_seq2seq.splitting import drop_duplicates, pitch_class_set, split_by_piece
 from pianoroll_seq2seq.tempo import TempoMap
-from pianoroll_seq2seq.windowing import SlidingWindows, drop_duplicates, pitch_class_set, split_by_piece
+from pianoroll_seq2seq.windowing import SlidingWindows
 
 PITCHES = PitchRange(60, 71)
 """Twelve columns: a frame can spell its own number, in binary, up to 4095."""
@@ -378,3 +386,228 @@ def test_a_misspelt_policy_for_short_pieces_is_an_error() -> None:
     begin = as_users_have_it(SlidingWindows.__init__)
     with pytest.raises(SettingsError, match="'paad'"):
         begin(object.__new__(SlidingWindows), [roll], input_frames=2, target_frames=2, hop=1, short="paad")
+
+
+# ---- Windows over a corpus
+
+
+def write_corpus(folder: Path, shards: list[list[PianoRoll]]) -> Corpus:
+    """A corpus of these rolls, written by the description of the format alone."""
+    folder.mkdir()
+    first = shards[0][0]
+    totals = []
+    for number, rolls in enumerate(shards):
+        planes = np.array([np.concatenate([getattr(roll, plane) for roll in rolls]) for plane in ("active", "onset")])
+        np.save(folder / f"{number:05}.npy", np.packbits(planes, axis=2))
+        pieces = [
+            {
+                "source": f"{roll.name}.mid",
+                "offset": sum(map(len, rolls[:index])),
+                "frames": len(roll),
+                "ticks_per_beat": roll.tempo.ticks_per_beat,
+                "tempo": roll.tempo.changes,
+                "roll_sha256": f"{number:032x}{index:032x}",
+                "labels": {},
+            }
+            for index, roll in enumerate(rolls)
+        ]
+        totals.append({"name": f"{number:05}", "pieces": len(rolls), "frames": planes.shape[1]})
+        index = {"frames": planes.shape[1], "pieces": pieces, "failures": []}
+        (folder / f"{number:05}.json").write_text(json.dumps(index))
+    manifest = {
+        "format": "pianoroll_seq2seq corpus",
+        "version": 1,
+        "grid": {"class": type(first.grid).__name__, **first.grid.settings()},
+        "pitches": [first.pitches.lowest, first.pitches.highest],
+        "shards": totals,
+        "failures": [],
+    }
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    return Corpus(folder)
+
+
+CORPUS_LENGTHS = [[12, 3, 40], [5], [7, 90, 4, 9], [2, 2], [64, 8]]
+
+
+@pytest.fixture(scope="module", params=[12, 61, 88, 1, 8], ids="{} pitches".format)
+def corpus_and_rolls(request, tmp_path_factory):
+    """Pieces of one frame and more in shards of all kinds, on disk and in memory."""
+    pitches = PitchRange(20, 19 + request.param)
+    seeds = itertools.count()
+    shards = [
+        [noise(frames, seed=(seed := next(seeds)), name=f"piece {seed}", pitches=pitches) for frames in lengths]
+        for lengths in CORPUS_LENGTHS
+    ]
+    rolls = list(itertools.chain(*shards))
+    return write_corpus(tmp_path_factory.mktemp("windows") / "corpus", shards), rolls
+
+
+class TestWindowsOverACorpus:
+    @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+    @given(data=st.data(), sizes=st.tuples(sizes, sizes, sizes), short=st.sampled_from(["pad", "skip"]))
+    @pytest.mark.filterwarnings("ignore:.*pieces have fewer")
+    def test_are_those_over_the_rolls_in_memory(self, corpus_and_rolls, data, sizes, short):
+        """A model trained on a corpus learns other music than one trained on the same files in memory."""
+        corpus, rolls = corpus_and_rolls
+        arguments = dict(zip(("input_frames", "target_frames", "hop"), sizes, strict=True), short=short)
+        mapped, held = SlidingWindows(corpus, **arguments), SlidingWindows(rolls, **arguments)
+        assert (len(mapped), mapped.padded, mapped.skipped) == (len(held), held.padded, held.skipped)
+        assert (mapped.grid, mapped.pitches) == (held.grid, held.pitches)
+        picked = data.draw(st.lists(st.integers(0, len(held) - 1), max_size=30))
+        for found, expected in zip(mapped.batch(picked), held.batch(picked), strict=True):
+            assert torch.equal(found, expected)
+        everything = np.random.default_rng(len(picked)).permutation(len(held))
+        for found, expected in zip(mapped.batch(everything), held.batch(everything), strict=True):
+            assert torch.equal(found, expected)
+        for index in picked[:3]:
+            assert torch.equal(torch.cat(mapped[index]), torch.cat(held[index]))
+            assert mapped.piece_of(index) == held.piece_of(index)
+            assert mapped.piece_of(index).name == held.piece_of(index).name
+
+    def test_of_some_pieces_in_any_order(self, corpus_and_rolls):
+        """The training part of a split has windows of the test part."""
+        corpus, rolls = corpus_and_rolls
+        chosen = [10, 2, 5, 2]
+        mapped = SlidingWindows(corpus.select(chosen), input_frames=3, target_frames=4, hop=2)
+        held = SlidingWindows([rolls[index] for index in chosen], input_frames=3, target_frames=4, hop=2)
+        assert len(mapped) == len(held)
+        for found, expected in zip(mapped.batch(range(len(held))), held.batch(range(len(held))), strict=True):
+            assert torch.equal(found, expected)
+
+    @pytest.mark.filterwarnings("ignore:.*pieces have fewer")
+    def test_short_pieces_are_named(self, corpus_and_rolls):
+        """A user with a million files must learn which are too short without all being read."""
+        corpus, rolls = corpus_and_rolls
+        said = []
+        for pieces in (corpus, rolls):
+            with pytest.raises(PieceTooShortError, match="9 of 12 pieces") as raised:
+                SlidingWindows(pieces, input_frames=7, target_frames=7, hop=1)
+            said.append(str(raised.value))
+        assert said[0] == said[1]
+        with pytest.raises(PieceTooShortError, match="No windows"):
+            SlidingWindows(corpus, input_frames=90, target_frames=7, hop=1, short="skip")
+        with pytest.raises(PieceTooShortError, match="there are no pieces"):
+            SlidingWindows(corpus[:0], input_frames=1, target_frames=1, hop=1)
+
+    def test_a_batch_of_nothing(self, corpus_and_rolls):
+        """A sampler that runs out gives an empty batch."""
+        for pieces in corpus_and_rolls:
+            windows = SlidingWindows(pieces[:1], input_frames=3, target_frames=4, hop=2)
+            assert [half.shape for half in windows.batch([])] == [
+                (0, 3, len(windows.pitches)),
+                (0, 4, len(windows.pitches)),
+            ]
+
+    @pytest.mark.parametrize("beyond", [[-1], [0, 10**6], [3, 0]])
+    def test_windows_that_are_not_there(self, corpus_and_rolls, beyond):
+        """A wrong index gives frames of some other window."""
+        for pieces in corpus_and_rolls:
+            windows = SlidingWindows(pieces[:1], input_frames=3, target_frames=4, hop=2)
+            assert len(windows) == 3
+            with pytest.raises(IndexError, match="of 3"):
+                windows.batch(beyond)
+
+    @pytest.mark.filterwarnings("ignore:.*pieces have fewer")
+    def test_workers_get_no_copy_of_it(self, corpus_and_rolls):
+        """Each worker of a DataLoader that is spawned is sent all the music, and holds it in memory."""
+        corpus, _ = corpus_and_rolls
+        windows = SlidingWindows(corpus, input_frames=3, target_frames=4, hop=2, short="pad")
+        before = windows.batch(range(len(windows)))
+        data = pickle.dumps(windows)
+        assert np.load(corpus.folder / "00002.npy")[0].tobytes() not in data
+        again = pickle.loads(data)
+        assert again.padded == windows.padded
+        for found, expected in zip(again.batch(range(len(again))), before, strict=True):
+            assert torch.equal(found, expected)
+
+    @pytest.mark.parametrize("augmentation", [None, Augmentation(semitones=(-2, 3))])
+    def test_into_memory_that_is_used_again(self, corpus_and_rolls, augmentation):
+        """A batch written over the last one keeps some of it."""
+        corpus, _ = corpus_and_rolls
+        windows = SlidingWindows(corpus[5:6], input_frames=3, target_frames=4, hop=2, augmentation=augmentation)
+        again = torch.full((40, 7, len(windows.pitches)), torch.nan)
+        for picked in (range(40), range(3, 5), []):
+            first, second = (np.random.default_rng(1) for _ in range(2))
+            fresh = windows.batch(picked, generator=first)
+            for found, expected in zip(windows.batch(picked, generator=second, out=again), fresh, strict=True):
+                assert torch.equal(found, expected)
+                assert found.untyped_storage().data_ptr() == again.untyped_storage().data_ptr()
+
+
+def test_a_corpus_in_a_data_loader_that_spawns(tmp_path: Path) -> None:
+    """Training on a corpus with workers of PyTorch does not run, or on other windows."""
+    corpus = write_corpus(tmp_path / "corpus", [numbered([20, 13]), numbered([9])])
+    windows = SlidingWindows(corpus, input_frames=3, target_frames=4, hop=2)
+    loader = DataLoader(windows, batch_size=8, num_workers=1, multiprocessing_context="spawn")
+    loaded = torch.cat([targets for _, targets in loader])
+    assert torch.equal(loaded, windows.batch(range(len(windows)))[1])
+
+
+_LARGE = """
+import resource, sys
+import numpy as np
+from pathlib import Path
+from pianoroll_seq2seq import Augmentation, Corpus, PianoRoll, SecondsGrid, SlidingWindows
+
+def memory(name):
+    return 1024 * int(next(line for line in open("/proc/self/status") if line.startswith(name)).split()[1])
+
+def windows_of(pieces):
+    return SlidingWindows(
+        pieces, input_frames=64, target_frames=64, hop=32, augmentation=Augmentation((-5, 6), (0.8, 1.25))
+    )
+
+random = np.random.default_rng(0)
+some = windows_of([PianoRoll.from_active(np.ones((200, 88), bool), grid=SecondsGrid(0.02))])
+some.batch(np.zeros(256, int), generator=random)
+before = memory("RssAnon")
+limit = memory("VmData") + 64 * 2**20
+resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+try:
+    np.ones(100 * 2**20, np.uint8)
+except MemoryError:
+    print("limited")
+windows = windows_of(Corpus(sys.argv[1]))
+order = random.permutation(len(windows))
+sounding = 0.0
+for number, begin in enumerate(range(0, len(order), 256)):
+    generator = random if number % 8 == 0 else None
+    inputs, targets = windows.batch(order[begin : begin + 256], generator=generator)
+    sounding += float(inputs.sum()) + float(targets.sum())
+print(sounding > 0, len(order), memory("RssAnon") - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits memory as Linux does")
+def test_a_corpus_larger_than_memory(tmp_path: Path) -> None:
+    """Training on a large corpus runs out of memory, since its frames are copied or kept."""
+    lengths, frames, width = 100, 200_000, 11
+    random = np.random.default_rng(0)
+    folder = tmp_path / "corpus"
+    seconds = SecondsGrid(0.02)
+    empty = PianoRoll.from_active(np.zeros((1, 88), bool), grid=seconds, name="a")
+    write_corpus(folder, [[empty]])
+    manifest = json.loads((folder / "manifest.json").read_text())
+    block = random.integers(0, 256, (2, frames * lengths // 100, width), dtype=np.uint8)
+    piece = json.loads((folder / "00000.json").read_text())["pieces"][0]
+    manifest["shards"] = []
+    for number in range(100):
+        name = f"{number:05}"
+        manifest["shards"].append({"name": name, "pieces": 2, "frames": frames})
+        pieces = [piece | {"offset": offset, "frames": frames // 2} for offset in (0, frames // 2)]
+        (folder / f"{name}.json").write_text(json.dumps({"frames": frames, "pieces": pieces, "failures": []}))
+        if number < 10:
+            np.save(folder / f"{name}.npy", block)
+        else:  # a name of its own, and pages of its own where it is mapped
+            (folder / f"{name}.npy").hardlink_to(folder / f"{number % 10:05}.npy")
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    assert sum(path.stat().st_size for path in folder.glob("*.npy")) > 400e6
+    environment = {**os.environ, "MALLOC_ARENA_MAX": "1", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", _LARGE, str(folder)], check=False, capture_output=True, text=True, env=environment
+    )
+    assert done.returncode == 0, done.stderr
+    limited, read, windows, grown = done.stdout.split()
+    assert (limited, read) == ("limited", "True")
+    assert int(windows) > 600_000
+    assert int(grown) < 48 * 2**20

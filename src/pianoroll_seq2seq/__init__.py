@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from pianoroll_seq2seq.augmentation import Augmentation as Augmentation
     from pianoroll_seq2seq.checkpoint import load as load
     from pianoroll_seq2seq.checkpoint import save as save
+    from pianoroll_seq2seq.corpus import Corpus as Corpus
+    from pianoroll_seq2seq.corpus import build_corpus as build_corpus
     from pianoroll_seq2seq.datasets.folder import read_folder as read_folder
     from pianoroll_seq2seq.evaluation import Evaluation as Evaluation
     from pianoroll_seq2seq.evaluation import evaluate as evaluate
@@ -24,13 +27,20 @@ if TYPE_CHECKING:
     from pianoroll_seq2seq.heads.bernoulli import BernoulliHead as BernoulliHead
     from pianoroll_seq2seq.heads.relative_bernoulli import RelativeBernoulliHead as RelativeBernoulliHead
     from pianoroll_seq2seq.history import History as History
+    from pianoroll_seq2seq.interchange import read_pypianoroll as read_pypianoroll
+    from pianoroll_seq2seq.interchange import roll_from_array as roll_from_array
+    from pianoroll_seq2seq.interchange import roll_to_array as roll_to_array
+    from pianoroll_seq2seq.interchange import score_from_music21 as score_from_music21
+    from pianoroll_seq2seq.interchange import score_to_music21 as score_to_music21
+    from pianoroll_seq2seq.interchange import write_pypianoroll as write_pypianoroll
+    from pianoroll_seq2seq.limits import Limits as Limits
     from pianoroll_seq2seq.midi_io import read_midi as read_midi
     from pianoroll_seq2seq.midi_io import write_midi as write_midi
     from pianoroll_seq2seq.models.base import SequenceModel as SequenceModel
     from pianoroll_seq2seq.models.seq2seq_lstm import Seq2SeqLSTM as Seq2SeqLSTM
     from pianoroll_seq2seq.pianoroll import PianoRoll as PianoRoll
-    from pianoroll_seq2seq.pianoroll import PitchRange as PitchRange
     from pianoroll_seq2seq.pianoroll import concatenate as concatenate
+    from pianoroll_seq2seq.pitches import PitchRange as PitchRange
     from pianoroll_seq2seq.sampling import Draw as Draw
     from pianoroll_seq2seq.sampling import Sampler as Sampler
     from pianoroll_seq2seq.sampling import Threshold as Threshold
@@ -38,6 +48,9 @@ if TYPE_CHECKING:
     from pianoroll_seq2seq.score import NoteTable as NoteTable
     from pianoroll_seq2seq.score import Part as Part
     from pianoroll_seq2seq.score import Score as Score
+    from pianoroll_seq2seq.splitting import drop_duplicates as drop_duplicates
+    from pianoroll_seq2seq.splitting import pitch_class_set as pitch_class_set
+    from pianoroll_seq2seq.splitting import split_by_piece as split_by_piece
     from pianoroll_seq2seq.tempo import TempoMap as TempoMap
     from pianoroll_seq2seq.trackers.base import NoTracker as NoTracker
     from pianoroll_seq2seq.trackers.base import Tracker as Tracker
@@ -45,26 +58,26 @@ if TYPE_CHECKING:
     from pianoroll_seq2seq.train import cosine_schedule as cosine_schedule
     from pianoroll_seq2seq.train import fit as fit
     from pianoroll_seq2seq.windowing import SlidingWindows as SlidingWindows
-    from pianoroll_seq2seq.windowing import drop_duplicates as drop_duplicates
-    from pianoroll_seq2seq.windowing import pitch_class_set as pitch_class_set
-    from pianoroll_seq2seq.windowing import split_by_piece as split_by_piece
 
 _HOME = {
+    "Augmentation": "augmentation",
     "BeatGrid": "grid",
     "Bernoulli": "heads.bernoulli",
     "BernoulliHead": "heads.bernoulli",
+    "Corpus": "corpus",
     "Draw": "sampling",
     "Evaluation": "evaluation",
     "FrameDistribution": "heads.base",
     "FrameGrid": "grid",
     "History": "history",
     "JsonlTracker": "trackers.jsonl",
+    "Limits": "limits",
     "NoTracker": "trackers.base",
     "NoteTable": "score",
     "OutputHead": "heads.base",
     "Part": "score",
     "PianoRoll": "pianoroll",
-    "PitchRange": "pianoroll",
+    "PitchRange": "pitches",
     "RelativeBernoulliHead": "heads.relative_bernoulli",
     "Sampler": "sampling",
     "Score": "score",
@@ -75,19 +88,26 @@ _HOME = {
     "TempoMap": "tempo",
     "Threshold": "sampling",
     "Tracker": "trackers.base",
+    "build_corpus": "corpus",
     "concatenate": "pianoroll",
     "cosine_schedule": "train",
-    "drop_duplicates": "windowing",
+    "drop_duplicates": "splitting",
     "evaluate": "evaluation",
     "fit": "train",
     "generate": "sampling",
     "load": "checkpoint",
-    "pitch_class_set": "windowing",
+    "pitch_class_set": "splitting",
     "read_folder": "datasets.folder",
     "read_midi": "midi_io",
+    "read_pypianoroll": "interchange",
+    "roll_from_array": "interchange",
+    "roll_to_array": "interchange",
     "save": "checkpoint",
-    "split_by_piece": "windowing",
+    "score_from_music21": "interchange",
+    "score_to_music21": "interchange",
+    "split_by_piece": "splitting",
     "write_midi": "midi_io",
+    "write_pypianoroll": "interchange",
 }
 
 __all__ = sorted(_HOME)  # noqa: PLE0605 (a test holds it against the imports above)

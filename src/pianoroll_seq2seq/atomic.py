@@ -1,7 +1,7 @@
 """Writing a file whole or not at all."""
 
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,15 +25,13 @@ def writing(path: str | os.PathLike[str], *, overwrite: bool = False) -> Iterato
     """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary_name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
-    os.close(descriptor)
-    temporary = Path(temporary_name)
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}.tmp")
+    temporary.open("xb").close()
     try:
         _refuse(target, overwrite)  # before the work, so that it is not done for nothing
         yield temporary
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
-        temporary.chmod(0o666 & ~_umask())
         if overwrite:
             temporary.replace(target)
         else:
@@ -62,9 +60,3 @@ def _move_without_overwriting(temporary: Path, target: Path) -> None:
     except OSError:
         _refuse(target, overwrite=False)
         temporary.replace(target)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

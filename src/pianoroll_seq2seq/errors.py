@@ -18,6 +18,10 @@ class MidiNotFoundError(MidiError, FileNotFoundError):
     """A MIDI file or folder that is not there."""
 
 
+class LimitError(MidiError):
+    """A file that asks for more than the limits allow."""
+
+
 class NoNotesError(MidiError):
     """A score in which nothing (that was asked for) sounds."""
 
@@ -48,6 +52,14 @@ class ShapeError(PianoRollSeq2SeqError, ValueError):
 
 class TrainingDivergedError(PianoRollSeq2SeqError, ArithmeticError):
     """The training loss is no longer a number."""
+
+
+class CorpusError(PianoRollSeq2SeqError, ValueError):
+    """A corpus that cannot be read or built, or belongs to other settings."""
+
+
+class CorpusNotFoundError(CorpusError, FileNotFoundError):
+    """A corpus that is not there."""
 
 
 class CheckpointError(PianoRollSeq2SeqError, ValueError):

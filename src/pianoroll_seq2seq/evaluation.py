@@ -22,7 +22,8 @@ from torch import Tensor
 
 from pianoroll_seq2seq.models.base import SequenceModel, device_of, inference
 from pianoroll_seq2seq.pianoroll import PianoRoll
-from pianoroll_seq2seq.windowing import SlidingWindows, pitch_class_set
+from pianoroll_seq2seq.splitting import pitch_class_set
+from pianoroll_seq2seq.windowing import SlidingWindows
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ Line ``t`` of a grid stands at ``t`` grid steps; frame ``t`` covers the time fro
 
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -59,7 +60,7 @@ class SecondsGrid:
         if not 1e-6 <= self.frame_seconds <= 3600:
             raise GridError(f"frame_seconds must lie in 1e-6..3600, got {self.frame_seconds!r} (20 ms is 0.02).")
 
-    @property
+    @cached_property
     def _frame_us(self) -> Fraction:
         return Fraction(self.frame_seconds).limit_denominator(1_000_000) * 1_000_000
 
@@ -67,8 +68,10 @@ class SecondsGrid:
         """The grid line nearest to each tick, halves up."""
         frame_us = self._frame_us
         units = widen(tempo.time_units(ticks), 4 * frame_us.denominator)
-        lines = divide_half_up(units * frame_us.denominator, tempo.ticks_per_beat * frame_us.numerator)
-        return lines.astype(np.int64)
+        if frame_us.denominator > 1:
+            units = units * frame_us.denominator
+        lines = divide_half_up(units, tempo.ticks_per_beat * frame_us.numerator)
+        return lines.astype(np.int64, copy=False)
 
     def ticks_at(self, lines: Int[np.ndarray, " n"], tempo: TempoMap) -> Int64[np.ndarray, " n"]:
         """The tick nearest to each grid line, halves up."""

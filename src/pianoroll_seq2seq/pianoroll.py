@@ -5,66 +5,23 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Unpack
 
 import numpy as np
-from jaxtyping import Bool, Int, Int64
+from jaxtyping import Bool, Int64
 
 from pianoroll_seq2seq import midi_io
-from pianoroll_seq2seq.errors import GridError, NoNotesError, PitchRangeError, SettingsError, ShapeError
+from pianoroll_seq2seq.errors import GridError, NoNotesError, PitchRangeError, ShapeError
 from pianoroll_seq2seq.grid import SIXTEENTHS, FrameGrid
-from pianoroll_seq2seq.quantize import lines_to_ticks, notes_to_planes, planes_to_notes, quantize
+from pianoroll_seq2seq.limits import DEFAULT_LIMITS, Limits
+from pianoroll_seq2seq.pitches import PIANO, PitchRange
+from pianoroll_seq2seq.quantize import lines_to_ticks, planes_to_notes
+from pianoroll_seq2seq.rasterize import Reading, rasterize, read_planes
 from pianoroll_seq2seq.score import NoteTable, Part, Score
 from pianoroll_seq2seq.tempo import TempoMap
 
 if TYPE_CHECKING:
     import pretty_midi
-
-_NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
-
-
-@dataclass(frozen=True)
-class PitchRange:
-    """The pitches that the columns of a roll stand for: MIDI note numbers, both ends included.
-
-    Args:
-        lowest: the pitch of column 0; 21 is the lowest key of a piano.
-        highest: the pitch of the last column; 108 is the highest key of a piano.
-
-    Raises:
-        PitchRangeError: not 0 <= lowest <= highest <= 127.
-
-    Example:
-        >>> len(PitchRange(33, 81)), PitchRange(33, 81).name_of(0)
-        (49, 'A1')
-    """
-
-    lowest: int = 21
-    highest: int = 108
-
-    def __post_init__(self) -> None:
-        """Checks the ends."""
-        if not 0 <= self.lowest <= self.highest <= 127:
-            raise PitchRangeError(
-                f"PitchRange needs 0 <= lowest <= highest <= 127, got PitchRange({self.lowest}, {self.highest})."
-            )
-
-    def __len__(self) -> int:
-        """The number of pitches."""
-        return self.highest - self.lowest + 1
-
-    def contains(self, pitch: Int[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
-        """Which of the pitches lie in the range."""
-        return (pitch >= self.lowest) & (pitch <= self.highest)
-
-    def name_of(self, column: int) -> str:
-        """The name of a column's pitch, such as ``C4`` for middle C (MIDI 60)."""
-        octave, step = divmod(self.lowest + column, 12)
-        return f"{_NAMES[step]}{octave - 1}"
-
-
-PIANO = PitchRange(21, 108)
-"""The 88 keys of a piano."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,6 +109,7 @@ class PianoRoll:
         pitches: PitchRange = PIANO,
         drums: bool = False,
         outside: Literal["error", "drop"] = "error",
+        limits: Limits = DEFAULT_LIMITS,
     ) -> "PianoRoll":
         """Rasterizes a score.
 
@@ -161,36 +119,30 @@ class PianoRoll:
             pitches: the pitches to keep.
             drums: whether the drum kit (channel 10) counts as pitches.
             outside: what becomes of notes outside ``pitches``: an error, or they are dropped.
+            limits: how large the roll may be.
 
         Raises:
             NoNotesError: nothing sounds.
             PitchRangeError: notes outside the range, and they were not to be dropped.
+            LimitError: more frames or cells than the limits allow.
             SettingsError: another ``outside``.
         """
-        if outside not in ("error", "drop"):
-            raise SettingsError(f"outside must be 'error' or 'drop', got {outside!r}.")
         label = score.name or "the score"
         notes = score.notes if drums else score.without_drums().notes
-        if not len(notes):
-            hint = " It has drums: pass drums=True to keep them." if len(score.notes) else ""
-            raise NoNotesError(f"{label}: no notes.{hint}")
-        inside = pitches.contains(notes.pitch)
-        if not inside.all() and (outside == "error" or not inside.any()):
-            lowest, highest = int(notes.pitch.min()), int(notes.pitch.max())
-            raise PitchRangeError(
-                f"{label}: {int((~inside).sum())} of {len(notes)} notes lie outside {pitches}; the piece needs "
-                f"PitchRange({lowest}, {highest}). Widen the range, or pass outside='drop' to leave them out."
-            )
-        notes = notes.where(inside)
-        onset_frame, end_frame = quantize(notes.onset_tick, notes.end_tick, grid=grid, tempo=score.tempo)
-        active, onset = notes_to_planes(
-            onset_frame,
-            end_frame,
-            notes.pitch - pitches.lowest,
-            frames=int(end_frame.max()),
-            columns=len(pitches),
+        if not len(notes) and len(score.notes):
+            raise NoNotesError(f"{label}: no notes. It has drums: pass drums=True to keep them.")
+        active, onset = rasterize(
+            notes.onset_tick,
+            notes.end_tick,
+            notes.pitch,
+            tempo=score.tempo,
+            grid=grid,
+            pitches=pitches,
+            outside=outside,
+            limits=limits,
+            label=label,
         )
-        return cls(active, onset, grid, pitches, score.tempo, score.name)
+        return _trusted(active, onset, grid=grid, pitches=pitches, tempo=score.tempo, name=score.name)
 
     @classmethod
     def from_midi(
@@ -199,11 +151,24 @@ class PianoRoll:
         *,
         grid: FrameGrid = SIXTEENTHS,
         pitches: PitchRange = PIANO,
-        drums: bool = False,
         outside: Literal["error", "drop"] = "error",
+        **reading: Unpack[Reading],
     ) -> "PianoRoll":
-        """Reads a MIDI file: :func:`~pianoroll_seq2seq.midi_io.read_midi`, then :meth:`from_score`."""
-        return cls.from_score(midi_io.read_midi(path), grid=grid, pitches=pitches, drums=drums, outside=outside)
+        """Reads a MIDI file: :func:`~pianoroll_seq2seq.midi_io.read_midi`, then :meth:`from_score`.
+
+        Args:
+            path: a path, the bytes of a file, or a file opened in binary mode.
+            grid: where the frames lie in time.
+            pitches: the pitches to keep.
+            outside: what becomes of notes outside ``pitches``: an error, or they are dropped.
+            **reading: ``track``, ``program`` and ``channel`` (see :meth:`Score.only`), ``drums``, ``on_damage``,
+                ``limits`` and the policies of :func:`~pianoroll_seq2seq.midi_io.read_midi`.
+
+        Raises:
+            MidiError, NoNotesError, PitchRangeError, LimitError, SettingsError: as those two do.
+        """
+        read = read_planes(path, grid=grid, pitches=pitches, outside=outside, **reading)
+        return _trusted(read.active, read.onset, grid=grid, pitches=pitches, tempo=read.tempo, name=read.name)
 
     @classmethod
     def from_pretty_midi(
@@ -212,13 +177,13 @@ class PianoRoll:
         *,
         grid: FrameGrid = SIXTEENTHS,
         pitches: PitchRange = PIANO,
-        drums: bool = False,
         outside: Literal["error", "drop"] = "error",
+        **reading: Unpack[Reading],
     ) -> "PianoRoll":
-        """From a ``PrettyMIDI`` object, by way of the MIDI file that it writes."""
+        """From a ``PrettyMIDI`` object, by way of the MIDI file that it writes; arguments as of :meth:`from_midi`."""
         buffer = io.BytesIO()
         midi.write(buffer)
-        return cls.from_midi(buffer.getvalue(), grid=grid, pitches=pitches, drums=drums, outside=outside)
+        return cls.from_midi(buffer.getvalue(), grid=grid, pitches=pitches, outside=outside, **reading)
 
     def notes(self) -> tuple[Int64[np.ndarray, " notes"], Int64[np.ndarray, " notes"], Int64[np.ndarray, " notes"]]:
         """First frame, frame after the last, and column of each note."""
@@ -376,6 +341,14 @@ class PianoRoll:
         ends = f"{self.pitches.name_of(0)}..{self.pitches.name_of(len(self.pitches) - 1)}"
         name = f"{self.name!r}, " if self.name else ""
         return f"PianoRoll({name}{len(self)} frames x {len(self.pitches)} pitches {ends}, {count} notes, {self.grid})"
+
+
+def _trusted(active: np.ndarray, onset: np.ndarray, **others: object) -> PianoRoll:
+    """A roll of planes that are known to fit: checking those just rasterized would cost as much again."""
+    roll = object.__new__(PianoRoll)
+    active.flags.writeable = onset.flags.writeable = False
+    roll.__dict__.update(active=active, onset=onset, **others)
+    return roll
 
 
 def concatenate(rolls: Iterable[PianoRoll]) -> PianoRoll:

@@ -16,6 +16,9 @@ from pianoroll_seq2seq.errors import GridError, ShapeError
 from pianoroll_seq2seq.grid import FrameGrid
 from pianoroll_seq2seq.tempo import TempoMap
 
+_BLOCK_CELLS = 2**18  # flat indices at a time: 2 MB
+_WORTH_STRETCHING = 10  # frames a note, above which filling stretches and repeating them is quicker
+
 
 def quantize(
     onset_tick: Int[np.ndarray, " notes"],
@@ -25,8 +28,8 @@ def quantize(
     tempo: TempoMap,
 ) -> tuple[Int64[np.ndarray, " notes"], Int64[np.ndarray, " notes"]]:
     """The first frame of each note and the frame after its last; at least one frame each."""
-    onset_frame = grid.lines_at(onset_tick, tempo)
-    end_frame = grid.lines_at(end_tick, tempo)
+    lines = grid.lines_at(np.concatenate([onset_tick, end_tick]), tempo)
+    onset_frame, end_frame = lines[: len(onset_tick)], lines[len(onset_tick) :]
     return onset_frame, np.maximum(end_frame, onset_frame + 1)
 
 
@@ -57,22 +60,99 @@ def notes_to_planes(
         >>> active[:, 0].tolist(), onset[:, 0].tolist()
         ([True, True, True], [True, False, True])
     """
-    active = np.zeros((frames, columns), dtype=bool)
+    if len(onset_frame):
+        if np.subtract(end_frame, onset_frame).min() < 1 or onset_frame.min() < 0 or end_frame.max() > frames:
+            raise ShapeError(f"Notes must cover at least one frame and lie in frames 0..{frames}.")
+        if column.min() < 0 or column.max() >= columns:
+            raise ShapeError(f"Notes must lie in columns 0..{columns - 1}, got {column.min()}..{column.max()}.")
+    return fill_planes(onset_frame, end_frame, column, frames=frames, columns=columns)
+
+
+def fill_planes(
+    onset_frame: np.ndarray, end_frame: np.ndarray, column: np.ndarray, *, frames: int, columns: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """:func:`notes_to_planes` for int64 columns of notes that are known to fit."""
     onset = np.zeros((frames, columns), dtype=bool)
-    if not len(onset_frame):
-        return active, onset
-    lengths = np.asarray(end_frame - onset_frame, dtype=np.int64)
-    if lengths.min() < 1 or onset_frame.min() < 0 or end_frame.max() > frames:
-        raise ShapeError(f"Notes must cover at least one frame and lie in frames 0..{frames}.")
-    if column.min() < 0 or column.max() >= columns:
-        raise ShapeError(f"Notes must lie in columns 0..{columns - 1}, got {column.min()}..{column.max()}.")
-    first = onset_frame.astype(np.int64) * columns + column
+    first = onset_frame * np.int64(columns) + column
     onset.reshape(-1)[first] = True
-    # One flat index for every (note, frame): each note's first cell, then a row further at each step.
-    ends = np.cumsum(lengths)
-    steps = np.arange(ends[-1]) - np.repeat(ends - lengths, lengths)
-    active.reshape(-1)[np.repeat(first, lengths) + steps * columns] = True
-    return active, onset
+    lengths = end_frame - onset_frame
+    ends = lengths.cumsum()
+    if not len(ends) or ends[-1] < _WORTH_STRETCHING * len(lengths):
+        return _filled(first, lengths, ends, frames, columns), onset
+    stretches, repeats = active_stretches(onset_frame, end_frame, column, frames=frames, columns=columns)
+    return np.repeat(stretches, repeats, axis=0), onset
+
+
+def active_stretches(
+    onset_frame: Int[np.ndarray, " notes"],
+    end_frame: Int[np.ndarray, " notes"],
+    column: Int[np.ndarray, " notes"],
+    *,
+    frames: int,
+    columns: int,
+) -> tuple[Bool[np.ndarray, "stretches columns"], Int64[np.ndarray, " stretches"]]:
+    """The active plane by stretches: from a line at which a note begins or ends to the next, all frames are alike.
+
+    Args:
+        onset_frame: first frame of each note, and the others as for :func:`notes_to_planes`, unchecked.
+        end_frame: the frame after its last.
+        column: its column.
+        frames: rows of the plane.
+        columns: columns of the plane.
+
+    Returns:
+        One row of each stretch, and of how many frames it consists: ``np.repeat`` of them is the plane.
+    """
+    is_line = np.zeros(frames + 1, dtype=bool)
+    is_line[0] = is_line[frames] = True
+    is_line[onset_frame] = is_line[end_frame] = True
+    lines = np.flatnonzero(is_line)
+    stretch_at = np.empty(frames + 1, dtype=np.int64)
+    stretch_at[lines] = np.arange(len(lines))
+    first = stretch_at[onset_frame]
+    lengths = stretch_at[end_frame]
+    lengths -= first
+    first *= columns
+    first += column
+    return _filled(first, lengths, lengths.cumsum(), len(lines) - 1, columns), lines[1:] - lines[:-1]
+
+
+def _filled(
+    first: np.ndarray, lengths: np.ndarray, ends: np.ndarray, rows: int, columns: int
+) -> Bool[np.ndarray, "rows columns"]:
+    """A plane with ``lengths`` cells set down a column from each first cell, by flat indices, in bounded memory.
+
+    ``ends`` are the running sums of ``lengths``.
+    """
+    cells = np.zeros(rows * columns, dtype=bool)
+    if len(ends) and ends[-1] > cells.size:
+        first, lengths = _united(first, lengths, rows, columns)
+        ends = lengths.cumsum()
+    # One flat index for every (note, row): each note's first cell, then a row further at each step.
+    starts = first - (ends - lengths) * columns
+    begin = done = 0
+    while begin < len(first):
+        stop = len(first)
+        if ends[-1] - done > _BLOCK_CELLS:
+            stop = max(int(np.searchsorted(ends, done + _BLOCK_CELLS, side="right")), begin + 1)
+        index = starts[begin:stop].repeat(lengths[begin:stop])
+        index += np.arange(done * columns, (done + len(index)) * columns, columns)
+        cells[index] = True
+        begin, done = stop, done + len(index)
+    return cells.reshape(rows, columns)
+
+
+def _united(first: np.ndarray, lengths: np.ndarray, rows: int, columns: int) -> tuple[np.ndarray, np.ndarray]:
+    """First cells and lengths of the same cells as runs that do not overlap: no more in all than the plane has."""
+    first_row, column = np.divmod(first, columns)
+    lane = column * np.int64(rows + 1)  # columns one after another, a row apart
+    order = np.argsort(lane + first_row, kind="stable")
+    starts = (lane + first_row)[order]
+    reach = np.maximum.accumulate((lane + first_row + lengths)[order])
+    begins = np.flatnonzero(np.append(True, starts[1:] > reach[:-1]))
+    run_ends = reach[np.append(begins[1:], len(reach)) - 1]
+    run_column, run_row = np.divmod(starts[begins], rows + 1)
+    return run_row * columns + run_column, run_ends - starts[begins]
 
 
 def planes_to_notes(

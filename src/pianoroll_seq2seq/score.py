@@ -1,13 +1,18 @@
 """A score: notes in ticks, the tempo map that turns ticks into time, and the parts that play."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from jaxtyping import Bool, Int
 
 from pianoroll_seq2seq.errors import MidiError, ShapeError
 from pianoroll_seq2seq.tempo import MAX_TICK, TempoMap
+
+DRUM_CHANNEL = 9
+"""The channel of the drums, counted from 0; musicians call it channel 10."""
+
+_PARTS_NAMED = 12  # in a message
 
 _COLUMNS = ("onset_tick", "end_tick", "pitch", "velocity", "part")
 
@@ -58,7 +63,7 @@ class NoteTable:
         columns = [column.astype(np.int64) for column in columns]
         _check_ranges(*columns)
         onsets, ends, pitches, velocities, parts = columns
-        order = np.lexsort((velocities, ends, pitches, parts, onsets))
+        order = _order(onsets, parts, pitches, ends, velocities)
         for name, column in zip(_COLUMNS, columns, strict=True):
             ordered = column[order]
             ordered.flags.writeable = False
@@ -84,6 +89,19 @@ class NoteTable:
     def where(self, keep: Bool[np.ndarray, " notes"]) -> "NoteTable":
         """The notes for which ``keep`` is true."""
         return NoteTable(*(getattr(self, name)[keep] for name in _COLUMNS))
+
+
+def _order(onset: np.ndarray, part: np.ndarray, pitch: np.ndarray, end: np.ndarray, velocity: np.ndarray) -> np.ndarray:
+    """The order by onset, part, pitch, end and velocity."""
+    if not len(onset) or part.max() >= 2**24:
+        return np.lexsort((velocity, end, pitch, part, onset))
+    # The first three fit one integer, and seldom are two alike; sorting runs that are in order is quick.
+    key = onset << 32 | part << 7 | pitch
+    order = np.argsort(key, kind="stable")
+    ordered = key[order]
+    if (ordered[1:] == ordered[:-1]).any():
+        return np.lexsort((velocity, end, key))
+    return order
 
 
 def _check_ranges(
@@ -113,11 +131,15 @@ class Part:
         name: the track's name.
         program: General MIDI program, 0..127 (0 is a grand piano).
         drums: whether it is the drum kit (channel 10), whose pitches are instruments, not tones.
+        track: index of the track in the file it was read from, counted from 0; not compared.
+        channel: its channel there, 0..15; not compared.
     """
 
     name: str = ""
     program: int = 0
     drums: bool = False
+    track: int | None = field(default=None, compare=False)
+    channel: int | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         """Checks the program."""
@@ -174,3 +196,75 @@ class Score:
         if not drums.any():
             return self
         return replace(self, notes=self.notes.where(~drums[self.notes.part]))
+
+    def only(
+        self, *, track: int | str | None = None, program: int | None = None, channel: int | None = None
+    ) -> "Score":
+        """The parts that fit all that is asked: a melody or a left hand as a score of its own.
+
+        Args:
+            track: index of a track in the file (0 is the first, as in other libraries), or its name.
+            program: General MIDI program, 0..127; drums have none.
+            channel: MIDI channel, 0..15 (9 is the drums).
+
+        Raises:
+            MidiError: no part fits; the message says what there is.
+
+        Example:
+            >>> notes = NoteTable([0, 0], [480, 480], [72, 48], [90, 60], [0, 1])
+            >>> score = Score(notes, TempoMap(480), (Part("right", track=0), Part("left", track=1)))
+            >>> score.only(track="left").notes.pitch.tolist()
+            [48]
+        """
+        label = self.name or "The score"
+        chosen = matching_parts(self.parts, track=track, program=program, channel=channel, label=label)
+        places = np.full(len(self.parts), -1)
+        places[chosen] = np.arange(len(chosen))
+        notes = self.notes.where(places[self.notes.part] >= 0)
+        renumbered = NoteTable(notes.onset_tick, notes.end_tick, notes.pitch, notes.velocity, places[notes.part])
+        return replace(self, notes=renumbered, parts=tuple(self.parts[index] for index in chosen))
+
+    def until(self, seconds: float) -> "Score":
+        """The notes struck before a time, ended there at the latest: cuts off what strays behind the music.
+
+        Args:
+            seconds: the time, above 0.
+
+        Raises:
+            MidiError: a time of 0 or below.
+        """
+        if not seconds > 0:
+            raise MidiError(f"until() needs a time above 0 seconds, got {seconds!r}.")
+        units = round(min(seconds, 1e9) * 1e6) * self.ticks_per_beat
+        tick = min(int(self.tempo.nearest_ticks(np.array([units], dtype=object))[0]), MAX_TICK)
+        notes = self.notes.where(self.notes.onset_tick < tick)
+        cut = NoteTable(notes.onset_tick, np.minimum(notes.end_tick, tick), notes.pitch, notes.velocity, notes.part)
+        return replace(self, notes=cut)
+
+
+def matching_parts(
+    parts: Sequence[Part], *, track: int | str | None, program: int | None, channel: int | None, label: str
+) -> Sequence[int]:
+    """The indices of the parts that fit all that is asked (see :meth:`Score.only`).
+
+    Raises:
+        MidiError: no part fits; the message says what there is.
+    """
+    chosen = [
+        index
+        for index, part in enumerate(parts)
+        if track in (None, part.name if isinstance(track, str) else part.track)
+        and (program is None or (part.program == program and not part.drums))
+        and channel in (None, part.channel)
+    ]
+    if not chosen:
+        there = "; ".join(
+            f"track {part.track} {part.name!r}, program {part.program}, channel {part.channel}"
+            for part in parts[:_PARTS_NAMED]
+        )
+        more = f" and {len(parts) - _PARTS_NAMED} more" if len(parts) > _PARTS_NAMED else ""
+        raise MidiError(
+            f"{label}: no part with track={track!r}, program={program!r}, channel={channel!r}. "
+            f"It has: {there or 'no parts'}{more}."
+        )
+    return chosen

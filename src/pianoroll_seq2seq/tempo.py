@@ -9,6 +9,7 @@ another frame.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Float64, Int, Int64
@@ -85,16 +86,27 @@ class TempoMap:
     @cached_property
     def _segment_units(self) -> Int64[np.ndarray, " segment"]:
         """Time units at which each segment begins."""
-        units = np.zeros(len(self.changes), dtype=np.int64)
-        units[1:] = np.cumsum(np.diff(self._segment_ticks) * self._segment_us_per_beat[:-1])
-        return units
+        units = [0]
+        for (tick, us_per_beat), (next_tick, _) in pairwise(self.changes):
+            units.append(units[-1] + (next_tick - tick) * us_per_beat)
+        return np.array(units, dtype=np.int64)
+
+    @cached_property
+    def _segment_offsets(self) -> Int64[np.ndarray, " segment"]:
+        """What each segment's tempo, had it held from tick 0 on, would have to be moved by."""
+        offsets: Int64[np.ndarray, " segment"] = self._segment_units - self._segment_ticks * self._segment_us_per_beat
+        return offsets
 
     def time_units(self, ticks: Int[np.ndarray, " n"]) -> Int64[np.ndarray, " n"]:
         """The exact time of each tick, in units of ``1 us / ticks_per_beat``."""
         ticks = np.asarray(ticks, dtype=np.int64)
-        segment = np.searchsorted(self._segment_ticks, ticks, side="right") - 1
-        since = ticks - self._segment_ticks[segment]
-        units: Int64[np.ndarray, " n"] = self._segment_units[segment] + since * self._segment_us_per_beat[segment]
+        if len(self.changes) == 1:
+            return ticks * self.changes[0][1]
+        segment = np.searchsorted(self._segment_ticks, ticks, side="right")
+        segment -= 1
+        units: Int64[np.ndarray, " n"] = self._segment_us_per_beat[segment]
+        units *= ticks
+        units += self._segment_offsets[segment]
         return units
 
     def seconds(self, ticks: Int[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
@@ -151,6 +163,6 @@ def widen(values: np.ndarray, factor: int) -> np.ndarray:
     That is int64 where it suffices and Python's unbounded integers (slower) where it does not.
     """
     values = np.asarray(values)
-    if values.dtype == object or int(np.abs(values).max(initial=1)) * factor >= 2**62:
+    if values.dtype == object or max(int(values.max(initial=1)), -int(values.min(initial=0))) * factor >= 2**62:
         return values.astype(object)
-    return values.astype(np.int64)
+    return values.astype(np.int64, copy=False)

@@ -190,6 +190,7 @@ class _Loop:
     def __post_init__(self) -> None:
         self.device = device_of(self.model)
         self.steps_per_epoch = math.ceil(len(self.train) / self.batch_size)
+        self.variations = np.random.default_rng(self.seed)  # each epoch has its own
         self.base_rates = [float(group.setdefault("initial_lr", group["lr"])) for group in self.optimizer.param_groups]
 
     @property
@@ -206,6 +207,7 @@ class _Loop:
             "optimizer": type(self.optimizer).__name__,
             "learning_rate": self.base_rates[0],
             "clip_norm": self.clip_norm,
+            "augmentation": None if self.train.augmentation is None else repr(self.train.augmentation),
             # A schedule stretches over all epochs: going on under one means going just as far.
             "scheduled_epochs": None if self.schedule is None else self.epochs,
         }
@@ -214,6 +216,7 @@ class _Loop:
         """All windows once, in an order of the epoch's own; the mean loss."""
         self._seed(int(np.random.SeedSequence([self.seed, number]).generate_state(1)[0]))
         order = np.random.default_rng([self.seed, number]).permutation(len(self.train))
+        self.variations = np.random.default_rng([self.seed, number, 1])
         # Batches as equal as can be: a last one of a single window would break batch normalisation.
         batches = np.array_split(order, self.steps_per_epoch)
         self.model.train()
@@ -242,7 +245,9 @@ class _Loop:
             group["lr"] = rate * (
                 1.0 if self.schedule is None else self.schedule(step, self.epochs * self.steps_per_epoch)
             )
-        inputs, targets = (half.to(self.device, non_blocking=True) for half in self.train.batch(picked))
+        inputs, targets = (
+            half.to(self.device, non_blocking=True) for half in self.train.batch(picked, generator=self.variations)
+        )
         with _autocast(self.device, self.precision):
             loss: Tensor = -self.model(inputs, targets).log_prob(targets).mean()
         self.optimizer.zero_grad(set_to_none=True)

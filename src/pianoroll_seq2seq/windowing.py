@@ -1,125 +1,47 @@
-"""Pieces to training examples: splits without leaks, and sliding windows over the frames.
+"""Pieces to training examples: sliding windows over the frames.
 
 A window is ``input_frames`` that the encoder reads, then the ``target_frames`` that follow, which the
 decoder shall write. Windows of a piece begin every ``hop`` frames and never reach into another piece.
 """
 
+import itertools
 import warnings
-from collections.abc import Callable, Hashable, Sequence
-from typing import Literal, NamedTuple
+from collections.abc import Sequence
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from jaxtyping import Float32, Int64
 from torch import Tensor
 
-from pianoroll_seq2seq.errors import GridError, PieceTooShortError, PitchRangeError, SettingsError, SplitError
+from pianoroll_seq2seq.augmentation import Augmentation
+from pianoroll_seq2seq.corpus import Corpus, PackedPieces, pack_rolls
+from pianoroll_seq2seq.errors import PieceTooShortError, SettingsError
+from pianoroll_seq2seq.grid import SecondsGrid
 from pianoroll_seq2seq.pianoroll import PianoRoll
-
-
-class Split(NamedTuple):
-    """Three lists of whole pieces."""
-
-    train: list[PianoRoll]
-    valid: list[PianoRoll]
-    test: list[PianoRoll]
-
-
-class Deduplicated(NamedTuple):
-    """Distinct rolls, and the names of those left out by the name of the one that was kept."""
-
-    rolls: list[PianoRoll]
-    duplicates: dict[str, list[str]]
-
-
-def drop_duplicates(rolls: Sequence[PianoRoll]) -> Deduplicated:
-    """Keeps the first of all rolls that hold the same notes in the same frames.
-
-    Example:
-        >>> roll = PianoRoll.from_active(np.ones((4, 88), dtype=bool), name="a")
-        >>> len(drop_duplicates([roll, roll]).rolls)
-        1
-    """
-    kept: dict[tuple[object, ...], PianoRoll] = {}
-    duplicates: dict[str, list[str]] = {}
-    for roll in rolls:
-        planes = (np.packbits(roll.active).tobytes(), np.packbits(roll.onset).tobytes())
-        key = (roll.grid, roll.pitches, len(roll), *planes)
-        if key in kept:
-            duplicates.setdefault(kept[key].name, []).append(roll.name)
-        else:
-            kept[key] = roll
-    return Deduplicated(list(kept.values()), duplicates)
-
-
-def pitch_class_set(roll: PianoRoll) -> frozenset[int]:
-    """The pitch classes (0 is C) that sound in a roll: equal for a scale and its modes and relatives."""
-    columns = np.nonzero(roll.active.any(axis=0))[0]
-    return frozenset(int(pitch_class) for pitch_class in (columns + roll.pitches.lowest) % 12)
-
-
-def split_by_piece(
-    rolls: Sequence[PianoRoll],
-    *,
-    valid: float,
-    test: float,
-    seed: int,
-    group: Callable[[PianoRoll], Hashable] | None = None,
-) -> Split:
-    """Deals whole pieces to training, validation and test, so that nothing leaks between them.
-
-    Args:
-        rolls: the pieces; drop duplicates first.
-        valid: share of the pieces for validation, 0 <= valid < 1.
-        test: share for the test, 0 <= test < 1, with valid + test < 1.
-        seed: of the shuffle; equal seeds give equal splits.
-        group: pieces for which this gives the same key stay together, as :func:`pitch_class_set` keeps the
-            modes of a scale together. By default every piece stands alone.
-
-    Raises:
-        SettingsError: shares out of range.
-        SplitError: too few pieces or groups to give each part that was asked for at least one.
-    """
-    if not (0 <= valid < 1 and 0 <= test < 1 and valid + test < 1):
-        raise SettingsError(f"valid and test must be shares >= 0 of a sum below 1, got {valid} and {test}.")
-    groups: dict[Hashable, list[PianoRoll]] = {}
-    for index, roll in enumerate(rolls):
-        groups.setdefault(index if group is None else group(roll), []).append(roll)
-    keys = list(groups)
-    np.random.default_rng(seed).shuffle(keys)
-    parts: list[list[PianoRoll]] = []
-    for share, parts_to_come in ((test, 1 + (valid > 0)), (valid, 1)):
-        part: list[PianoRoll] = []
-        while share > 0 and len(keys) > parts_to_come and len(part) < max(1, round(share * len(rolls))):
-            part += groups[keys.pop()]
-        parts.append(part)
-    train = [roll for key in keys for roll in groups[key]]
-    if not train or (test > 0 and not parts[0]) or (valid > 0 and not parts[1]):
-        raise SplitError(
-            f"{len(rolls)} pieces in {len(groups)} groups are too few for the shares valid={valid}, test={test}: "
-            f"every part needs at least one group. Add pieces, ask for fewer parts, or group less coarsely."
-        )
-    return Split(train, parts[1], parts[0])
 
 
 class SlidingWindows(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
     """All windows of some rolls: a map-style dataset for PyTorch that also fetches whole batches.
 
     ``windows[i]`` is a pair of float32 tensors, ``(input_frames, pitches)`` and ``(target_frames, pitches)``,
-    of zeros and ones; ``windows.batch(indices)`` stacks many at once. The frames are kept once, one byte a
-    cell, however much the windows overlap.
+    of zeros and ones; ``windows.batch(indices)`` stacks many at once. The frames are kept once, an eighth of a
+    byte a cell, however much the windows overlap; those of a :class:`~pianoroll_seq2seq.corpus.Corpus` stay on
+    disk, and no more than a batch of them is held.
 
     Args:
-        rolls: the pieces, on one grid and of one pitch range.
+        rolls: the pieces, on one grid and of one pitch range; or a corpus.
         input_frames: frames the model reads.
         target_frames: frames it shall continue with.
         hop: frames from the start of one window to the next.
         short: what becomes of pieces of fewer than ``input_frames + target_frames`` frames: an error that
             names them, or they are padded with silence at the end, or skipped. The last two warn, and
             ``padded`` and ``skipped`` hold their names.
+        augmentation: variations of the windows, drawn in :meth:`batch` from the generator given there;
+            :func:`~pianoroll_seq2seq.train.fit` gives one.
 
     Raises:
-        SettingsError: a size below 1, or another ``short``.
+        SettingsError: a size below 1, another ``short``, or a tempo to vary on a grid in beats.
         PieceTooShortError: short pieces and ``short="error"``, or no window at all.
         GridError, PitchRangeError: rolls that do not fit one another.
     """
@@ -132,8 +54,9 @@ class SlidingWindows(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
         target_frames: int,
         hop: int,
         short: Literal["error", "pad", "skip"] = "error",
+        augmentation: Augmentation | None = None,
     ) -> None:
-        """Lays the rolls end to end and notes where windows begin."""
+        """Packs the rolls, unless they are a corpus, and notes where windows begin."""
         if min(input_frames, target_frames, hop) < 1:
             raise SettingsError(
                 f"input_frames, target_frames and hop must be at least 1, got {input_frames}, {target_frames}, {hop}."
@@ -144,31 +67,30 @@ class SlidingWindows(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
         self.target_frames = target_frames
         self.hop = hop
         self.short = short
-        self.rolls = tuple(rolls)
+        self.augmentation = augmentation
+        self.rolls: Sequence[PianoRoll] = rolls if isinstance(rolls, Corpus) else tuple(rolls)
         self.padded: tuple[str, ...] = ()
         self.skipped: tuple[str, ...] = ()
-        kept = self._handle_short_pieces()
-        if not kept:
+        if not self.rolls:
+            raise PieceTooShortError("No windows: there are no pieces.")
+        packed = self.rolls.packed() if isinstance(self.rolls, Corpus) else pack_rolls(self.rolls)
+        self.grid = packed.grid
+        self.pitches = packed.pitches
+        if augmentation is not None and augmentation.tempo != (1.0, 1.0) and not isinstance(self.grid, SecondsGrid):
+            raise SettingsError(f"A tempo can be varied on a SecondsGrid; {self.grid} follows the beat at any tempo.")
+        kept = self._handle_short_pieces(packed)
+        if not len(kept):
             raise PieceTooShortError(
                 f"No windows: none of {len(self.rolls)} pieces has {self.window_frames} frames. "
                 f"Use shorter windows, a finer grid, or short='pad'."
             )
-        _check_alike(kept)
-        self.grid = kept[0].grid
-        self.pitches = kept[0].pitches
-        lengths = np.array([max(len(roll), self.window_frames) for roll in kept])
-        offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
-        frames = np.zeros((int(offsets[-1]), len(self.pitches)), dtype=np.uint8)
-        for offset, roll in zip(offsets, kept, strict=False):
-            frames[offset : offset + len(roll)] = roll.active
-        counts = (lengths - self.window_frames) // hop + 1
-        self._piece = np.repeat(np.arange(len(kept)), counts)
-        within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-        self._start = offsets[self._piece] + within * hop
         self._pieces = kept
-        # A view of every possible window; picking rows of it copies just those.
-        views = np.lib.stride_tricks.sliding_window_view(frames, self.window_frames, axis=0)
-        self._views = views.transpose(0, 2, 1)  # (window, frames, pitches)
+        self._shard, self._offset = packed.shard[kept], packed.offset[kept]
+        self._frames = np.maximum(packed.frames[kept], self.window_frames)
+        self._shards = list(packed.shards)
+        self._pad(packed.frames[kept])
+        counts = (self._frames - self.window_frames) // hop + 1
+        self._first_window = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
 
     @property
     def window_frames(self) -> int:
@@ -180,12 +102,29 @@ class SlidingWindows(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # the same short pieces were named before
             return SlidingWindows(
-                self.rolls, input_frames=self.input_frames, target_frames=self.target_frames, hop=hop, short=self.short
+                self.rolls,
+                input_frames=self.input_frames,
+                target_frames=self.target_frames,
+                hop=hop,
+                short=self.short,
+                augmentation=self.augmentation,
             )
 
     def __len__(self) -> int:
         """The number of windows."""
-        return len(self._start)
+        return int(self._first_window[-1])
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what is mapped from a corpus: a worker maps it anew."""
+        if not isinstance(self.rolls, Corpus):
+            return self.__dict__
+        return {**self.__dict__, "_shards": [shard for shard in self._shards if not isinstance(shard, np.memmap)]}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Maps a corpus anew."""
+        self.__dict__.update(state)
+        if isinstance(self.rolls, Corpus):
+            self._shards = [*self.rolls.packed().shards, *self._shards]
 
     def __getitem__(self, index: int) -> tuple[Float32[Tensor, "input pitches"], Float32[Tensor, "target pitches"]]:
         """One window's input and target."""
@@ -195,43 +134,103 @@ class SlidingWindows(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
         return inputs[0], targets[0]
 
     def batch(
-        self, indices: Int64[np.ndarray, " batch"] | Sequence[int]
+        self,
+        indices: Int64[np.ndarray, " batch"] | Sequence[int],
+        *,
+        generator: np.random.Generator | None = None,
+        out: Float32[Tensor, "most window pitches"] | None = None,
     ) -> tuple[Float32[Tensor, "batch input pitches"], Float32[Tensor, "batch target pitches"]]:
-        """The inputs and targets of many windows."""
-        windows = torch.from_numpy(self._views[self._start[np.asarray(indices, dtype=np.int64)]]).float()
+        """The inputs and targets of many windows.
+
+        Args:
+            indices: which windows, 0 <= index < len(windows).
+            generator: what variations are drawn from, if there is an ``augmentation``; without it the windows
+                are as they stand in the pieces.
+            out: memory to use again, of at least as many windows: a fifth more windows a second. The batch is a
+                view of it, good until it is used the next time. New memory by default.
+        """
+        window = np.asarray(indices, dtype=np.int64)
+        if len(window) and not 0 <= window.min() <= window.max() < len(self):
+            raise IndexError(f"Windows {window.min()} to {window.max()} of {len(self)}.")
+        piece = np.searchsorted(self._first_window, window, side="right") - 1
+        within = (window - self._first_window[piece]) * self.hop
+        start = self._offset[piece] + within
+        if generator is None or self.augmentation is None:
+            cells = self._unpacked(self._gather(self._shard[piece], start))
+        else:
+            left = self._frames[piece] - within
+            frames = start[:, None] + self.augmentation.frames(left, self.window_frames, generator)
+            cells = self._unpacked(self._gather(self._shard[piece], frames))
+            cells = self.augmentation.transpose(cells, generator)
+        if out is None:
+            windows = torch.from_numpy(cells.astype(np.float32))
+        else:
+            windows = out[: len(cells)].copy_(torch.from_numpy(cells))
         return windows[:, : self.input_frames], windows[:, self.input_frames :]
 
     def piece_of(self, index: int) -> PianoRoll:
         """The piece from which a window was cut."""
-        return self._pieces[int(self._piece[index])]
+        piece = int(np.searchsorted(self._first_window, index, side="right")) - 1
+        return self.rolls[int(self._pieces[piece])]
 
-    def _handle_short_pieces(self) -> list[PianoRoll]:
-        short = [roll for roll in self.rolls if len(roll) < self.window_frames]
-        if not short:
-            return list(self.rolls)
-        named = ", ".join(f"{roll.name or '(no name)'} ({len(roll)})" for roll in short[:5])
-        named += f" and {len(short) - 5} more" if len(short) > 5 else ""
-        message = f"{len(short)} of {len(self.rolls)} pieces have fewer than {self.window_frames} frames: {named}"
+    def _gather(self, shard: np.ndarray, frames: np.ndarray) -> np.ndarray:
+        """The packed frames of windows: from their first frames on, or those named one by one."""
+        width = self._shards[0].shape[1]
+        gathered = np.empty((len(frames), self.window_frames * width), dtype=np.uint8)
+        # From shard to shard, and forwards in each: near frames lie on near pages.
+        order = np.lexsort((frames if frames.ndim == 1 else frames[:, 0], shard))
+        ordered = shard[order]
+        ends = [*(np.flatnonzero(ordered[1:] != ordered[:-1]) + 1).tolist(), len(order)]
+        for begin, end in itertools.pairwise([0, *ends] if len(order) else [0]):
+            here = order[begin:end]
+            source = self._shards[ordered[begin]]
+            if frames.ndim == 1:
+                # A view in which every row is a whole window; picking rows of it copies just those.
+                shape = (len(source) - self.window_frames + 1, self.window_frames * width)
+                windows: np.ndarray = np.ndarray(shape, np.uint8, source, strides=(width, 1))
+                gathered[here] = windows[frames[here]]
+            else:
+                gathered[here] = source[frames[here]].reshape(len(here), -1)
+        return gathered
+
+    def _unpacked(self, packed: np.ndarray) -> np.ndarray:
+        """Cells of zeros and ones, uint8 of shape (batch, frames, pitches)."""
+        cells = np.unpackbits(packed, axis=1)
+        shape = len(packed), self.window_frames, cells.shape[1] // self.window_frames
+        return cells.reshape(shape)[:, :, : len(self.pitches)]
+
+    def _handle_short_pieces(self, packed: PackedPieces) -> np.ndarray:
+        """The indices of the pieces that give windows."""
+        short = packed.frames < self.window_frames
+        if not short.any():
+            return np.arange(len(short))
+        names = [packed.names[index] for index in np.flatnonzero(short).tolist()]
+        lengths = packed.frames[short].tolist()
+        shown = zip(names[:5], lengths, strict=False)
+        named = ", ".join(f"{name or '(no name)'} ({length})" for name, length in shown)
+        named += f" and {len(names) - 5} more" if len(names) > 5 else ""
+        message = f"{len(names)} of {len(short)} pieces have fewer than {self.window_frames} frames: {named}"
         if self.short == "error":
             raise PieceTooShortError(
                 f"{message}. Use shorter windows, or pass short='pad' (with silence) or short='skip'."
             )
-        names = tuple(roll.name for roll in short)
         if self.short == "pad":
             warnings.warn(f"{message}; padded with silence.", stacklevel=3)
-            self.padded = names
-            return list(self.rolls)
+            self.padded = tuple(names)
+            return np.arange(len(short))
         warnings.warn(f"{message}; skipped.", stacklevel=3)
-        self.skipped = names
-        return [roll for roll in self.rolls if len(roll) >= self.window_frames]
+        self.skipped = tuple(names)
+        return np.flatnonzero(~short)
 
-
-def _check_alike(rolls: Sequence[PianoRoll]) -> None:
-    first = rolls[0]
-    for roll in rolls[1:]:
-        if roll.grid != first.grid:
-            raise GridError(f"{first.name} is on {first.grid}, {roll.name} on {roll.grid}. Read all on one grid.")
-        if roll.pitches != first.pitches:
-            raise PitchRangeError(
-                f"{first.name} has {first.pitches}, {roll.name} {roll.pitches}. Read all with one PitchRange."
-            )
+    def _pad(self, frames: np.ndarray) -> None:
+        """Copies pieces of fewer frames than a window to a shard of their own, with silence after each."""
+        short = np.flatnonzero(frames < self.window_frames)
+        if not len(short):
+            return
+        padding = np.zeros((len(short), self.window_frames, self._shards[0].shape[1]), dtype=np.uint8)
+        for place, piece in enumerate(short.tolist()):
+            begin, count = self._offset[piece], frames[piece]
+            padding[place, :count] = self._shards[self._shard[piece]][begin : begin + count]
+        self._shard[short] = len(self._shards)
+        self._offset[short] = np.arange(len(short)) * self.window_frames
+        self._shards.append(padding.reshape(-1, padding.shape[2]))

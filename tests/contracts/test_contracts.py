@@ -24,7 +24,8 @@ from pianoroll_seq2seq.heads.bernoulli import Bernoulli, BernoulliHead
 from pianoroll_seq2seq.heads.relative_bernoulli import RelativeBernoulliHead
 from pianoroll_seq2seq.models.base import SequenceModel
 from pianoroll_seq2seq.models.seq2seq_lstm import Seq2SeqLSTM
-from pianoroll_seq2seq.pianoroll import PianoRoll, PitchRange
+from pianoroll_seq2seq.pianoroll import PianoRoll
+from pianoroll_seq2seq.pitches import PitchRange
 from pianoroll_seq2seq.sampling import Draw, Sampler, Threshold, generate
 from pianoroll_seq2seq.tempo import TempoMap
 from pianoroll_seq2seq.trackers.base import NoTracker, Tracker

@@ -89,7 +89,7 @@ def test_missing_folder_is_named(tmp_path: Path) -> None:
 def test_folder_without_midi_is_named(tmp_path: Path) -> None:
     """An empty data set comes back, and training fails far from the cause."""
     (tmp_path / "notes.txt").write_text("nothing to play")
-    with pytest.raises(MidiNotFoundError, match=r"no \.mid or \.midi file"):
+    with pytest.raises(MidiNotFoundError, match=r"no \.mid, \.midi, \.kar or \.rmi file"):
         read_folder(tmp_path)
 
 

@@ -12,7 +12,8 @@ from pianoroll_seq2seq.errors import CheckpointError
 from pianoroll_seq2seq.evaluation import evaluate
 from pianoroll_seq2seq.heads.bernoulli import Bernoulli
 from pianoroll_seq2seq.models.seq2seq_lstm import Seq2SeqLSTM
-from pianoroll_seq2seq.pianoroll import PianoRoll, PitchRange
+from pianoroll_seq2seq.pianoroll import PianoRoll
+from pianoroll_seq2seq.pitches import PitchRange
 from pianoroll_seq2seq.sampling import Threshold, generate
 from pianoroll_seq2seq.train import fit
 from pianoroll_seq2seq.windowing import SlidingWindows

@@ -2,13 +2,16 @@
 
 import os
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Unpack
 
 from tqdm.auto import tqdm
 
-from pianoroll_seq2seq.errors import MidiError, MidiNotFoundError, PitchRangeError
+from pianoroll_seq2seq.errors import MidiError, PitchRangeError
 from pianoroll_seq2seq.grid import SIXTEENTHS, FrameGrid
-from pianoroll_seq2seq.pianoroll import PIANO, PianoRoll, PitchRange
+from pianoroll_seq2seq.midi_io import midi_paths
+from pianoroll_seq2seq.pianoroll import PianoRoll
+from pianoroll_seq2seq.pitches import PIANO, PitchRange
+from pianoroll_seq2seq.rasterize import Reading
 
 
 class Folder(NamedTuple):
@@ -23,39 +26,35 @@ def read_folder(
     *,
     grid: FrameGrid = SIXTEENTHS,
     pitches: PitchRange = PIANO,
-    drums: bool = False,
     outside: Literal["error", "drop"] = "error",
     progress: bool = False,
+    **reading: Unpack[Reading],
 ) -> Folder:
-    """Reads every ``.mid`` and ``.midi`` file below a folder, in order of their paths.
+    """Reads every MIDI file (``.mid``, ``.midi``, ``.kar``, ``.rmi``) below a folder, in order of their paths.
 
     A file that cannot be used does not stop the others: its reason stands in ``failures``, by its path
     below the folder. A roll is named after that path, without the ending.
 
     Args:
         folder: where to look.
-        grid: see :meth:`PianoRoll.from_score`, as are ``pitches``, ``drums`` and ``outside``.
+        grid: see :meth:`PianoRoll.from_midi`, as are ``pitches``, ``outside`` and all further arguments.
         pitches: the pitches to keep.
-        drums: whether the drum kit counts as pitches.
         outside: what becomes of notes outside ``pitches``.
         progress: whether to show a progress bar.
+        **reading: such as ``track="MELODY"``, ``drums=True`` or ``sustain=True``.
 
     Raises:
         MidiNotFoundError: no such folder, or no MIDI file in it.
         MidiError: not one file could be used; the message gives the first reasons.
     """
     root = Path(folder)
-    if not root.is_dir():
-        raise MidiNotFoundError(f"{root}: no such folder. Check the path.")
-    paths = sorted(path for path in root.rglob("*") if path.suffix.lower() in (".mid", ".midi") and path.is_file())
-    if not paths:
-        raise MidiNotFoundError(f"{root}: no .mid or .midi file in it or below. Check the path.")
+    paths = midi_paths(root)
     rolls: list[PianoRoll] = []
     failures: dict[str, str] = {}
     for path in tqdm(paths, "read", unit="file", disable=not progress):
         below = path.relative_to(root)
         try:
-            roll = PianoRoll.from_midi(path, grid=grid, pitches=pitches, drums=drums, outside=outside)
+            roll = PianoRoll.from_midi(path, grid=grid, pitches=pitches, outside=outside, **reading)
         except (MidiError, PitchRangeError) as error:
             failures[str(below)] = str(error)
         else:

@@ -1,0 +1,203 @@
+"""Building a corpus: what is to be done, and that it is done but once."""
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Executor
+from pathlib import Path
+from typing import Any, Literal, Unpack
+
+from tqdm.auto import tqdm
+
+from pianoroll_seq2seq.atomic import writing
+from pianoroll_seq2seq.corpus.reading import FORMAT, VERSION, Corpus, describe_grid
+from pianoroll_seq2seq.corpus.shard import Labels, ShardTask, SourceFile
+from pianoroll_seq2seq.corpus.workers import Build
+from pianoroll_seq2seq.errors import CorpusError, MidiError, MidiNotFoundError, SettingsError
+from pianoroll_seq2seq.grid import SIXTEENTHS, FrameGrid
+from pianoroll_seq2seq.limits import Limits
+from pianoroll_seq2seq.midi_io import midi_paths
+from pianoroll_seq2seq.pitches import PIANO, PitchRange
+from pianoroll_seq2seq.rasterize import Reading, read_planes
+
+
+def build_corpus(
+    paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+    out: str | os.PathLike[str],
+    *,
+    grid: FrameGrid = SIXTEENTHS,
+    pitches: PitchRange = PIANO,
+    outside: Literal["error", "drop"] = "error",
+    labels: Callable[[Path], Labels] | None = None,
+    executor: Executor | None = None,
+    files_per_shard: int = 512,
+    progress: bool = True,
+    **reading: Unpack[Reading],
+) -> Corpus:
+    """Turns any number of MIDI files into a corpus on disk.
+
+    A file that gives no roll does not stop the others: ``Corpus.failures`` and ``manifest.json`` say why. A
+    build that was interrupted, in whatever way, goes on when it is called again with the same arguments;
+    finished shards are not built again. The result does not depend on the executor or on interruptions, down
+    to the byte.
+
+    Where processes are spawned (as here by default), a script must stand under ``if __name__ == "__main__":``.
+
+    Args:
+        paths: a folder, below which every ``.mid``, ``.midi``, ``.kar`` and ``.rmi`` file is taken, or the files
+            themselves.
+        out: a new folder, or one in which an earlier call was interrupted.
+        grid: where the frames lie in time, as for :meth:`PianoRoll.from_midi`.
+        pitches: the pitches to keep.
+        outside: what becomes of notes outside ``pitches``: the file fails, or they are dropped.
+        labels: what is known of a file (scale, composer, style), by its path; kept with the piece.
+        executor: what does the work: any :class:`concurrent.futures.Executor`, such as Dask's
+            ``Client.get_executor()``, whose workers see the same folders. By default a process for each core.
+        files_per_shard: files in a shard, the unit of work.
+        progress: whether to show a progress bar.
+        **reading: such as ``track="MELODY"``, ``drums=True`` or ``on_damage="salvage"``: see
+            :class:`~pianoroll_seq2seq.rasterize.Reading`.
+
+    Raises:
+        MidiNotFoundError: no such folder, or no files.
+        SettingsError: fewer than one file a shard, or a way of reading that there is not.
+        CorpusError: ``out`` holds something else, or worker processes cannot be started.
+        OSError: the corpus cannot be written. What is finished is kept.
+    """
+    if files_per_shard < 1:
+        raise SettingsError(f"files_per_shard must be at least 1, got {files_per_shard}.")
+    _check(outside, reading)
+    folder = Path(out)
+    files = _source_files(paths, labels)
+    plan = _plan(files, grid, pitches, reading={"outside": outside, **reading}, files_per_shard=files_per_shard)
+    _begin(folder, plan)
+    tasks = [
+        ShardTask(
+            str(folder.absolute()),
+            number,
+            tuple(files[begin : begin + files_per_shard]),
+            grid,
+            pitches,
+            outside,
+            reading,
+        )
+        for number, begin in enumerate(range(0, len(files), files_per_shard))
+    ]
+    if not (folder / "manifest.json").exists():
+        todo = [task for task in tasks if not task.index_path.exists()]
+        with tqdm(total=len(files), desc="corpus", unit="file", disable=not progress) as bar:
+            bar.update(len(files) - sum(len(task.files) for task in todo))
+            Build(bar, executor).run(todo)
+        _clear(folder)
+        _write_json(folder / "manifest.json", _manifest(plan, tasks))
+    return Corpus(folder, grid=grid)
+
+
+def _check(outside: str, reading: Reading) -> None:
+    """Refuses at once what each file would be refused for."""
+    if outside not in ("error", "drop"):
+        raise SettingsError(f"outside must be 'error' or 'drop', got {outside!r}.")
+    with contextlib.suppress(MidiError):  # of an empty file; what it is to be read for is looked at first
+        read_planes(b"", grid=SIXTEENTHS, pitches=PIANO, **reading)
+
+
+def _source_files(
+    paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]], labels: Callable[[Path], Labels] | None
+) -> list[SourceFile]:
+    if isinstance(paths, str | os.PathLike):
+        root = Path(paths)
+        found = midi_paths(root)
+    else:
+        found = [Path(path) for path in paths]
+        if not found:
+            raise MidiNotFoundError("No files to build a corpus of.")
+        root = Path(os.path.commonpath([path.absolute().parent for path in found]))
+    return [
+        SourceFile(
+            str(path.absolute()),
+            path.absolute().relative_to(root.absolute()).as_posix(),
+            labels(path) if labels is not None else {},
+        )
+        for path in found
+    ]
+
+
+def _plan(
+    files: Sequence[SourceFile], grid: FrameGrid, pitches: PitchRange, *, reading: dict[str, Any], files_per_shard: int
+) -> dict[str, Any]:
+    """All on which the result depends, as JSON."""
+    if isinstance(reading.get("limits"), Limits):
+        reading = {**reading, "limits": vars(reading["limits"])}
+    listed = json.dumps([[file.source, _size(file), dict(file.labels)] for file in files], sort_keys=True)
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "grid": describe_grid(grid),
+        "pitches": [pitches.lowest, pitches.highest],
+        "reading": reading,
+        "files": len(files),
+        "files_per_shard": files_per_shard,
+        "files_sha256": hashlib.sha256(listed.encode()).hexdigest(),
+    }
+
+
+def _size(file: SourceFile) -> int | None:
+    """A file that changed since a build was interrupted has mostly changed its size."""
+    try:
+        return os.stat(file.path).st_size
+    except OSError:
+        return None
+
+
+def _begin(folder: Path, plan: dict[str, Any]) -> None:
+    """Takes the folder, if it is empty or holds the same plan, and clears away what a killed build left half done."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "plan.json"
+    if path.exists():
+        earlier = _earlier_plan(path)
+        if earlier != plan:
+            differing = sorted(key for key in {*plan, *earlier} if plan.get(key) != earlier.get(key))
+            raise CorpusError(
+                f"{folder}: holds a corpus built otherwise ({', '.join(differing)} differ). Choose another folder, or "
+                f"call build_corpus with the arguments and files of then."
+            )
+    elif any(not entry.name.startswith(".plan.json.") for entry in folder.iterdir()):  # killed while it wrote that
+        raise CorpusError(f"{folder}: is not empty and holds no corpus. Choose a new folder.")
+    else:
+        _write_json(path, plan)
+    if not (folder / "manifest.json").exists():
+        _clear(folder)
+
+
+def _earlier_plan(path: Path) -> dict[str, Any]:
+    try:
+        earlier = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        earlier = None
+    if not isinstance(earlier, dict) or earlier.get("format") != FORMAT:
+        raise CorpusError(f"{path}: damaged, or not of a corpus. Choose a new folder.")
+    return earlier
+
+
+def _clear(folder: Path) -> None:
+    """Removes what workers that died left half done."""
+    for pattern in (".[0-9]*.tmp", ".manifest.json.*.tmp", ".plan.json.*.tmp", "*.at"):
+        for left in folder.glob(pattern):
+            left.unlink(missing_ok=True)
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    with writing(path, overwrite=True) as temporary:
+        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def _manifest(plan: dict[str, Any], tasks: Sequence[ShardTask]) -> dict[str, Any]:
+    shards, failures = [], []
+    for task in tasks:
+        index = json.loads(task.index_path.read_text(encoding="utf-8"))
+        shards.append({"name": task.index_path.stem, "pieces": len(index["pieces"]), "frames": index["frames"]})
+        failures += index["failures"]
+    totals = {"pieces": sum(shard["pieces"] for shard in shards), "frames": sum(shard["frames"] for shard in shards)}
+    return {**plan, **totals, "shards": shards, "failures": failures}

@@ -1,0 +1,145 @@
+"""The fast reader: symusic for notes in ticks, and for nothing else.
+
+Its seconds and its piano rolls are not used: they count in 32-bit floats, and its piano roll can crash on
+ticks that wrapped. What it would read wrongly without a word is found beforehand, by
+:func:`symusic_reads_rightly`, and left to the careful reader.
+"""
+
+import re
+from typing import Any, NamedTuple
+
+import numpy as np
+import symusic
+
+from pianoroll_seq2seq.midi_io.container import Container
+from pianoroll_seq2seq.midi_io.scan import note_channels, symusic_keeps_place
+from pianoroll_seq2seq.score import Part
+from pianoroll_seq2seq.tempo import MAX_TICK
+
+_TONES, _DRUMS = Part(), Part(drums=True)
+_ODD_TEMPO = re.compile(rb"\xff\x51[^\x03]", re.DOTALL)
+
+
+class Voices(NamedTuple):
+    """What a reading gave.
+
+    Attributes:
+        columns: onset_tick, end_tick, pitch and velocity of the notes of each part.
+        parts: the parts, in the order of tracks, then of channels and programs.
+        changes: (tick, microseconds per beat), in the file's order.
+    """
+
+    columns: list[list[np.ndarray]]
+    parts: list[Part]
+    changes: list[tuple[int, int]]
+
+
+def with_symusic(data: bytes, *, track: int | None = None, channel: int | None = None) -> Voices | None:
+    """What symusic reads of a file; None where it refuses, or where tempi conflict on a tick.
+
+    Args:
+        data: a whole MIDI file.
+        track: what the parts say of their track.
+        channel: what they say of their channel.
+    """
+    taken = _parsed(data)
+    if taken is None:
+        return None
+    parsed, changes = taken
+    columns, parts = [], []
+    for voice in parsed.tracks:
+        if len(voice.notes):
+            columns.append(_columns(voice.notes))
+            parts.append(Part(voice.name, voice.program, voice.is_drum, track, channel))
+    return Voices(columns, parts, changes)
+
+
+def together_with_symusic(data: bytes) -> Voices | None:
+    """The same in at most two parts, all that is not drums and the drums: quicker where no more is asked."""
+    taken = _parsed(data)
+    if taken is None:
+        return None
+    parsed, changes = taken
+    together: dict[bool, Any] = {}
+    for voice in parsed.tracks:
+        if voice.is_drum in together:
+            together[voice.is_drum].extend(voice.notes)
+        else:
+            together[voice.is_drum] = voice.notes
+    columns = [_columns(notes) for notes in together.values()]
+    return Voices(columns, [_DRUMS if drums else _TONES for drums in together], changes)
+
+
+def _parsed(data: bytes) -> tuple[Any, list[tuple[int, int]]] | None:
+    """The parsed file, and its tempo changes."""
+    try:
+        parsed: Any = symusic.Score.from_midi(data)
+    except RuntimeError:
+        return None
+    tempos = parsed.tempos.numpy()
+    changes = list(zip(tempos["time"].tolist(), tempos["mspq"].tolist(), strict=True))
+    if len(changes) > 1 and len(dict(changes)) < len(set(changes)):
+        return None  # symusic may hand them over in another order than the file's
+    return parsed, changes
+
+
+def _columns(notes: Any) -> list[np.ndarray]:
+    columns = notes.numpy()
+    onset = columns["time"].astype(np.int64)
+    return [onset, onset + columns["duration"], columns["pitch"], columns["velocity"]]
+
+
+def track_with_symusic(track: bytes, index: int) -> Voices | None:
+    """The same of one track's content; None, too, where notes are on several channels: symusic tells none."""
+    values = np.frombuffer(track, dtype=np.uint8)
+    strikes = (values[:-2] & 0xF0 == 0x90) & (values[1:-1] < 128) & (values[2:] < 128)
+    channels = set((values[:-2][strikes] & 0x0F).tolist())  # those of all notes, and what only looks like one
+    if len(channels) > 1:
+        exact = note_channels(track)
+        if exact is None or len(exact) > 1:
+            return None
+        channels = exact
+    header = b"MThd\0\0\0\6\0\1\0\1\0\1MTrk" + len(track).to_bytes(4, "big")
+    return with_symusic(header + track, track=index, channel=max(channels, default=None))
+
+
+def symusic_reads_rightly(data: bytes, container: Container) -> bool:
+    """Whether symusic, if it takes these bytes at all, takes them as they are meant.
+
+    It counts ticks in 32 bits and lets them wrap silently, so the sum of all numbers that could be times
+    must stay below. It reads three bytes of a tempo whatever its length says. And it loses its place at numbers
+    of more than four bytes and at some system events (:func:`~pianoroll_seq2seq.midi_io.scan.symusic_keeps_place`).
+    """
+    if _ODD_TEMPO.search(data):
+        return False
+    values = np.frombuffer(data, dtype=np.uint8)
+    high = values > 127
+    pairs = high[1:] & high[:-1]
+    triples = pairs[1:] & pairs[:-1]
+    among_three = np.count_nonzero(triples)
+    # A run of n high bytes can begin a number below 128 ** (n + 1), of four bytes at most.
+    most = np.count_nonzero(high) * 2**14 + np.count_nonzero(pairs) * 2**21 + among_three * 2**28
+    if most + 128 * len(data) > MAX_TICK and _most_ticks(values, high) > MAX_TICK:
+        return False
+    # A system event begins with a byte 0xF0..0xFE after a delta time's last byte, which is low; few other bytes do so.
+    odd = np.flatnonzero(((values[1:] - np.uint8(0xF0)) < 0x0F) & ~high[:-1]) + 1
+    if among_three:  # a number of more than four bytes begins with as many high ones
+        odd = np.sort(np.concatenate([odd, np.flatnonzero(triples[1:] & triples[:-1])]))
+    if not len(odd):
+        return True
+    places = np.searchsorted(odd, container.spans).tolist()
+    for (start, end), (first, after) in zip(container.spans, places, strict=True):
+        if after > first and not symusic_keeps_place(data[start:end], int(odd[after - 1]) - start):
+            return False
+    return True
+
+
+def _most_ticks(values: np.ndarray, high: np.ndarray) -> int:
+    """The sum of all bytes as if each belonged to a number: no file lasts longer."""
+    digits = (values & 0x7F).astype(np.int64)
+    following = high.copy()
+    total = int(digits.sum())
+    for place in range(1, 4):  # a byte counts 128 times more for each high byte from it on
+        total += int((digits[: len(following)] * (128**place - 128 ** (place - 1)) * following).sum())
+        following = following[:-1] & high[place:]
+    return total

@@ -1,0 +1,242 @@
+"""MIDI files to scores.
+
+symusic parses notes in ticks, some twenty times as fast as Python can; the careful reader
+(:mod:`~pianoroll_seq2seq.midi_io.events`) reads what symusic refuses, takes wrongly or does not tell. What both
+agree on:
+
+- time counts on every message, not on notes alone; a note-on of velocity 0 ends a note;
+- an end goes to the oldest sounding note of its track, channel and pitch (first in, first out); a note
+  that never ends is dropped, as symusic, pretty_midi and note_seq do (:class:`Policies` bends both);
+- a part is one track's notes on one channel with one program (so every part has notes); channel 10 is
+  the drums; a track that is named twice bears its last name;
+- tempi count from every track; the last on a tick wins, in the order of tracks.
+"""
+
+import os
+from typing import Literal, NamedTuple, Protocol, Unpack, runtime_checkable
+
+import numpy as np
+
+from pianoroll_seq2seq.errors import LimitError, MidiError, MidiNotFoundError, SettingsError
+from pianoroll_seq2seq.limits import DEFAULT_LIMITS, Limits
+from pianoroll_seq2seq.midi_io.container import open_container
+from pianoroll_seq2seq.midi_io.events import read_events
+from pianoroll_seq2seq.midi_io.fast import Voices, symusic_reads_rightly, together_with_symusic, track_with_symusic
+from pianoroll_seq2seq.midi_io.policy import (
+    Policies,
+    check_policies,
+    choose,
+    need_careful_reader,
+    rows_to_columns,
+    sustained,
+)
+from pianoroll_seq2seq.score import DRUM_CHANNEL, NoteTable, Part, Score
+from pianoroll_seq2seq.tempo import MAX_TICK, TempoMap
+
+_REPAIR = "Copy or download it again, or pass on_damage='salvage' to keep the notes that end before the damage."
+
+
+@runtime_checkable
+class ByteReader(Protocol):
+    """What is asked of an open file."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """As many of its bytes, or all."""
+        ...
+
+
+class MidiNotes(NamedTuple):
+    """What a file holds, before it is put in order.
+
+    Attributes:
+        columns: onset_tick, end_tick, pitch and velocity of the notes of each part.
+        parts: the parts.
+        tempo: the tempo map.
+        name: what the music is called.
+        label: what the file is called in messages.
+    """
+
+    columns: list[list[np.ndarray]]
+    parts: tuple[Part, ...]
+    tempo: TempoMap
+    name: str
+    label: str
+
+    def score(self) -> Score:
+        """The notes in order.
+
+        Raises:
+            MidiError: a note past the last tick that is accepted.
+        """
+        part = np.repeat(np.arange(len(self.parts)), [len(columns[0]) for columns in self.columns])
+        nothing = [[np.zeros(0, dtype=np.int64)] * 4]
+        onset, end, pitch, velocity = map(np.concatenate, zip(*(self.columns or nothing), strict=True))
+        try:
+            return Score(NoteTable(onset, end, pitch, velocity, part), self.tempo, self.parts, self.name)
+        except MidiError as error:
+            raise MidiError(f"{self.label}: {error}") from error
+
+
+def read_midi(
+    source: str | os.PathLike[str] | bytes | ByteReader,
+    *,
+    name: str | None = None,
+    on_damage: Literal["error", "salvage"] = "error",
+    limits: Limits = DEFAULT_LIMITS,
+    **policies: Unpack[Policies],
+) -> Score:
+    """Reads a MIDI file into a :class:`Score`: notes in ticks, exact tempo map, parts.
+
+    Args:
+        source: a path, the bytes of a file, or a file opened in binary mode.
+        name: what to call it in messages; the file's name without its ending by default.
+        on_damage: a file that is cut short or makes no sense somewhere is an error, or every note that ends
+            before the damage is saved (in each track for itself) and tempi of 0 are passed over.
+        limits: how large a file may be.
+        **policies: what counts as a note: see :class:`Policies`.
+
+    Raises:
+        MidiNotFoundError: no file at that path.
+        MidiError: an empty, truncated or damaged file, or not MIDI at all.
+        LimitError: a file larger than the limits allow.
+        SettingsError: another ``on_damage``, or an unknown policy.
+    """
+    return read_notes(source, name=name, on_damage=on_damage, limits=limits, **policies).score()
+
+
+def read_notes(
+    source: str | os.PathLike[str] | bytes | ByteReader,
+    *,
+    name: str | None = None,
+    on_damage: Literal["error", "salvage"] = "error",
+    limits: Limits = DEFAULT_LIMITS,
+    parts: bool = True,
+    **policies: Unpack[Policies],
+) -> MidiNotes:
+    """What :func:`read_midi` reads, before the notes are put in order.
+
+    Args:
+        source: as there, and so are ``name``, ``on_damage``, ``limits`` and the policies.
+        name: what to call it.
+        on_damage: what becomes of damaged files.
+        limits: how large a file may be.
+        parts: whether the parts must be told apart; if not, they may come as two, all but the drums and the
+            drums, which is faster.
+        **policies: what counts as a note.
+    """
+    if on_damage not in ("error", "salvage"):
+        raise SettingsError(f"on_damage must be 'error' or 'salvage', got {on_damage!r}.")
+    check_policies(policies)
+    data, label = _bytes_of(source, limits)
+    if name is None:
+        name = os.path.splitext(os.path.basename(label))[0]
+    container = open_container(data, label, salvage=on_damage == "salvage")
+    if container.damage and on_damage == "error":
+        raise MidiError(f"{label}: {container.damage}. {_REPAIR}")
+    fast = not need_careful_reader(policies) and symusic_reads_rightly(data, container)
+    parts = parts or policies.get("overlaps") == "cut"  # notes of different parts do not cut one another
+    voices = together_with_symusic(data) if fast and container.plain and not parts else None
+    if voices is None:
+        voices = _by_track(container.tracks(data), label, salvage=on_damage == "salvage", fast=fast, policies=policies)
+    columns = [choose(part, policies) for part in voices.columns] if policies else voices.columns
+    changes = voices.changes
+    if on_damage == "salvage":
+        changes = [(tick, us_per_beat) for tick, us_per_beat in changes if us_per_beat > 0 and tick <= MAX_TICK]
+    try:
+        return MidiNotes(columns, tuple(voices.parts), container.tempo(changes), name, label)
+    except MidiError as error:
+        raise MidiError(f"{label}: {error} Pass on_damage='salvage' to pass over such changes.") from error
+
+
+def _bytes_of(source: str | os.PathLike[str] | bytes | ByteReader, limits: Limits) -> tuple[bytes, str]:
+    """The file's content, and what to call it in messages."""
+    if isinstance(source, bytes):
+        data, label = source, "<bytes>"
+    elif isinstance(source, str | os.PathLike):
+        label = os.fspath(source)
+        data = _file_bytes(label, limits)
+    else:
+        data, label = source.read(limits.file_bytes + 1), str(getattr(source, "name", "<stream>"))
+    if len(data) > limits.file_bytes:
+        raise _too_large(label, f"{len(data)} bytes", limits)
+    return data, label
+
+
+def _file_bytes(path: str, limits: Limits) -> bytes:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))  # half the time of open() for small files
+        try:
+            size = os.fstat(descriptor).st_size
+            if size > limits.file_bytes:
+                raise _too_large(path, f"{size} bytes", limits)
+            return _read_up_to(descriptor, limits.file_bytes + 1, expected=size)
+        finally:
+            os.close(descriptor)
+    except FileNotFoundError as error:
+        raise MidiNotFoundError(f"{path}: no such file. Check the path.") from error
+    except OSError as error:
+        raise MidiError(f"{path}: cannot be read ({error.strerror}).") from error
+
+
+def _read_up_to(descriptor: int, most: int, *, expected: int) -> bytes:
+    """All bytes of an open file, but no more than ``most``: a pipe or device may never end."""
+    data = os.read(descriptor, min(expected + 1, most))
+    if len(data) == expected:
+        return data
+    chunks = [data]
+    while data and sum(map(len, chunks)) < most:
+        data = os.read(descriptor, min(2**20, most))
+        chunks.append(data)
+    return b"".join(chunks)
+
+
+def _too_large(label: str, size: str, limits: Limits) -> LimitError:
+    return LimitError(
+        f"{label}: {size}, over the limit of {limits.file_bytes} bytes for a MIDI file. If it is one, pass "
+        f"limits=Limits(file_bytes=...)."
+    )
+
+
+def _by_track(tracks: list[bytes], label: str, *, salvage: bool, fast: bool, policies: Policies) -> Voices:
+    """Track by track, so that each part knows its own; what symusic cannot tell rightly is read carefully."""
+    columns: list[list[np.ndarray]] = []
+    parts: list[Part] = []
+    changes: list[tuple[int, int]] = []
+    for index, track in enumerate(tracks):
+        voices = track_with_symusic(track, index) if fast else None
+        if voices is None:
+            voices = _carefully(track, index, label, salvage, policies)
+        columns += voices.columns
+        parts += voices.parts
+        changes += voices.changes
+    return Voices(columns, parts, changes)
+
+
+def _carefully(track: bytes, index: int, label: str, salvage: bool, policies: Policies) -> Voices:
+    """A track event by event, with the policies that need to see the events."""
+    events = read_events(track, last_in_first_out=policies.get("pairing", "first") == "last")
+    if events.damage and not salvage:
+        raise MidiError(f"{label}: track {index} is damaged: {events.damage}. {_REPAIR}")
+    notes = events.notes
+    if policies.get("unended", "drop") == "hold":
+        for key, rows in events.unended.items():
+            notes[key] += rows
+    if salvage:
+        notes = {key: kept for key, rows in notes.items() if (kept := [row for row in rows if row[1] <= MAX_TICK])}
+    name = events.name.decode("utf-8", errors="replace")
+    voices = {key: rows_to_columns(rows) for key, rows in sorted(notes.items())}
+    if policies.get("sustain", False):
+        sustained(events, voices)
+    columns = list(voices.values())
+    if salvage:
+        columns = [[onset, np.minimum(end, MAX_TICK), *others] for onset, end, *others in columns]
+    last = max((int(end.max()) for _, end, _, _ in columns), default=0)
+    if last > MAX_TICK:
+        raise MidiError(
+            f"{label}: track {index} has a note that ends at tick {last}, past {MAX_TICK}, the last one. {_REPAIR}"
+        )
+    return Voices(
+        columns,
+        [Part(name, program, channel == DRUM_CHANNEL, index, channel) for channel, program in voices],
+        events.tempi,
+    )

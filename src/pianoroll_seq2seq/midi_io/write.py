@@ -1,0 +1,131 @@
+"""Scores to MIDI files."""
+
+import io
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+import mido
+import numpy as np
+import symusic
+
+from pianoroll_seq2seq.atomic import writing
+from pianoroll_seq2seq.errors import SettingsError
+from pianoroll_seq2seq.score import DRUM_CHANNEL, NoteTable, Score
+
+_MELODIC_CHANNELS = tuple(channel for channel in range(16) if channel != DRUM_CHANNEL)
+_LONGEST_DELTA = 2**28 - 1  # the ticks between two events that four bytes of seven bits can hold
+
+
+def write_midi(
+    score: Score,
+    path: str | os.PathLike[str],
+    *,
+    overwrite: bool = False,
+    writer: Literal["mido", "symusic"] = "mido",
+) -> Path:
+    """Writes a score as a MIDI file (type 1): tempi in the first track, then a track per part.
+
+    ``read_midi(write_midi(score, path)) == score`` for every score whose parts all have notes and in
+    which notes of one part and pitch that overlap end in the order in which they began: a MIDI file
+    cannot say otherwise.
+
+    Args:
+        score: what to write.
+        path: where; missing folders are made.
+        overwrite: whether a file that stands there may be replaced.
+        writer: mido, or symusic, which is many times as fast; scores that symusic would change (with notes of
+            no length, or so long that ticks need more than 28 bits) go through mido all the same.
+
+    Returns:
+        The path.
+
+    Raises:
+        OverwriteError: a file stands there and ``overwrite`` is false.
+        SettingsError: another ``writer``.
+    """
+    path = Path(path)
+    with writing(path, overwrite=overwrite) as temporary:
+        temporary.write_bytes(to_midi_bytes(score, writer=writer))
+    return path
+
+
+def to_midi_bytes(score: Score, *, writer: Literal["mido", "symusic"] = "mido") -> bytes:
+    """What :func:`write_midi` writes."""
+    if writer not in ("mido", "symusic"):
+        raise SettingsError(f"writer must be 'mido' or 'symusic', got {writer!r}.")
+    notes = score.notes
+    if writer == "symusic" and (notes.onset_tick < notes.end_tick).all() and _last_tick(score) <= _LONGEST_DELTA:
+        return _with_symusic(score)
+    return _with_mido(score)
+
+
+def _last_tick(score: Score) -> int:
+    return max(int(score.notes.end_tick.max(initial=0)), score.tempo.changes[-1][0])
+
+
+def _with_symusic(score: Score) -> bytes:
+    written: Any = symusic.Score(score.ticks_per_beat)
+    for tick, us_per_beat in score.tempo.changes:
+        written.tempos.append(symusic.Tempo(tick, mspq=us_per_beat))
+    for index, part in enumerate(score.parts):
+        track: Any = symusic.Track(name=part.name, program=part.program, is_drum=part.drums)
+        notes = score.notes.where(score.notes.part == index)
+        track.notes = symusic.Note.from_numpy(
+            notes.onset_tick.astype(np.int32),
+            (notes.end_tick - notes.onset_tick).astype(np.int32),
+            notes.pitch.astype(np.int8),
+            notes.velocity.astype(np.int8),
+        )
+        written.tracks.append(track)
+    data: bytes = written.dumps_midi()
+    return data
+
+
+def _with_mido(score: Score) -> bytes:
+    file = mido.MidiFile(type=1, ticks_per_beat=score.ticks_per_beat, charset="utf-8")
+    tempi = [(tick, mido.MetaMessage("set_tempo", tempo=us)) for tick, us in score.tempo.changes]
+    file.tracks.append(_track(tempi))
+    melodic = 0
+    for index, part in enumerate(score.parts):
+        if part.drums:
+            channel = DRUM_CHANNEL
+        else:
+            channel = _MELODIC_CHANNELS[melodic % len(_MELODIC_CHANNELS)]
+            melodic += 1
+        messages = [
+            (0, mido.MetaMessage("track_name", name=part.name)),
+            (0, mido.Message("program_change", program=part.program, channel=channel)),
+            *_note_messages(score.notes.where(score.notes.part == index), channel),
+        ]
+        file.tracks.append(_track(messages))
+    buffer = io.BytesIO()
+    file.save(file=buffer)
+    return buffer.getvalue()
+
+
+def _note_messages(notes: NoteTable, channel: int) -> list[tuple[int, mido.Message]]:
+    """Note-ons and note-offs, ordered so that reading pairs them as they were."""
+    # At one tick: ends of earlier notes, then onsets, then the ends of notes of no length.
+    ends_of_nothing = 2
+    messages = []
+    for onset, end, pitch, velocity in zip(notes.onset_tick, notes.end_tick, notes.pitch, notes.velocity, strict=True):
+        strike = mido.Message("note_on", note=int(pitch), velocity=int(velocity), channel=channel)
+        release = mido.Message("note_off", note=int(pitch), velocity=0, channel=channel)
+        messages.append((int(onset), 1, strike))
+        messages.append((int(end), ends_of_nothing if end == onset else 0, release))
+    messages.sort(key=lambda message: message[:2])
+    return [(tick, message) for tick, _, message in messages]
+
+
+def _track(messages: list[tuple[int, mido.Message | mido.MetaMessage]]) -> mido.MidiTrack:
+    """Absolute ticks to the delta times of a track; empty texts fill what one delta cannot hold."""
+    track = mido.MidiTrack()
+    now = 0
+    for tick, message in messages:
+        while tick - now > _LONGEST_DELTA:
+            track.append(mido.MetaMessage("text", time=_LONGEST_DELTA))
+            now += _LONGEST_DELTA
+        track.append(message.copy(time=tick - now))
+        now = tick
+    return track

@@ -1,0 +1,141 @@
+"""A build that is killed, whenever that may be, goes on and ends with the same bytes."""
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from corpus.sabotage import Inline, contents, processes_of_session, write_songs
+
+from pianoroll_seq2seq import Corpus, build_corpus
+from pianoroll_seq2seq.errors import CorpusError
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for orphans in /proc")
+
+SCRIPT = Path(__file__).parent / "sabotage.py"
+FILES_PER_SHARD = 8
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """200 songs, real ones if they are there."""
+    if os.environ.get("PIANOROLL_SEQ2SEQ_DATA"):
+        real = Path(os.environ["PIANOROLL_SEQ2SEQ_DATA"]) / "pop909_sample"
+        if real.is_dir():
+            return real
+    return write_songs(tmp_path_factory.mktemp("source"), 200)
+
+
+@pytest.fixture(scope="module")
+def whole(source: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """The corpus that nothing disturbs."""
+    out = tmp_path_factory.mktemp("whole") / "corpus"
+    corpus = build_corpus(
+        source, out, files_per_shard=FILES_PER_SHARD, outside="drop", progress=False, executor=Inline()
+    )
+    assert len(corpus) > 190
+    return contents(out)
+
+
+def start(source: Path, out: Path) -> subprocess.Popen[str]:
+    """Begins to build, in a session of its own."""
+    return subprocess.Popen(
+        [sys.executable, str(SCRIPT), str(source), str(out), str(FILES_PER_SHARD)],
+        start_new_session=True,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def assert_no_orphans(session: int) -> None:
+    deadline = time.monotonic() + 3
+    while left := processes_of_session(session):
+        assert time.monotonic() < deadline, f"still running: {left}"
+        time.sleep(0.02)
+
+
+def finished_shards(out: Path) -> dict[str, tuple[int, int]]:
+    """Those with an index: which file on disk each is, and when it was written."""
+    indices = out.glob("[0-9]*.json") if out.is_dir() else ()
+    paths = [path for index in indices for path in (index, index.with_suffix(".npy"))]
+    return {path.name: (path.stat().st_ino, path.stat().st_mtime_ns) for path in paths}
+
+
+def finish(source: Path, out: Path, whole: dict[str, bytes]) -> None:
+    """Lets a build end that was killed."""
+    before = finished_shards(out)
+    process = start(source, out)
+    _, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (0, "")
+    assert before.items() <= finished_shards(out).items()
+    assert contents(out) == whole
+
+
+def test_killed_twenty_times(source: Path, tmp_path: Path, whole: dict[str, bytes]) -> None:
+    """After a power cut or a job's end, a build starts over, ends otherwise, or leaves workers or litter behind."""
+    begun = time.monotonic()
+    usual = start(source, tmp_path / "usual")
+    assert usual.wait(60) == 0
+    usual.communicate()
+    duration = time.monotonic() - begun
+    assert contents(tmp_path / "usual") == whole
+
+    moments = random.Random(20)
+    out = tmp_path / "corpus"
+    resumed = 0
+    for _ in range(20):
+        before = finished_shards(out)
+        process = start(source, out)
+        time.sleep(moments.uniform(0, duration))
+        process.kill()
+        process.communicate(timeout=10)  # it ends when no process holds the pipe any more
+        assert_no_orphans(process.pid)
+        assert before.items() <= finished_shards(out).items()
+        resumed += len(before) > 0
+        if (out / "manifest.json").exists():
+            assert contents(out) == whole
+            shutil.rmtree(out)
+        elif (out / "plan.json").exists():
+            with pytest.raises(CorpusError, match="not finished"):
+                Corpus(out)
+    assert resumed > 3
+    finish(source, out, whole)
+
+
+@pytest.mark.parametrize("to", ["main process", "all processes"])
+def test_interrupted(source: Path, tmp_path: Path, whole: dict[str, bytes], to: str) -> None:
+    """Ctrl-C hangs, leaves workers behind, or costs what was built."""
+    out = tmp_path / "corpus"
+    process = start(source, out)
+    while len(finished_shards(out)) < 4:
+        assert process.poll() is None
+        time.sleep(0.005)
+    (os.kill if to == "main process" else os.killpg)(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=20)
+    assert process.returncode == -signal.SIGINT
+    assert "KeyboardInterrupt\n" in errors  # also of a worker that had only just been started
+    assert to == "all processes" or errors.count("Traceback") == 1
+    assert_no_orphans(process.pid)
+    assert 4 <= len(finished_shards(out)) < len(whole) - 2
+    assert not (out / "manifest.json").exists()
+    finish(source, out, whole)
+
+
+def test_a_worker_that_is_killed_from_outside(source: Path, tmp_path: Path, whole: dict[str, bytes]) -> None:
+    """When the system kills a worker for want of memory, the file that it just read is lost from the corpus."""
+    out = tmp_path / "corpus"
+    process = start(source, out)
+    while not list(out.glob("*.at")):
+        assert process.poll() is None
+        time.sleep(0.002)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    workers = [int(child) for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
+    os.kill(workers[0], signal.SIGKILL)
+    _, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (0, "")
+    assert contents(out) == whole

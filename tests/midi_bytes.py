@@ -1,0 +1,92 @@
+"""MIDI files put together byte by byte, so that they can hold what no sequencer should write."""
+
+import struct
+from unittest import mock
+
+import pytest
+
+from pianoroll_seq2seq.errors import MidiError
+from pianoroll_seq2seq.midi_io import read, read_midi
+from pianoroll_seq2seq.score import Score
+
+END = b"\x00\xff\x2f\x00"
+
+
+def number(value: int) -> bytes:
+    """A number of variable length, as deltas and lengths are written."""
+    digits = [value & 0x7F]
+    while value := value >> 7:
+        digits.append(value & 0x7F | 0x80)
+    return bytes(reversed(digits))
+
+
+def header(tracks: int = 1, *, division: int = 480, kind: int = 1) -> bytes:
+    return struct.pack(">4sIHHH", b"MThd", 6, kind, tracks, division)
+
+
+def chunk(content: bytes, *, name: bytes = b"MTrk", length: int | None = None) -> bytes:
+    return struct.pack(">4sI", name, len(content) if length is None else length) + content
+
+
+def smf(*tracks: bytes, division: int = 480, kind: int = 1) -> bytes:
+    """A file of these tracks, each given its end."""
+    return header(len(tracks), division=division, kind=kind) + b"".join(chunk(track + END) for track in tracks)
+
+
+def on(delta: int = 0, pitch: int = 60, velocity: int = 100, channel: int = 0) -> bytes:
+    return number(delta) + bytes([0x90 | channel, pitch, velocity])
+
+
+def off(delta: int = 0, pitch: int = 60, channel: int = 0) -> bytes:
+    return number(delta) + bytes([0x80 | channel, pitch, 64])
+
+
+def meta(delta: int, kind: int, content: bytes = b"") -> bytes:
+    return number(delta) + bytes([0xFF, kind]) + number(len(content)) + content
+
+
+def tempo(delta: int, us_per_beat: int) -> bytes:
+    return meta(delta, 0x51, us_per_beat.to_bytes(3, "big"))
+
+
+NOTE = on() + off(480)
+
+
+def spans(score: Score) -> list[tuple[int, int, int]]:
+    """(onset_tick, end_tick, pitch) of the notes."""
+    columns = (score.notes.onset_tick, score.notes.end_tick, score.notes.pitch)
+    return list(zip(*(column.tolist() for column in columns), strict=True))
+
+
+def carefully(data: bytes, **reading) -> Score:
+    """By the careful reader alone, which otherwise reads what symusic does not read rightly."""
+    with mock.patch.object(read, "need_careful_reader", return_value=True):
+        return read_midi(data, **reading)
+
+
+def outcome(reader, data: bytes, **reading):
+    """What a reader makes of a file, as a value that can be compared: all of a score, or the error's message."""
+    try:
+        score = reader(data, **reading)
+    except MidiError as error:
+        return str(error)
+    columns = ("onset_tick", "end_tick", "pitch", "velocity", "part")
+    notes = [getattr(score.notes, name).tolist() for name in columns]
+    return notes, score.tempo, [(part, part.track, part.channel) for part in score.parts]
+
+
+def both(data: bytes, **reading) -> Score:
+    """By both readers, which must agree."""
+    assert outcome(read_midi, data, **reading) == outcome(carefully, data, **reading)
+    return read_midi(data, **reading)
+
+
+def refused(tmp_path, data: bytes, *words: str, error: type[Exception] = MidiError, **reading) -> None:
+    """Both readers refuse a file; the message names it and says all of ``words``."""
+    path = tmp_path / "song.mid"
+    path.write_bytes(data)
+    for reader in (read_midi, carefully):
+        with pytest.raises(error) as caught:
+            reader(path, **reading)
+        for part in (str(path), *words):
+            assert part in str(caught.value)
