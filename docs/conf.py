@@ -16,6 +16,7 @@ extensions = [
 exclude_patterns = ["_build"]
 myst_enable_extensions = ["colon_fence", "dollarmath"]
 nb_execution_mode = "cache"
+nb_execution_in_temp = True
 nb_execution_raise_on_error = True
 nb_execution_timeout = 300
 
@@ -27,3 +28,4 @@ napoleon_numpy_docstring = False
 
 html_theme = "furo"
 html_title = "pianoroll_seq2seq"
+napoleon_use_ivar = True  # attributes of a class are described once
