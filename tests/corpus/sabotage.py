@@ -45,6 +45,19 @@ class TrappedGrid(BeatGrid):
         return super().lines_at(ticks, tempo)
 
 
+PAUSE = "SABOTAGE_PAUSE"
+"""The environment variable that says how many seconds a :class:`PausingGrid` waits at each file."""
+
+
+@dataclass(frozen=True)
+class PausingGrid(BeatGrid):
+    """Sixteenths, and time for what comes between: without it a build may be over before it is disturbed."""
+
+    def lines_at(self, ticks: np.ndarray, tempo: TempoMap) -> np.ndarray:
+        time.sleep(float(os.environ.get(PAUSE, 0)))
+        return super().lines_at(ticks, tempo)
+
+
 def write_song(path: Path, seed: int, *, ticks_per_beat: int = 480, notes: int = 30) -> None:
     """A song of its own for each seed, with tempo changes."""
     random = np.random.default_rng(seed)
@@ -123,7 +136,14 @@ def build_from_command_line(arguments: Sequence[str]) -> None:
     """A user's script: where the files lie, where the corpus goes, files a shard."""
     from pianoroll_seq2seq import build_corpus
 
-    build_corpus(arguments[0], arguments[1], files_per_shard=int(arguments[2]), outside="drop", progress=False)
+    build_corpus(
+        arguments[0],
+        arguments[1],
+        grid=PausingGrid(4),
+        files_per_shard=int(arguments[2]),
+        outside="drop",
+        progress=False,
+    )
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from corpus.sabotage import Inline, contents, processes_of_session, write_songs
+from corpus.sabotage import PAUSE, Inline, PausingGrid, contents, processes_of_session, write_songs
 
 from pianoroll_seq2seq import Corpus, build_corpus
 from pianoroll_seq2seq.errors import CorpusError
@@ -35,17 +35,17 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def whole(source: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """The corpus that nothing disturbs."""
     out = tmp_path_factory.mktemp("whole") / "corpus"
-    corpus = build_corpus(
-        source, out, files_per_shard=FILES_PER_SHARD, outside="drop", progress=False, executor=Inline()
-    )
+    settings = {"grid": PausingGrid(4), "files_per_shard": FILES_PER_SHARD, "outside": "drop"}
+    corpus = build_corpus(source, out, progress=False, executor=Inline(), **settings)
     assert len(corpus) > 190
     return contents(out)
 
 
-def start(source: Path, out: Path) -> subprocess.Popen[str]:
-    """Begins to build, in a session of its own."""
+def start(source: Path, out: Path, *, pause: float = 0) -> subprocess.Popen[str]:
+    """Begins to build, in a session of its own; waits so many seconds at each file."""
     return subprocess.Popen(
         [sys.executable, str(SCRIPT), str(source), str(out), str(FILES_PER_SHARD)],
+        env={**os.environ, PAUSE: str(pause)},
         start_new_session=True,
         stderr=subprocess.PIPE,
         text=True,
@@ -111,7 +111,7 @@ def test_killed_twenty_times(source: Path, tmp_path: Path, whole: dict[str, byte
 def test_interrupted(source: Path, tmp_path: Path, whole: dict[str, bytes], to: str) -> None:
     """Ctrl-C hangs, leaves workers behind, or costs what was built."""
     out = tmp_path / "corpus"
-    process = start(source, out)
+    process = start(source, out, pause=0.05)
     while len(finished_shards(out)) < 4:
         assert process.poll() is None
         time.sleep(0.005)
@@ -129,7 +129,7 @@ def test_interrupted(source: Path, tmp_path: Path, whole: dict[str, bytes], to: 
 def test_a_worker_that_is_killed_from_outside(source: Path, tmp_path: Path, whole: dict[str, bytes]) -> None:
     """When the system kills a worker for want of memory, the file that it just read is lost from the corpus."""
     out = tmp_path / "corpus"
-    process = start(source, out)
+    process = start(source, out, pause=0.02)
     while not list(out.glob("*.at")):
         assert process.poll() is None
         time.sleep(0.002)
