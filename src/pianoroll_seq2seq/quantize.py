@@ -72,59 +72,48 @@ def fill_planes(
     onset_frame: np.ndarray, end_frame: np.ndarray, column: np.ndarray, *, frames: int, columns: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """:func:`notes_to_planes` for int64 columns of notes that are known to fit."""
-    onset = np.zeros((frames, columns), dtype=bool)
-    first = onset_frame * np.int64(columns) + column
+    active, onset = planes = np.empty((2, frames, columns), dtype=bool)  # one piece of memory is given back as one
+    first = onset_frame * np.int64(columns)
+    first += column
+    onset[:] = False
     onset.reshape(-1)[first] = True
     lengths = end_frame - onset_frame
     ends = lengths.cumsum()
-    if not len(ends) or ends[-1] < _WORTH_STRETCHING * len(lengths):
-        return _filled(first, lengths, ends, frames, columns), onset
-    stretches, repeats = active_stretches(onset_frame, end_frame, column, frames=frames, columns=columns)
-    return np.repeat(stretches, repeats, axis=0), onset
+    if len(ends) and ends[-1] >= _WORTH_STRETCHING * len(ends):
+        _fill_by_stretches(active, onset_frame, end_frame, column)
+    else:
+        active[:] = False
+        _fill(active, first, lengths, ends)
+    return planes[0], planes[1]
 
 
-def active_stretches(
-    onset_frame: Int[np.ndarray, " notes"],
-    end_frame: Int[np.ndarray, " notes"],
-    column: Int[np.ndarray, " notes"],
-    *,
-    frames: int,
-    columns: int,
-) -> tuple[Bool[np.ndarray, "stretches columns"], Int64[np.ndarray, " stretches"]]:
-    """The active plane by stretches: from a line at which a note begins or ends to the next, all frames are alike.
+def _fill_by_stretches(active: np.ndarray, onset_frame: np.ndarray, end_frame: np.ndarray, column: np.ndarray) -> None:
+    """Fills a plane by stretches: from a line at which a note begins or ends to the next, all frames are alike.
 
-    Args:
-        onset_frame: first frame of each note, and the others as for :func:`notes_to_planes`, unchecked.
-        end_frame: the frame after its last.
-        column: its column.
-        frames: rows of the plane.
-        columns: columns of the plane.
-
-    Returns:
-        One row of each stretch, and of how many frames it consists: ``np.repeat`` of them is the plane.
+    One row of each stretch is filled, and copied to all its frames.
     """
-    is_line = np.zeros(frames + 1, dtype=bool)
-    is_line[0] = is_line[frames] = True
-    is_line[onset_frame] = is_line[end_frame] = True
-    lines = np.flatnonzero(is_line)
-    stretch_at = np.empty(frames + 1, dtype=np.int64)
-    stretch_at[lines] = np.arange(len(lines))
-    first = stretch_at[onset_frame]
-    lengths = stretch_at[end_frame]
+    frames, columns = active.shape
+    begins = np.zeros(frames + 1, dtype=np.int8)
+    begins[onset_frame] = begins[end_frame] = 1
+    begins[0] = 0
+    stretch = begins.cumsum()  # of each line, hence of the frame that it begins
+    first = stretch[onset_frame]
+    lengths = stretch[end_frame]
     lengths -= first
     first *= columns
     first += column
-    return _filled(first, lengths, lengths.cumsum(), len(lines) - 1, columns), lines[1:] - lines[:-1]
+    rows = np.zeros((int(stretch[-1]) + 1, columns), dtype=bool)
+    _fill(rows, first, lengths, lengths.cumsum())
+    np.take(rows, stretch[:frames], axis=0, out=active, mode="clip")  # which also spares it to look for bad indices
 
 
-def _filled(
-    first: np.ndarray, lengths: np.ndarray, ends: np.ndarray, rows: int, columns: int
-) -> Bool[np.ndarray, "rows columns"]:
-    """A plane with ``lengths`` cells set down a column from each first cell, by flat indices, in bounded memory.
+def _fill(plane: np.ndarray, first: np.ndarray, lengths: np.ndarray, ends: np.ndarray) -> None:
+    """Sets ``lengths`` cells down a column from each first cell of a plane, by flat indices, in bounded memory.
 
     ``ends`` are the running sums of ``lengths``.
     """
-    cells = np.zeros(rows * columns, dtype=bool)
+    rows, columns = plane.shape
+    cells = plane.reshape(-1)
     if len(ends) and ends[-1] > cells.size:
         first, lengths = _united(first, lengths, rows, columns)
         ends = lengths.cumsum()
@@ -139,7 +128,6 @@ def _filled(
         index += np.arange(done * columns, (done + len(index)) * columns, columns)
         cells[index] = True
         begin, done = stop, done + len(index)
-    return cells.reshape(rows, columns)
 
 
 def _united(first: np.ndarray, lengths: np.ndarray, rows: int, columns: int) -> tuple[np.ndarray, np.ndarray]:

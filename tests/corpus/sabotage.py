@@ -54,7 +54,7 @@ class PausingGrid(BeatGrid):
     """Sixteenths, and time for what comes between: without it a build may be over before it is disturbed."""
 
     def lines_at(self, ticks: np.ndarray, tempo: TempoMap) -> np.ndarray:
-        time.sleep(float(os.environ.get(PAUSE, 0)))
+        time.sleep(float(os.environ.get(PAUSE, "0")))
         return super().lines_at(ticks, tempo)
 
 

@@ -314,25 +314,34 @@ def test_a_grid_that_workers_cannot_find(songs: Path, tmp_path: Path) -> None:
 
 
 SCRIPT = """
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
 from pianoroll_seq2seq import build_corpus
-{guard}build_corpus({source!r}, {out!r}, progress=False)
+own = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
+{guard}build_corpus({source!r}, {out!r}, executor={executor}, progress=False)
+own.shutdown()
 """
 
 
+@pytest.mark.parametrize("executor", ["None", "own"])
 @pytest.mark.parametrize("guard", ["", "if __name__ == '__main__': "], ids=["bare", "guarded"])
-def test_a_script_without_the_main_guard(songs: Path, tmp_path: Path, guard: str) -> None:
+def test_a_script_without_the_main_guard(songs: Path, tmp_path: Path, guard: str, executor: str) -> None:
     """A first script, written without the guard that spawned processes need, starts itself over and over, or hangs."""
     script = tmp_path / "script.py"
-    script.write_text(SCRIPT.format(guard=guard, source=str(songs), out=str(tmp_path / "corpus")))
+    out = tmp_path / "corpus"
+    script.write_text(SCRIPT.format(guard=guard, source=str(songs), out=str(out), executor=executor))
     done = subprocess.run([sys.executable, str(script)], check=False, capture_output=True, text=True, timeout=60)
     if guard:
         assert (done.returncode, done.stderr) == (0, "")
-        assert len(Corpus(tmp_path / "corpus")) == 12
+        assert len(Corpus(out)) == 12
     else:
         assert done.returncode == 1
         assert "CorpusError: Worker processes cannot start" in done.stderr
         assert 'if __name__ == "__main__":' in done.stderr
         assert not list((tmp_path / "corpus").glob("0*"))
+    build(songs, out, files_per_shard=512, executor=Inline())
+    done = subprocess.run([sys.executable, str(script)], check=False, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")  # a finished corpus is only opened
 
 
 # ---- Refusals

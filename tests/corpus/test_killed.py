@@ -139,3 +139,52 @@ def test_a_worker_that_is_killed_from_outside(source: Path, tmp_path: Path, whol
     _, errors = process.communicate(timeout=60)
     assert (process.returncode, errors) == (0, "")
     assert contents(out) == whole
+
+
+def test_several_at_once(source: Path, tmp_path: Path, whole: dict[str, bytes]) -> None:
+    """Each process that torchrun starts runs the same script: they clear away each other's half-written files."""
+    for number in range(3):
+        processes = [start(source, tmp_path / str(number)) for _ in range(3)]
+        for process in processes:
+            _, errors = process.communicate(timeout=60)
+            assert (process.returncode, errors) == (0, "")
+        assert contents(tmp_path / str(number)) == whole
+
+
+def test_waiting_for_one_that_is_killed(source: Path, tmp_path: Path, whole: dict[str, bytes]) -> None:
+    """A process that waits for another's corpus waits for ever when that is killed, or does not go on from there."""
+    out = tmp_path / "corpus"
+    first = start(source, out, pause=0.05)
+    while len(finished_shards(out)) < 4:
+        assert first.poll() is None
+        time.sleep(0.005)
+    second = start(source, out)
+    with pytest.raises(subprocess.TimeoutExpired):
+        second.wait(2)
+    before = finished_shards(out)
+    first.kill()
+    first.communicate(timeout=10)
+    _, errors = second.communicate(timeout=60)
+    assert (second.returncode, errors) == (0, "")
+    assert before.items() <= finished_shards(out).items()
+    assert contents(out) == whole
+
+
+def test_waiting_is_said(
+    source: Path, tmp_path: Path, whole: dict[str, bytes], capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A notebook that waits for another's corpus looks as if it hung; or it builds all once more."""
+    out = tmp_path / "corpus"
+    other = start(source, out, pause=0.01)
+    while not list(out.glob("*.at")):
+        assert other.poll() is None
+        time.sleep(0.002)
+    settings = {"grid": PausingGrid(4), "files_per_shard": FILES_PER_SHARD, "outside": "drop"}
+    corpus = build_corpus(source, out, executor=None, **settings)
+    _, errors = other.communicate(timeout=10)
+    assert (other.returncode, errors) == (0, "")
+    shown = capfd.readouterr().err
+    assert f"{out}: another process builds this corpus; waiting for it." in shown
+    assert "file/s" not in shown
+    assert len(corpus) > 190
+    assert contents(out) == whole

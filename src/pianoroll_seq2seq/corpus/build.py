@@ -1,10 +1,12 @@
 """Building a corpus: what is to be done, and that it is done but once."""
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Sequence
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any, Literal, Unpack
@@ -14,8 +16,8 @@ from tqdm.auto import tqdm
 from pianoroll_seq2seq.atomic import writing
 from pianoroll_seq2seq.corpus.reading import FORMAT, VERSION, Corpus, describe_grid
 from pianoroll_seq2seq.corpus.shard import Labels, ShardTask, SourceFile
-from pianoroll_seq2seq.corpus.workers import Build
-from pianoroll_seq2seq.errors import CorpusError, MidiError, MidiNotFoundError, SettingsError
+from pianoroll_seq2seq.corpus.workers import Build, refuse_while_starting
+from pianoroll_seq2seq.errors import CorpusError, MidiError, MidiNotFoundError, OverwriteError, SettingsError
 from pianoroll_seq2seq.grid import SIXTEENTHS, FrameGrid
 from pianoroll_seq2seq.limits import Limits
 from pianoroll_seq2seq.midi_io import midi_paths
@@ -41,7 +43,7 @@ def build_corpus(
     A file that gives no roll does not stop the others: ``Corpus.failures`` and ``manifest.json`` say why. A
     build that was interrupted, in whatever way, goes on when it is called again with the same arguments;
     finished shards are not built again. The result does not depend on the executor or on interruptions, down
-    to the byte.
+    to the byte. Of several processes that call it at once, one builds and the others wait for the corpus.
 
     Where processes are spawned (as here by default), a script must stand under ``if __name__ == "__main__":``.
 
@@ -85,14 +87,25 @@ def build_corpus(
         )
         for number, begin in enumerate(range(0, len(files), files_per_shard))
     ]
-    if not (folder / "manifest.json").exists():
-        todo = [task for task in tasks if not task.index_path.exists()]
-        with tqdm(total=len(files), desc="corpus", unit="file", disable=not progress) as bar:
-            bar.update(len(files) - sum(len(task.files) for task in todo))
-            Build(bar, executor).run(todo)
-        _clear(folder)
-        _write_json(folder / "manifest.json", _manifest(plan, tasks))
+    manifest = folder / "manifest.json"
+    if not manifest.exists():
+        refuse_while_starting()
+        with _alone(folder, progress=progress):
+            if not manifest.exists():  # nor was it made by a process for which this one waited
+                _clear(folder)
+                _build(tasks, executor, progress=progress)
+                _clear(folder)
+                _write_json(manifest, _manifest(plan, tasks))
     return Corpus(folder, grid=grid)
+
+
+def _build(tasks: Sequence[ShardTask], executor: Executor | None, *, progress: bool) -> None:
+    """Builds the shards that are not finished."""
+    todo = [task for task in tasks if not task.index_path.exists()]
+    files, left = (sum(len(task.files) for task in some) for some in (tasks, todo))
+    with tqdm(total=files, desc="corpus", unit="file", disable=not progress) as bar:
+        bar.update(files - left)
+        Build(bar, executor).run(todo)
 
 
 def _check(outside: str, reading: Reading) -> None:
@@ -152,23 +165,48 @@ def _size(file: SourceFile) -> int | None:
 
 
 def _begin(folder: Path, plan: dict[str, Any]) -> None:
-    """Takes the folder, if it is empty or holds the same plan, and clears away what a killed build left half done."""
+    """Takes the folder, if it is empty or holds the same plan."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "plan.json"
-    if path.exists():
-        earlier = _earlier_plan(path)
-        if earlier != plan:
-            differing = sorted(key for key in {*plan, *earlier} if plan.get(key) != earlier.get(key))
-            raise CorpusError(
-                f"{folder}: holds a corpus built otherwise ({', '.join(differing)} differ). Choose another folder, or "
-                f"call build_corpus with the arguments and files of then."
-            )
-    elif any(not entry.name.startswith(".plan.json.") for entry in folder.iterdir()):  # killed while it wrote that
-        raise CorpusError(f"{folder}: is not empty and holds no corpus. Choose a new folder.")
-    else:
-        _write_json(path, plan)
-    if not (folder / "manifest.json").exists():
-        _clear(folder)
+    # A process may have been killed while it wrote its plan. This is looked at first: another may write one just now.
+    strangers = [entry.name for entry in folder.iterdir() if not entry.name.startswith(".plan.json.")]
+    if not path.exists():
+        if strangers:
+            raise CorpusError(f"{folder}: is not empty and holds no corpus. Choose a new folder.")
+        with contextlib.suppress(OverwriteError, FileNotFoundError):  # another was quicker, and may have cleared away
+            _write_json(path, plan)
+    earlier = _earlier_plan(path)
+    if earlier != plan:
+        differing = sorted(key for key in {*plan, *earlier} if plan.get(key) != earlier.get(key))
+        raise CorpusError(
+            f"{folder}: holds a corpus built otherwise ({', '.join(differing)} differ). Choose another folder, or "
+            f"call build_corpus with the arguments and files of then."
+        )
+
+
+@contextlib.contextmanager
+def _alone(folder: Path, *, progress: bool) -> Iterator[None]:
+    """Waits until no other process builds this corpus, and keeps others waiting, as those that torchrun starts.
+
+    The lock lies on the plan and goes with the process, however that ends (and as soon as the process closes that file,
+    wherever it opened it). Systems without such locks have none.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    with (folder / "plan.json").open("rb+") as plan:
+        try:
+            fcntl.lockf(plan, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (BlockingIOError, PermissionError):
+            if progress:
+                tqdm.write(f"{folder}: another process builds this corpus; waiting for it.", file=sys.stderr)
+            fcntl.lockf(plan, fcntl.LOCK_EX)
+        except OSError as error:  # a file system without locks
+            if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS):
+                raise
+        yield
 
 
 def _earlier_plan(path: Path) -> dict[str, Any]:
@@ -189,7 +227,7 @@ def _clear(folder: Path) -> None:
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:
-    with writing(path, overwrite=True) as temporary:
+    with writing(path) as temporary:
         temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 

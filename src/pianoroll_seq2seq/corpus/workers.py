@@ -21,6 +21,21 @@ from pianoroll_seq2seq.errors import CorpusError
 _MOST_DEATHS = 3  # of workers that had nothing but one shard to do, before the file at hand is blamed
 _KILLED = "the worker process died while it read this file (out of memory, or a fault in a parser)"
 
+_UNGUARDED = (
+    "Worker processes cannot start. In a script, call build_corpus under 'if __name__ == \"__main__\":', since each "
+    "process imports the script anew."
+)
+
+
+def refuse_while_starting() -> None:
+    """Refuses to build in a process that only just imports the script that started it: each would wait for the other.
+
+    Raises:
+        CorpusError: it is so; the script lacks its guard.
+    """
+    if getattr(multiprocessing.current_process(), "_inheriting", False):  # multiprocessing itself asks so
+        raise CorpusError(_UNGUARDED)
+
 
 class Build:
     """Shares tasks out until all are done, whatever dies on the way."""
@@ -153,10 +168,7 @@ def _own_pool(tasks: int) -> Any:
     try:
         started = pool.submit(os.getpid).exception()
         if started is not None:
-            raise CorpusError(
-                "Worker processes cannot start. In a script, call build_corpus under "
-                "'if __name__ == \"__main__\":', since each process imports the script anew."
-            ) from started
+            raise CorpusError(_UNGUARDED) from started
         yield pool
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
