@@ -13,9 +13,7 @@ from pianoroll_seq2seq import quantize as quantize_module
 from pianoroll_seq2seq.errors import GridError, ShapeError
 from pianoroll_seq2seq.grid import BeatGrid, SecondsGrid
 from pianoroll_seq2seq.quantize import (
-    _filled,
     _united,
-    active_stretches,
     lines_to_ticks,
     notes_to_planes,
     planes_to_notes,
@@ -64,23 +62,23 @@ def test_the_planes_are_the_union_of_the_notes_and_keep_every_onset(notes):
 @given(
     st.lists(st.tuples(st.integers(0, 39), st.integers(1, 40), st.integers(0, 1)), min_size=1, max_size=60),
     st.integers(1, 16),
+    st.sampled_from([0, 1000]),
 )
-@example([(0, 2, 0), (2, 3, 0), (6, 1, 0), (0, 40, 1), (1, 5, 1), (39, 1, 1)], 1)  # some touch, some hold others
-def test_the_planes_are_the_union_however_full_and_in_however_small_blocks(notes, block):
-    """Notes piled on one another are united before they are filled in, and long ones in blocks: no cell may differ."""
+@example([(0, 2, 0), (2, 3, 0), (6, 1, 0), (0, 40, 1), (1, 5, 1), (39, 1, 1)], 1, 0)  # some touch, some hold others
+@example([(0, 2, 0), (2, 3, 0), (6, 1, 0), (0, 40, 1), (1, 5, 1), (39, 1, 1)], 1, 1000)
+@example([(7, 3, 1)], 16, 0)
+def test_the_planes_are_the_union_however_full_and_however_filled(notes, block, worth_stretching):
+    """Notes are filled in cell by cell or by stretches, in blocks, and united where piled up: no cell may differ."""
     rows = [(first, min(first + length, 40), column) for first, length, column in notes]
     expected = np.zeros((40, 2), dtype=bool)
     for first, end, column in rows:
         expected[first:end, column] = True
     onset_frame, end_frame, column = _arrays(rows)
-    with mock.patch.object(quantize_module, "_BLOCK_CELLS", block):
+    with mock.patch.multiple(quantize_module, _BLOCK_CELLS=block, _WORTH_STRETCHING=worth_stretching):
         active, onset = notes_to_planes(onset_frame, end_frame, column, frames=40, columns=2)
-        first, lengths = 2 * onset_frame + column, end_frame - onset_frame
-        filled = _filled(first, lengths, np.cumsum(lengths), 40, 2)
     assert np.array_equal(active, expected)
-    assert np.array_equal(filled, expected)
     assert np.array_equal(np.argwhere(onset), sorted({(first, column) for first, _, column in rows}))
-    firsts, lengths = _united(first, lengths, 40, 2)
+    firsts, lengths = _united(2 * onset_frame + column, end_frame - onset_frame, 40, 2)
     assert lengths.sum() == expected.sum()
     assert sorted(firsts + 2 * lengths) == sorted(
         2 * end + column for column in range(2) for end in _run_ends(expected[:, column])
@@ -89,17 +87,6 @@ def test_the_planes_are_the_union_however_full_and_in_however_small_blocks(notes
 
 def _run_ends(column):
     return [row + 1 for row in range(len(column)) if column[row] and (row + 1 == len(column) or not column[row + 1])]
-
-
-@given(st.lists(st.tuples(st.integers(0, 30), st.integers(1, 30), st.integers(0, 2)), max_size=12))
-def test_stretches_repeated_are_the_plane(notes):
-    """Rows alike are told once; stretched out again, they must be the piece."""
-    rows = [(first, min(first + length, 31), column) for first, length, column in notes]
-    onset_frame, end_frame, column = _arrays(rows)
-    stretches, repeats = active_stretches(onset_frame, end_frame, column, frames=31, columns=3)
-    active, _ = notes_to_planes(onset_frame, end_frame, column, frames=31, columns=3)
-    assert np.array_equal(np.repeat(stretches, repeats, axis=0), active)
-    assert repeats.sum() == 31
 
 
 @given(_apart())
