@@ -219,6 +219,32 @@ def symusic_cells(roll: tuple[list[bool], np.ndarray]) -> np.ndarray:
     return np.asarray((roll[1][1][tones] > 0).any(axis=0).T)
 
 
+def bare_roll(path: str, grid: str) -> np.ndarray:
+    """The least there is to do with symusic and numpy: no file doubted, no limit kept, no onsets, 88 pitches."""
+    score = import_module("symusic").Score(path)
+    columns = [track.notes.numpy() for track in score.tracks if not track.is_drum]
+    onset, duration, pitch = (np.concatenate([one[name] for one in columns]) for name in ("time", "duration", "pitch"))
+    inside = (pitch >= LOWEST) & (pitch <= HIGHEST)
+    onset, duration, pitch = onset[inside].astype(np.int64), duration[inside], pitch[inside] - np.int64(LOWEST)
+    ticks = np.concatenate([onset, onset + duration])
+    if grid == "16th":
+        units, step = 4 * ticks, score.ticks_per_quarter
+    else:
+        tempi = score.tempos.numpy()
+        starts, speeds = tempi["time"].astype(np.int64), tempi["mspq"].astype(np.int64)
+        begun = np.concatenate([[0], np.cumsum(np.diff(starts) * speeds[:-1])])
+        segment = np.searchsorted(starts, ticks, side="right") - 1
+        units, step = begun[segment] + (ticks - starts[segment]) * speeds[segment], score.ticks_per_quarter * 20_000
+    lines = (2 * units + step) // (2 * step)
+    first, last = lines[: len(onset)], np.maximum(lines[len(onset) :], lines[: len(onset)] + 1)
+    lengths, width = last - first, HIGHEST - LOWEST + 1
+    index = (first * width + pitch - (lengths.cumsum() - lengths) * width).repeat(lengths)
+    index += np.arange(0, len(index) * width, width)
+    cells = np.zeros(last.max() * width, dtype=bool)
+    cells[index] = True
+    return cells.reshape(-1, width)
+
+
 def pypianoroll_cells(roll: Any) -> np.ndarray:
     """The same of a ``Multitrack``."""
     planes = [track.pianoroll > 0 for track in roll.tracks if not track.is_drum]
@@ -233,9 +259,14 @@ def muspy_roll(path: str) -> np.ndarray:
     return np.asarray(muspy.to_pianoroll_representation(music))
 
 
-def our_cells(roll: PianoRoll) -> np.ndarray:
+def piano_cells(cells: np.ndarray) -> np.ndarray:
     """With the pitches that a piano lacks."""
-    return np.pad(roll.active, ((0, 0), (roll.pitches.lowest, 127 - roll.pitches.highest)))
+    return np.pad(cells, ((0, 0), (LOWEST, 127 - HIGHEST)))
+
+
+def our_cells(roll: PianoRoll) -> np.ndarray:
+    """The same of a roll."""
+    return piano_cells(roll.active)
 
 
 def ours(grid: str) -> list[Contender]:
@@ -265,6 +296,13 @@ def transposed(roll: np.ndarray) -> np.ndarray:
 def contenders(grid: str) -> list[Contender]:
     """All for a grid; the first is what the others are compared with."""
     by_hand = Contender("mido, by hand", lambda path: plain_loop(path, grid), np.asarray, "floats", slow=True)
+    bare = Contender(
+        "symusic and numpy, bare",
+        lambda path: bare_roll(path, grid),
+        piano_cells,
+        "one plane, nothing checked: a file may crash it, fill the memory or be misread",
+        package="symusic",
+    )
     if grid == "50hz":
         return [
             Contender(
@@ -282,6 +320,7 @@ def contenders(grid: str) -> list[Contender]:
                 slow=True,
             ),
             by_hand,
+            bare,
             *ours(grid),
         ]
     return [
@@ -309,6 +348,7 @@ def contenders(grid: str) -> list[Contender]:
             package="muspy",
         ),
         by_hand,
+        bare,
         *ours(grid),
     ]
 

@@ -147,7 +147,7 @@ class PianoRoll:
     @classmethod
     def from_midi(
         cls,
-        path: str | os.PathLike[str] | bytes | midi_io.ByteReader,
+        path: midi_io.MidiSource,
         *,
         grid: FrameGrid = SIXTEENTHS,
         pitches: PitchRange = PIANO,

@@ -1,6 +1,5 @@
 """Notes in ticks to planes on a grid, checked before memory is taken; and straight from a file."""
 
-import os
 from collections.abc import Sequence
 from typing import Literal, NamedTuple, Unpack
 
@@ -10,7 +9,7 @@ from jaxtyping import Bool, Int
 from pianoroll_seq2seq.errors import LimitError, NoNotesError, PitchRangeError, SettingsError
 from pianoroll_seq2seq.grid import FrameGrid
 from pianoroll_seq2seq.limits import DEFAULT_LIMITS, Limits
-from pianoroll_seq2seq.midi_io import ByteReader, Policies, read_notes
+from pianoroll_seq2seq.midi_io import MidiSource, Policies, read_notes
 from pianoroll_seq2seq.pitches import PitchRange
 from pianoroll_seq2seq.quantize import fill_planes, quantize
 from pianoroll_seq2seq.score import matching_parts
@@ -108,7 +107,7 @@ def _last_ends(end_tick: np.ndarray, tempo: TempoMap) -> str:
 
 
 def read_planes(
-    source: str | os.PathLike[str] | bytes | ByteReader,
+    source: MidiSource,
     *,
     grid: FrameGrid,
     pitches: PitchRange,

@@ -469,6 +469,25 @@ def test_the_limit_on_bytes_is_exact(tmp_path):
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/zero"), reason="needs a device that never ends")
+def test_what_is_no_file_to_read_is_named(tmp_path):
+    """A file opened as text, or a variable that was never set, ends in an error from somewhere inside."""
+    path = tmp_path / "song.mid"
+    path.write_bytes(smf(NOTE))
+    plain = as_users_have_it(read_notes)
+    with path.open(encoding="utf-8") as text:
+        for source in (text, io.StringIO("MThd"), None, 7):
+            with pytest.raises(SettingsError, match=r"as open\(path, 'rb'\); got .*(Text|String|None|7)"):
+                plain(source)
+    with pytest.raises(MidiNotFoundError, match=r"'a\\x00b': no path of a file"):
+        read_midi("a\0b")
+
+
+def test_bytes_of_any_kind_are_read():
+    """Buffers of network and database libraries are bytearrays and memoryviews."""
+    data = smf(NOTE)
+    assert spans(read_midi(bytearray(data))) == spans(read_midi(memoryview(data))) == [(0, 480, 60)]
+
+
 def test_a_stream_that_never_ends_is_left():
     """A device or a pipe says that it has 0 bytes."""
     with pytest.raises(LimitError, match=r"/dev/zero: .* over the limit"):

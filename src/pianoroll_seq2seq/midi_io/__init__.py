@@ -9,6 +9,7 @@ from pianoroll_seq2seq.midi_io.folder import midi_paths as midi_paths
 from pianoroll_seq2seq.midi_io.policy import Policies as Policies
 from pianoroll_seq2seq.midi_io.read import ByteReader as ByteReader
 from pianoroll_seq2seq.midi_io.read import MidiNotes as MidiNotes
+from pianoroll_seq2seq.midi_io.read import MidiSource as MidiSource
 from pianoroll_seq2seq.midi_io.read import read_midi as read_midi
 from pianoroll_seq2seq.midi_io.read import read_notes as read_notes
 from pianoroll_seq2seq.midi_io.write import to_midi_bytes as to_midi_bytes

@@ -12,6 +12,7 @@ agree on:
 - tempi count from every track; the last on a tick wins, in the order of tracks.
 """
 
+import io
 import os
 from typing import Literal, NamedTuple, Protocol, Unpack, runtime_checkable
 
@@ -43,6 +44,10 @@ class ByteReader(Protocol):
     def read(self, size: int = -1, /) -> bytes:
         """As many of its bytes, or all."""
         ...
+
+
+MidiSource = str | os.PathLike[str] | bytes | bytearray | memoryview | ByteReader
+"""What can be read: a path, the bytes of a file, or a file opened in binary mode."""
 
 
 class MidiNotes(NamedTuple):
@@ -78,7 +83,7 @@ class MidiNotes(NamedTuple):
 
 
 def read_midi(
-    source: str | os.PathLike[str] | bytes | ByteReader,
+    source: MidiSource,
     *,
     name: str | None = None,
     on_damage: Literal["error", "salvage"] = "error",
@@ -99,13 +104,13 @@ def read_midi(
         MidiNotFoundError: no file at that path.
         MidiError: an empty, truncated or damaged file, or not MIDI at all.
         LimitError: a file larger than the limits allow.
-        SettingsError: another ``on_damage``, or an unknown policy.
+        SettingsError: something else than a file to read, another ``on_damage``, or an unknown policy.
     """
     return read_notes(source, name=name, on_damage=on_damage, limits=limits, **policies).score()
 
 
 def read_notes(
-    source: str | os.PathLike[str] | bytes | ByteReader,
+    source: MidiSource,
     *,
     name: str | None = None,
     on_damage: Literal["error", "salvage"] = "error",
@@ -148,13 +153,18 @@ def read_notes(
         raise MidiError(f"{label}: {error} Pass on_damage='salvage' to pass over such changes.") from error
 
 
-def _bytes_of(source: str | os.PathLike[str] | bytes | ByteReader, limits: Limits) -> tuple[bytes, str]:
+def _bytes_of(source: object, limits: Limits) -> tuple[bytes, str]:
     """The file's content, and what to call it in messages."""
-    if isinstance(source, bytes):
-        data, label = source, "<bytes>"
+    if isinstance(source, bytes | bytearray | memoryview):
+        data, label = bytes(source), "<bytes>"
     elif isinstance(source, str | os.PathLike):
         label = os.fspath(source)
         data = _file_bytes(label, limits)
+    elif isinstance(source, io.TextIOBase) or not isinstance(source, ByteReader):
+        raise SettingsError(
+            f"A MIDI file is read from a path, from bytes or from a file opened in binary mode, as open(path, 'rb'); "
+            f"got {source!r:.80}."
+        )
     else:
         data, label = source.read(limits.file_bytes + 1), str(getattr(source, "name", "<stream>"))
     if len(data) > limits.file_bytes:
@@ -176,6 +186,10 @@ def _file_bytes(path: str, limits: Limits) -> bytes:
         raise MidiNotFoundError(f"{path}: no such file. Check the path.") from error
     except OSError as error:
         raise MidiError(f"{path}: cannot be read ({error.strerror}).") from error
+    except LimitError:
+        raise
+    except ValueError as error:
+        raise MidiNotFoundError(f"{path!r}: no path of a file ({error}). Check the path.") from error
 
 
 def _read_up_to(descriptor: int, most: int, *, expected: int) -> bytes:
