@@ -148,6 +148,12 @@ class TestSlidingWindows:
         firsts = [numbers(inputs[:, 0]) for inputs, _ in loader]
         assert sorted(itertools.chain(*firsts)) == numbers(windows.batch(range(len(windows)))[0][:, 0])
 
+    def test_shows_itself(self):
+        """In a notebook, an object at 0x7f49b46ed050 says nothing of hop or sizes."""
+        windows = SlidingWindows(numbered([5, 7]), input_frames=2, target_frames=1, hop=2)
+        shown = "SlidingWindows(5 windows of 2 + 1 frames, hop 2, from 2 pieces, BeatGrid(frames_per_beat=4), "
+        assert repr(windows) == shown + "PitchRange(lowest=60, highest=71))"
+
     def test_can_be_pickled(self):
         """Workers that are spawned, as on macOS and Windows, get the dataset pickled."""
         windows = SlidingWindows(numbered([12]), input_frames=4, target_frames=3, hop=2)

@@ -114,6 +114,13 @@ class SlidingWindows(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
         """The number of windows."""
         return int(self._first_window[-1])
 
+    def __repr__(self) -> str:
+        """How many windows of what size, and of what."""
+        return (
+            f"SlidingWindows({len(self)} windows of {self.input_frames} + {self.target_frames} frames, hop {self.hop}, "
+            f"from {len(self._pieces)} pieces, {self.grid}, {self.pitches})"
+        )
+
     def __getstate__(self) -> dict[str, Any]:
         """Without what is mapped from a corpus: a worker maps it anew."""
         if not isinstance(self.rolls, Corpus):

@@ -347,6 +347,33 @@ def test_a_script_without_the_main_guard(songs: Path, tmp_path: Path, guard: str
 # ---- Refusals
 
 
+@pytest.mark.parametrize("out", ["song.mid", "song.mid/corpus"])
+def test_a_place_where_no_folder_can_be(songs: Path, tmp_path: Path, out: str) -> None:
+    """A slip in the order of arguments ends in an error from somewhere inside, or costs the file."""
+    (tmp_path / "song.mid").write_bytes(b"music")
+    with pytest.raises(CorpusError, match=r"no folder can be made there \((File exists|Not a directory)\)"):
+        build(songs, tmp_path / out, executor=Inline())
+    assert (tmp_path / "song.mid").read_bytes() == b"music"
+
+
+@pytest.mark.parametrize(
+    ("labels", "named"),
+    [
+        (None, "must be a mapping"),
+        ({"bars": np.int64(3)}, r"'bars': np.int64\(3\) \(int64\)"),
+        ({"tags": ["a"]}, r"'tags': \['a'\] \(list\)"),
+        ({"swing": float("nan")}, r"'swing': nan \(float\)"),
+        ({7: "a"}, "7: 'a'"),
+    ],
+    ids=str,
+)
+def test_labels_that_json_does_not_hold(songs: Path, tmp_path: Path, labels: Any, named: str) -> None:
+    """The build ends in an error that names no file, or a label comes back as something else."""
+    with pytest.raises(SettingsError, match=f"00.mid: .*{named}"):
+        as_users_have_it(build_corpus)(songs, tmp_path / "corpus", labels=lambda path: labels, progress=False)
+    assert not (tmp_path / "corpus").exists()
+
+
 @pytest.mark.parametrize(
     ("change", "named"),
     [
@@ -404,14 +431,6 @@ def test_a_folder_of_something_else_is_left_alone(songs: Path, tmp_path: Path, n
     with pytest.raises(CorpusError, match="Choose a new folder"):
         build(songs, folder, executor=Inline())
     assert contents(folder) == before
-
-
-def test_a_file_in_place_of_the_folder(songs: Path, tmp_path: Path) -> None:
-    """A file is lost."""
-    (tmp_path / "corpus").write_text("mine")
-    with pytest.raises(FileExistsError):
-        build(songs, tmp_path / "corpus", executor=Inline())
-    assert (tmp_path / "corpus").read_text() == "mine"
 
 
 def test_a_damaged_plan(songs: Path, tmp_path: Path) -> None:

@@ -4,9 +4,10 @@ import contextlib
 import errno
 import hashlib
 import json
+import math
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any, Literal, Unpack
@@ -54,7 +55,8 @@ def build_corpus(
         grid: where the frames lie in time, as for :meth:`PianoRoll.from_midi`.
         pitches: the pitches to keep.
         outside: what becomes of notes outside ``pitches``: the file fails, or they are dropped.
-        labels: what is known of a file (scale, composer, style), by its path; kept with the piece.
+        labels: what is known of a file (scale, composer, style), by its path; kept with the piece. Strings, ints and
+            finite floats by name.
         executor: what does the work: any :class:`concurrent.futures.Executor`, such as Dask's
             ``Client.get_executor()``, whose workers see the same folders. By default a process for each core.
         files_per_shard: files in a shard, the unit of work.
@@ -64,7 +66,7 @@ def build_corpus(
 
     Raises:
         MidiNotFoundError: no such folder, or no files.
-        SettingsError: fewer than one file a shard, or a way of reading that there is not.
+        SettingsError: fewer than one file a shard, a way of reading that there is not, or labels that are none.
         CorpusError: ``out`` holds something else, or worker processes cannot be started.
         OSError: the corpus cannot be written. What is finished is kept.
     """
@@ -131,10 +133,24 @@ def _source_files(
         SourceFile(
             str(path.absolute()),
             path.absolute().relative_to(root.absolute()).as_posix(),
-            labels(path) if labels is not None else {},
+            {} if labels is None else _checked(labels(path), path),
         )
         for path in found
     ]
+
+
+def _checked(labels: object, path: Path) -> Labels:
+    """Refuses labels that JSON would give back otherwise."""
+    if not isinstance(labels, Mapping):
+        raise SettingsError(f"{path}: its labels must be a mapping such as {{'style': 'jazz'}}, got {labels!r:.80}.")
+    for name, value in labels.items():
+        fits = isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value))
+        if not isinstance(name, str) or not fits:
+            raise SettingsError(
+                f"{path}: a label must be a str, an int or a finite float under a name that is a str, got {name!r}: "
+                f"{value!r:.80} ({type(value).__name__}). Convert it, as int(value) does."
+            )
+    return labels
 
 
 def _plan(
@@ -166,7 +182,10 @@ def _size(file: SourceFile) -> int | None:
 
 def _begin(folder: Path, plan: dict[str, Any]) -> None:
     """Takes the folder, if it is empty or holds the same plan."""
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise CorpusError(f"{folder}: no folder can be made there ({error.strerror}). Choose a new folder.") from error
     path = folder / "plan.json"
     # A process may have been killed while it wrote its plan. This is looked at first: another may write one just now.
     strangers = [entry.name for entry in folder.iterdir() if not entry.name.startswith(".plan.json.")]
