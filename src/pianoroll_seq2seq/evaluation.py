@@ -31,7 +31,7 @@ class Scores:
     """Scores of one predictor on one set of frames."""
 
     nats: float
-    """Mean negative log-likelihood of a frame, in nats: lower is better."""
+    """Mean negative log-likelihood of a frame, in nats; lower is better."""
     precision: float
     """Share of the pitches predicted that sound; 0 where none is predicted."""
     recall: float

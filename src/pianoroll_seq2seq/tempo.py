@@ -20,8 +20,8 @@ DEFAULT_US_PER_BEAT = 500_000
 """Microseconds a beat until the first tempo event (120 BPM), as the MIDI file standard says."""
 
 MAX_TICK = 2**31 - 1
-"""The last tick that is accepted, hours to years into the music: symusic counts ticks in 32 bits. Time units up to it
-fit 64-bit integers at any tempo."""
+"""The last tick that is accepted, hours to years into the music, since symusic counts ticks in 32 bits.
+Time units up to it fit 64-bit integers at any tempo."""
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from pianoroll_seq2seq.trackers.base import NoTracker, Tracker
 from pianoroll_seq2seq.windowing import SlidingWindows
 
 Schedule = Callable[[int, int], float]
-"""(step, total steps) to the factor on the learning rate: a plain function, so resuming needs no state."""
+"""(step, total steps) to the factor on the learning rate, a plain function, so resuming needs no state."""
 
 Precision = Literal["auto", "float32", "bfloat16"]
 

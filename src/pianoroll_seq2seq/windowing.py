@@ -94,7 +94,7 @@ class SlidingWindows(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
 
     @property
     def window_frames(self) -> int:
-        """Frames of a whole window: input and target."""
+        """Frames of a whole window, input and target."""
         return self.input_frames + self.target_frames
 
     def with_hop(self, hop: int) -> "SlidingWindows":

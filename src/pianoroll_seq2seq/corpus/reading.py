@@ -131,7 +131,7 @@ class Corpus(Sequence[PianoRoll]):
 
     @property
     def roll_hashes(self) -> list[str]:
-        """A hash of each piece's planes: pieces of the same notes in the same frames have the same."""
+        """A hash of each piece's planes; pieces of the same notes in the same frames have the same."""
         return [self._pieces[place].roll_sha256.hex() for place in self._chosen]
 
     def select(self, indices: Iterable[int]) -> "Corpus":

@@ -23,7 +23,7 @@ class FrameDistribution(Protocol):
 
     @property
     def mean(self) -> Tensor:
-        """The marginal probability of each pitch, (..., pitches): for plots and thresholds."""
+        """The marginal probability of each pitch, (..., pitches), for plots and thresholds."""
         ...
 
     def __getitem__(self, index: Any) -> "FrameDistribution":
@@ -46,7 +46,7 @@ class OutputHead(Protocol):
     """Size of the frames that it describes."""
 
     context_frames: int | None
-    """How many past frames it reads: 0 for none, None for all there are. A decoder that writes all target
+    """How many past frames it reads, 0 for none, None for all there are. A decoder that writes all target
     frames at once knows no past frames, and takes only heads with 0."""
 
     def __call__(self, features: Tensor, past: Tensor) -> FrameDistribution:

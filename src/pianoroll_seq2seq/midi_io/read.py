@@ -47,7 +47,7 @@ class ByteReader(Protocol):
 
 
 MidiSource = str | os.PathLike[str] | bytes | bytearray | memoryview | ByteReader
-"""What can be read: a path, the bytes of a file, or a file opened in binary mode."""
+"""What can be read, which is a path, the bytes of a file, or a file opened in binary mode."""
 
 
 class MidiNotes(NamedTuple):
