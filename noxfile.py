@@ -29,7 +29,7 @@ def demo(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """The whole test suite, with branch coverage."""
-    install(session, extras="plot,datasets", groups=("test",))
+    install(session, extras="fast,plot,datasets", groups=("test",))
     arguments = session.posargs or ["--cov", "--cov-report=term", "--cov-fail-under=90"]
     session.run("pytest", *arguments)
 
@@ -47,14 +47,14 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def typecheck(session: nox.Session) -> None:
     """mypy, strictly."""
-    install(session, extras="plot,datasets", groups=("types", "test"))
+    install(session, extras="fast,plot,datasets", groups=("types", "test"))
     session.run("mypy")
 
 
 @nox.session
 def docs(session: nox.Session) -> None:
     """The documentation, with warnings as errors, into docs/_build/html."""
-    install(session, extras="plot,datasets", groups=("docs",))
+    install(session, extras="fast,plot,datasets", groups=("docs",))
     session.run("sphinx-build", "-W", "--keep-going", "-b", "html", "docs", "docs/_build/html")
     session.log(f"Open {Path('docs/_build/html/index.html').resolve()}")
 
@@ -62,6 +62,6 @@ def docs(session: nox.Session) -> None:
 @nox.session
 def bench(session: nox.Session) -> None:
     """A benchmark: ``nox -s bench -- ingest FOLDER``, ``nox -s bench -- scale_chords --help``."""
-    install(session, extras="plot,datasets", groups=("bench",))
+    install(session, extras="fast,plot,datasets", groups=("bench",))
     name, *arguments = session.posargs or ["scale_chords"]
     session.run("python", f"benchmarks/{name}.py", *arguments)

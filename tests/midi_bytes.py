@@ -64,6 +64,14 @@ def carefully(data: bytes, **reading) -> Score:
         return read_midi(data, **reading)
 
 
+def compiled(data: bytes, **reading) -> Score:
+    """By the careful reader as numba compiles it."""
+    return read_midi(data, compiled=True, **reading)
+
+
+READERS = (read_midi, carefully, compiled)
+
+
 def outcome(reader, data: bytes, **reading):
     """What a reader makes of a file, as a value that can be compared: all of a score, or the error's message."""
     try:
@@ -75,17 +83,24 @@ def outcome(reader, data: bytes, **reading):
     return notes, score.tempo, [(part, part.track, part.channel) for part in score.parts]
 
 
-def both(data: bytes, **reading) -> Score:
-    """By both readers, which must agree."""
-    assert outcome(read_midi, data, **reading) == outcome(carefully, data, **reading)
+def by_all(data: bytes, **reading) -> Score:
+    """By all readers, which must agree."""
+    assert_all_agree(data, **reading)
     return read_midi(data, **reading)
 
 
+def assert_all_agree(data: bytes, **reading) -> None:
+    """Whatever the bytes are, the readers make the same of them."""
+    first, *others = (outcome(reader, data, **reading) for reader in READERS)
+    for other in others:
+        assert other == first, data.hex(" ")
+
+
 def refused(tmp_path, data: bytes, *words: str, error: type[Exception] = MidiError, **reading) -> None:
-    """Both readers refuse a file; the message names it and says all of ``words``."""
+    """All readers refuse a file; the message names it and says all of ``words``."""
     path = tmp_path / "song.mid"
     path.write_bytes(data)
-    for reader in (read_midi, carefully):
+    for reader in READERS:
         with pytest.raises(error) as caught:
             reader(path, **reading)
         for part in (str(path), *words):

@@ -4,13 +4,13 @@ import contextlib
 import io
 import os
 import re
-from unittest import mock
 
 import mido
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from midi_bytes import READERS, assert_all_agree, by_all
 from strategies import (
     NAMES,
     ORDINARY_TICKS,
@@ -24,7 +24,7 @@ from strategies import (
 )
 
 from pianoroll_seq2seq.errors import MidiError, MidiNotFoundError, OverwriteError
-from pianoroll_seq2seq.midi_io import read, read_midi, to_midi_bytes, write_midi
+from pianoroll_seq2seq.midi_io import read_midi, to_midi_bytes, write_midi
 from pianoroll_seq2seq.score import NoteTable, Part, Score
 from pianoroll_seq2seq.tempo import TempoMap
 
@@ -46,22 +46,6 @@ def _off(time=0, note=60, channel=0):
 def _spans(score: Score) -> list[tuple[int, int, int]]:
     columns = (score.notes.onset_tick, score.notes.end_tick, score.notes.pitch)
     return list(zip(*(column.tolist() for column in columns), strict=True))
-
-
-def _carefully(data: bytes) -> Score:
-    """By the careful reader alone, which otherwise reads what symusic refuses."""
-    with mock.patch.object(read, "need_careful_reader", return_value=True):
-        return read_midi(data)
-
-
-def _read(data: bytes) -> Score:
-    """By both readers."""
-    score, careful = read_midi(data), _carefully(data)
-    assert careful == score
-    assert [(part.track, part.channel) for part in careful.parts] == [
-        (part.track, part.channel) for part in score.parts
-    ]
-    return score
 
 
 NOTE = [_on(), _off(480)]
@@ -87,25 +71,24 @@ def test_notes_and_time_are_those_that_mido_tells(file):
 
 @settings(deadline=None)
 @given(midi_files())
-def test_both_readers_read_the_same_score(file):
+def test_all_readers_read_the_same_score(file):
     """A damaged file, which falls to the slow reader, would be read by other rules."""
-    _read(file_bytes(file))
+    assert_all_agree(file_bytes(file))
 
 
 @settings(deadline=None)
 @given(scores())
-def test_both_readers_read_the_same_of_what_we_write(score):
+def test_all_readers_read_the_same_of_what_we_write(score):
     """Also at the last ticks that fit 32 bits."""
-    _read(to_midi_bytes(score))
+    assert_all_agree(to_midi_bytes(score))
 
 
-def test_both_readers_read_the_same_songs(pop909_dir, scale_chords_dir):
+def test_all_readers_read_the_same_songs(pop909_dir, scale_chords_dir):
     """The rules hold on what real sequencers write."""
     paths = sorted([*pop909_dir.glob("*.mid"), *scale_chords_dir.rglob("*.mid")])
     assert len(paths) == 356
     for path in paths:
-        data = path.read_bytes()
-        assert read_midi(data) == _carefully(data), path.name
+        assert_all_agree(path.read_bytes())
 
 
 def test_songs_hold_the_notes_and_tempi_that_mido_tells(pop909_dir):
@@ -121,12 +104,12 @@ def test_time_on_messages_that_are_no_notes_counts():
     """The seed's first mistake: every pedal would pull the notes after it forward."""
     pedal = mido.Message("control_change", control=64, value=127, time=100)
     text = mido.MetaMessage("text", text="la", time=20)
-    assert _spans(_read(_file([pedal, _on(3), text, _off(5)]))) == [(103, 128, 60)]
+    assert _spans(by_all(_file([pedal, _on(3), text, _off(5)]))) == [(103, 128, 60)]
 
 
 def test_a_strike_of_velocity_zero_ends_a_note():
     """The seed's second mistake: many sequencers end notes so, and each would sound twice and for ever."""
-    assert _spans(_read(_file([_on(), _on(10, velocity=0), _on(5), _off(5)]))) == [(0, 10, 60), (15, 20, 60)]
+    assert _spans(by_all(_file([_on(), _on(10, velocity=0), _on(5), _off(5)]))) == [(0, 10, 60), (15, 20, 60)]
 
 
 def test_tempi_count_from_every_track_and_the_last_on_a_tick_wins():
@@ -136,7 +119,7 @@ def test_tempi_count_from_every_track_and_the_last_on_a_tick_wins():
         return mido.MetaMessage("set_tempo", time=time, tempo=us)
 
     data = _file([tempo(0, 300_000), tempo(0, 400_000), tempo(960, 600_000)], [*NOTE, tempo(0, 700_000), tempo(480, 1)])
-    assert _read(data).tempo.changes == ((0, 400_000), (480, 700_000), (960, 1))
+    assert by_all(data).tempo.changes == ((0, 400_000), (480, 700_000), (960, 1))
 
 
 @settings(deadline=None, max_examples=50)
@@ -147,30 +130,30 @@ def test_the_last_of_many_tempi_on_a_tick_wins(tracks):
     """Ramps written by sequencers hold tens of tempi; symusic shuffles those on one tick when there are many."""
     data = _file(*([mido.MetaMessage("set_tempo", time=time, tempo=us) for time, us in track] for track in tracks))
     clock = ExactClock.of(mido.MidiFile(file=io.BytesIO(data)))
-    assert _read(data).tempo == TempoMap(480, zip(clock.ticks, clock.tempi, strict=True))
+    assert by_all(data).tempo == TempoMap(480, zip(clock.ticks, clock.tempi, strict=True))
 
 
 def test_a_file_without_a_tempo_plays_at_120():
     """The seed's fourth mistake: it failed on such files. They are common."""
-    assert _read(_file(NOTE)).tempo == TempoMap(480)
-    assert _read(_file(NOTE)).end_seconds == 0.5
+    assert by_all(_file(NOTE)).tempo == TempoMap(480)
+    assert by_all(_file(NOTE)).end_seconds == 0.5
 
 
 def test_the_oldest_sounding_note_ends_first():
     """Where notes of one pitch overlap, last-in-first-out would swap their lengths."""
     data = _file([_on(velocity=1), _on(10, velocity=2), _off(10), _off(10)])
-    assert _spans(_read(data)) == [(0, 20, 60), (10, 30, 60)]
-    assert _read(data).notes.velocity.tolist() == [1, 2]
+    assert _spans(by_all(data)) == [(0, 20, 60), (10, 30, 60)]
+    assert by_all(data).notes.velocity.tolist() == [1, 2]
 
 
 def test_a_note_that_never_ends_is_dropped_and_an_end_without_a_note_is_ignored():
     """A stuck note would sound to the end of the piece."""
-    assert _spans(_read(_file([_off(5), _on(5), _off(5), _on(5, note=64)]))) == [(10, 15, 60)]
+    assert _spans(by_all(_file([_off(5), _on(5), _off(5), _on(5, note=64)]))) == [(10, 15, 60)]
 
 
 def test_a_note_of_no_length_is_a_note():
     """Drum and grace notes are often written so; they are struck."""
-    assert _spans(_read(_file([_on(7), _off(0)]))) == [(7, 7, 60)]
+    assert _spans(by_all(_file([_on(7), _off(0)]))) == [(7, 7, 60)]
 
 
 def test_channels_and_programs_of_a_track_are_parts_of_their_own():
@@ -184,7 +167,7 @@ def test_channels_and_programs_of_a_track_are_parts_of_their_own():
         *(_on(channel=1), _on(), _on(note=36, channel=9)),
         *(_off(10), _off(channel=1), _off(note=36, channel=9), program(7), _on(), _off(10)),
     ]
-    score = _read(_file(track, type=0))
+    score = by_all(_file(track, type=0))
     assert score.parts == (Part("All", 5), Part("All", 7), Part("All", 33), Part("All", 0, drums=True))
     assert sorted(zip(score.notes.part.tolist(), _spans(score), strict=True)) == [
         (0, (0, 10, 60)),
@@ -195,11 +178,11 @@ def test_channels_and_programs_of_a_track_are_parts_of_their_own():
 
 
 @given(st.binary(max_size=12))
-def test_track_names_in_any_encoding_are_read(name):
+def test_track_names_in_any_encoding_areby_all(name):
     """Half of the world's files name tracks in Shift-JIS, GBK or Latin-1; none may stop a folder's reading."""
     track = mido.MetaMessage("track_name", name=name.decode("latin1"))
     data = _file([track, *NOTE])
-    for score in (read_midi(data), _carefully(data)):
+    for score in (reader(data) for reader in READERS):
         assert _spans(score) == [(0, 480, 60)]
         try:
             assert score.parts[0].name == name.decode()

@@ -14,6 +14,7 @@ from pianoroll_seq2seq.errors import GridError, ShapeError
 from pianoroll_seq2seq.grid import BeatGrid, SecondsGrid
 from pianoroll_seq2seq.quantize import (
     _united,
+    fill_planes,
     lines_to_ticks,
     notes_to_planes,
     planes_to_notes,
@@ -62,20 +63,21 @@ def test_the_planes_are_the_union_of_the_notes_and_keep_every_onset(notes):
 @given(
     st.lists(st.tuples(st.integers(0, 39), st.integers(1, 40), st.integers(0, 1)), min_size=1, max_size=60),
     st.integers(1, 16),
-    st.sampled_from([0, 1000]),
+    st.sampled_from([0, 1000, "compiled"]),
 )
 @example([(0, 2, 0), (2, 3, 0), (6, 1, 0), (0, 40, 1), (1, 5, 1), (39, 1, 1)], 1, 0)  # some touch, some hold others
 @example([(0, 2, 0), (2, 3, 0), (6, 1, 0), (0, 40, 1), (1, 5, 1), (39, 1, 1)], 1, 1000)
 @example([(7, 3, 1)], 16, 0)
-def test_the_planes_are_the_union_however_full_and_however_filled(notes, block, worth_stretching):
+def test_the_planes_are_the_union_however_full_and_however_filled(notes, block, way):
     """Notes are filled in cell by cell or by stretches, in blocks, and united where piled up: no cell may differ."""
     rows = [(first, min(first + length, 40), column) for first, length, column in notes]
     expected = np.zeros((40, 2), dtype=bool)
     for first, end, column in rows:
         expected[first:end, column] = True
     onset_frame, end_frame, column = _arrays(rows)
-    with mock.patch.multiple(quantize_module, _BLOCK_CELLS=block, _WORTH_STRETCHING=worth_stretching):
-        active, onset = notes_to_planes(onset_frame, end_frame, column, frames=40, columns=2)
+    compiled = way == "compiled"
+    with mock.patch.multiple(quantize_module, _BLOCK_CELLS=block, _WORTH_STRETCHING=0 if compiled else way):
+        active, onset = fill_planes(onset_frame, end_frame, column, frames=40, columns=2, compiled=compiled)
     assert np.array_equal(active, expected)
     assert np.array_equal(np.argwhere(onset), sorted({(first, column) for first, _, column in rows}))
     firsts, lengths = _united(2 * onset_frame + column, end_frame - onset_frame, 40, 2)

@@ -9,9 +9,12 @@ union and each keeps its onset; a run that begins without an onset (music cut ou
 as a note from there.
 """
 
+from typing import Any
+
 import numpy as np
 from jaxtyping import Bool, Int, Int64
 
+from pianoroll_seq2seq import compiled as loops
 from pianoroll_seq2seq.errors import GridError, ShapeError
 from pianoroll_seq2seq.grid import FrameGrid
 from pianoroll_seq2seq.tempo import TempoMap
@@ -69,7 +72,13 @@ def notes_to_planes(
 
 
 def fill_planes(
-    onset_frame: np.ndarray, end_frame: np.ndarray, column: np.ndarray, *, frames: int, columns: int
+    onset_frame: np.ndarray,
+    end_frame: np.ndarray,
+    column: np.ndarray,
+    *,
+    frames: int,
+    columns: int,
+    compiled: bool = False,
 ) -> tuple[np.ndarray, np.ndarray]:
     """:func:`notes_to_planes` for int64 columns of notes that are known to fit."""
     active, onset = planes = np.empty((2, frames, columns), dtype=bool)  # one piece of memory is given back as one
@@ -79,11 +88,11 @@ def fill_planes(
     onset.reshape(-1)[first] = True
     lengths = end_frame - onset_frame
     ends = lengths.cumsum()
-    if len(ends) and ends[-1] >= _WORTH_STRETCHING * len(ends):
+    if len(ends) and ends[-1] >= _WORTH_STRETCHING * len(ends) and not compiled:
         _fill_by_stretches(active, onset_frame, end_frame, column)
     else:
         active[:] = False
-        _fill(active, first, lengths, ends)
+        _fill(active, first, lengths, ends, compiled=compiled)
     return planes[0], planes[1]
 
 
@@ -107,7 +116,9 @@ def _fill_by_stretches(active: np.ndarray, onset_frame: np.ndarray, end_frame: n
     np.take(rows, stretch[:frames], axis=0, out=active, mode="clip")  # which also spares it to look for bad indices
 
 
-def _fill(plane: np.ndarray, first: np.ndarray, lengths: np.ndarray, ends: np.ndarray) -> None:
+def _fill(
+    plane: np.ndarray, first: np.ndarray, lengths: np.ndarray, ends: np.ndarray, *, compiled: bool = False
+) -> None:
     """Sets ``lengths`` cells down a column from each first cell of a plane, by flat indices, in bounded memory.
 
     ``ends`` are the running sums of ``lengths``.
@@ -117,6 +128,9 @@ def _fill(plane: np.ndarray, first: np.ndarray, lengths: np.ndarray, ends: np.nd
     if len(ends) and ends[-1] > cells.size:
         first, lengths = _united(first, lengths, rows, columns)
         ends = lengths.cumsum()
+    if compiled:
+        loops.compiled(set_runs)(cells, first, lengths, columns)
+        return
     # One flat index for every (note, row): each note's first cell, then a row further at each step.
     starts = first - (ends - lengths) * columns
     begin = done = 0
@@ -128,6 +142,15 @@ def _fill(plane: np.ndarray, first: np.ndarray, lengths: np.ndarray, ends: np.nd
         index += np.arange(done * columns, (done + len(index)) * columns, columns)
         cells[index] = True
         begin, done = stop, done + len(index)
+
+
+def set_runs(cells: Any, first: Any, lengths: Any, step: int) -> None:
+    """Sets ``lengths`` cells from each first one, each ``step`` after the last; to be compiled."""
+    for run in range(len(first)):
+        cell = first[run]
+        for _ in range(lengths[run]):
+            cells[cell] = True
+            cell += step
 
 
 def _united(first: np.ndarray, lengths: np.ndarray, rows: int, columns: int) -> tuple[np.ndarray, np.ndarray]:

@@ -26,6 +26,7 @@ class Reading(Policies, total=False):
         drums: whether the drum kit (channel 10) counts as pitches; it does not by default.
         on_damage: see :func:`~pianoroll_seq2seq.midi_io.read_midi`.
         limits: how large a file, and the roll of it, may be.
+        compiled: see :func:`~pianoroll_seq2seq.midi_io.read_midi`.
     """
 
     track: int | str | None
@@ -34,6 +35,7 @@ class Reading(Policies, total=False):
     drums: bool
     on_damage: Literal["error", "salvage"]
     limits: Limits
+    compiled: bool
 
 
 class PlanesOfFile(NamedTuple):
@@ -55,6 +57,7 @@ def rasterize(
     pitches: PitchRange,
     outside: Literal["error", "drop"] = "error",
     limits: Limits = DEFAULT_LIMITS,
+    compiled: bool = False,
     label: str = "the score",
 ) -> tuple[Bool[np.ndarray, "frames pitches"], Bool[np.ndarray, "frames pitches"]]:
     """The (active, onset) planes of notes, from frame 0 to the end of the last.
@@ -68,6 +71,7 @@ def rasterize(
         pitches: the pitches to keep.
         outside: what becomes of notes outside ``pitches``: an error, or they are dropped.
         limits: how large the planes may be.
+        compiled: whether loops compiled by numba (extra ``fast``) fill them.
         label: what to call the notes in messages.
 
     Raises:
@@ -97,7 +101,8 @@ def rasterize(
             f"{limits.cells} cells: {_last_ends(end_tick, tempo)}. Cut off strays with "
             f"read_midi(path).until(seconds), use a coarser grid, or pass limits=Limits(...)."
         )
-    return fill_planes(onset_frame, end_frame, pitch - np.int64(pitches.lowest), frames=frames, columns=columns)
+    column = pitch - np.int64(pitches.lowest)
+    return fill_planes(onset_frame, end_frame, column, frames=frames, columns=columns, compiled=compiled)
 
 
 def _last_ends(end_tick: np.ndarray, tempo: TempoMap) -> str:
@@ -118,6 +123,7 @@ def read_planes(
     drums: bool = False,
     on_damage: Literal["error", "salvage"] = "error",
     limits: Limits = DEFAULT_LIMITS,
+    compiled: bool = False,
     **policies: Unpack[Policies],
 ) -> PlanesOfFile:
     """Reads a MIDI file straight into planes, without putting its notes in order on the way.
@@ -136,13 +142,14 @@ def read_planes(
         drums: whether the drum kit counts.
         on_damage: what becomes of damaged files.
         limits: how large the file and the planes may be.
+        compiled: who reads the file.
         **policies: what counts as a note.
 
     Raises:
         MidiError, NoNotesError, PitchRangeError, LimitError, SettingsError: as those do.
     """
     narrowed = not (track is None and program is None and channel is None)
-    notes = read_notes(source, on_damage=on_damage, limits=limits, parts=narrowed, **policies)
+    notes = read_notes(source, on_damage=on_damage, limits=limits, compiled=compiled, parts=narrowed, **policies)
     chosen: Sequence[int] = range(len(notes.parts))
     if narrowed:
         chosen = matching_parts(notes.parts, track=track, program=program, channel=channel, label=notes.label)
@@ -160,6 +167,7 @@ def read_planes(
         pitches=pitches,
         outside=outside,
         limits=limits,
+        compiled=compiled,
         label=notes.label,
     )
     return PlanesOfFile(*planes, notes.tempo, notes.name)

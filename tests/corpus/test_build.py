@@ -112,6 +112,15 @@ def test_the_executor_does_not_matter(
     assert contents(tmp_path / "corpus") == reference
 
 
+def test_compiled_does_not_matter(songs: Path, tmp_path: Path, reference: dict[str, bytes]) -> None:
+    """A corpus that was begun without numba cannot be gone on with where it is installed."""
+    build(songs, tmp_path / "corpus", executor=Inline(), compiled=True, **SETTINGS)
+    assert contents(tmp_path / "corpus") == reference
+    (tmp_path / "corpus" / "manifest.json").unlink()
+    build(songs, tmp_path / "corpus", executor=Inline(), **SETTINGS)
+    assert contents(tmp_path / "corpus") == reference
+
+
 def test_the_place_does_not_matter(
     songs: Path, tmp_path: Path, reference: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -120,6 +120,7 @@ def main(seed: int, first: int, count: int, files: list[str]) -> None:
         reading = {"on_damage": "salvage" if number % 2 else "error"}
         if number % 10 >= 8:
             reading |= {"pairing": "last", "unended": "hold", "overlaps": "cut", "sustain": True}
+        reading["compiled"] = number % 3 == 0
         os.write(1, b"%d\n" % number)
         signal.setitimer(signal.ITIMER_REAL, SECONDS_AN_INPUT)
         try:

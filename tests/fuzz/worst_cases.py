@@ -17,6 +17,7 @@ _ROOM = SIZE - 26 - 32
 _END = b"\x00\xff\x2f\x00"
 _NOTE = b"\x00\x90\x3c\x40\x01\x3c\x00"
 _ESCAPE = b"\x00\xf7\x00"  # sends a track to the careful reader
+_COMPILED = {"compiled": True}
 _BENT = {"pairing": "last", "unended": "hold", "overlaps": "cut", "zero_length": "drop", "sustain": True}
 
 
@@ -84,6 +85,7 @@ def _long_notes(step: int, count: int, tempo: int = 500_000) -> bytes:
 CASES = {
     "notes": (lambda: _filled(b"\x00\x3c\x40\x00\x3c\x00", _STRUCK), {}),
     "notes, carefully": (lambda: _filled(b"\x00\x3c\x40\x00\x3c\x00", _ESCAPE + _STRUCK), {}),
+    "notes, compiled": (lambda: _filled(b"\x00\x3c\x40\x00\x3c\x00", _STRUCK), _COMPILED),
     "notes of two channels": (lambda: _filled(b"\x00\x3c\x40\x00\x3c\x00", b"\x00\x91\x3c\x40" + _STRUCK), {}),
     "notes, every policy": (lambda: _filled(b"\x00\x3c\x40\x01\x3c\x00", _STRUCK), _BENT),
     "note-ons, then note-offs": (lambda: _one(_STRUCK + b"\x00\x3c\x40" * _RUN + b"\x01\x3c\x00" * _RUN), {}),
@@ -99,6 +101,7 @@ CASES = {
     "note-ons, carefully": (lambda: _filled(b"\x00\x3c\x40", _ESCAPE + _STRUCK), {}),
     "note-ons, every policy": (lambda: _filled(b"\x01\x3c\x40", _STRUCK), _BENT),
     "a roll of the most cells": (lambda: _one(_long_notes(1, 851_000, 9_600_000)), {}),
+    "a roll of the most cells, compiled": (lambda: _one(_long_notes(1, 851_000, 9_600_000)), _COMPILED),
     "a roll of the most cells, every policy": (lambda: _one(_ESCAPE + _long_notes(1, 851_000, 9_600_000)), _BENT),
     "hours-long notes": (lambda: _one(_long_notes(8, 1_390_000)), {}),
     "notes far out": (lambda: _filled(b"\x7f\x3c\x40\x7f\x3c\x00", _STRUCK), {}),
@@ -143,6 +146,10 @@ CASES = {
     "full tracks": (lambda: _many(_STRUCK + b"\x01\x3c\x00\x00\x3c\x40" * 17 + _END), {}),
     "full tracks, carefully": (lambda: _many(_ESCAPE + _STRUCK + b"\x01\x3c\x00\x00\x3c\x40" * 17 + _END), {}),
     "full tracks, every policy": (lambda: _many(_STRUCK + b"\x01\x3c\x00\x00\x3c\x40" * 17 + _END), _BENT),
+    "full tracks, every policy, compiled": (
+        lambda: _many(_STRUCK + b"\x01\x3c\x00\x00\x3c\x40" * 17 + _END),
+        _BENT | _COMPILED,
+    ),
     "tracks of two channels": (lambda: _many(_NOTE * 6 + _NOTE.replace(b"\x90", b"\x91") * 9 + _END), {}),
     "tracks of tempi": (lambda: _many(b"\x00\xff\x51\x03\x07\x01\x01" * 15 + _END), {}),
     "strangers": (lambda: _head(1) + b"XXXX\x00\x00\x00\x00" * (_ROOM // 8) + _track(_NOTE + _END), {}),
@@ -194,11 +201,14 @@ def read_here(name: str) -> dict[str, str | float]:
     data = make()
     assert len(data) <= SIZE
     start = time.process_time()
+    planes = {"grid": SecondsGrid(0.02), "outside": "drop"}
     try:
-        score = read_midi(data, **reading)
-        came = f"{len(score.notes)} notes, {len(score.parts)} parts"
-        roll = PianoRoll.from_score(score, grid=SecondsGrid(0.02), outside="drop")
-        came += f", {len(roll.active)} frames"
+        if reading.get("compiled"):
+            came, roll = "", PianoRoll.from_midi(data, **planes, **reading)
+        else:
+            score = read_midi(data, **reading)
+            came, roll = f"{len(score.notes)} notes, {len(score.parts)} parts, ", PianoRoll.from_score(score, **planes)
+        came += f"{len(roll.active)} frames"
     except MidiError as error:
         came = f"{type(error).__name__}: {error}"[:100]
     assert "torch" not in sys.modules

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from midi_bytes import END, NOTE, both, chunk, header, off, on, smf, spans
+from midi_bytes import END, NOTE, by_all, chunk, header, off, on, smf, spans
 from strategies import SONG_FILES, file_bytes, midi_files
 from typechecker import as_users_have_it
 
@@ -137,10 +137,10 @@ def test_notes_are_those_of_the_policies_words(file, policies):
 
 @settings(deadline=None, max_examples=60)
 @given(_pedalled_files(SONG_FILES), POLICIES)
-def test_both_readers_and_the_roll_bend_alike(file, policies):
+def test_all_readers_and_the_roll_bend_alike(file, policies):
     """The quick way to a roll, the careful reader and the score would show three different pieces."""
     data = file_bytes(file)
-    score = both(data, **policies)
+    score = by_all(data, **policies)
     for grid in (SecondsGrid(0.02), BeatGrid(4)):
         assert _roll(PianoRoll.from_midi, data, grid, **policies) == _roll(PianoRoll.from_score, score, grid)
 
@@ -156,15 +156,15 @@ def _roll(make, source, grid, **policies):
 def test_an_end_goes_to_the_oldest_or_the_latest():
     """Two fingers on one key: who lets go first is a matter of the instrument."""
     data = smf(on() + on(10) + off(10) + off(10))
-    assert spans(both(data)) == [(0, 20, 60), (10, 30, 60)]
-    assert spans(both(data, pairing="last")) == [(0, 30, 60), (10, 20, 60)]
+    assert spans(by_all(data)) == [(0, 20, 60), (10, 30, 60)]
+    assert spans(by_all(data, pairing="last")) == [(0, 30, 60), (10, 20, 60)]
 
 
 def test_a_note_that_never_ends_is_dropped_or_held():
     """A file cut by hand: its last chord, or a stuck key."""
     data = smf(on() + on(10, 64) + off(10, 64) + b"\x60\xb0\x07\x40")
-    assert spans(both(data)) == [(10, 20, 64)]
-    assert spans(both(data, unended="hold")) == [(0, 116, 60), (10, 20, 64)]
+    assert spans(by_all(data)) == [(10, 20, 64)]
+    assert spans(by_all(data, unended="hold")) == [(0, 116, 60), (10, 20, 64)]
 
 
 def test_the_silence_before_the_end_of_track_is_part_of_the_track():
@@ -176,22 +176,22 @@ def test_the_silence_before_the_end_of_track_is_part_of_the_track():
 def test_a_note_struck_again_stays_or_is_cut():
     """A string that is struck again sounds once."""
     data = smf(on() + on(10) + off(10) + off(10))
-    assert spans(both(data, overlaps="cut")) == [(0, 10, 60), (10, 30, 60)]
+    assert spans(by_all(data, overlaps="cut")) == [(0, 10, 60), (10, 30, 60)]
     twins = smf(on() + on() + off(10) + off(10))
-    assert spans(both(twins, overlaps="cut")) == [(0, 20, 60)]
+    assert spans(by_all(twins, overlaps="cut")) == [(0, 20, 60)]
 
 
 def test_cutting_leaves_other_parts_and_pitches_alone():
     """Two instruments may hold one pitch."""
     data = smf(on() + on(5, channel=1) + on(5, 64) + off(5) + off(5, channel=1) + off(5, 64))
-    assert spans(both(data, overlaps="cut")) == spans(both(data))
+    assert spans(by_all(data, overlaps="cut")) == spans(by_all(data))
 
 
 def test_notes_of_no_length_are_kept_or_dropped():
     """Drum hits to one, dirt to another."""
     data = smf(on() + off(0) + NOTE)
-    assert spans(both(data)) == [(0, 0, 60), (0, 480, 60)]
-    assert spans(both(data, zero_length="drop")) == [(0, 480, 60)]
+    assert spans(by_all(data)) == [(0, 0, 60), (0, 480, 60)]
+    assert spans(by_all(data, zero_length="drop")) == [(0, 480, 60)]
 
 
 PEDALS = {
@@ -235,14 +235,14 @@ PEDALS = {
 def test_the_pedal_holds_notes_as_the_words_say(kind):
     """Piano recordings are dry without it; one tick of misreading, and a chord sounds to the end."""
     track, expected = PEDALS[kind]
-    assert spans(both(smf(track), sustain=True)) == expected
-    assert all(end <= 60 for _, end, _ in spans(both(smf(track))))
+    assert spans(by_all(smf(track), sustain=True)) == expected
+    assert all(end <= 60 for _, end, _ in spans(by_all(smf(track))))
 
 
 def test_the_pedal_of_another_track_does_not_count():
     """Tracks are players; each has a pedal of their own."""
     data = smf(b"\x00\xb0\x40\x7f\x60\xb0\x40\x00", on() + off(10))
-    assert spans(both(data, sustain=True)) == [(0, 10, 60)]
+    assert spans(by_all(data, sustain=True)) == [(0, 10, 60)]
 
 
 @pytest.mark.parametrize(
@@ -268,5 +268,5 @@ def test_salvage_holds_no_pedal_past_the_last_tick():
     """A pedal left down, and a stray event years later: the notes before it can be saved."""
     late = b"\xff\xff\xff\x7f\xff\x01\x00" * 9
     data = smf(b"\x00\xb0\x40\x7f" + on() + off(10) + late)
-    assert spans(both(data, sustain=True, on_damage="salvage")) == [(0, MAX_TICK, 60)]
-    assert np.array_equal(both(data).notes.end_tick, [10])
+    assert spans(by_all(data, sustain=True, on_damage="salvage")) == [(0, MAX_TICK, 60)]
+    assert np.array_equal(by_all(data).notes.end_tick, [10])

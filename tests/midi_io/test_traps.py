@@ -9,7 +9,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from midi_bytes import END, NOTE, both, carefully, chunk, header, meta, number, off, on, refused, smf, spans, tempo
+from midi_bytes import END, NOTE, by_all, carefully, chunk, header, meta, number, off, on, refused, smf, spans, tempo
 from typechecker import as_users_have_it
 
 from pianoroll_seq2seq.errors import LimitError, MidiError, MidiNotFoundError, SettingsError
@@ -98,13 +98,13 @@ EVENTS = {
 def test_the_notes_stand_where_the_bytes_say(kind):
     """One misread event pulls every note after it out of time, or swallows the rest of the track."""
     track, expected = EVENTS[kind]
-    assert spans(both(smf(track))) == expected
-    assert sorted(spans(both(smf(meta(0, 1, b"first"), track, NOTE)))) == sorted([*expected, (0, 480, 60)])
+    assert spans(by_all(smf(track))) == expected
+    assert sorted(spans(by_all(smf(meta(0, 1, b"first"), track, NOTE)))) == sorted([*expected, (0, 480, 60)])
 
 
 def test_a_note_clipped_to_127_is_as_loud():
     """mido's clip=True reads such files so; refusing them would lose old files of careless sequencers."""
-    score = both(smf(b"\x00\xc0\xc8\x00\x90\xc8\xc8\x05\x80\xc8\x40"))
+    score = by_all(smf(b"\x00\xc0\xc8\x00\x90\xc8\xc8\x05\x80\xc8\x40"))
     assert score.notes.velocity.tolist() == [127]
     assert score.parts[0].program == 127
 
@@ -129,12 +129,12 @@ def test_events_that_make_no_sense_are_named(tmp_path, kind):
     """Guessing would put the rest of the track anywhere. The message says which track, which byte and the way out."""
     track, words = NONSENSE[kind]
     refused(tmp_path, smf(NOTE, track), "track 1 is damaged", words, DAMAGED)
-    assert (0, 480, 60) in spans(both(smf(NOTE, track), on_damage="salvage"))
+    assert (0, 480, 60) in spans(by_all(smf(NOTE, track), on_damage="salvage"))
 
 
 def test_a_track_may_lack_its_end():
     """Many writers forget the end of track; every event is there."""
-    assert spans(both(header() + chunk(NOTE))) == [(0, 480, 60)]
+    assert spans(by_all(header() + chunk(NOTE))) == [(0, 480, 60)]
 
 
 def test_a_track_cut_inside_an_event_is_named(tmp_path):
@@ -148,14 +148,14 @@ def test_a_track_cut_inside_an_event_is_named(tmp_path):
 
 def test_drums_are_told_from_tones():
     """Channel 10 is a drum kit whatever its program; its pitches are no pitches."""
-    score = both(smf(b"\x00\xc9\x05" + on(channel=9) + off(5, channel=9) + on() + off(5)))
+    score = by_all(smf(b"\x00\xc9\x05" + on(channel=9) + off(5, channel=9) + on() + off(5)))
     assert score.parts == (Part(), Part(program=5, drums=True))
     assert PianoRoll.from_score(score).active.sum() == 1
 
 
 def test_the_channels_and_programs_of_a_track_are_told_apart():
     """A type 0 file holds the whole band in one track."""
-    score = both(smf(b"\x00\xc1\x21" + on(channel=1) + on() + off(5, channel=1) + off(5) + b"\x00\xc0\x28" + NOTE))
+    score = by_all(smf(b"\x00\xc1\x21" + on(channel=1) + on() + off(5, channel=1) + off(5) + b"\x00\xc0\x28" + NOTE))
     told = [(part.program, part.channel, part.track) for part in score.parts]
     assert told == [(0, 0, 0), (40, 0, 0), (33, 1, 0)]
     assert spans(score.only(program=33)) == [(0, 5, 60)]
@@ -164,19 +164,19 @@ def test_the_channels_and_programs_of_a_track_are_told_apart():
 
 def test_a_program_that_changes_under_a_note_leaves_it_where_it_was_struck():
     """The note's end must find it."""
-    score = both(smf(on() + b"\x05\xc0\x05" + off(5)))
+    score = by_all(smf(on() + b"\x05\xc0\x05" + off(5)))
     assert (score.parts, spans(score)) == ((Part(),), [(0, 10, 60)])
 
 
 def test_the_last_of_two_names_counts():
     """Copied tracks are often named twice."""
-    assert both(smf(meta(0, 3, b"Copy of Piano") + NOTE + meta(0, 3, b"Harp"))).parts == (Part("Harp"),)
+    assert by_all(smf(meta(0, 3, b"Copy of Piano") + NOTE + meta(0, 3, b"Harp"))).parts == (Part("Harp"),)
 
 
 @pytest.mark.parametrize("name", [b"Caf\xe9", b"\x83\x73\x83\x41\x83\x6d", b"\xb8\xd6\xc7\xd9", b"\xff\xfe", b"\x00A"])
 def test_names_that_are_not_utf8_do_not_stop_the_reading(name):
     """Latin-1, Shift-JIS, GBK: half of the world's files."""
-    score = both(smf(meta(0, 3, name) + NOTE))
+    score = by_all(smf(meta(0, 3, name) + NOTE))
     assert spans(score) == [(0, 480, 60)]
     assert score.parts[0].name == name.decode("utf-8", errors="replace")
 
@@ -210,14 +210,14 @@ TEMPI = {
 def test_every_tempo_counts_and_the_last_on_a_tick_wins(kind):
     """With one tempo too few or the wrong one of two, all that follows is early or late."""
     tracks, changes = TEMPI[kind]
-    assert both(smf(*tracks)).tempo.changes == changes
+    assert by_all(smf(*tracks)).tempo.changes == changes
 
 
 def test_a_tempo_of_zero_can_be_passed_over(tmp_path):
     """Time would stand still. The message names it and the way out."""
     data = smf(tempo(0, 400_000) + tempo(480, 0) + NOTE)
     refused(tmp_path, data, "got 0 at tick 480", "1..16777215", "on_damage='salvage'")
-    assert both(data, on_damage="salvage").tempo.changes == ((0, 400_000),)
+    assert by_all(data, on_damage="salvage").tempo.changes == ((0, 400_000),)
     roll = PianoRoll.from_midi(data, on_damage="salvage", grid=FIFTIETHS)
     assert roll == PianoRoll.from_score(read_midi(data, on_damage="salvage"), grid=FIFTIETHS)
 
@@ -234,7 +234,7 @@ def test_smpte_ticks_are_exact_fractions_of_a_second(frames, rate, ticks):
     division = (256 - frames) << 8 | ticks
     places = [0, 1, 1000, 123_457]
     track = tempo(0, 300_000) + b"".join(on() + off(after) for after in np.diff(places).tolist())
-    score = both(smf(track, division=division))
+    score = by_all(smf(track, division=division))
     assert score.notes.end_tick.tolist() == places[1:]
     for tick in (*places, MAX_TICK):
         units = int(score.tempo.time_units(np.array([tick]))[0])
@@ -255,7 +255,7 @@ def test_a_division_that_says_no_time_is_refused(tmp_path, division):
 @pytest.mark.parametrize("division", [1, 32_767])
 def test_the_least_and_the_most_ticks_in_a_beat(division):
     """Both are allowed; a count in 16 bits with a sign would turn."""
-    assert both(smf(NOTE, division=division)).tempo == TempoMap(division)
+    assert by_all(smf(NOTE, division=division)).tempo == TempoMap(division)
 
 
 # ------------------------------------------------------------------------------------- header and chunks
@@ -285,8 +285,8 @@ CONTAINERS = {
 @pytest.mark.parametrize("kind", CONTAINERS)
 def test_what_stands_around_the_tracks_is_passed_over(kind):
     """Karaoke, Yamaha and Windows put chunks and wrappers of their own around good music."""
-    assert spans(both(CONTAINERS[kind])) == [(0, 480, 60)]
-    assert spans(both(CONTAINERS[kind], on_damage="salvage")) == [(0, 480, 60)]
+    assert spans(by_all(CONTAINERS[kind])) == [(0, 480, 60)]
+    assert spans(by_all(CONTAINERS[kind], on_damage="salvage")) == [(0, 480, 60)]
 
 
 # The bytes, what the message says, and the notes that can be saved.
@@ -315,12 +315,12 @@ def test_chunks_that_contradict_the_header_are_named(tmp_path, kind):
     data, words, saved = LOST[kind]
     refused(tmp_path, data, words, DAMAGED)
     if saved is not None:
-        assert spans(both(data, on_damage="salvage")) == saved
+        assert spans(by_all(data, on_damage="salvage")) == saved
 
 
 def test_a_file_of_no_tracks_holds_no_music():
     """It is as its header says; whoever needs notes is told."""
-    assert len(both(header(0)).notes) == 0
+    assert len(by_all(header(0)).notes) == 0
     with pytest.raises(MidiError, match="no notes"):
         PianoRoll.from_midi(header(0))
 
@@ -377,7 +377,7 @@ def wait(ticks: int) -> bytes:
 
 def test_ticks_up_to_the_last_are_read():
     """The last that fits 32 bits; one further, symusic would count from below zero."""
-    assert spans(both(smf(wait(MAX_TICK - 5) + on() + off(5)))) == [(MAX_TICK - 5, MAX_TICK, 60)]
+    assert spans(by_all(smf(wait(MAX_TICK - 5) + on() + off(5)))) == [(MAX_TICK - 5, MAX_TICK, 60)]
 
 
 @pytest.mark.parametrize("onset", [2**31 - 5, 2**31, 2**31 + 480, 2**32 - 5, 2**32, 2**32 + 480, 2**33 + 7])
@@ -385,14 +385,14 @@ def test_ticks_that_wrap_are_refused(tmp_path, onset):
     """symusic hands back such notes near tick 0 or below, in silence."""
     data = smf(NOTE + wait(onset - 480) + on() + off(10))
     refused(tmp_path, data, f"track 0 has a note that ends at tick {onset + 10}, past {MAX_TICK}", DAMAGED)
-    assert spans(both(data, on_damage="salvage")) == [(0, 480, 60)]
+    assert spans(by_all(data, on_damage="salvage")) == [(0, 480, 60)]
 
 
 def test_a_tempo_past_the_last_tick_is_refused(tmp_path):
     """Wrapped, it would change the tempo of the beginning."""
     data = smf(NOTE, wait(2**32) + tempo(240, 400_000))
     refused(tmp_path, data, "got 400000 at tick 4294967536", "on_damage='salvage'")
-    assert both(data, on_damage="salvage").tempo == TempoMap(480)
+    assert by_all(data, on_damage="salvage").tempo == TempoMap(480)
 
 
 def test_waiting_in_many_small_steps_wraps_as_well(tmp_path):
@@ -437,7 +437,7 @@ def _limit_message(path) -> str:
 def test_six_hours_of_music_are_read():
     """Someone's whole concert, recorded in one go."""
     data = smf((on() + off(10 * 960)) * (6 * 360))
-    score = both(data)
+    score = by_all(data)
     assert score.end_seconds == 6 * 3600
     roll = PianoRoll.from_midi(data, grid=FIFTIETHS)
     assert roll.active.shape == (6 * 3600 * 50, 88)

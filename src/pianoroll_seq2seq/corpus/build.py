@@ -157,6 +157,7 @@ def _plan(
     files: Sequence[SourceFile], grid: FrameGrid, pitches: PitchRange, *, reading: dict[str, Any], files_per_shard: int
 ) -> dict[str, Any]:
     """All on which the result depends, as JSON."""
+    reading = {name: value for name, value in reading.items() if name != "compiled"}
     if isinstance(reading.get("limits"), Limits):
         reading = {**reading, "limits": vars(reading["limits"])}
     listed = json.dumps([[file.source, _size(file), dict(file.labels)] for file in files], sort_keys=True)

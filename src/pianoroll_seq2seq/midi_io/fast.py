@@ -16,7 +16,7 @@ from pianoroll_seq2seq.midi_io.scan import note_channels, symusic_keeps_place
 from pianoroll_seq2seq.score import Part
 from pianoroll_seq2seq.tempo import MAX_TICK
 
-_TONES, _DRUMS = Part(), Part(drums=True)
+TONES, DRUMS = Part(), Part(drums=True)
 _ODD_TEMPO = re.compile(rb"\xff\x51[^\x03]", re.DOTALL)
 
 
@@ -67,7 +67,7 @@ def together_with_symusic(data: bytes) -> Voices | None:
         else:
             together[voice.is_drum] = voice.notes
     columns = [_columns(notes) for notes in together.values()]
-    return Voices(columns, [_DRUMS if drums else _TONES for drums in together], changes)
+    return Voices(columns, [DRUMS if drums else TONES for drums in together], changes)
 
 
 def _parsed(data: bytes) -> tuple[Any, list[tuple[int, int]]] | None:

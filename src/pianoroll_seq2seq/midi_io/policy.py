@@ -1,13 +1,12 @@
 """What becomes of notes that leave a choice: the policies a caller may bend."""
 
-from collections.abc import Iterable, Sequence
-from itertools import chain
+from collections.abc import Sequence
 from typing import Literal, TypedDict
 
 import numpy as np
 
 from pianoroll_seq2seq.errors import SettingsError
-from pianoroll_seq2seq.midi_io.events import TrackEvents
+from pianoroll_seq2seq.midi_io.events import VOICE_CHANNEL, Events
 
 
 class Policies(TypedDict, total=False):
@@ -34,6 +33,7 @@ class Policies(TypedDict, total=False):
     sustain: bool
 
 
+_CHANNEL_BITS = 4
 _TICK_BITS = 40  # a track of bytes that fit memory does not last longer
 
 _CHOICES: dict[str, tuple[object, ...]] = {
@@ -65,34 +65,57 @@ def need_careful_reader(policies: Policies) -> bool:
     )
 
 
-def sustained(events: TrackEvents, voices: dict[tuple[int, int], list[np.ndarray]]) -> None:
-    """Lengthens the notes of a track, in place, by its sustain pedals.
+def sustained(onset: np.ndarray, end: np.ndarray, pitch: np.ndarray, voice: np.ndarray, events: Events) -> np.ndarray:
+    """The ends of notes, made later by the sustain pedals of their tracks and channels.
 
-    The pedal's state at a tick is what its last event on that tick says.
+    A pedal's state at a tick is what its last event on that tick says.
 
     Args:
-        events: the track.
-        voices: onset_tick, end_tick, pitch and velocity of its notes by (channel, program).
+        onset: ticks, as ``end``.
+        end: where the keys were let go.
+        pitch: MIDI note numbers.
+        voice: see :class:`~pianoroll_seq2seq.midi_io.events.Events`.
+        events: what holds the pedals and where tracks end.
     """
-    for channel, pedal in events.pedals.items():
-        played = [columns for (on, _), columns in voices.items() if on == channel]
-        if not played:
-            continue
-        state = dict(pedal)  # the last on a tick wins
-        ticks = np.array(sorted(state), dtype=np.int64)
-        down = np.array([state[tick] for tick in ticks.tolist()])
-        rises = np.append(ticks[~down], events.end_tick)
-        strikes = np.sort(np.concatenate([_place(pitch, onset) for onset, _, pitch, _ in played]))
-        for columns in played:
-            onset, end, pitch, _ = columns
-            last = np.searchsorted(ticks, end, side="right") - 1
-            held = (last >= 0) & down[last]
-            release = rises[np.searchsorted(rises[:-1], end, side="right")]
-            struck = np.searchsorted(strikes, _place(pitch, np.maximum(onset + 1, end)))
-            again = strikes[np.minimum(struck, len(strikes) - 1)]
-            cut = (struck < len(strikes)) & (again >> _TICK_BITS == pitch)
-            release = np.where(cut, np.minimum(release, again & (1 << _TICK_BITS) - 1), release)
-            columns[1] = np.where(held, np.maximum(end, release), end)
+    end = end.copy()
+    pedal_keys = events.pedal_track << _CHANNEL_BITS | events.pedal_channel
+    in_groups = np.argsort(pedal_keys, kind="stable")  # and in each still in time
+    pedal_keys, pedal_ticks = pedal_keys[in_groups], events.pedal_tick[in_groups]
+    pedal_down = events.pedal_down[in_groups] > 0
+    order = np.argsort(voice >> VOICE_CHANNEL, kind="stable")
+    keys, starts, counts = np.unique(pedal_keys, return_index=True, return_counts=True)
+    note_keys = (voice >> VOICE_CHANNEL)[order]
+    firsts, lasts = (np.searchsorted(note_keys, keys, side=side) for side in ("left", "right"))
+    for track, first, last, start, count in zip(keys >> _CHANNEL_BITS, firsts, lasts, starts, counts, strict=True):
+        if last > first:
+            played, pedal = order[first:last], slice(start, start + count)
+            end[played] = _held(
+                onset[played],
+                end[played],
+                pitch[played],
+                ticks=pedal_ticks[pedal],
+                down=pedal_down[pedal],
+                track_end=int(events.ends[track]),
+            )
+    return end
+
+
+def _held(
+    onset: np.ndarray, end: np.ndarray, pitch: np.ndarray, *, ticks: np.ndarray, down: np.ndarray, track_end: int
+) -> np.ndarray:
+    """The ends of notes under one pedal, which is ``down`` or not from each of the ``ticks`` on."""
+    last_on_tick = np.append(ticks[1:] != ticks[:-1], True)
+    ticks, down = ticks[last_on_tick], down[last_on_tick]
+    rises = np.append(ticks[~down], track_end)
+    strikes = np.sort(_place(pitch, onset))
+    before = np.searchsorted(ticks, end, side="right") - 1
+    held = (before >= 0) & down[before]
+    release = rises[np.searchsorted(rises[:-1], end, side="right")]
+    struck = np.searchsorted(strikes, _place(pitch, np.maximum(onset + 1, end)))
+    again = strikes[np.minimum(struck, len(strikes) - 1)]
+    cut = (struck < len(strikes)) & (again >> _TICK_BITS == pitch)
+    release = np.where(cut, np.minimum(release, again & (1 << _TICK_BITS) - 1), release)
+    return np.where(held, np.maximum(end, release), end)
 
 
 def _place(pitch: np.ndarray, tick: np.ndarray) -> np.ndarray:
@@ -116,8 +139,3 @@ def choose(columns: Sequence[np.ndarray], policies: Policies) -> list[np.ndarray
         lasting = end > onset
         onset, end, pitch, velocity = (column[lasting] for column in (onset, end, pitch, velocity))
     return [onset, end, pitch, velocity]
-
-
-def rows_to_columns(rows: Iterable[tuple[int, int, int, int]]) -> list[np.ndarray]:
-    """Rows of notes as four int64 columns."""
-    return list(np.fromiter(chain.from_iterable(rows), dtype=np.int64).reshape(-1, 4).T)
