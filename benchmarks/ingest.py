@@ -51,7 +51,7 @@ from pianoroll_seq2seq.pianoroll import PianoRoll
 LOWEST, HIGHEST, DRUM_CHANNEL = 21, 108, 9
 FILES_AT_A_TIME = 20
 GRIDS: dict[str, FrameGrid] = {"50hz": SecondsGrid(0.02), "16th": SIXTEENTHS}
-PACKAGES = ("pianoroll_seq2seq", "numpy", "mido", "symusic", "pretty_midi", "pypianoroll", "muspy")
+PACKAGES = ("pianoroll_seq2seq", "numpy", "numba", "mido", "symusic", "pretty_midi", "pypianoroll", "muspy")
 
 
 @dataclass(frozen=True)
@@ -270,7 +270,7 @@ def our_cells(roll: PianoRoll) -> np.ndarray:
 
 
 def ours(grid: str) -> list[Contender]:
-    """This library, both ways."""
+    """This library, in each of its ways."""
     frames, note = GRIDS[grid], "both planes; 88 pitches, others dropped"
     return [
         Contender(
@@ -278,6 +278,13 @@ def ours(grid: str) -> list[Contender]:
             lambda path: PianoRoll.from_midi(path, grid=frames, outside="drop"),
             our_cells,
             note,
+        ),
+        Contender(
+            "ours: from_midi(compiled=True)",
+            lambda path: PianoRoll.from_midi(path, grid=frames, outside="drop", compiled=True),
+            our_cells,
+            f"{note}; numba, no symusic",
+            package="numba",
         ),
         Contender(
             "ours: read_midi, from_score",

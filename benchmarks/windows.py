@@ -1,6 +1,6 @@
 """Windows a second: from a corpus on disk that is larger than the memory allowed, and from memory, side by side.
 
-    python benchmarks/windows.py FOLDER [--copies 15] [--grid 16th] [--workers 2]
+    python benchmarks/windows.py FOLDER [--copies 15] [--grid 16th] [--workers 2] [--compiled]
 
 A corpus is built of every MIDI file below FOLDER, taken as often as ``--copies`` says. Then a
 process whose own memory is limited (RLIMIT_DATA, which does not count mapped files) fetches random windows of 50 + 50
@@ -8,6 +8,7 @@ frames, 256 at a time, as float32.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import platform
@@ -27,6 +28,7 @@ import torch
 
 from pianoroll_seq2seq import BeatGrid, Corpus, FrameGrid, PianoRoll, SecondsGrid, SlidingWindows, build_corpus
 from pianoroll_seq2seq.atomic import writing
+from pianoroll_seq2seq.errors import MidiError
 from pianoroll_seq2seq.midi_io import midi_paths
 
 _BATCH, _FRAMES = 256, 50
@@ -93,7 +95,16 @@ def _cut(rolls: Sequence[PianoRoll]) -> SlidingWindows:
     return SlidingWindows(rolls, input_frames=_FRAMES, target_frames=_FRAMES, hop=1, short="skip")
 
 
-def build(folder: Path, out: Path, *, copies: int, grid: FrameGrid, files_per_shard: int, workers: int) -> float:
+def _start(compiled: bool) -> None:
+    """What a worker does once: it imports the library, and takes its time, so that each of them does."""
+    with contextlib.suppress(MidiError):
+        PianoRoll.from_midi(b"MThd\0\0\0\6\0\1\0\1\1\xe0MTrk\0\0\0\4\0\xff\x2f\0", compiled=compiled)
+    time.sleep(0.5)
+
+
+def build(
+    folder: Path, out: Path, *, copies: int, grid: FrameGrid, files_per_shard: int, workers: int, compiled: bool
+) -> float:
     """A corpus of every file of the folder, so many times; files a second, the workers' start not counted."""
     links = out / "links"
     for copy in range(copies):
@@ -101,7 +112,7 @@ def build(folder: Path, out: Path, *, copies: int, grid: FrameGrid, files_per_sh
         for path in midi_paths(folder):
             (links / f"{copy:03}" / path.name).symlink_to(path.resolve())
     with ProcessPoolExecutor(workers) as executor:
-        wait([executor.submit(time.sleep, 0.1) for _ in range(workers)])
+        wait([executor.submit(_start, compiled) for _ in range(workers)])
         begin = time.perf_counter()
         corpus = build_corpus(
             links,
@@ -111,6 +122,7 @@ def build(folder: Path, out: Path, *, copies: int, grid: FrameGrid, files_per_sh
             on_damage="salvage",
             files_per_shard=files_per_shard,
             executor=executor,
+            compiled=compiled,
         )
         return (len(corpus) + len(corpus.failures)) / (time.perf_counter() - begin)
 
@@ -122,6 +134,7 @@ def main() -> None:
     parser.add_argument("--copies", type=int, default=15, help="how often each file is taken")
     parser.add_argument("--grid", choices=sorted(_GRIDS), default="50hz")
     parser.add_argument("--files-per-shard", type=int, default=512)
+    parser.add_argument("--compiled", action="store_true", help="build with loops compiled by numba")
     parser.add_argument("--workers", type=int, default=1, help="processes that build")
     parser.add_argument("--batches", type=int, default=300)
     parser.add_argument("--output", type=Path, default=Path("windows.json"))
@@ -138,6 +151,7 @@ def main() -> None:
             grid=_GRIDS[arguments.grid],
             files_per_shard=arguments.files_per_shard,
             workers=arguments.workers,
+            compiled=arguments.compiled,
         )
         command = [sys.executable, __file__, str(Path(scratch) / "corpus"), "--measure"]
         command += ["--batches", str(arguments.batches)]
@@ -145,7 +159,12 @@ def main() -> None:
         done = subprocess.run(  # noqa: S603 (this very file)
             command, stdout=subprocess.PIPE, text=True, check=True, env=environment
         )
-    result = {"files_built_per_second": rate, "workers": arguments.workers, **json.loads(done.stdout)}
+    result = {
+        "files_built_per_second": rate,
+        "workers": arguments.workers,
+        "compiled": arguments.compiled,
+        **json.loads(done.stdout),
+    }
     print(f"built by {arguments.workers} processes at {rate:,.0f} files/s")
     print(
         f"{result['windows']:,} windows of {2 * _FRAMES} frames, {result['corpus_bytes'] / 1e6:.0f} MB in "
