@@ -4,7 +4,6 @@ A window is ``input_frames`` that the encoder reads, then the ``target_frames`` 
 decoder shall write. Windows of a piece begin every ``hop`` frames and never reach into another piece.
 """
 
-import itertools
 import warnings
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -89,6 +88,7 @@ class SlidingWindows(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
         self._frames = np.maximum(packed.frames[kept], self.window_frames)
         self._shards = list(packed.shards)
         self._pad(packed.frames[kept])
+        self._bytes = [shard.reshape(-1).data for shard in self._shards]
         counts = (self._frames - self.window_frames) // hop + 1
         self._first_window = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
 
@@ -123,15 +123,15 @@ class SlidingWindows(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
 
     def __getstate__(self) -> dict[str, Any]:
         """Without what is mapped from a corpus: a worker maps it anew."""
-        if not isinstance(self.rolls, Corpus):
-            return self.__dict__
-        return {**self.__dict__, "_shards": [shard for shard in self._shards if not isinstance(shard, np.memmap)]}
+        kept = [shard for shard in self._shards if not isinstance(shard, np.memmap)]
+        return {**self.__dict__, "_shards": kept, "_bytes": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Maps a corpus anew."""
         self.__dict__.update(state)
         if isinstance(self.rolls, Corpus):
             self._shards = [*self.rolls.packed().shards, *self._shards]
+        self._bytes = [shard.reshape(-1).data for shard in self._shards]
 
     def __getitem__(self, index: int) -> tuple[Float32[Tensor, "input pitches"], Float32[Tensor, "target pitches"]]:
         """One window's input and target."""
@@ -163,11 +163,11 @@ class SlidingWindows(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
         within = (window - self._first_window[piece]) * self.hop
         start = self._offset[piece] + within
         if generator is None or self.augmentation is None:
-            cells = self._unpacked(self._gather(self._shard[piece], start))
+            cells = self._unpacked(self._windows(self._shard[piece], start))
         else:
             left = self._frames[piece] - within
             frames = start[:, None] + self.augmentation.frames(left, self.window_frames, generator)
-            cells = self._unpacked(self._gather(self._shard[piece], frames))
+            cells = self._unpacked(self._frames_at(self._shard[piece], frames))
             cells = self.augmentation.transpose(cells, generator)
         if out is None:
             windows = torch.from_numpy(cells.astype(np.float32))
@@ -180,25 +180,22 @@ class SlidingWindows(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
         piece = int(np.searchsorted(self._first_window, index, side="right")) - 1
         return self.rolls[int(self._pieces[piece])]
 
-    def _gather(self, shard: np.ndarray, frames: np.ndarray) -> np.ndarray:
-        """The packed frames of windows: from their first frames on, or those named one by one."""
+    def _windows(self, shard: np.ndarray, start: np.ndarray) -> np.ndarray:
+        """The packed frames of whole windows, from their first ones on."""
         width = self._shards[0].shape[1]
-        gathered = np.empty((len(frames), self.window_frames * width), dtype=np.uint8)
-        # From shard to shard, and forwards in each: near frames lie on near pages.
-        order = np.lexsort((frames if frames.ndim == 1 else frames[:, 0], shard))
-        ordered = shard[order]
-        ends = [*(np.flatnonzero(ordered[1:] != ordered[:-1]) + 1).tolist(), len(order)]
-        for begin, end in itertools.pairwise([0, *ends] if len(order) else [0]):
-            here = order[begin:end]
-            source = self._shards[ordered[begin]]
-            if frames.ndim == 1:
-                # A view in which every row is a whole window; picking rows of it copies just those.
-                shape = (len(source) - self.window_frames + 1, self.window_frames * width)
-                windows: np.ndarray = np.ndarray(shape, np.uint8, source, strides=(width, 1))
-                gathered[here] = windows[frames[here]]
-            else:
-                gathered[here] = source[frames[here]].reshape(len(here), -1)
-        return gathered
+        size = self.window_frames * width
+        places = zip(shard.tolist(), (start * width).tolist(), strict=True)
+        packed = b"".join([self._bytes[number][begin : begin + size] for number, begin in places])
+        return np.frombuffer(packed, dtype=np.uint8).reshape(len(start), size)
+
+    def _frames_at(self, shard: np.ndarray, frames: np.ndarray) -> np.ndarray:
+        """The packed frames of windows, named one by one."""
+        width = self._shards[0].shape[1]
+        gathered = np.empty((*frames.shape, width), dtype=np.uint8)
+        for number in np.unique(shard).tolist():
+            here = np.flatnonzero(shard == number)
+            gathered[here] = self._shards[number][frames[here]]
+        return gathered.reshape(len(frames), frames.shape[1] * width)
 
     def _unpacked(self, packed: np.ndarray) -> np.ndarray:
         """Cells of zeros and ones, uint8 of shape (batch, frames, pitches)."""
