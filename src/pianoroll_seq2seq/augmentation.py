@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Int64, UInt8
+from jaxtyping import Int64, UInt8
 
 from pianoroll_seq2seq.errors import SettingsError
 
 Frames = Int64[np.ndarray, "batch frames"]
-Cells = UInt8[np.ndarray, "batch frames pitches"]
+Packed = UInt8[np.ndarray, "batch frames bytes"]
 
 
 @dataclass(frozen=True)
@@ -54,39 +54,55 @@ class Augmentation:
         frames: Frames = (np.arange(count) * factor[:, None]).astype(np.int64)
         return frames
 
-    def transpose(self, windows: Cells, generator: np.random.Generator) -> Cells:
+    def transpose(self, windows: Packed, pitches: int, generator: np.random.Generator) -> Packed:
         """Each window's notes moved by a step of its own.
 
         Args:
-            windows: zeros and ones.
+            windows: frames as bits, as :func:`~pianoroll_seq2seq.corpus.packing.pack` gives them.
+            pitches: how many bits of a frame stand for pitches.
             generator: what the steps are drawn from.
         """
         if self.semitones == (0, 0):
             return windows
-        pitches = windows.shape[2]
-        sounds = _sounding(windows)
+        sounds = np.unpackbits(_sounding(windows), axis=1)[:, :pitches]
         silent = ~sounds.any(axis=1)
         below = np.where(silent, pitches - 1, sounds.argmax(axis=1))
         above = np.where(silent, pitches - 1, sounds[:, ::-1].argmax(axis=1))
         down = np.maximum(self.semitones[0], -below)
         up = np.minimum(self.semitones[1], above)
         steps = generator.integers(down, up, endpoint=True)
-        # No note leaves its row, so a row after another the cells move as one; what is left over is silence.
-        cells = windows.reshape(len(windows), windows.shape[1] * pitches)
-        moved = np.zeros_like(cells)
-        for window, step in enumerate(steps.tolist()):
-            if step >= 0:
-                moved[window, step:] = cells[window, : cells.shape[1] - step]
-            else:
-                moved[window, :step] = cells[window, -step:]
+        bits = windows.reshape(len(windows), windows.shape[1] * windows.shape[2])
+        moved = bits.copy()
+        for step in np.unique(steps[steps != 0]).tolist():
+            here = np.flatnonzero(steps == step)
+            moved[here] = _shifted(bits[here], step)
         return moved.reshape(windows.shape)
 
 
-def _sounding(windows: Cells) -> Bool[np.ndarray, "batch pitches"]:
+def _sounding(windows: Packed) -> UInt8[np.ndarray, "batch bytes"]:
     """Which pitches sound in each window: halves laid on one another, which is quicker than frame by frame."""
     while windows.shape[1] > 1:
         half = windows.shape[1] // 2
         rest = windows[:, 2 * half :]
         windows = windows[:, :half] | windows[:, half : 2 * half]
         windows[:, : rest.shape[1]] |= rest
-    return windows[:, 0].astype(bool)
+    return windows[:, 0]
+
+
+def _shifted(bits: UInt8[np.ndarray, "rows bytes"], step: int) -> UInt8[np.ndarray, "rows bytes"]:
+    """Each row moved on by ``step`` bits (back, below 0).
+
+    In a window no note leaves its frame, so its frames can be moved as one; what is left over is silence.
+    """
+    whole, rest = divmod(abs(step), 8)
+    moved = np.zeros_like(bits)
+    size = bits.shape[1]
+    if step > 0:
+        moved[:, whole:] = bits[:, : size - whole] >> rest
+        if rest:
+            moved[:, whole + 1 :] |= bits[:, : size - whole - 1] << 8 - rest
+    else:
+        moved[:, : size - whole] = bits[:, whole:] << rest
+        if rest:
+            moved[:, : size - whole - 1] |= bits[:, whole + 1 :] >> 8 - rest
+    return moved

@@ -163,12 +163,12 @@ class SlidingWindows(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
         within = (window - self._first_window[piece]) * self.hop
         start = self._offset[piece] + within
         if generator is None or self.augmentation is None:
-            cells = self._unpacked(self._windows(self._shard[piece], start))
+            packed = self._windows(self._shard[piece], start)
         else:
-            left = self._frames[piece] - within
-            frames = start[:, None] + self.augmentation.frames(left, self.window_frames, generator)
-            cells = self._unpacked(self._frames_at(self._shard[piece], frames))
-            cells = self.augmentation.transpose(cells, generator)
+            packed = self._varied(self.augmentation, self._shard[piece], start, self._frames[piece] - within, generator)
+        width = packed.shape[2]
+        cells = np.unpackbits(packed.reshape(len(packed), self.window_frames * width), axis=1)
+        cells = cells.reshape(len(packed), self.window_frames, 8 * width)[:, :, : len(self.pitches)]
         if out is None:
             windows = torch.from_numpy(cells.astype(np.float32))
         else:
@@ -186,22 +186,26 @@ class SlidingWindows(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
         size = self.window_frames * width
         places = zip(shard.tolist(), (start * width).tolist(), strict=True)
         packed = b"".join([self._bytes[number][begin : begin + size] for number, begin in places])
-        return np.frombuffer(packed, dtype=np.uint8).reshape(len(start), size)
+        return np.frombuffer(packed, dtype=np.uint8).reshape(len(start), self.window_frames, width)
 
-    def _frames_at(self, shard: np.ndarray, frames: np.ndarray) -> np.ndarray:
-        """The packed frames of windows, named one by one."""
-        width = self._shards[0].shape[1]
-        gathered = np.empty((*frames.shape, width), dtype=np.uint8)
-        for number in np.unique(shard).tolist():
-            here = np.flatnonzero(shard == number)
-            gathered[here] = self._shards[number][frames[here]]
-        return gathered.reshape(len(frames), frames.shape[1] * width)
-
-    def _unpacked(self, packed: np.ndarray) -> np.ndarray:
-        """Cells of zeros and ones, uint8 of shape (batch, frames, pitches)."""
-        cells = np.unpackbits(packed, axis=1)
-        shape = len(packed), self.window_frames, cells.shape[1] // self.window_frames
-        return cells.reshape(shape)[:, :, : len(self.pitches)]
+    def _varied(
+        self,
+        augmentation: Augmentation,
+        shard: np.ndarray,
+        start: np.ndarray,
+        left: np.ndarray,
+        generator: np.random.Generator,
+    ) -> np.ndarray:
+        """The same, each in a key and at a pace of its own; ``left`` are frames to the end of each window's piece."""
+        if augmentation.tempo == (1.0, 1.0):
+            packed = self._windows(shard, start)
+        else:
+            frames = start[:, None] + augmentation.frames(left, self.window_frames, generator)
+            packed = np.empty((*frames.shape, self._shards[0].shape[1]), dtype=np.uint8)
+            for number in np.unique(shard).tolist():
+                here = np.flatnonzero(shard == number)
+                packed[here] = self._shards[number][frames[here]]
+        return augmentation.transpose(packed, len(self.pitches), generator)
 
     def _handle_short_pieces(self, packed: PackedPieces) -> np.ndarray:
         """The indices of the pieces that give windows."""
