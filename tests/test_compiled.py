@@ -12,7 +12,7 @@ from pianoroll_seq2seq import compiled as loops
 from pianoroll_seq2seq.compiled import compiled
 from pianoroll_seq2seq.corpus import build_corpus
 from pianoroll_seq2seq.errors import MissingExtraError
-from pianoroll_seq2seq.midi_io import events, read_midi
+from pianoroll_seq2seq.midi_io import read_midi, walk
 from pianoroll_seq2seq.quantize import set_runs
 
 
@@ -47,15 +47,15 @@ def test_nowhere_to_keep_the_machine_code(anew: None, monkeypatch: pytest.Monkey
         return njit(*functions, **settings)
 
     monkeypatch.setattr(numba, "njit", homeless)
-    value, after = compiled(events.number)(np.array([0x81, 0x00], dtype=np.uint8), 0)
-    assert (value, after) == events.number(b"\x81\x00", 0) == (128, 2)
+    value, after = compiled(walk.number)(np.array([0x81, 0x00], dtype=np.uint8), 0)
+    assert (value, after) == walk.number(b"\x81\x00", 0) == (128, 2)
 
 
 def test_it_is_machine_code() -> None:
     """A loop that silently stays Python is fifty times slower, and nothing shows it."""
-    walk = compiled(events.walk, events.number, events.system_event)
-    assert isinstance(walk, numba.core.dispatcher.Dispatcher)
-    assert walk is compiled(events.walk, events.number, events.system_event)
+    loop = compiled(walk.walk, walk.number, walk.system_event)
+    assert isinstance(loop, numba.core.dispatcher.Dispatcher)
+    assert loop is compiled(walk.walk, walk.number, walk.system_event)
 
 
 def test_runs_are_set_alike() -> None:

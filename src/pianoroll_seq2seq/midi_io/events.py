@@ -1,12 +1,8 @@
-"""The careful reader: every event of every track, in a loop of our own.
+"""The careful reader: every event of every track, in a loop of our own (:mod:`~pianoroll_seq2seq.midi_io.walk`).
 
 It knows what symusic leaves out (channels, pedals, notes that never end), reads what symusic refuses or
-takes wrongly, and can give what stands before a damage. In plain Python it takes some eight times as long; compiled
+takes wrongly, and can give what stands before a damage. In plain Python it takes some ten times as long; compiled
 (:mod:`~pianoroll_seq2seq.compiled`) it is quicker than symusic.
-
-Beyond the standard it takes what real files hold: data bytes over 127 count as 127, running status goes on
-after meta and system exclusive events, events after the end of track do not count, meta events that are not
-needed are skipped whatever they say.
 """
 
 from array import array
@@ -16,18 +12,19 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pianoroll_seq2seq import compiled as loops
+from pianoroll_seq2seq.midi_io.walk import (
+    CUT,
+    LONG_NUMBER,
+    MOST_DIGITS,
+    NO_EVENT,
+    NO_STATUS,
+    SHORT_TEMPO,
+    number,
+    system_event,
+    walk,
+)
 
-# What a meta or system event is; below zero, why the events make no sense from there on.
-_OTHER, _END_OF_TRACK, _TRACK_NAME, _TEMPO = 0, 1, 2, 3
-_CUT, _LONG_NUMBER, _NO_STATUS, _SHORT_TEMPO, _NO_EVENT = -1, -2, -3, -4, -5
-
-_MOST_DIGITS = 4  # bytes of a number
 _BEHIND = bytes(16)  # so that an event cut short at the end of the data can be looked at before its end is
-_KEYS = 16 * 128
-_NOTE_ROWS, _TEMPO_ROWS, _PEDAL_ROWS = 6, 2, 4
-
-VOICE_TRACK, VOICE_CHANNEL = 11, 7
-"""How far a track and a channel are shifted to the left in the number of a voice; its lowest bits are the program."""
 
 
 class Events(NamedTuple):
@@ -86,9 +83,12 @@ def read_events(
     walk_track = loops.compiled(walk, number, system_event) if compiled else walk
     size = sum(end - begin for begin, end in spans)
     # A note or a pedal takes three bytes at the least, a tempo seven.
-    notes, tempi = make_rows(_NOTE_ROWS, size // 3 + 1), make_rows(_TEMPO_ROWS, size // 7 + 1)
-    pressed = make_rows(_PEDAL_ROWS, size // 3 + 1 if pedals else 0)
-    sounding, programs = make_rows(2, _KEYS), make_rows(1, 16)
+    notes, tempi, pressed = (
+        make_rows(6, size // 3 + 1),
+        make_rows(2, size // 7 + 1),
+        make_rows(4, size // 3 * pedals + 1),
+    )
+    sounding, programs = make_rows(2, 16 * 128), make_rows(1, 16)
     walked: Any = data + _BEHIND
     if compiled:
         walked = np.frombuffer(walked, dtype=np.uint8)
@@ -139,170 +139,13 @@ def _machine_arrays(rows: int, size: int) -> "list[array[int]]":
 def _described(data: bytes, begin: int, stop: int, damage: int, where: int) -> str:
     """What a damage is called in messages."""
     at = where - begin
-    if damage == _LONG_NUMBER:
-        return f"the number at byte {at} has more than {_MOST_DIGITS} bytes"
-    if damage == _NO_STATUS:
+    if damage == LONG_NUMBER:
+        return f"the number at byte {at} has more than {MOST_DIGITS} bytes"
+    if damage == NO_STATUS:
         return f"byte {at} is data ({data[where]:#04x}) where an event should begin"
-    if damage == _SHORT_TEMPO:
+    if damage == SHORT_TEMPO:
         return f"the tempo at byte {at} has {number(data, where + 2)[0]} bytes, expected 3"
-    if damage == _NO_EVENT:
+    if damage == NO_EVENT:
         return f"byte {at} is {data[where]:#04x}, which begins no event"
+    assert damage == CUT
     return f"ends inside an event (after {stop - begin} bytes)"
-
-
-# What follows is compiled, too: whole numbers and indices alone.
-
-
-def number(data: Any, position: int) -> tuple[int, int]:
-    """A number of variable length, and the position after it; its own and -1 if it has more than four bytes."""
-    value = 0
-    for at in range(position, position + _MOST_DIGITS):
-        byte = data[at]
-        value = value << 7 | byte & 0x7F
-        if byte < 0x80:
-            return value, at + 1
-    return position, -1
-
-
-def system_event(data: Any, position: int) -> tuple[int, int, int]:  # noqa: PLR0911 (one return a kind of event)
-    """What the meta or system event at ``position`` is, where its content begins, and where it ends.
-
-    Of a damage, where it stands, and where what was looked at for it ends.
-    """
-    status = data[position]
-    if status == 0xFF:
-        kind = data[position + 1]
-        if kind == 0x2F:
-            return _END_OF_TRACK, position, position + 2
-        length, content = number(data, position + 2)
-        if content < 0:
-            return _LONG_NUMBER, length, length + _MOST_DIGITS
-        if kind == 0x51:
-            return (_TEMPO, content, content + length) if length >= 3 else (_SHORT_TEMPO, position, content)
-        return _TRACK_NAME if kind == 0x03 else _OTHER, content, content + length
-    if status in (0xF0, 0xF7):
-        length, content = number(data, position + 1)
-        if content < 0:
-            return _LONG_NUMBER, length, length + _MOST_DIGITS
-        return _OTHER, content, content + length
-    if status in (0xF4, 0xF5):
-        return _NO_EVENT, position, position + 1
-    data_bytes = 2 if status == 0xF2 else 1 if status in (0xF1, 0xF3) else 0
-    return _OTHER, position, position + 1 + data_bytes
-
-
-def walk(  # noqa: PLR0912, PLR0915, PLR0917 (one branch a kind of event; calls would double the time)
-    data: Any,
-    begin: int,
-    stop: int,
-    track: int,
-    last_in_first_out: bool,
-    pedals: bool,
-    notes: Any,
-    tempi: Any,
-    pressed: Any,
-    sounding: Any,
-    programs: Any,
-    note_count: int,
-    tempo_count: int,
-    pedal_count: int,
-) -> tuple[int, int, int, int, int, int, int, int]:
-    """Reads the events of a track.
-
-    Notes go to the rows onset, end (-1 while they sound), pitch, velocity, voice and next. ``next`` is 1 more than
-    the number of the note that waits behind this one for an end of the same channel and pitch, or 0; ``sounding``
-    holds such numbers of the first and the last waiting for each such key, and the first are 0 again at the end.
-
-    Returns:
-        The three counts, the tick of the last event, where the name begins and ends, the damage (or 0), and where.
-    """
-    onsets, ends, pitches, velocities, voices, nexts = notes[0], notes[1], notes[2], notes[3], notes[4], notes[5]
-    firsts, lasts, program_of = sounding[0], sounding[1], programs[0]
-    for channel in range(16):
-        program_of[channel] = 0
-    position, tick, status, end_tick, waiting, note_begin = begin, 0, 0, 0, 0, note_count
-    name_begin = name_end = damage = where = 0
-    while position < stop:
-        delta = data[position] * 1
-        if delta < 0x80:
-            position += 1
-        else:
-            delta, after = number(data, position)
-            if after < 0:
-                damage, where = _CUT if position + _MOST_DIGITS > stop else _LONG_NUMBER, position
-                break
-            position = after
-        if position >= stop:
-            damage = _CUT
-            break
-        byte = data[position] * 1
-        if byte >= 0xF0:
-            what, content, after = system_event(data, position)
-            if after > stop or what < 0:
-                damage, where = _CUT if after > stop else what, content
-                break
-            tick += delta
-            end_tick = tick
-            position = after
-            if what == _END_OF_TRACK:
-                break
-            if what == _TRACK_NAME:
-                name_begin, name_end = content, after
-            elif what == _TEMPO:
-                tempi[0][tempo_count] = tick
-                tempi[1][tempo_count] = data[content] << 16 | data[content + 1] << 8 | data[content + 2]
-                tempo_count += 1
-            continue
-        if byte >= 0x80:
-            status = byte
-            position += 1
-        elif status == 0:
-            damage, where = _NO_STATUS, position
-            break
-        kind = status & 0xF0
-        after = position + 1 if kind in (0xC0, 0xD0) else position + 2
-        if after > stop:
-            damage = _CUT
-            break
-        tick += delta
-        end_tick = tick
-        first = min(data[position] * 1, 127)
-        channel = status & 0x0F
-        key = channel << 7 | first
-        if kind == 0x90 and data[position + 1] > 0:
-            onsets[note_count] = tick
-            ends[note_count] = -1
-            pitches[note_count] = first
-            velocities[note_count] = min(data[position + 1] * 1, 127)
-            voices[note_count] = track << 11 | channel << 7 | program_of[channel]
-            note_count += 1
-            if last_in_first_out:
-                nexts[note_count - 1] = firsts[key]
-                firsts[key] = note_count
-            else:
-                if firsts[key] == 0:
-                    firsts[key] = note_count
-                else:
-                    nexts[lasts[key] - 1] = note_count
-                lasts[key] = note_count
-            waiting += 1
-        elif kind <= 0x90:
-            note = firsts[key] - 1
-            if note >= 0:
-                ends[note] = tick
-                firsts[key] = nexts[note]
-                waiting -= 1
-        elif kind == 0xC0:
-            program_of[channel] = first
-        elif pedals and kind == 0xB0 and first == 64:
-            pressed[0][pedal_count] = track
-            pressed[1][pedal_count] = channel
-            pressed[2][pedal_count] = tick
-            pressed[3][pedal_count] = data[position + 1] >= 64
-            pedal_count += 1
-        position = after
-    if waiting > 0:
-        for note in range(note_begin, note_count):
-            if ends[note] < 0:
-                firsts[(voices[note] >> 7 & 15) << 7 | pitches[note]] = 0
-    return note_count, tempo_count, pedal_count, end_tick, name_begin, name_end, damage, where

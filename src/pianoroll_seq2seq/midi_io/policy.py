@@ -6,7 +6,8 @@ from typing import Literal, TypedDict
 import numpy as np
 
 from pianoroll_seq2seq.errors import SettingsError
-from pianoroll_seq2seq.midi_io.events import VOICE_CHANNEL, Events
+from pianoroll_seq2seq.midi_io.events import Events
+from pianoroll_seq2seq.midi_io.walk import VOICE_CHANNEL
 
 
 class Policies(TypedDict, total=False):

@@ -22,7 +22,7 @@ from pianoroll_seq2seq.compiled import require_numba
 from pianoroll_seq2seq.errors import LimitError, MidiError, MidiNotFoundError, SettingsError
 from pianoroll_seq2seq.limits import DEFAULT_LIMITS, Limits
 from pianoroll_seq2seq.midi_io.container import open_container
-from pianoroll_seq2seq.midi_io.events import VOICE_CHANNEL, VOICE_TRACK, read_events
+from pianoroll_seq2seq.midi_io.events import read_events
 from pianoroll_seq2seq.midi_io.fast import (
     DRUMS,
     TONES,
@@ -38,6 +38,7 @@ from pianoroll_seq2seq.midi_io.policy import (
     need_careful_reader,
     sustained,
 )
+from pianoroll_seq2seq.midi_io.walk import VOICE_CHANNEL, VOICE_TRACK
 from pianoroll_seq2seq.score import DRUM_CHANNEL, NoteTable, Part, Score
 from pianoroll_seq2seq.tempo import MAX_TICK, TempoMap
 
