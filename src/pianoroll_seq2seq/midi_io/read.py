@@ -12,14 +12,13 @@ agree on:
 - tempi count from every track; the last on a tick wins, in the order of tracks.
 """
 
-import io
 import os
-from typing import Literal, NamedTuple, Protocol, Unpack, runtime_checkable
+from typing import Literal, NamedTuple, Unpack
 
 import numpy as np
 
 from pianoroll_seq2seq.compiled import require_numba
-from pianoroll_seq2seq.errors import LimitError, MidiError, MidiNotFoundError, SettingsError
+from pianoroll_seq2seq.errors import MidiError, SettingsError
 from pianoroll_seq2seq.limits import DEFAULT_LIMITS, Limits
 from pianoroll_seq2seq.midi_io.container import open_container
 from pianoroll_seq2seq.midi_io.events import read_events
@@ -38,24 +37,12 @@ from pianoroll_seq2seq.midi_io.policy import (
     need_careful_reader,
     sustained,
 )
+from pianoroll_seq2seq.midi_io.source import MidiSource, bytes_of
 from pianoroll_seq2seq.midi_io.walk import VOICE_CHANNEL, VOICE_TRACK
 from pianoroll_seq2seq.score import DRUM_CHANNEL, NoteTable, Part, Score
 from pianoroll_seq2seq.tempo import MAX_TICK, TempoMap
 
 _REPAIR = "Copy or download it again, or pass on_damage='salvage' to keep the notes that end before the damage."
-
-
-@runtime_checkable
-class ByteReader(Protocol):
-    """What is asked of an open file."""
-
-    def read(self, size: int = -1, /) -> bytes:
-        """As many of its bytes, or all."""
-        ...
-
-
-MidiSource = str | os.PathLike[str] | bytes | bytearray | memoryview | ByteReader
-"""What can be read, which is a path, the bytes of a file, or a file opened in binary mode."""
 
 
 class MidiNotes(NamedTuple):
@@ -148,7 +135,7 @@ def read_notes(
     check_policies(policies)
     if compiled:
         require_numba()  # first of all: that it is missing is no fault of a file
-    data, label = _bytes_of(source, limits)
+    data, label = bytes_of(source, limits)
     if name is None:
         name = os.path.splitext(os.path.basename(label))[0]
     container = open_container(data, label, salvage=on_damage == "salvage")
@@ -173,64 +160,6 @@ def read_notes(
         return MidiNotes(columns, tuple(voices.parts), container.tempo(changes), name, label)
     except MidiError as error:
         raise MidiError(f"{label}: {error} Pass on_damage='salvage' to pass over such changes.") from error
-
-
-def _bytes_of(source: object, limits: Limits) -> tuple[bytes, str]:
-    """The file's content, and what to call it in messages."""
-    if isinstance(source, bytes | bytearray | memoryview):
-        data, label = bytes(source), "<bytes>"
-    elif isinstance(source, str | os.PathLike):
-        label = os.fspath(source)
-        data = _file_bytes(label, limits)
-    elif isinstance(source, io.TextIOBase) or not isinstance(source, ByteReader):
-        raise SettingsError(
-            f"A MIDI file is read from a path, from bytes or from a file opened in binary mode, as open(path, 'rb'); "
-            f"got {source!r:.80}."
-        )
-    else:
-        data, label = source.read(limits.file_bytes + 1), str(getattr(source, "name", "<stream>"))
-    if len(data) > limits.file_bytes:
-        raise _too_large(label, f"{len(data)} bytes", limits)
-    return data, label
-
-
-def _file_bytes(path: str, limits: Limits) -> bytes:
-    try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))  # half the time of open() for small files
-        try:
-            size = os.fstat(descriptor).st_size
-            if size > limits.file_bytes:
-                raise _too_large(path, f"{size} bytes", limits)
-            return _read_up_to(descriptor, limits.file_bytes + 1, expected=size)
-        finally:
-            os.close(descriptor)
-    except FileNotFoundError as error:
-        raise MidiNotFoundError(f"{path}: no such file. Check the path.") from error
-    except OSError as error:
-        raise MidiError(f"{path}: cannot be read ({error.strerror}).") from error
-    except LimitError:
-        raise
-    except ValueError as error:
-        raise MidiNotFoundError(f"{path!r}: no path of a file ({error}). Check the path.") from error
-
-
-def _read_up_to(descriptor: int, most: int, *, expected: int) -> bytes:
-    """All bytes of an open file, but no more than ``most``: a pipe or device may never end."""
-    data = os.read(descriptor, min(expected + 1, most))
-    if len(data) == expected:
-        return data
-    chunks = [data]
-    while data and sum(map(len, chunks)) < most:
-        data = os.read(descriptor, min(2**20, most))
-        chunks.append(data)
-    return b"".join(chunks)
-
-
-def _too_large(label: str, size: str, limits: Limits) -> LimitError:
-    return LimitError(
-        f"{label}: {size}, over the limit of {limits.file_bytes} bytes for a MIDI file. If it is one, pass "
-        f"limits=Limits(file_bytes=...)."
-    )
 
 
 def _by_track(tracks: list[bytes], label: str, *, salvage: bool, policies: Policies) -> Voices:
