@@ -5,6 +5,7 @@ run: this must come before anything of the library is imported.
 """
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import matplotlib
@@ -35,3 +36,14 @@ def scale_chords_dir() -> Path:
 def pop909_dir() -> Path:
     """200 multi-track files of POP909."""
     return _data_folder("pop909_sample")
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """Models as small as the tests' are many times as fast on a single thread."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

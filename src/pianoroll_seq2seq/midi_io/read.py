@@ -138,10 +138,10 @@ def read_notes(
     data, label = bytes_of(source, limits)
     if name is None:
         name = os.path.splitext(os.path.basename(label))[0]
-    container = open_container(data, label, salvage=on_damage == "salvage")
-    if container.damage and on_damage == "error":
-        raise MidiError(f"{label}: {container.damage}. {_REPAIR}")
     salvage = on_damage == "salvage"
+    container = open_container(data, label, salvage=salvage)
+    if container.damage and not salvage:
+        raise MidiError(f"{label}: {container.damage}. {_REPAIR}")
     parts = parts or policies.get("overlaps") == "cut"  # notes of different parts do not cut one another
     voices = None
     if compiled or need_careful_reader(policies) or not symusic_reads_rightly(data, container):
@@ -197,11 +197,9 @@ def _carefully(
             if damage is not None:
                 raise MidiError(f"{label}: track {track} is damaged: {damage}. {_REPAIR}")
     onset, end, pitch, velocity, voice = events[:5]
-    unended = end < 0
     if policies.get("unended", "drop") == "hold":
-        end = np.where(unended, events.ends[voice >> VOICE_TRACK], end)
-        unended = end < 0
-    dropped = unended | (end > MAX_TICK) if salvage else unended
+        end = np.where(end < 0, events.ends[voice >> VOICE_TRACK], end)
+    dropped = (end < 0) | (end > MAX_TICK) if salvage else end < 0
     if dropped.any():
         onset, end, pitch, velocity, voice = (column[~dropped] for column in (onset, end, pitch, velocity, voice))
     if sustain:
