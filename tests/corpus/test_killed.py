@@ -79,7 +79,7 @@ def finish(source: Path, out: Path, whole: dict[str, bytes]) -> None:
 def test_killed_twenty_times(source: Path, tmp_path: Path, whole: dict[str, bytes]) -> None:
     """After a power cut or a job's end, a build starts over, ends otherwise, or leaves workers or litter behind."""
     begun = time.monotonic()
-    usual = start(source, tmp_path / "usual")
+    usual = start(source, tmp_path / "usual", pause=0.01)
     assert usual.wait(60) == 0
     usual.communicate()
     duration = time.monotonic() - begun
@@ -87,10 +87,10 @@ def test_killed_twenty_times(source: Path, tmp_path: Path, whole: dict[str, byte
 
     moments = random.Random(20)
     out = tmp_path / "corpus"
-    resumed = 0
+    resumed = 0  # most of the time is spent building, not importing: about every second start finds something
     for _ in range(20):
         before = finished_shards(out)
-        process = start(source, out)
+        process = start(source, out, pause=0.01)
         time.sleep(moments.uniform(0, duration))
         process.kill()
         process.communicate(timeout=10)  # it ends when no process holds the pipe any more
