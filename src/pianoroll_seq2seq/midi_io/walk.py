@@ -83,10 +83,10 @@ def walk(  # noqa: PLR0912, PLR0915, PLR0917 (one branch a kind of event; calls 
     """
     onsets, ends, pitches, velocities, voices, nexts = notes[0], notes[1], notes[2], notes[3], notes[4], notes[5]
     firsts, lasts, program_of = sounding[0], sounding[1], programs[0]
-    for channel in range(16):
-        program_of[channel] = 0
+    for each in range(16):
+        program_of[each] = 0
     # Bytes are multiplied by 1 so that, compiled, they count in 64 bits.
-    position, tick, status, end_tick, waiting, note_begin = begin, 0, 0, 0, 0, note_count
+    position, tick, kind, channel, end_tick, waiting, note_begin = begin, 0, 0, 0, 0, 0, note_count
     name_begin = name_end = damage = where = 0
     while position < stop:
         delta = data[position] * 1
@@ -120,26 +120,25 @@ def walk(  # noqa: PLR0912, PLR0915, PLR0917 (one branch a kind of event; calls 
                 tempo_count += 1
             continue
         if byte >= 0x80:
-            status = byte
+            kind, channel = byte & 0xF0, byte & 0x0F
             position += 1
-        elif status == 0:
+        elif kind == 0:
             damage, where = NO_STATUS, position
             break
-        kind = status & 0xF0
-        after = position + 1 if kind in (0xC0, 0xD0) else position + 2
+        after = position + 1 if kind & 0xE0 == 0xC0 else position + 2
         if after > stop:
             damage = CUT
             break
         tick += delta
         end_tick = tick
-        first = min(data[position] * 1, 127)
-        channel = status & 0x0F
+        first, second = data[position] * 1, data[position + 1] * 1
+        first = first if first < 128 else 127
         key = channel << 7 | first
-        if kind == 0x90 and data[position + 1] > 0:
+        if kind == 0x90 and second > 0:
             onsets[note_count] = tick
             ends[note_count] = -1
             pitches[note_count] = first
-            velocities[note_count] = min(data[position + 1] * 1, 127)
+            velocities[note_count] = second if second < 128 else 127
             voices[note_count] = track << VOICE_TRACK | channel << VOICE_CHANNEL | program_of[channel]
             note_count += 1
             if last_in_first_out:
@@ -164,7 +163,7 @@ def walk(  # noqa: PLR0912, PLR0915, PLR0917 (one branch a kind of event; calls 
             pressed[0][pedal_count] = track
             pressed[1][pedal_count] = channel
             pressed[2][pedal_count] = tick
-            pressed[3][pedal_count] = data[position + 1] >= 64
+            pressed[3][pedal_count] = second >= 64
             pedal_count += 1
         position = after
     if waiting > 0:
