@@ -47,14 +47,14 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def typecheck(session: nox.Session) -> None:
     """mypy, strictly."""
-    install(session, extras="fast,plot,datasets", groups=("types", "test"))
+    install(session, extras="plot,datasets", groups=("types", "test"))
     session.run("mypy")
 
 
 @nox.session
 def docs(session: nox.Session) -> None:
     """The documentation, with warnings as errors, into docs/_build/html."""
-    install(session, extras="fast,plot,datasets", groups=("docs",))
+    install(session, extras="plot,datasets", groups=("docs",))
     session.run("sphinx-build", "-W", "--keep-going", "-b", "html", "docs", "docs/_build/html")
     session.log(f"Open {Path('docs/_build/html/index.html').resolve()}")
 

@@ -83,11 +83,8 @@ def read_events(
     walk_track = loops.compiled(walk, number, system_event) if compiled else walk
     size = sum(end - begin for begin, end in spans)
     # A note or a pedal takes three bytes at the least, a tempo seven.
-    notes, tempi, pressed = (
-        make_rows(6, size // 3 + 1),
-        make_rows(2, size // 7 + 1),
-        make_rows(4, size // 3 * pedals + 1),
-    )
+    notes, tempi = make_rows(6, size // 3 + 1), make_rows(2, size // 7 + 1)
+    pressed = make_rows(4, size // 3 + 1 if pedals else 0)
     sounding, programs = make_rows(2, 16 * 128), make_rows(1, 16)
     walked: Any = data + _BEHIND
     if compiled:

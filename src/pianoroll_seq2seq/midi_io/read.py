@@ -94,8 +94,8 @@ def read_midi(
         on_damage: a file that is cut short or makes no sense somewhere is an error, or every note that ends
             before the damage is saved (in each track for itself) and tempi of 0 are passed over.
         limits: how large a file may be.
-        compiled: whether a reader compiled by numba (extra ``fast``) does the work: the same notes, sooner for more
-            than a few hundred files.
+        compiled: whether a reader compiled by numba (extra ``fast``) does the work: the same notes, sooner for some
+            thousands of files, or some hundreds with ``sustain=True`` (numba takes half a second to load).
         **policies: what counts as a note: see :class:`Policies`.
 
     Raises:
