@@ -234,6 +234,15 @@ def test_until_knows_tempo_changes():
     assert score.until(100) == score
 
 
+@pytest.mark.parametrize("seconds", [1e6, 1e9, float("inf")])
+@pytest.mark.parametrize("us_per_beat", [1, 2**24 - 1])
+@pytest.mark.parametrize("ticks_per_beat", [1, 32_767])
+def test_until_may_lie_past_the_last_tick(seconds, us_per_beat, ticks_per_beat):
+    """Asking for all of it ends in an overflow where ticks are short."""
+    score = Score(note_table([(0, 480, 60, 100, 0)]), TempoMap(ticks_per_beat, [(0, us_per_beat)]))
+    assert score.until(seconds) == score
+
+
 @pytest.mark.parametrize("seconds", [0, 0.0, -1, float("nan")])
 def test_until_needs_a_time(seconds):
     """Everything would be cut off, and nobody told why."""

@@ -235,8 +235,9 @@ class Score:
         """
         if not seconds > 0:
             raise MidiError(f"until() needs a time above 0 seconds, got {seconds!r}.")
-        units = round(min(seconds, 1e9) * 1e6) * self.ticks_per_beat
-        tick = min(int(self.tempo.nearest_ticks(np.array([units], dtype=object))[0]), MAX_TICK)
+        last = int(self.tempo.time_units(np.array([MAX_TICK]))[0])
+        units = min(round(min(seconds, 1e9) * 1e6) * self.ticks_per_beat, last)
+        tick = int(self.tempo.nearest_ticks(np.array([units]))[0])
         notes = self.notes.where(self.notes.onset_tick < tick)
         cut = NoteTable(notes.onset_tick, np.minimum(notes.end_tick, tick), notes.pitch, notes.velocity, notes.part)
         return replace(self, notes=cut)
