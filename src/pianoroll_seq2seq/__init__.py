@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from pianoroll_seq2seq.sampling import Sampler as Sampler
     from pianoroll_seq2seq.sampling import Threshold as Threshold
     from pianoroll_seq2seq.sampling import generate as generate
+    from pianoroll_seq2seq.sampling import generate_frames as generate_frames
     from pianoroll_seq2seq.score import NoteTable as NoteTable
     from pianoroll_seq2seq.score import Part as Part
     from pianoroll_seq2seq.score import Score as Score
@@ -56,7 +57,9 @@ if TYPE_CHECKING:
     from pianoroll_seq2seq.trackers.base import Tracker as Tracker
     from pianoroll_seq2seq.trackers.jsonl import JsonlTracker as JsonlTracker
     from pianoroll_seq2seq.train import cosine_schedule as cosine_schedule
+    from pianoroll_seq2seq.train import find_learning_rate as find_learning_rate
     from pianoroll_seq2seq.train import fit as fit
+    from pianoroll_seq2seq.train import join_processes as join_processes
     from pianoroll_seq2seq.windowing import SlidingWindows as SlidingWindows
 
 _HOME = {
@@ -93,8 +96,11 @@ _HOME = {
     "cosine_schedule": "train",
     "drop_duplicates": "splitting",
     "evaluate": "evaluation",
+    "find_learning_rate": "train",
     "fit": "train",
     "generate": "sampling",
+    "generate_frames": "sampling",
+    "join_processes": "train",
     "load": "checkpoint",
     "pitch_class_set": "splitting",
     "read_folder": "datasets.folder",

@@ -10,7 +10,9 @@ from pianoroll_seq2seq.errors import OverwriteError
 
 
 @contextmanager
-def writing(path: str | os.PathLike[str], *, overwrite: bool = False) -> Iterator[Path]:
+def writing(
+    path: str | os.PathLike[str], *, overwrite: bool = False, keep: str | os.PathLike[str] | None = None
+) -> Iterator[Path]:
     """Gives a temporary path beside ``path``; moves it there when the block ends without an error.
 
     A reader of ``path`` sees the old file or the new one, never half of one, also after a power cut:
@@ -19,6 +21,7 @@ def writing(path: str | os.PathLike[str], *, overwrite: bool = False) -> Iterato
     Args:
         path: where the file shall stand in the end.
         overwrite: whether an existing file may be replaced.
+        keep: where the replaced file shall stand from now on; there it may replace another.
 
     Raises:
         OverwriteError: a file stands at ``path`` and ``overwrite`` is false. Nothing was written.
@@ -33,6 +36,8 @@ def writing(path: str | os.PathLike[str], *, overwrite: bool = False) -> Iterato
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         if overwrite:
+            if keep is not None and target.exists():
+                target.replace(keep)
             temporary.replace(target)
         else:
             _move_without_overwriting(temporary, target)

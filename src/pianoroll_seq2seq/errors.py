@@ -70,6 +70,10 @@ class CheckpointNotFoundError(CheckpointError, FileNotFoundError):
     """A checkpoint that is not there."""
 
 
+class CheckpointWriteError(CheckpointError, OSError):
+    """A checkpoint that could not be written: no space, no permission."""
+
+
 class OverwriteError(PianoRollSeq2SeqError, FileExistsError):
     """A file stands where one would be written, and overwriting it was not asked for."""
 

@@ -39,13 +39,13 @@ class History:
     Args:
         epochs: in order.
         best_epoch: number of the epoch with the lowest monitored loss: the weights the model ends with.
-        stopped_by: why training ended: all epochs done, or no progress for as long as the patience; None
-            while it goes on.
+        stopped_by: why training ended: all epochs done, no progress for as long as the patience, or a callback that
+            said so; None while it goes on.
     """
 
     epochs: tuple[Epoch, ...] = ()
     best_epoch: int | None = None
-    stopped_by: Literal["epochs", "patience"] | None = None
+    stopped_by: Literal["epochs", "patience", "callback"] | None = None
 
     @property
     def train_losses(self) -> list[float]:

@@ -16,6 +16,8 @@ from pianoroll_seq2seq.pianoroll import PianoRoll
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from pianoroll_seq2seq.train import LearningRates
+
 # Okabe and Ito's colours, told apart by colour-blind readers too; dark and light differ in grey as well.
 _PRIMER_COLOUR = "#0072B2"
 _CONTINUATION_COLOUR = "#E69F00"
@@ -111,6 +113,24 @@ def plot_histories(histories: Mapping[str, History], *, ax: "Axes | None" = None
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.grid(alpha=0.4)
     ax.legend(frameon=False)
+    return ax
+
+
+def plot_learning_rates(curve: "LearningRates", *, ax: "Axes | None" = None) -> "Axes":
+    """Draws the loss over the learning rate; a dot marks where it falls fastest.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
+    ax = ax if ax is not None else _new_axes(width=7)
+    best = curve.rates.index(curve.suggestion)
+    ax.plot(curve.rates, curve.losses, color=_PRIMER_COLOUR, linewidth=2)
+    ax.plot([curve.suggestion], [curve.losses[best]], "o", color=_CONTINUATION_COLOUR, label=f"{curve.suggestion:.1e}")
+    ax.set_xscale("log")
+    ax.set_xlabel("learning rate")
+    ax.set_ylabel("loss (nats per frame)")
+    ax.grid(alpha=0.4)
+    ax.legend(frameon=False, title="falls fastest at")
     return ax
 
 

@@ -1,12 +1,13 @@
 """From a trained model to new music: samplers, and the loop that feeds frames back."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Protocol, overload, runtime_checkable
+from typing import Any, Protocol, overload, runtime_checkable
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool
 from torch import Tensor
 from tqdm.auto import tqdm
 
@@ -76,9 +77,22 @@ class Draw:
         return distribution.sample(generator=generator)
 
 
+@runtime_checkable
+class Continues(Protocol):
+    """All that generating asks of a model. Every sequence model fits, and so does an exported one."""
+
+    def start(self, primer: Tensor) -> tuple[FrameDistribution, Any]:
+        """Hears a primer (batch, frames, pitches): the distribution of the next frame, and a state."""
+        ...
+
+    def advance(self, frame: Tensor, state: Any) -> tuple[FrameDistribution, Any]:
+        """Hears one more frame (batch, pitches): the distribution of the frame after it, and a new state."""
+        ...
+
+
 @overload
 def generate(
-    model: SequenceModel,
+    model: Continues,
     primer: PianoRoll,
     *,
     frames: int,
@@ -88,7 +102,7 @@ def generate(
 ) -> PianoRoll: ...
 @overload
 def generate(
-    model: SequenceModel,
+    model: Continues,
     primer: Sequence[PianoRoll],
     *,
     frames: int,
@@ -97,7 +111,7 @@ def generate(
     progress: bool = ...,
 ) -> list[PianoRoll]: ...
 def generate(
-    model: SequenceModel,
+    model: Continues,
     primer: PianoRoll | Sequence[PianoRoll],
     *,
     frames: int,
@@ -130,30 +144,48 @@ def generate(
     _check_primers(primers)
     heard = np.stack([roll.active for roll in primers])
     steps = generate_frames(model, heard, sampler=sampler, seed=seed)
-    written = np.stack(
-        [frame for _, frame in zip(tqdm(range(frames), "generate", disable=not progress), steps, strict=False)], axis=1
-    )
+    bar = tqdm(range(frames), "generate", disable=not progress)
+    with inference(model) if isinstance(model, SequenceModel) else nullcontext():
+        written = np.stack([frame for _, frame in zip(bar, steps, strict=False)], axis=1)
     continuations = [_continuation(*pair) for pair in zip(primers, written, strict=True)]
     return continuations[0] if isinstance(primer, PianoRoll) else continuations
 
 
 def generate_frames(
-    model: SequenceModel, primers: Bool[np.ndarray, "batch frames pitches"], *, sampler: Sampler, seed: int = 0
+    model: Continues, primers: Bool[np.ndarray, "batch frames pitches"], *, sampler: Sampler = Draw(), seed: int = 0
 ) -> Iterator[Bool[np.ndarray, "batch pitches"]]:
-    """The endless stream of frames behind :func:`generate`, one at a time for each primer."""
-    device = device_of(model)
+    """The endless stream of frames behind :func:`generate`: each is there as soon as it is drawn, for live use.
+
+    A model in evaluation mode (``model.eval()``, or loaded) is quickest.
+
+    Args:
+        model: any sequence model.
+        primers: what it hears first, one continuation for each.
+        sampler: how to choose each frame from its distribution.
+        seed: equal arguments and seed give equal frames (on one kind of device).
+
+    Yields:
+        The next frame of every continuation.
+    """
+    device = device_of(model) if isinstance(model, SequenceModel) else torch.device("cpu")
     generator = torch.Generator(device).manual_seed(seed)
-    distribution, state = _heard(model, torch.tensor(primers, dtype=torch.float32, device=device))
+    with _listening(model):
+        distribution, state = model.start(torch.tensor(primers, dtype=torch.float32, device=device))
     while True:
-        frame = sampler(distribution, generator=generator)
-        yield frame.bool().cpu().numpy()
-        with inference(model):
+        # Never while the caller has the frame, who may be training meanwhile.
+        with _listening(model):
+            frame = sampler(distribution, generator=generator)
+            shown = frame.bool().cpu().numpy()
+        yield shown
+        with _listening(model):
             distribution, state = model.advance(frame, state)
 
 
-def _heard(model: SequenceModel, primers: Float[Tensor, "batch frames pitches"]) -> tuple[FrameDistribution, object]:
-    with inference(model):
-        return model.start(primers)
+def _listening(model: Continues) -> AbstractContextManager[Any]:
+    """Without gradients, and in evaluation mode; to go through all of a model and change its mode takes time."""
+    if isinstance(model, SequenceModel) and model.training:
+        return inference(model)
+    return torch.inference_mode()
 
 
 def _check_primers(primers: Sequence[PianoRoll]) -> None:

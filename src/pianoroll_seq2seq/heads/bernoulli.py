@@ -28,8 +28,9 @@ class Bernoulli:
 
     def log_prob(self, frames: Float[Tensor, "*batch pitches"]) -> Float[Tensor, "*batch"]:
         """Log-probability of whole frames in nats, summed over pitches."""
-        logits = self.logits.float()
-        return -functional.binary_cross_entropy_with_logits(logits, frames, reduction="none").sum(dim=-1)
+        logits = self._precise()
+        cells = functional.binary_cross_entropy_with_logits(logits, frames.to(logits.dtype), reduction="none")
+        return -cells.sum(dim=-1)
 
     def sample(self, *, generator: torch.Generator) -> Float[Tensor, "*batch pitches"]:
         """One draw of each pitch."""
@@ -40,7 +41,11 @@ class Bernoulli:
     @property
     def mean(self) -> Float[Tensor, "*batch pitches"]:
         """The probability of each pitch."""
-        return torch.sigmoid(self.logits.float())
+        return torch.sigmoid(self._precise())
+
+    def _precise(self) -> Tensor:
+        """In float32 at least: autocast may have given fewer digits."""
+        return self.logits.to(torch.promote_types(self.logits.dtype, torch.float32))
 
     def __getitem__(self, index: Any) -> "Bernoulli":
         """The distributions at some places of the batch shape."""

@@ -14,9 +14,8 @@ from torch import Tensor, nn
 from pianoroll_seq2seq.errors import SettingsError, ShapeError
 from pianoroll_seq2seq.heads.base import FrameDistribution, OutputHead
 from pianoroll_seq2seq.heads.bernoulli import BernoulliHead
-
-Memory = tuple[Tensor, Tensor]
-"""Hidden and cell state of a stack of LSTM layers, each (layers, batch, hidden)."""
+from pianoroll_seq2seq.models.dropout import Dropout, chosen
+from pianoroll_seq2seq.models.lstm_stack import LSTMStack, Memory
 
 
 @dataclass(frozen=True)
@@ -133,9 +132,9 @@ class Seq2SeqLSTM(nn.Module):
             "head": head,
         }
         decoder_input = pitches if decoder == "autoregressive" else hidden
-        self.encoder_lstm = _lstm(pitches, hidden, encoder_layers, dropout)
-        self.decoder_lstm = _lstm(decoder_input, hidden, decoder_layers, dropout)
-        self.dropout = nn.Dropout(dropout)
+        self.encoder_lstm = LSTMStack(pitches, hidden, encoder_layers, dropout)
+        self.decoder_lstm = LSTMStack(decoder_input, hidden, decoder_layers, dropout)
+        self.dropout = Dropout(dropout)
         self.encoder_norm = nn.BatchNorm1d(hidden) if batch_norm else nn.Identity()
         self.decoder_norm = nn.BatchNorm1d(hidden) if batch_norm else nn.Identity()
         self.head = head
@@ -146,7 +145,7 @@ class Seq2SeqLSTM(nn.Module):
         """The distribution of each target frame, given the inputs and (autoregressive) the targets before it."""
         past = torch.cat([inputs, targets[:, :-1]], dim=1)
         if self.training and self.frame_noise:
-            past = (past - (torch.rand_like(past) < self.frame_noise).to(past.dtype)).abs()
+            past = (past - chosen(past.shape, self.frame_noise, past.device).to(past.dtype)).abs()
         heard = past[:, : inputs.shape[1]]
         if self.decoder == "parallel":
             features = self._write_block(heard, targets.shape[1])
@@ -213,14 +212,10 @@ class Seq2SeqLSTM(nn.Module):
         context = self.encoder_norm(self.dropout(outputs[:, -1]))
         features, _ = self.decoder_lstm(context.unsqueeze(1).expand(-1, frames, -1))
         features = self.dropout(features)
-        block: Tensor = self.decoder_norm(features.transpose(1, 2))
-        return block.transpose(1, 2)
+        # Statistics are over batch and frames alike, and quicker to take where the units lie side by side.
+        block: Tensor = self.decoder_norm(features.reshape(-1, features.shape[2]))
+        return block.view(features.shape)
 
     def _distribution(self, features: Tensor, past: Tensor) -> FrameDistribution:
         """The head's answer for a single step, without the step axis: batch shape (batch,)."""
         return self.head(features, past)[:, 0]
-
-
-def _lstm(inputs: int, hidden: int, layers: int, dropout: float) -> nn.LSTM:
-    """Dropout between the layers only: PyTorch warns where there is a single layer and nothing between."""
-    return nn.LSTM(inputs, hidden, layers, batch_first=True, dropout=dropout if layers > 1 else 0.0)

@@ -4,9 +4,6 @@ import json
 import math
 import os
 import random
-import signal
-import subprocess
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -40,7 +37,6 @@ from pianoroll_seq2seq import (
 from pianoroll_seq2seq.checkpoint import read_header
 from pianoroll_seq2seq.errors import (
     CheckpointError,
-    CheckpointNotFoundError,
     OverwriteError,
     SettingsError,
     TrainingDivergedError,
@@ -48,6 +44,7 @@ from pianoroll_seq2seq.errors import (
 from pianoroll_seq2seq.train import mean_loss
 
 PITCHES = PitchRange(60, 64)
+FILES = {"best.safetensors", "last.safetensors", "previous.safetensors", "history.jsonl"}
 
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -463,7 +460,7 @@ def test_divergence_names_the_epoch_and_the_way_out(tmp_path: Path, loss: float)
     assert History.load(tmp_path / "history.jsonl").train_losses == [3.0, 2.0]
     for name in ("best.safetensors", "last.safetensors"):
         assert float(safetensors.torch.load_file(tmp_path / name)["model.weight"]) == -2.0
-    assert {path.name for path in tmp_path.iterdir()} == {"best.safetensors", "last.safetensors", "history.jsonl"}
+    assert {path.name for path in tmp_path.iterdir()} == FILES
 
 
 def test_divergence_of_the_validation_is_named(tmp_path: Path) -> None:
@@ -505,16 +502,6 @@ def run(folder: Path | None, tracker: Tracker = NoTracker(), **changes: Any) -> 
     return model, optimizer, history
 
 
-def run_and_die(folder: str) -> None:
-    """The same, killed while its third epoch is logged."""
-
-    def die(epoch: int) -> None:
-        if epoch == 3:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    run(Path(folder), Diary(die))
-
-
 def _assert_same_run(resumed: tuple[Seq2SeqLSTM, Any, History], whole: tuple[Seq2SeqLSTM, Any, History]) -> None:
     assert _timeless(resumed[2]) == _timeless(whole[2])
     assert _same_weights(resumed[0], whole[0])
@@ -543,16 +530,6 @@ def test_interrupted_and_gone_on_with(tmp_path: Path, whole: tuple[Seq2SeqLSTM, 
     diary = Diary()
     _assert_same_run(run(tmp_path, diary), whole)
     assert [metrics["epoch"] for _, metrics in diary.metrics] == list(range(epoch, 5))
-
-
-def test_killed_and_gone_on_with(tmp_path: Path, whole: tuple[Seq2SeqLSTM, Any, History]) -> None:
-    """After a job is shut down and started again on another machine, it ends with another model."""
-    script = "import sys; sys.path.insert(0, sys.argv[1]); import test_train; test_train.run_and_die(sys.argv[2])"
-    command = [sys.executable, "-c", script, str(Path(__file__).parent), str(tmp_path)]
-    killed = subprocess.run(command, check=False, timeout=120)
-    assert killed.returncode == -signal.SIGKILL
-    assert len(History.load(tmp_path / "history.jsonl").epochs) == 2
-    _assert_same_run(run(tmp_path), whole)
 
 
 @pytest.mark.parametrize("write", range(1, 13))
@@ -681,27 +658,24 @@ def test_validation_windows_cannot_appear_halfway(tmp_path: Path) -> None:
     assert [epoch.valid_loss is None for epoch in history.epochs] == [True, False]
 
 
-def test_a_lost_best_checkpoint_is_named(tmp_path: Path) -> None:
-    """A run whose best weights were deleted goes on and ends with others."""
-    run(tmp_path)
-    (tmp_path / "best.safetensors").unlink()
-    with pytest.raises(CheckpointNotFoundError, match=r"best\.safetensors"):
-        run(tmp_path)
-
-
-def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
-    """A run whose last checkpoint is damaged silently starts anew, over the old one."""
-    run(tmp_path)
-    (tmp_path / "last.safetensors").write_bytes(b"")
-    with pytest.raises(CheckpointError, match=r"last\.safetensors"):
-        run(tmp_path)
+@pytest.mark.parametrize("damage", ["gone", "cut short"])
+def test_a_lost_best_checkpoint_is_written_again(tmp_path: Path, damage: str) -> None:
+    """A run whose best weights were deleted or damaged ends with others, or without a file of them."""
+    whole = run(tmp_path)
+    best = tmp_path / "best.safetensors"
+    if damage == "gone":
+        best.unlink()
+    else:
+        best.write_bytes(best.read_bytes()[:100])
+    _assert_same_run(run(tmp_path), whole)
+    assert _same_weights(load(best), whole[0])
 
 
 def test_checkpoint_folder_holds_the_history(tmp_path: Path) -> None:
     """The record in the run's folder is not that of the run."""
     *_, history = run(tmp_path / "runs" / "first")
     assert History.load(tmp_path / "runs" / "first" / "history.jsonl") == history
-    assert set(_files(tmp_path / "runs" / "first")) == {"best.safetensors", "last.safetensors", "history.jsonl"}
+    assert set(_files(tmp_path / "runs" / "first")) == FILES
     details = read_header(tmp_path / "runs" / "first" / "best.safetensors")["details"]
     assert details["data"]["pitches"] == {"lowest": 60, "highest": 64}
     assert details["data"]["grid"]["settings"] == {"frames_per_beat": 4}
@@ -742,10 +716,12 @@ def test_tracker_gets_every_epoch(whole: tuple[Seq2SeqLSTM, Any, History]) -> No
         {
             "seed": 11,
             "batch_size": 4,
+            "accumulate": 1,
             "windows": 18,
             "optimizer": "AdamW",
             "learning_rate": 0.05,
             "clip_norm": 1.0,
+            "ema_decay": None,
             "augmentation": None,
             "scheduled_epochs": 4,
             "epochs": 4,

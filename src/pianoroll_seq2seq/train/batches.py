@@ -1,0 +1,95 @@
+"""What the next steps need, made ready while this one runs."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pianoroll_seq2seq.windowing import SlidingWindows
+
+_AHEAD = 2
+"""Batches that are ready before they are asked for."""
+
+
+@dataclass(frozen=True)
+class Pick:
+    """Which windows a batch is made of.
+
+    Args:
+        windows: their indices, (batch,).
+        seed: of their variations, if the windows have an augmentation.
+    """
+
+    windows: np.ndarray
+    seed: Sequence[int]
+
+
+@dataclass(frozen=True)
+class _Ready:
+    inputs: Tensor
+    targets: Tensor
+    copied: "torch.cuda.Event | None" = None
+
+
+class Batches:
+    """Assembles batches in a thread, and on a GPU copies them there, from pinned memory and beside the computation.
+
+    Memory of three batches is used again and again.
+
+    Args:
+        windows: to choose from.
+        device: where the batches shall lie.
+        most: windows of the largest batch.
+    """
+
+    def __init__(self, windows: SlidingWindows, device: torch.device, most: int) -> None:
+        """Sets the memory aside."""
+        self._windows = windows
+        self._device = device
+        self._on_gpu = device.type == "cuda"
+        shape = (most, windows.window_frames, len(windows.pitches))
+        self._memory = deque(
+            torch.empty(shape, pin_memory=self._on_gpu) for _ in range(_AHEAD + 1)
+        )  # and the one in use
+        self._copied: dict[int, torch.cuda.Event] = {}
+        self._stream = torch.cuda.Stream(device) if self._on_gpu else None  # type: ignore[no-untyped-call]
+
+    def __call__(self, picks: Iterable[Pick]) -> Iterator[tuple[Tensor, Tensor]]:
+        """Inputs and targets of each pick, good until the next are asked for."""
+        with ThreadPoolExecutor(1, thread_name_prefix="batches") as worker:
+            waiting: deque[Future[_Ready]] = deque()
+            for pick in picks:
+                waiting.append(worker.submit(self._make, pick))
+                if len(waiting) > _AHEAD:
+                    yield self._arrived(waiting.popleft().result())
+            while waiting:
+                yield self._arrived(waiting.popleft().result())
+
+    def _make(self, pick: Pick) -> _Ready:
+        memory = self._memory[0]
+        self._memory.rotate(-1)
+        if memory.data_ptr() in self._copied:
+            self._copied[memory.data_ptr()].synchronize()  # still on its way from the time before
+        generator = None if self._windows.augmentation is None else np.random.default_rng(pick.seed)
+        inputs, targets = self._windows.batch(pick.windows, generator=generator, out=memory)
+        if self._stream is None:
+            return _Ready(inputs, targets)
+        with torch.cuda.stream(self._stream):
+            whole = memory[: len(inputs)].to(self._device, non_blocking=True)
+            copied = torch.cuda.Event()  # type: ignore[no-untyped-call]
+            copied.record(self._stream)
+        self._copied[memory.data_ptr()] = copied
+        split = inputs.shape[1]
+        return _Ready(whole[:, :split], whole[:, split:], copied)
+
+    def _arrived(self, ready: _Ready) -> tuple[Tensor, Tensor]:
+        """On a GPU the computation, not this process, waits until the copy is there."""
+        if ready.copied is not None:
+            current = torch.cuda.current_stream(self._device)
+            current.wait_event(ready.copied)
+            ready.inputs.record_stream(current)  # its memory is not given away while it is in use
+        return ready.inputs, ready.targets

@@ -1,0 +1,115 @@
+"""Which learning rate to begin with."""
+
+import copy
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from pianoroll_seq2seq.errors import SettingsError
+from pianoroll_seq2seq.models.base import SequenceModel
+from pianoroll_seq2seq.train.events import StepEnd
+from pianoroll_seq2seq.train.fitting import fit
+from pianoroll_seq2seq.windowing import SlidingWindows
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_DIVERGED = 4.0
+"""Times the best smoothed loss so far, from which on nothing more is to be learned."""
+
+
+@dataclass(frozen=True)
+class LearningRates:
+    """Losses at rising learning rates.
+
+    Args:
+        rates: in rising order.
+        losses: after a step with each, in nats per frame, smoothed.
+    """
+
+    rates: tuple[float, ...]
+    losses: tuple[float, ...]
+
+    @property
+    def suggestion(self) -> float:
+        """The rate at which the loss falls fastest."""
+        falls = np.gradient(np.array(self.losses), np.log(np.array(self.rates)))
+        return self.rates[int(np.argmin(falls))]
+
+    def plot(self, ax: "Axes | None" = None) -> "Axes":
+        """The curve; see :func:`pianoroll_seq2seq.plot.plot_learning_rates`."""
+        from pianoroll_seq2seq.plot import plot_learning_rates
+
+        return plot_learning_rates(self, ax=ax)
+
+
+def find_learning_rate(
+    model: SequenceModel,
+    train: SlidingWindows,
+    *,
+    batch_size: int,
+    lowest: float = 1e-5,
+    highest: float = 1.0,
+    steps: int = 100,
+    optimizer: Callable[[SequenceModel, float], torch.optim.Optimizer] | None = None,
+    seed: int = 0,
+    progress: bool = True,
+) -> LearningRates:
+    """Tries learning rates from low to high, one a step, on a copy of the model.
+
+    After Smith, 2017 (https://arxiv.org/abs/1506.01186). It ends early when the loss is four times the best.
+
+    Args:
+        model: left as it is.
+        train: windows to try on.
+        batch_size: windows a step.
+        lowest: the first rate.
+        highest: the last.
+        steps: how many, in equal ratios, at least 3.
+        optimizer: from a model and a rate; fused Adam by default.
+        seed: of the order of windows and of dropout.
+        progress: whether to show a progress bar.
+
+    Raises:
+        SettingsError: rates or steps out of range.
+    """
+    if not 0 < lowest < highest or steps < 3:
+        raise SettingsError(
+            f"Rates must rise, 0 < lowest < highest, and steps be at least 3: {lowest}, {highest}, {steps}."
+        )
+    trial = copy.deepcopy(model)
+    rates: list[float] = []
+    losses: list[float] = []
+
+    def note(step: StepEnd) -> bool:
+        loss = float(step.loss)
+        if not math.isfinite(loss):
+            return True
+        if losses:
+            loss = 0.9 * losses[-1] + 0.1 * loss if len(losses) > 1 else 0.5 * (losses[-1] + loss)
+        rates.append(step.learning_rate)
+        losses.append(loss)
+        return len(losses) == steps or loss > _DIVERGED * min(losses)
+
+    ratio = (highest / lowest) ** (1 / (steps - 1))
+    make = optimizer or _fused_adam
+    fit(
+        trial,
+        train,
+        epochs=math.ceil(steps / math.ceil(len(train) / batch_size)),
+        batch_size=batch_size,
+        optimizer=make(trial, lowest),
+        schedule=lambda step, _: ratio ** min(step, steps - 1),
+        on_step=[note],
+        seed=seed,
+        progress=progress,
+    )
+    return LearningRates(tuple(rates), tuple(losses))
+
+
+def _fused_adam(model: SequenceModel, rate: float) -> torch.optim.Optimizer:
+    return torch.optim.Adam(model.parameters(), lr=rate)

@@ -1,0 +1,57 @@
+"""How many digits the arithmetic of a step has."""
+
+from contextlib import AbstractContextManager
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+Precision = Literal["auto", "float32", "bfloat16", "float16"]
+
+
+class Arithmetic:
+    """Runs the forward pass in a precision, and the backward pass and the update so that it does no harm.
+
+    Weights, their gradients and the optimizer's state stay in float32: autocast rounds what the matrix products read.
+    Gradients too small for float16 are kept from vanishing by scaling the loss (Micikevicius et al., 2018,
+    https://arxiv.org/abs/1710.03740).
+    """
+
+    def __init__(self, precision: Precision, device: torch.device, clip_norm: float | None) -> None:
+        """Decides what ``auto`` means on this device."""
+        if precision == "auto":
+            able = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+            precision = "bfloat16" if able else "float32"
+        self._device = device
+        self._dtype = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}[precision]
+        self._clip_norm = clip_norm
+        self._scaler = torch.amp.GradScaler(device.type) if precision == "float16" else None
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        """Around the forward pass."""
+        return torch.autocast(self._device.type, dtype=self._dtype or torch.bfloat16, enabled=self._dtype is not None)
+
+    def backward(self, loss: Tensor) -> None:
+        """Adds the gradients of a loss."""
+        torch.autograd.backward(loss if self._scaler is None else self._scaler.scale(loss))
+
+    def update(self, optimizer: torch.optim.Optimizer, parameters: list[torch.nn.Parameter]) -> None:
+        """Cuts the gradient to its norm and takes the step; nothing here waits for a GPU, but optimizers not fused."""
+        if self._scaler is not None:
+            self._scaler.unscale_(optimizer)
+        if self._clip_norm is not None:
+            torch.nn.utils.clip_grad_norm_(parameters, self._clip_norm)
+        if self._scaler is None:
+            optimizer.step()
+        else:
+            self._scaler.step(optimizer)
+            self._scaler.update()
+
+    def state(self) -> dict[str, Any]:
+        """What a resumed run must know of it, as JSON can hold it."""
+        return {} if self._scaler is None else self._scaler.state_dict()
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """The inverse of :meth:`state`."""
+        if self._scaler is not None and state:
+            self._scaler.load_state_dict(state)

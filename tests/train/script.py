@@ -1,0 +1,124 @@
+"""A training script, as users write them: run by itself, under torchrun, killed and started again.
+
+    python script.py FOLDER [--checkpoint-seconds S] [--pause S] [--double] [--plain] [--die-once RANK STEP]
+
+Writes what came out, to the bit, to FOLDER/result.json (the first process alone).
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from pianoroll_seq2seq import (
+    Augmentation,
+    FrameDistribution,
+    JsonlTracker,
+    PianoRoll,
+    PitchRange,
+    Seq2SeqLSTM,
+    SlidingWindows,
+    cosine_schedule,
+    fit,
+)
+from pianoroll_seq2seq.train import StepEnd, join_processes
+
+
+def windows(seed: int, augmentation: Augmentation | None = None, pieces: int = 3) -> SlidingWindows:
+    random = np.random.default_rng(seed)
+    rolls = [PianoRoll.from_active(random.random((60, 7)) < 0.3, pitches=PitchRange(60, 66)) for _ in range(pieces)]
+    return SlidingWindows(rolls, input_frames=4, target_frames=4, hop=1, augmentation=augmentation)
+
+
+class Double(Seq2SeqLSTM):
+    """In float64, so that equal sums in another order are equal to many digits."""
+
+    def forward(self, inputs: torch.Tensor, targets: torch.Tensor) -> FrameDistribution:
+        return super().forward(inputs.double(), targets.double())
+
+
+def digest(tensors: dict[str, torch.Tensor]) -> str:
+    whole = hashlib.sha256()
+    for name in sorted(tensors):
+        whole.update(tensors[name].detach().cpu().contiguous().numpy().tobytes())
+    return whole.hexdigest()
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--checkpoint-seconds", type=float, default=0.0)
+    parser.add_argument("--pause", type=float, default=0.0, help="after each step")
+    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--accumulate", type=int, default=1)
+    parser.add_argument("--batch-size", type=int, default=5)
+    parser.add_argument("--double", action="store_true", help="in float64")
+    parser.add_argument("--plain", action="store_true", help="nothing that is random in a step")
+    parser.add_argument("--die-once", type=int, nargs=2, metavar=("RANK", "STEP"))
+    parser.add_argument("--gradients", action="store_true", help="keep those of the first step")
+    return parser.parse_args()
+
+
+def main() -> None:
+    given = parse()
+    torch.set_num_threads(1)
+    with join_processes() as processes:
+        torch.manual_seed(processes.rank)  # whatever they begin with, the first one's weights are everyone's
+        noise = {} if given.plain else {"dropout": 0.3, "frame_noise": 0.1}
+        model = (Double if given.double else Seq2SeqLSTM)(7, hidden=6, encoder_layers=1, decoder_layers=2, **noise)
+        if given.double:
+            model.double()
+        optimizer = torch.optim.AdamW(model.parameters(), lr=0.02, fused=not given.double)
+        gradients: dict[str, list[float]] = {}
+
+        def after_step(told: StepEnd) -> None:
+            if given.gradients and told.step == 1:
+                for name, weight in model.named_parameters():
+                    gradients[name] = weight.grad.flatten().tolist()
+            time.sleep(given.pause)
+            mark = given.folder / "died"
+            if given.die_once == [processes.rank, told.step] and not mark.exists():
+                mark.touch()
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        tracker = JsonlTracker(given.folder / f"events-{processes.rank}.jsonl")
+        with tracker:
+            history = fit(
+                model,
+                windows(0, None if given.plain else Augmentation(semitones=(-1, 1))),
+                windows(1, pieces=2),
+                epochs=given.epochs,
+                batch_size=given.batch_size,
+                accumulate=given.accumulate,
+                optimizer=optimizer,
+                schedule=cosine_schedule(0.2),
+                ema_decay=None if given.plain else 0.9,
+                on_step=[after_step],
+                tracker=tracker,
+                checkpoint_dir=given.folder / "run",
+                checkpoint_seconds=given.checkpoint_seconds,
+                seed=5,
+            )
+        if processes.first:
+            result = {
+                "weights": digest(model.state_dict()),
+                "values": {name: value.flatten().tolist() for name, value in model.state_dict().items()},
+                "losses": [[epoch.train_loss, epoch.valid_loss] for epoch in history.epochs],
+                "steps": [epoch.step for epoch in history.epochs],
+                "best": history.best_epoch,
+                "gradients": gradients,
+                "processes": processes.count,
+            }
+            (given.folder / "result.json").write_text(json.dumps(result))
+        print(f"{processes.rank} of {processes.count}: {digest(model.state_dict())}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
