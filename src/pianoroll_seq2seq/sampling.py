@@ -167,23 +167,24 @@ def generate_frames(
     Yields:
         The next frame of every continuation.
     """
-    device = device_of(model) if isinstance(model, SequenceModel) else torch.device("cpu")
+    trained = model if isinstance(model, SequenceModel) else None
+    device = torch.device("cpu") if trained is None else device_of(trained)
     generator = torch.Generator(device).manual_seed(seed)
-    with _listening(model):
+    with _listening(trained):
         distribution, state = model.start(torch.tensor(primers, dtype=torch.float32, device=device))
     while True:
         # Never while the caller has the frame, who may be training meanwhile.
-        with _listening(model):
+        with _listening(trained):
             frame = sampler(distribution, generator=generator)
             shown = frame.bool().cpu().numpy()
         yield shown
-        with _listening(model):
+        with _listening(trained):
             distribution, state = model.advance(frame, state)
 
 
-def _listening(model: Continues) -> AbstractContextManager[Any]:
+def _listening(model: SequenceModel | None) -> AbstractContextManager[Any]:
     """Without gradients, and in evaluation mode; to go through all of a model and change its mode takes time."""
-    if isinstance(model, SequenceModel) and model.training:
+    if model is not None and model.training:
         return inference(model)
     return torch.inference_mode()
 

@@ -45,7 +45,7 @@ class Bernoulli:
 
     def _precise(self) -> Tensor:
         """In float32 at least: autocast may have given fewer digits."""
-        return self.logits.to(torch.promote_types(self.logits.dtype, torch.float32))
+        return self.logits.float() if self.logits.itemsize < torch.float32.itemsize else self.logits
 
     def __getitem__(self, index: Any) -> "Bernoulli":
         """The distributions at some places of the batch shape."""

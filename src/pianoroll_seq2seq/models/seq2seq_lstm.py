@@ -15,7 +15,8 @@ from pianoroll_seq2seq.errors import SettingsError, ShapeError
 from pianoroll_seq2seq.heads.base import FrameDistribution, OutputHead
 from pianoroll_seq2seq.heads.bernoulli import BernoulliHead
 from pianoroll_seq2seq.models.dropout import Dropout, chosen
-from pianoroll_seq2seq.models.lstm_stack import LSTMStack, Memory
+from pianoroll_seq2seq.models.lstm_stack import LSTMStack
+from pianoroll_seq2seq.models.stepping import Memory, Stepping, stepping
 
 
 @dataclass(frozen=True)
@@ -26,14 +27,14 @@ class GenerationState:
         heard: the latest frames, as many as the next encoding and the head may read, (batch, frames, pitches).
         encoded: how many of them the encoder reads when it runs again: the length of the primer.
         written: frames since the encoder last ran.
-        memory: the decoder's memory (autoregressive).
+        memory: the decoder's memory, and how to go on from it (autoregressive).
         features: the decoder's output for the whole block (parallel), (batch, block_frames, hidden).
     """
 
     heard: Tensor
     encoded: int
     written: int
-    memory: Memory | None
+    memory: Stepping | None
     features: Tensor | None
 
 
@@ -150,7 +151,8 @@ class Seq2SeqLSTM(nn.Module):
         if self.decoder == "parallel":
             features = self._write_block(heard, targets.shape[1])
         else:
-            features, _ = self._decode(past[:, inputs.shape[1] - 1 :], self._encode(heard))
+            features, _ = self.decoder_lstm(past[:, inputs.shape[1] - 1 :], self._encode(heard))
+            features = self.dropout(features)
         return self.head(features, past)
 
     def start(self, primer: Float[Tensor, "batch frames pitches"]) -> tuple[FrameDistribution, GenerationState]:
@@ -166,16 +168,16 @@ class Seq2SeqLSTM(nn.Module):
         self, frame: Float[Tensor, "batch pitches"], state: GenerationState
     ) -> tuple[FrameDistribution, GenerationState]:
         """Hears one more frame: the distribution of the frame after it, and the new state."""
-        heard = torch.cat([state.heard, frame.unsqueeze(1)], dim=1)
-        if self.head.context_frames is not None:
-            heard = heard[:, -max(state.encoded, self.head.context_frames) :]
+        heard = self._kept(state, frame)
         written = state.written + 1
         if written == self.block_frames:
             return self._begin_block(heard, state.encoded)
         if state.features is not None:
-            features, memory = state.features[:, written : written + 1], None
+            features, memory = state.features[:, written], None
         else:
-            features, memory = self._decode(frame.unsqueeze(1), state.memory)
+            assert state.memory is not None  # an autoregressive decoder has one
+            features, memory = state.memory.step(frame)
+            features = self.dropout(features)
         return self._distribution(features, heard), GenerationState(
             heard, state.encoded, written, memory, state.features
         )
@@ -190,9 +192,18 @@ class Seq2SeqLSTM(nn.Module):
         if self.decoder == "parallel":
             assert self.block_frames is not None  # the constructor saw to it
             block = self._write_block(inputs, self.block_frames)
-            return self._distribution(block[:, :1], heard), GenerationState(heard, encoded, 0, None, block)
-        features, memory = self._decode(inputs[:, -1:], self._encode(inputs))
-        return self._distribution(features, heard), GenerationState(heard, encoded, 0, memory, None)
+            return self._distribution(block[:, 0], heard), GenerationState(heard, encoded, 0, None, block)
+        features, memory = stepping(self.decoder_lstm, self._encode(inputs)).step(inputs[:, -1])
+        return self._distribution(self.dropout(features), heard), GenerationState(heard, encoded, 0, memory, None)
+
+    def _kept(self, state: GenerationState, frame: Tensor) -> Tensor:
+        """The frames that will be read again, this one the last: by the encoder for the next block, or by the head."""
+        if self.block_frames is None and self.head.context_frames == 0:
+            return state.heard  # by nobody
+        heard = torch.cat([state.heard, frame.unsqueeze(1)], dim=1)
+        if self.head.context_frames is None:
+            return heard
+        return heard[:, -max(state.encoded, self.head.context_frames) :]
 
     def _encode(self, inputs: Tensor) -> Memory:
         """What each decoder layer begins with."""
@@ -201,10 +212,6 @@ class Seq2SeqLSTM(nn.Module):
         unused = max(len(hidden) - count, 0)  # layers below, which the layers above have read
         layers = [min(unused + layer, last) for layer in range(count)]
         return hidden[layers], cell[layers]
-
-    def _decode(self, frames: Tensor, memory: Memory | None) -> tuple[Tensor, Memory]:
-        features, memory = self.decoder_lstm(frames, memory)
-        return self.dropout(features), memory
 
     def _write_block(self, inputs: Tensor, frames: int) -> Tensor:
         """Decoder outputs for a whole block: (batch, frames, hidden)."""
@@ -217,5 +224,5 @@ class Seq2SeqLSTM(nn.Module):
         return block.view(features.shape)
 
     def _distribution(self, features: Tensor, past: Tensor) -> FrameDistribution:
-        """The head's answer for a single step, without the step axis: batch shape (batch,)."""
-        return self.head(features, past)[:, 0]
+        """The head's answer to the features (batch, hidden) of a single step: batch shape (batch,)."""
+        return self.head(features.unsqueeze(1), past)[:, 0]
