@@ -51,7 +51,7 @@ def digest(tensors: dict[str, torch.Tensor]) -> str:
     return whole.hexdigest()
 
 
-def parse() -> argparse.Namespace:
+def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
     parser.add_argument("--checkpoint-seconds", type=float, default=0.0)
@@ -63,11 +63,11 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--plain", action="store_true", help="nothing that is random in a step")
     parser.add_argument("--die-once", type=int, nargs=2, metavar=("RANK", "STEP"))
     parser.add_argument("--gradients", action="store_true", help="keep those of the first step")
-    return parser.parse_args()
+    return parser.parse_args(arguments)
 
 
-def main() -> None:
-    given = parse()
+def main(arguments: list[str] | None = None) -> None:
+    given = parse(arguments)
     torch.set_num_threads(1)
     with join_processes() as processes:
         torch.manual_seed(processes.rank)  # whatever they begin with, the first one's weights are everyone's
@@ -105,6 +105,7 @@ def main() -> None:
                 checkpoint_dir=given.folder / "run",
                 checkpoint_seconds=given.checkpoint_seconds,
                 seed=5,
+                progress=False,
             )
         if processes.first:
             result = {
