@@ -62,6 +62,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--double", action="store_true", help="in float64")
     parser.add_argument("--plain", action="store_true", help="nothing that is random in a step")
     parser.add_argument("--die-once", type=int, nargs=2, metavar=("RANK", "STEP"))
+    parser.add_argument("--stop-after", type=int, help="leave after this step, as if told by a signal")
     parser.add_argument("--gradients", action="store_true", help="keep those of the first step")
     return parser.parse_args(arguments)
 
@@ -83,6 +84,8 @@ def main(arguments: list[str] | None = None) -> None:
                 for name, weight in model.named_parameters():
                     gradients[name] = weight.grad.flatten().tolist()
             time.sleep(given.pause)
+            if told.step == given.stop_after and processes.first:
+                os.kill(os.getpid(), signal.SIGTERM)
             mark = given.folder / "died"
             if given.die_once == [processes.rank, told.step] and not mark.exists():
                 mark.touch()

@@ -209,7 +209,7 @@ class Loop:
         for group, rate in zip(self.optimizer.param_groups, self.base_rates, strict=True):
             group["lr"] = rate * factor
         self.optimizer.zero_grad(set_to_none=True)
-        total = torch.zeros((), device=self.device)
+        total = torch.zeros((), dtype=self._summing, device=self.device)
         for part in step.parts:
             inputs, targets = next(batches)
             with self._synchronised(part is step.parts[-1]):
