@@ -11,6 +11,8 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from pianoroll_seq2seq.augmentation import Augmentation as Augmentation
+    from pianoroll_seq2seq.callbacks import SampleMusic as SampleMusic
+    from pianoroll_seq2seq.callbacks import StopAfter as StopAfter
     from pianoroll_seq2seq.checkpoint import load as load
     from pianoroll_seq2seq.checkpoint import save as save
     from pianoroll_seq2seq.corpus import Corpus as Corpus
@@ -82,12 +84,14 @@ _HOME = {
     "PianoRoll": "pianoroll",
     "PitchRange": "pitches",
     "RelativeBernoulliHead": "heads.relative_bernoulli",
+    "SampleMusic": "callbacks",
     "Sampler": "sampling",
     "Score": "score",
     "SecondsGrid": "grid",
     "Seq2SeqLSTM": "models.seq2seq_lstm",
     "SequenceModel": "models.base",
     "SlidingWindows": "windowing",
+    "StopAfter": "callbacks",
     "TempoMap": "tempo",
     "Threshold": "sampling",
     "Tracker": "trackers.base",

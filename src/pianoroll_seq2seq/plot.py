@@ -117,20 +117,21 @@ def plot_histories(histories: Mapping[str, History], *, ax: "Axes | None" = None
 
 
 def plot_learning_rates(curve: "LearningRates", *, ax: "Axes | None" = None) -> "Axes":
-    """Draws the loss over the learning rate; a dot marks where it falls fastest.
+    """Draws the loss over the learning rate; a dot marks the rate that it suggests.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
     """
     ax = ax if ax is not None else _new_axes(width=7)
-    best = curve.rates.index(curve.suggestion)
+    rate = curve.suggestion
+    loss = float(np.interp(np.log(rate), np.log(curve.rates), curve.losses))
     ax.plot(curve.rates, curve.losses, color=_PRIMER_COLOUR, linewidth=2)
-    ax.plot([curve.suggestion], [curve.losses[best]], "o", color=_CONTINUATION_COLOUR, label=f"{curve.suggestion:.1e}")
+    ax.plot([rate], [loss], "o", color=_CONTINUATION_COLOUR, label=f"suggested: {rate:.1e}")
     ax.set_xscale("log")
     ax.set_xlabel("learning rate")
     ax.set_ylabel("loss (nats per frame)")
     ax.grid(alpha=0.4)
-    ax.legend(frameon=False, title="falls fastest at")
+    ax.legend(frameon=False)
     return ax
 
 

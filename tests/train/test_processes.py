@@ -46,7 +46,8 @@ def launched(
     if processes > 1:
         launcher += ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
         launcher += [f"--max-restarts={restarts}", "--monitor-interval=0.1"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    # A restarted worker may else find the address of a dead one (https://github.com/pytorch/pytorch/issues/135712).
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"}
     command = [*launcher, str(SCRIPT), str(folder), *arguments]
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=180, check=False)
 

@@ -36,9 +36,8 @@ class LearningRates:
 
     @property
     def suggestion(self) -> float:
-        """The rate at which the loss falls fastest."""
-        falls = np.gradient(np.array(self.losses), np.log(np.array(self.rates)))
-        return self.rates[int(np.argmin(falls))]
+        """A tenth of the rate at which the loss is lowest: beyond that it is about to rise."""
+        return self.rates[int(np.argmin(self.losses))] / 10
 
     def plot(self, ax: "Axes | None" = None) -> "Axes":
         """The curve; see :func:`pianoroll_seq2seq.plot.plot_learning_rates`."""

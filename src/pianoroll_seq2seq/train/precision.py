@@ -6,6 +6,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from pianoroll_seq2seq.errors import SettingsError
+
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
 
 
@@ -18,14 +20,20 @@ class Arithmetic:
     """
 
     def __init__(self, precision: Precision, device: torch.device, clip_norm: float | None) -> None:
-        """Decides what ``auto`` means on this device."""
+        """Decides what ``auto`` means on this device.
+
+        Raises:
+            SettingsError: float16 on a CPU, whose LSTM does not know it.
+        """
+        if precision == "float16" and device.type == "cpu":
+            raise SettingsError("precision='float16' needs a GPU. On a CPU choose 'bfloat16' or 'float32'.")
         if precision == "auto":
             able = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
             precision = "bfloat16" if able else "float32"
         self._device = device
         self._dtype = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}[precision]
         self._clip_norm = clip_norm
-        self._scaler = torch.amp.GradScaler(device.type) if precision == "float16" else None
+        self.scaler = torch.amp.GradScaler(device.type) if precision == "float16" else None
 
     def autocast(self) -> AbstractContextManager[Any]:
         """Around the forward pass."""
@@ -33,25 +41,25 @@ class Arithmetic:
 
     def backward(self, loss: Tensor) -> None:
         """Adds the gradients of a loss."""
-        torch.autograd.backward(loss if self._scaler is None else self._scaler.scale(loss))
+        torch.autograd.backward(loss if self.scaler is None else self.scaler.scale(loss))
 
     def update(self, optimizer: torch.optim.Optimizer, parameters: list[torch.nn.Parameter]) -> None:
         """Cuts the gradient to its norm and takes the step; nothing here waits for a GPU, but optimizers not fused."""
-        if self._scaler is not None:
-            self._scaler.unscale_(optimizer)
+        if self.scaler is not None:
+            self.scaler.unscale_(optimizer)
         if self._clip_norm is not None:
             torch.nn.utils.clip_grad_norm_(parameters, self._clip_norm)
-        if self._scaler is None:
+        if self.scaler is None:
             optimizer.step()
         else:
-            self._scaler.step(optimizer)
-            self._scaler.update()
+            self.scaler.step(optimizer)
+            self.scaler.update()
 
     def state(self) -> dict[str, Any]:
         """What a resumed run must know of it, as JSON can hold it."""
-        return {} if self._scaler is None else self._scaler.state_dict()
+        return {} if self.scaler is None else self.scaler.state_dict()
 
     def load_state(self, state: dict[str, Any]) -> None:
         """The inverse of :meth:`state`."""
-        if self._scaler is not None and state:
-            self._scaler.load_state_dict(state)
+        if self.scaler is not None and state:
+            self.scaler.load_state_dict(state)

@@ -96,6 +96,9 @@ def join_processes() -> Iterator[Processes]:
     Started without them, this process is alone, so that one script runs either way. Each process gets a GPU of its own
     where there are any, with NCCL between them, and else the CPU with gloo.
 
+    For ``torchrun --max-restarts`` set ``TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1`` in its environment: without it a
+    process that is started again may find the address of a dead one (https://github.com/pytorch/pytorch/issues/135712).
+
     Raises:
         SettingsError: more processes on this machine than it has GPUs.
 
