@@ -13,6 +13,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from large_corpus import write_large_corpus
 from torch.utils.data import DataLoader
 from typechecker import as_users_have_it
 
@@ -587,26 +588,8 @@ print(sounding > 0, len(order), memory("RssAnon") - before)
 @pytest.mark.skipif(sys.platform != "linux", reason="limits memory as Linux does")
 def test_a_corpus_larger_than_memory(tmp_path: Path) -> None:
     """Training on a large corpus runs out of memory, since its frames are copied or kept."""
-    lengths, frames, width = 100, 200_000, 11
-    random = np.random.default_rng(0)
     folder = tmp_path / "corpus"
-    seconds = SecondsGrid(0.02)
-    empty = PianoRoll.from_active(np.zeros((1, 88), bool), grid=seconds, name="a")
-    write_corpus(folder, [[empty]])
-    manifest = json.loads((folder / "manifest.json").read_text())
-    block = random.integers(0, 256, (2, frames * lengths // 100, width), dtype=np.uint8)
-    piece = json.loads((folder / "00000.json").read_text())["pieces"][0]
-    manifest["shards"] = []
-    for number in range(100):
-        name = f"{number:05}"
-        manifest["shards"].append({"name": name, "pieces": 2, "frames": frames})
-        pieces = [piece | {"offset": offset, "frames": frames // 2} for offset in (0, frames // 2)]
-        (folder / f"{name}.json").write_text(json.dumps({"frames": frames, "pieces": pieces, "failures": []}))
-        if number < 10:
-            np.save(folder / f"{name}.npy", block)
-        else:  # a name of its own, and pages of its own where it is mapped
-            (folder / f"{name}.npy").hardlink_to(folder / f"{number % 10:05}.npy")
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+    write_large_corpus(folder, shards=100)
     assert sum(path.stat().st_size for path in folder.glob("*.npy")) > 400e6
     environment = {**os.environ, "MALLOC_ARENA_MAX": "1", "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
