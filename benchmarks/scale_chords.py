@@ -25,7 +25,7 @@ import numpy as np
 import torch
 from train_scale_chords import PRESETS, Recipe, read_pieces, train
 
-from pianoroll_seq2seq import generate
+from pianoroll_seq2seq import evaluate, generate
 from pianoroll_seq2seq.datasets.scale_chords import write_scale_chords
 from pianoroll_seq2seq.evaluation import Continuation
 
@@ -34,7 +34,9 @@ def measure(recipe: Recipe, midi_dir: Path, *, seed: int) -> dict[str, Any]:
     """One seed: scores, and figures of the continuation of every test piece."""
     split = read_pieces(recipe, midi_dir, seed=seed)
     with tempfile.TemporaryDirectory() as folder:
-        model, history, scores = train(recipe, split, Path(folder), seed=seed, device="cpu")
+        trained = train(recipe, split, Path(folder), seed=seed, device="cpu")
+    model, history = trained.model, trained.history
+    scores = evaluate(model, trained.test)
     primers = [roll[: recipe.primer_frames] for roll in split.test]
     music = generate(model, primers, frames=recipe.continuation_frames, sampler=recipe.sampler, seed=seed)
     heard = [Continuation.of(*pair) for pair in zip(music, split.test, strict=True)]

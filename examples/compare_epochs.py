@@ -83,7 +83,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("\nstopped; the same command goes on after the last whole epoch", file=sys.stderr)
+        print("\nstopped; the same command goes on from there", file=sys.stderr)
         return 130
     return 0
 

@@ -3,6 +3,7 @@
     python examples/train_scale_chords.py                          # the built-in pieces, about two minutes
     python examples/train_scale_chords.py --midi-dir my_midi       # any folder of MIDI files
     python examples/train_scale_chords.py --preset azure-2017      # the configuration of the 2017 article
+    torchrun --standalone --nproc-per-node=2 examples/train_scale_chords.py   # in two processes, or on two GPUs
 
 Everything it makes lies in one folder (``--output``): the music, pictures of it and of the losses, the
 scores, the history and the checkpoints. Run again with the same arguments, it goes on where it stopped.
@@ -10,11 +11,12 @@ scores, the history and the checkpoints. Run again with the same arguments, it g
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Hashable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 
@@ -37,6 +39,7 @@ from pianoroll_seq2seq import (
     evaluate,
     fit,
     generate,
+    join_processes,
     pitch_class_set,
     read_folder,
     split_by_piece,
@@ -47,7 +50,7 @@ from pianoroll_seq2seq.errors import OverwriteError, PianoRollSeq2SeqError
 from pianoroll_seq2seq.evaluation import Continuation
 from pianoroll_seq2seq.plot import plot_histories, plot_roll, save_figure
 from pianoroll_seq2seq.splitting import Split
-from pianoroll_seq2seq.train import Schedule
+from pianoroll_seq2seq.train import Precision, Schedule
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,7 @@ def default_recipe() -> Recipe:
             frame_noise=0.003,
             head=RelativeBernoulliHead(96, pitches, frames=3),
         ),
-        optimizer=lambda model: torch.optim.AdamW(model.parameters(), lr=3e-3, weight_decay=0.01),
+        optimizer=lambda model: torch.optim.AdamW(model.parameters(), lr=3e-3, weight_decay=0.01, fused=True),
         schedule=cosine_schedule(),
         batch_size=32,
         epochs=20,
@@ -121,7 +124,7 @@ def azure_2017_recipe() -> Recipe:
             block_frames=frames,
             batch_norm=True,
         ),
-        optimizer=lambda model: torch.optim.Adam(model.parameters(), lr=1e-3),
+        optimizer=lambda model: torch.optim.Adam(model.parameters(), lr=1e-3, fused=True),
         schedule=None,
         batch_size=64,
         epochs=100,
@@ -145,6 +148,15 @@ class Run:
     scores: Evaluation
     continuation: Continuation
     folder: Path
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained model, how it was trained, and the windows to test it on."""
+
+    model: Seq2SeqLSTM
+    history: History
+    test: SlidingWindows
 
 
 def read_pieces(recipe: Recipe, midi_dir: Path, *, seed: int) -> Split:
@@ -171,9 +183,15 @@ def read_pieces(recipe: Recipe, midi_dir: Path, *, seed: int) -> Split:
 
 
 def train(
-    recipe: Recipe, split: Split, folder: Path, *, seed: int, device: str
-) -> tuple[Seq2SeqLSTM, History, Evaluation]:
-    """Fits the recipe's model and scores it on the test pieces."""
+    recipe: Recipe,
+    split: Split,
+    folder: Path,
+    *,
+    seed: int,
+    device: str | torch.device,
+    precision: Precision = "auto",
+) -> Trained:
+    """Fits the recipe's model."""
     windows = [
         SlidingWindows(
             rolls,
@@ -197,10 +215,11 @@ def train(
         patience=recipe.patience,
         min_delta=recipe.min_delta,
         monitor=recipe.monitor,
+        precision=precision,
         checkpoint_dir=folder,
         seed=seed,
     )
-    return model, history, evaluate(model, windows[2])
+    return Trained(model, history, windows[2])
 
 
 def make_music(recipe: Recipe, model: Seq2SeqLSTM, split: Split, folder: Path, *, seed: int) -> Continuation:
@@ -219,15 +238,22 @@ def make_music(recipe: Recipe, model: Seq2SeqLSTM, split: Split, folder: Path, *
     return Continuation.of(continuation, piece)
 
 
+def finish(recipe: Recipe, trained: Trained, split: Split, folder: Path, *, seed: int) -> Run:
+    """Scores and music of a trained model, in ``folder``."""
+    scores = evaluate(trained.model, trained.test)
+    save_figure(plot_histories({"": trained.history}), folder / "loss.png", overwrite=True)
+    continuation = make_music(recipe, trained.model, split, folder, seed=seed)
+    best_epoch = trained.history.best_epoch
+    report = {"best_epoch": best_epoch, "test": scores.to_json(), "continuation": asdict(continuation)}
+    write_json(folder / "scores.json", report)
+    return Run(trained.history, scores, continuation, folder)
+
+
 def run(recipe: Recipe, midi_dir: Path, folder: Path, *, seed: int = 0, device: str = "cpu") -> Run:
     """From MIDI files to music, in ``folder``."""
     split = read_pieces(recipe, midi_dir, seed=seed)
-    model, history, scores = train(recipe, split, folder, seed=seed, device=device)
-    save_figure(plot_histories({"": history}), folder / "loss.png", overwrite=True)
-    continuation = make_music(recipe, model, split, folder, seed=seed)
-    report = {"best_epoch": history.best_epoch, "test": scores.to_json(), "continuation": asdict(continuation)}
-    write_json(folder / "scores.json", report)
-    return Run(history, scores, continuation, folder)
+    trained = train(recipe, split, folder, seed=seed, device=device)
+    return finish(recipe, trained, split, folder, seed=seed)
 
 
 def claim(folder: Path, arguments: dict[str, Any]) -> None:
@@ -259,8 +285,9 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
 
 
 def say(line: str) -> None:
-    """To the reader; the progress bars go to standard error."""
-    print(line, flush=True)
+    """To the reader, once, however many processes there are; the progress bars go to standard error."""
+    if os.environ.get("RANK", "0") == "0":
+        print(line, flush=True)
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -274,8 +301,8 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--batch-size", type=int, help="windows a step")
     parser.add_argument("--seed", type=int, default=0, help="of the split, the weights, the training and the music")
     parser.add_argument("--output", type=Path, default=Path("runs/scale_chords"), help="where everything goes")
-    default_device = "cuda" if torch.cuda.is_available() else "cpu"
-    parser.add_argument("--device", default=default_device, help="where to train (%(default)s)")
+    parser.add_argument("--device", help="where to train; a GPU if there is one")
+    parser.add_argument("--precision", choices=get_args(Precision), default="auto", help="digits of the arithmetic")
     parser.add_argument(
         "--threads",
         type=int,
@@ -296,24 +323,33 @@ def main(arguments: list[str] | None = None) -> int:
         batch_size=given.batch_size if given.batch_size is not None else recipe.batch_size,
     )
     folder: Path = given.output
+    record = {
+        "preset": given.preset,
+        "midi_dir": str(given.midi_dir) if given.midi_dir else None,
+        "epochs": recipe.epochs,
+        "batch_size": recipe.batch_size,
+        "precision": given.precision,
+        "seed": given.seed,
+    }
     try:
-        claim(
-            folder,
-            {
-                "preset": given.preset,
-                "midi_dir": str(given.midi_dir) if given.midi_dir else None,
-                "epochs": recipe.epochs,
-                "batch_size": recipe.batch_size,
-                "seed": given.seed,
-            },
-        )
-        midi_dir = given.midi_dir or write_scale_chords(folder / "midi")
-        result = run(recipe, midi_dir, folder, seed=given.seed, device=given.device)
+        with join_processes() as processes:
+            midi_dir: Path = given.midi_dir or folder / "midi"
+            if processes.first:
+                claim(folder, record)
+                if given.midi_dir is None:
+                    write_scale_chords(midi_dir)
+            processes.wait()  # until the first has written the pieces
+            split = read_pieces(recipe, midi_dir, seed=given.seed)
+            device = given.device or processes.device
+            trained = train(recipe, split, folder, seed=given.seed, device=device, precision=given.precision)
+            if not processes.first:  # one writes the music
+                return 0
+            result = finish(recipe, trained, split, folder, seed=given.seed)
     except PianoRollSeq2SeqError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("\nstopped; the same command goes on after the last whole epoch", file=sys.stderr)
+        print("\nstopped; the same command goes on from there", file=sys.stderr)
         return 130
     say(f"\n{result.scores}\n")
     heard = result.continuation

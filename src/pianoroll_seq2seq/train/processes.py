@@ -59,6 +59,10 @@ class Processes:
         places = [self.device] if self.device.type == "cuda" else None
         return nn.parallel.DistributedDataParallel(model, device_ids=places)
 
+    def wait(self) -> None:
+        """Until all processes have come this far."""
+        self.highest(0)
+
     def sum(self, values: Tensor) -> Tensor:
         """The sum over all processes, in each of them."""
         if not self.alone:
