@@ -23,6 +23,7 @@ from pianoroll_seq2seq.heads.base import FrameDistribution, OutputHead
 from pianoroll_seq2seq.heads.bernoulli import Bernoulli, BernoulliHead
 from pianoroll_seq2seq.heads.relative_bernoulli import RelativeBernoulliHead
 from pianoroll_seq2seq.models.base import SequenceModel
+from pianoroll_seq2seq.models.past import past_of
 from pianoroll_seq2seq.models.seq2seq_lstm import Seq2SeqLSTM
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.pitches import PitchRange
@@ -253,6 +254,18 @@ class TestOutputHead:
         for step in range(STEPS):
             alone = head(features[:, step : step + 1], past[:, : 3 + step])[:, 0]
             torch.testing.assert_close(alone.mean, together[:, step].mean)
+
+    @pytest.mark.parametrize("known", [1, 2, 9])
+    def test_a_memory_says_the_same(self, make: Callable[[], Head], known: int) -> None:
+        """A continuation is not what the model would have said of the whole past; or one state cannot be used twice."""
+        head, features, frames = made(make), random_features(), random_frames(BATCH, known + 6)
+        past = past_of(head, frames[:, :known])
+        for length in range(known, known + 6):
+            feature = features[:, length % STEPS]
+            expected = head(feature.unsqueeze(1), frames[:, :length])[:, 0]
+            torch.testing.assert_close(past.distribution(feature).mean, expected.mean)
+            past.after(1 - frames[:, length])  # another way to go on, which changes nothing here
+            past = past.after(frames[:, length])
 
     def test_listens_to_the_features(self, make: Callable[[], Head]) -> None:
         head, past = made(make), random_frames(BATCH, STEPS)

@@ -213,8 +213,8 @@ def _forget_origin(graph: Any) -> None:
 
 def _with_encoder(step: Any, encoder: Any) -> Any:
     """The step, with its memory from the encoder if ``begin``, and else from the inputs ``hidden`` and ``cell``."""
-    onnx, compose, helper = (require(name, PURPOSE) for name in ("onnx", "onnx.compose", "onnx.helper"))
-    encoder = compose.add_prefix(encoder, "encoder_", rename_inputs=False).graph
+    onnx, helper = require("onnx", PURPOSE), require("onnx.helper", PURPOSE)
+    encoder = _set_apart(encoder.graph)
     frames, *memory = step.graph.input[:3]
     begin = helper.make_tensor_value_info("begin", onnx.TensorProto.BOOL, [])
     hidden, cell, kept_hidden, kept_cell = (
@@ -236,6 +236,17 @@ def _with_encoder(step: Any, encoder: Any) -> Any:
     graph = helper.make_graph(nodes, "continue", inputs, step.graph.output, step.graph.initializer)
     step.graph.CopyFrom(graph)
     return step
+
+
+def _set_apart(graph: Any) -> Any:
+    """Gives all values of a graph but its inputs names that no other graph has."""
+    apart = {value.name: value.name for value in graph.input} | {"": ""}  # "" is an input left out
+    for node in graph.node:
+        node.input[:] = [apart.get(name, f"encoder_{name}") for name in node.input]
+        node.output[:] = [f"encoder_{name}" for name in node.output]
+    for value in (*graph.node, *graph.initializer, *graph.output):
+        value.name = f"encoder_{value.name}"
+    return graph
 
 
 def _renamed(value: Any, name: str) -> Any:

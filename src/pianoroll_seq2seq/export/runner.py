@@ -13,7 +13,7 @@ from pianoroll_seq2seq.errors import CheckpointError, SettingsError, ShapeError
 from pianoroll_seq2seq.export.files import FORMAT_VERSION, HEADER, read, require
 from pianoroll_seq2seq.heads.bernoulli import Bernoulli
 
-Frames = Float32[np.ndarray, "batch frames pitches"]
+Frames = Float32[np.ndarray, "batch _ pitches"]
 
 
 @dataclass(frozen=True)
@@ -68,8 +68,9 @@ class OnnxModel:
         except CheckpointError:
             raise
         except Exception as error:  # ONNX Runtime has an error of its own for each reason
+            reason = " ".join(str(error).split())
             raise CheckpointError(
-                f"{label}: ONNX Runtime {runtime.__version__} cannot run it ({error}). Update onnxruntime."
+                f"{label}: ONNX Runtime {runtime.__version__} cannot run it ({reason}). Update onnxruntime."
             ) from error
         settings = json.loads(self._session.get_modelmeta().custom_metadata_map[HEADER])
         if settings["version"] != FORMAT_VERSION:

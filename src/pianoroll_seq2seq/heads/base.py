@@ -65,3 +65,24 @@ class OutputHead(Protocol):
     def settings(self) -> dict[str, Any]:
         """The constructor's arguments, as JSON can hold them."""
         ...
+
+
+@runtime_checkable
+class SteppingHead(Protocol):
+    """What a head with a long memory may have besides: it then need not read all past frames again at every step.
+
+    A model that continues music one frame at a time uses these three in place of ``__call__``, if a head has them, and
+    they must say the same.
+    """
+
+    def hear(self, past: Tensor) -> Any:
+        """What it remembers of frames known, (batch, known, pitches): a value, of any kind."""
+        ...
+
+    def hear_next(self, frame: Tensor, heard: Any) -> Any:
+        """What it remembers after one more frame, (batch, pitches)."""
+        ...
+
+    def answer(self, features: Tensor, heard: Any) -> FrameDistribution:
+        """The distribution of the next frame, from the decoder's output (batch, features): batch shape (batch,)."""
+        ...

@@ -6,6 +6,7 @@ absolute pitch, and it keeps to scales it has never been trained on (the idea of
 from Johnson, 2017, "Generating polyphonic music using tied parallel networks").
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -18,6 +19,23 @@ from pianoroll_seq2seq.heads.bernoulli import Bernoulli
 
 _OCTAVE = 12
 _TONAL_WIDTH = 64
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What the head remembers of the past.
+
+    Args:
+        latest: the frames in its window, (batch, frames, pitches).
+        counts: how often each pitch class sounded, forgotten at each rate, (batch, decays, 12).
+        totals: what they would be of a class that always sounds, (decays,).
+        ever: whether each class ever sounded, (batch, 12).
+    """
+
+    latest: Tensor
+    counts: Tensor
+    totals: Tensor
+    ever: Tensor
 
 
 class RelativeBernoulliHead(nn.Module):
@@ -85,37 +103,76 @@ class RelativeBernoulliHead(nn.Module):
     ) -> Bernoulli:
         """Distributions of batch shape (batch, steps)."""
         steps = features.shape[1]
-        tones = self._from_tones(steps, past)
-        of_features = self.of_features(features).transpose(1, 2).unsqueeze(3)
-        seen = functional.relu(self._from_window(steps, past) + tones[:, :-1] + of_features + self.of_pitch)
-        hidden = seen.flatten(2)  # (batch, channels, steps * pitches): plain matrix products are quickest on it
-        hidden = hidden + functional.relu(self.mix.weight @ hidden + self.mix.bias[:, None])
-        logits = (self.logit.weight @ hidden + self.logit.bias).view(-1, steps, self.pitches)
-        return Bernoulli(logits + tones[:, -1])
+        padded = functional.pad(past, (0, 0, self._frames - 1, 0))
+        return self._judge(features, padded[:, -(steps + self._frames - 1) :], self._tonal_context(steps, past))
+
+    def hear(self, past: Float[Tensor, "batch known pitches"]) -> Heard:
+        """See :class:`~pianoroll_seq2seq.heads.base.SteppingHead`."""
+        classes = self._classes(past)
+        age = torch.arange(past.shape[1] - 1, -1, -1, device=past.device)
+        weights = self._decays[:, None] ** age
+        latest = functional.pad(past, (0, 0, self._frames - 1, 0))[:, -self._frames :]
+        counts = torch.einsum("dk,bkc->bdc", weights, classes)
+        return Heard(latest, counts, weights.sum(dim=1), classes.amax(dim=1))
+
+    def hear_next(self, frame: Float[Tensor, "batch pitches"], heard: Heard) -> Heard:
+        """See :class:`~pianoroll_seq2seq.heads.base.SteppingHead`."""
+        classes = self._classes(frame.unsqueeze(1))
+        return Heard(
+            torch.cat([heard.latest[:, 1:], frame.unsqueeze(1)], dim=1),
+            heard.counts * self._decays[:, None] + classes,
+            heard.totals * self._decays + 1,
+            torch.maximum(heard.ever, classes[:, 0]),
+        )
+
+    def answer(self, features: Float[Tensor, "batch features"], heard: Heard) -> Bernoulli:
+        """See :class:`~pianoroll_seq2seq.heads.base.SteppingHead`."""
+        context = torch.cat([heard.counts / heard.totals[:, None], heard.ever.unsqueeze(1)], dim=1)
+        return self._judge(features.unsqueeze(1), heard.latest, context.unsqueeze(1))[:, 0]
 
     def settings(self) -> dict[str, Any]:
         """The constructor's arguments."""
         return {"features": self.features, "pitches": self.pitches, **self._settings}
 
-    def _from_window(self, steps: int, past: Tensor) -> Tensor:
-        """What the shared network makes of the last frames around each pitch: (batch, channels, steps, pitches)."""
-        padded = functional.pad(past, (self._window, self._window, self._frames - 1, 0))
-        latest = padded[:, -(steps + self._frames - 1) :]
-        seen: Tensor = self.of_window(latest.unsqueeze(1))
-        return seen
+    def _judge(self, features: Tensor, latest: Tensor, context: Tensor) -> Bernoulli:
+        """Distributions of batch shape (batch, steps).
 
-    def _from_tones(self, steps: int, past: Tensor) -> Tensor:
-        """What the shared network makes of the tonal context: (batch, channels + 1, steps, pitches)."""
+        Args:
+            features: (batch, steps, features).
+            latest: the frames in the windows of all steps, (batch, steps + frames - 1, pitches).
+            context: the tonal context, (batch, steps, decays + 1, 12).
+        """
+        steps = features.shape[1]
+        seen = self.of_window(functional.pad(latest, (self._window, self._window)).unsqueeze(1))
+        tones = self._from_tones(context)
+        of_features = self.of_features(features).transpose(1, 2).unsqueeze(3)
+        seen = functional.relu(seen + tones[:, :-1] + of_features + self.of_pitch)
+        hidden = seen.flatten(2)  # (batch, channels, steps * pitches): plain matrix products are quickest on it
+        hidden = hidden + functional.relu(self.mix.weight @ hidden + self.mix.bias[:, None])
+        logits = (self.logit.weight @ hidden + self.logit.bias).view(-1, steps, self.pitches)
+        return Bernoulli(logits + tones[:, -1])
+
+    def _tonal_context(self, steps: int, past: Tensor) -> Tensor:
+        """How often and whether each pitch class sounded before each step: (batch, steps, decays + 1, 12)."""
         known = past.shape[1]
-        octaves = -(-self.pitches // _OCTAVE)
-        spread = functional.pad(past, (0, octaves * _OCTAVE - self.pitches))
-        classes = spread.view(-1, known, octaves, _OCTAVE).amax(dim=2)  # (batch, known, 12)
+        classes = self._classes(past)
         frame = torch.arange(known, device=past.device)
         age = frame[known - steps :, None] - frame  # of each known frame at each step, below 0 if yet to come
         left = torch.where(age >= 0, self._decays[:, None, None] ** age.clamp(min=0), 0.0)
         left = left / left.sum(dim=2, keepdim=True)
         counts = torch.einsum("dsk,bkc->bsdc", left, classes)
         ever = classes.cummax(dim=1).values[:, -steps:].unsqueeze(2)
-        context = torch.cat([counts, ever], dim=2)[..., self._rotation]  # (batch, steps, rates, 12, 12)
-        of_class: Tensor = self.of_tones(context.transpose(2, 3).flatten(3))  # (batch, steps, 12, channels)
+        return torch.cat([counts, ever], dim=2)
+
+    def _classes(self, frames: Tensor) -> Tensor:
+        """Whether each pitch class sounds, counted from the lowest pitch: (batch, frames, 12)."""
+        octaves = -(-self.pitches // _OCTAVE)
+        spread = functional.pad(frames, (0, octaves * _OCTAVE - self.pitches))
+        return spread.view(-1, frames.shape[1], octaves, _OCTAVE).amax(dim=2)
+
+    def _from_tones(self, context: Tensor) -> Tensor:
+        """What the shared network makes of the tonal context: (batch, channels + 1, steps, pitches)."""
+        octaves = -(-self.pitches // _OCTAVE)
+        as_heard = context[..., self._rotation]  # (batch, steps, rates, 12, 12)
+        of_class: Tensor = self.of_tones(as_heard.transpose(2, 3).flatten(3))  # (batch, steps, 12, channels)
         return of_class.permute(0, 3, 1, 2).repeat(1, 1, 1, octaves)[..., : self.pitches]

@@ -16,6 +16,7 @@ from pianoroll_seq2seq.heads.base import FrameDistribution, OutputHead
 from pianoroll_seq2seq.heads.bernoulli import BernoulliHead
 from pianoroll_seq2seq.models.dropout import Dropout, chosen
 from pianoroll_seq2seq.models.lstm_stack import LSTMStack
+from pianoroll_seq2seq.models.past import Past, past_of
 from pianoroll_seq2seq.models.stepping import Memory, Stepping, stepping
 
 
@@ -24,15 +25,16 @@ class GenerationState:
     """Where a continuation stands between two frames.
 
     Args:
-        heard: the latest frames, as many as the next encoding and the head may read, (batch, frames, pitches).
-        encoded: how many of them the encoder reads when it runs again: the length of the primer.
+        past: the frames so far, as the head keeps them.
+        inputs: the latest frames, as many as the primer has, for the encoder to read when it runs again,
+            (batch, frames, pitches); None where it never will.
         written: frames since the encoder last ran.
         memory: the decoder's memory, and how to go on from it (autoregressive).
         features: the decoder's output for the whole block (parallel), (batch, block_frames, hidden).
     """
 
-    heard: Tensor
-    encoded: int
+    past: Past
+    inputs: Tensor | None
     written: int
     memory: Stepping | None
     features: Tensor | None
@@ -162,48 +164,38 @@ class Seq2SeqLSTM(nn.Module):
                 f"The model expects a primer of shape (batch, frames >= 1, {self.pitches}), got {tuple(primer.shape)}. "
                 f"Read the primer with the grid and PitchRange that the model was trained on."
             )
-        return self._begin_block(primer, primer.shape[1])
+        return self._begin_block(primer, past_of(self.head, primer))
 
     def advance(
         self, frame: Float[Tensor, "batch pitches"], state: GenerationState
     ) -> tuple[FrameDistribution, GenerationState]:
         """Hears one more frame: the distribution of the frame after it, and the new state."""
-        heard = self._kept(state, frame)
-        written = state.written + 1
-        if written == self.block_frames:
-            return self._begin_block(heard, state.encoded)
+        past, inputs, written = state.past.after(frame), state.inputs, state.written + 1
+        if inputs is not None:
+            inputs = torch.cat([inputs[:, 1:], frame.unsqueeze(1)], dim=1)
+            if written == self.block_frames:
+                return self._begin_block(inputs, past)
         if state.features is not None:
             features, memory = state.features[:, written], None
         else:
             assert state.memory is not None  # an autoregressive decoder has one
             features, memory = state.memory.step(frame)
             features = self.dropout(features)
-        return self._distribution(features, heard), GenerationState(
-            heard, state.encoded, written, memory, state.features
-        )
+        return past.distribution(features), GenerationState(past, inputs, written, memory, state.features)
 
     def settings(self) -> dict[str, Any]:
         """The constructor's arguments: what JSON can hold, and the head."""
         return dict(self._settings)
 
-    def _begin_block(self, heard: Tensor, encoded: int) -> tuple[FrameDistribution, GenerationState]:
-        """Runs the encoder over the latest frames, and the decoder for the first frame after them."""
-        inputs = heard[:, -encoded:]
+    def _begin_block(self, inputs: Tensor, past: Past) -> tuple[FrameDistribution, GenerationState]:
+        """Runs the encoder over its inputs, and the decoder for the first frame after them."""
+        kept = None if self.block_frames is None else inputs
         if self.decoder == "parallel":
             assert self.block_frames is not None  # the constructor saw to it
             block = self._write_block(inputs, self.block_frames)
-            return self._distribution(block[:, 0], heard), GenerationState(heard, encoded, 0, None, block)
+            return past.distribution(block[:, 0]), GenerationState(past, kept, 0, None, block)
         features, memory = stepping(self.decoder_lstm, self._encode(inputs)).step(inputs[:, -1])
-        return self._distribution(self.dropout(features), heard), GenerationState(heard, encoded, 0, memory, None)
-
-    def _kept(self, state: GenerationState, frame: Tensor) -> Tensor:
-        """The frames that will be read again, this one the last: by the encoder for the next block, or by the head."""
-        if self.block_frames is None and self.head.context_frames == 0:
-            return state.heard  # by nobody
-        heard = torch.cat([state.heard, frame.unsqueeze(1)], dim=1)
-        if self.head.context_frames is None:
-            return heard
-        return heard[:, -max(state.encoded, self.head.context_frames) :]
+        return past.distribution(self.dropout(features)), GenerationState(past, kept, 0, memory, None)
 
     def _encode(self, inputs: Tensor) -> Memory:
         """What each decoder layer begins with."""
@@ -222,7 +214,3 @@ class Seq2SeqLSTM(nn.Module):
         # Statistics are over batch and frames alike, and quicker to take where the units lie side by side.
         block: Tensor = self.decoder_norm(features.reshape(-1, features.shape[2]))
         return block.view(features.shape)
-
-    def _distribution(self, features: Tensor, past: Tensor) -> FrameDistribution:
-        """The head's answer to the features (batch, hidden) of a single step: batch shape (batch,)."""
-        return self.head(features.unsqueeze(1), past)[:, 0]
