@@ -29,7 +29,7 @@ def demo(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """The whole test suite, with branch coverage."""
-    install(session, extras="fast,plot,datasets", groups=("test",))
+    install(session, extras="fast,plot,datasets,onnx", groups=("test",))
     arguments = session.posargs or ["--cov", "--cov-report=term", "--cov-fail-under=90"]
     session.run("pytest", *arguments)
 
@@ -54,7 +54,7 @@ def typecheck(session: nox.Session) -> None:
 @nox.session
 def docs(session: nox.Session) -> None:
     """The documentation, with warnings as errors, into docs/_build/html."""
-    install(session, extras="plot,datasets", groups=("docs",))
+    install(session, extras="plot,datasets,onnx", groups=("docs",))
     session.run("sphinx-build", "-W", "--keep-going", "-b", "html", "docs", "docs/_build/html")
     session.log(f"Open {Path('docs/_build/html/index.html').resolve()}")
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from pianoroll_seq2seq.datasets.folder import read_folder as read_folder
     from pianoroll_seq2seq.evaluation import Evaluation as Evaluation
     from pianoroll_seq2seq.evaluation import evaluate as evaluate
+    from pianoroll_seq2seq.export import OnnxModel as OnnxModel
+    from pianoroll_seq2seq.export import export_onnx as export_onnx
     from pianoroll_seq2seq.grid import BeatGrid as BeatGrid
     from pianoroll_seq2seq.grid import FrameGrid as FrameGrid
     from pianoroll_seq2seq.grid import SecondsGrid as SecondsGrid
@@ -79,6 +81,7 @@ _HOME = {
     "Limits": "limits",
     "NoTracker": "trackers.base",
     "NoteTable": "score",
+    "OnnxModel": "export",
     "OutputHead": "heads.base",
     "Part": "score",
     "PianoRoll": "pianoroll",
@@ -100,6 +103,7 @@ _HOME = {
     "cosine_schedule": "train",
     "drop_duplicates": "splitting",
     "evaluate": "evaluation",
+    "export_onnx": "export",
     "find_learning_rate": "train",
     "fit": "train",
     "generate": "sampling",
