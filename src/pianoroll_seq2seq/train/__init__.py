@@ -13,7 +13,7 @@ from pianoroll_seq2seq.train.events import StepEnd as StepEnd
 from pianoroll_seq2seq.train.fitting import fit as fit
 from pianoroll_seq2seq.train.learning_rates import LearningRates as LearningRates
 from pianoroll_seq2seq.train.learning_rates import find_learning_rate as find_learning_rate
-from pianoroll_seq2seq.train.loop import mean_loss as mean_loss
+from pianoroll_seq2seq.train.losses import mean_loss as mean_loss
 from pianoroll_seq2seq.train.precision import Precision as Precision
 from pianoroll_seq2seq.train.processes import Processes as Processes
 from pianoroll_seq2seq.train.processes import join_processes as join_processes

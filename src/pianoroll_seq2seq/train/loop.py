@@ -1,8 +1,9 @@
 """One step, one epoch, and the state between any two steps."""
 
+import itertools
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,12 +13,12 @@ import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from pianoroll_seq2seq.errors import TrainingDivergedError
-from pianoroll_seq2seq.models.base import SequenceModel, device_of, inference
+from pianoroll_seq2seq.models.base import SequenceModel, device_of
 from pianoroll_seq2seq.train.averaging import AveragedModel
 from pianoroll_seq2seq.train.batches import Batches, Pick
 from pianoroll_seq2seq.train.events import OnStep, StepEnd
 from pianoroll_seq2seq.train.interruption import Interruption
+from pianoroll_seq2seq.train.losses import finite, go_on, loss_sum
 from pianoroll_seq2seq.train.precision import Arithmetic, Precision
 from pianoroll_seq2seq.train.processes import Processes
 from pianoroll_seq2seq.train.schedules import Schedule
@@ -131,22 +132,22 @@ class Loop:
         """
         seeds = np.random.SeedSequence([self.plan.seed, progress.epoch, self.processes.rank])
         step_seeds = (seeds.generate_state(self.steps_per_epoch, np.uint64) >> np.uint64(1)).tolist()
-        steps = self._what_is_left(progress)
-        batches = self._batches(part.pick for step in steps for part in step.parts)
+        steps, ahead = itertools.tee(self._what_is_left(progress))
+        batches = self._batches(part.pick for step in ahead for part in step.parts)
         pending = torch.tensor(progress.pending, dtype=self._summing, device=self.device)
         begun = time.perf_counter() - progress.seconds
         self.model.train()
-        for step in [] if progress.stopped else steps:
+        for step in () if progress.stopped else steps:
             self._seed(step_seeds[progress.steps])
             number = self.step_number(progress)
-            loss_sum = self._step(number, step, batches)
-            pending += loss_sum
+            loss = self._step(number, step, batches)
+            pending += loss
             progress.steps += 1
             progress.windows += step.windows
             progress.seconds = time.perf_counter() - begun
             bar.update()
             if self.on_step:
-                self._tell(progress, number, loss_sum / step.own_windows)
+                self._tell(progress, number, loss / step.own_windows)
             if self._at_check(progress):
                 self._agree(progress, pending)
                 yield
@@ -154,7 +155,7 @@ class Loop:
                 if progress.stopped:
                     return
             elif self.processes.alone and self.interruption.received is not None:
-                progress.pending = _finite(float(pending), self._by_now(progress))
+                progress.pending = finite(float(pending), self._by_now(progress))
                 self._heed()
 
     def validation_loss(self, valid: SlidingWindows, progress: Progress) -> float:
@@ -166,24 +167,26 @@ class Loop:
         """
         begun = time.perf_counter() - progress.seconds
         own = self.processes.share(np.arange(len(valid)))
-        heed = self._heed if self.processes.alone else _go_on
-        total = _loss_sum(self.smoothed, valid, own, self.plan.batch_size, heed)
+        heed = self._heed if self.processes.alone else go_on
+        total = loss_sum(self.smoothed, valid, own, self.plan.batch_size, heed)
         if not self.processes.alone:
             total = float(self.processes.sum(torch.tensor(total, dtype=self._summing, device=self.device)))
         progress.seconds = time.perf_counter() - begun
-        return _finite(total / (len(valid) * valid.target_frames), f"validation after epoch {progress.epoch}")
+        return finite(total / (len(valid) * valid.target_frames), f"validation after epoch {progress.epoch}")
 
     def _heed(self) -> None:
         if self.interruption.received is not None:
             raise Interrupted(self.interruption.received)
 
-    def _what_is_left(self, progress: Progress) -> "list[_Step]":
+    def _what_is_left(self, progress: Progress) -> "Iterator[_Step]":
         """The steps of an epoch from where it stands, in an order of the epoch's own."""
         seed = [self.plan.seed, progress.epoch]
         order = np.random.default_rng(seed).permutation(len(self.train))
         # Batches as equal as can be: a last one of a single window would break batch normalisation.
-        batches = np.array_split(order, self.steps_per_epoch)[progress.steps :]
-        return [self._divided(batch, [*seed, progress.steps + index]) for index, batch in enumerate(batches)]
+        size, longer = divmod(len(order), self.steps_per_epoch)
+        for step in range(progress.steps, self.steps_per_epoch):
+            begin = step * size + min(step, longer)
+            yield self._divided(order[begin : begin + size + (step < longer)], [*seed, step])
 
     def _divided(self, batch: np.ndarray, seed: list[int]) -> "_Step":
         """This process's share of a batch, in as many parts as are accumulated.
@@ -252,7 +255,7 @@ class Loop:
         Raises:
             Interrupted: a signal came, to whichever process.
         """
-        progress.loss_sum = _finite(progress.loss_sum + float(self.processes.sum(pending)), self._by_now(progress))
+        progress.loss_sum = finite(progress.loss_sum + float(self.processes.sum(pending)), self._by_now(progress))
         progress.pending = 0.0
         pending.zero_()
         progress.stopped = bool(self.processes.highest(int(progress.stopped)))
@@ -276,36 +279,3 @@ class _Step:
     parts: list[_Part]
     windows: int
     own_windows: int
-
-
-def mean_loss(model: SequenceModel, windows: SlidingWindows, *, batch_size: int = 256) -> float:
-    """The mean of ``-log_prob`` over the target frames of all windows, in nats per frame."""
-    total = _loss_sum(model, windows, np.arange(len(windows)), batch_size, _go_on)
-    return total / (len(windows) * windows.target_frames)
-
-
-def _loss_sum(
-    model: SequenceModel, windows: SlidingWindows, chosen: np.ndarray, batch_size: int, heed: Callable[[], None]
-) -> float:
-    """The loss summed over the frames of some windows; ``heed`` is called after each batch."""
-    device = device_of(model)
-    total = 0.0
-    with inference(model):
-        for begin in range(0, len(chosen), batch_size):
-            inputs, targets = (half.to(device) for half in windows.batch(chosen[begin : begin + batch_size]))
-            total -= float(model(inputs, targets).log_prob(targets).double().sum())
-            heed()
-    return total
-
-
-def _go_on() -> None:
-    """Nothing to heed."""
-
-
-def _finite(loss: float, where: str) -> float:
-    if not math.isfinite(loss):
-        raise TrainingDivergedError(
-            f"The loss became {loss} in {where}. Lower the learning rate, keep clip_norm, or check the model for "
-            f"logarithms of 0; checkpoints of earlier epochs are as they were."
-        )
-    return loss
