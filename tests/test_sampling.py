@@ -295,3 +295,24 @@ class TestGenerate:
         primer = PianoRoll.from_active(np.ones((4, 7), bool), pitches=PitchRange(60, 66))
         with pytest.raises(ShapeError, match="PitchRange that the model was trained on"):
             generate(lstm(), primer, frames=3)
+
+
+def test_thousands_of_continuations_at_once() -> None:
+    """Many continuations have to be made one after another, or come back as one."""
+    model = Seq2SeqLSTM(5, hidden=4)
+    active = np.random.default_rng(0).random((3000, 6, 5)) < 0.3
+    primers = [PianoRoll.from_active(one, pitches=PitchRange(60, 64)) for one in active]
+    written = generate(model, primers, frames=4, seed=1)
+    assert [len(roll) for roll in written] == [4] * 3000
+    assert len({roll.active.tobytes() for roll in written}) > 100
+
+
+def test_training_goes_on_between_two_frames_of_a_stream() -> None:
+    """Whoever trains a model while it plays trains without dropout, or without gradients."""
+    model = Seq2SeqLSTM(5, hidden=4, dropout=0.5).train()
+    stream = generate_frames(model, np.zeros((1, 3, 5), dtype=bool))
+    for _ in range(3):
+        next(stream)
+        assert model.training
+        assert torch.is_grad_enabled()
+        assert not torch.is_inference_mode_enabled()
