@@ -76,10 +76,11 @@ class Run:
     def begin(self, resume: bool) -> None:
         """Goes back to where the folder's run stood, if there is one."""
         loop = self.loop
-        data = loop.processes.told(None if self.folder is None else self.folder.found(resume))
+        found = None if self.folder is None else self.folder.found(resume)
+        data = loop.processes.told(None if found is None else found[1])
         if data is None:
             return
-        label = "the run's checkpoint" if self.folder is None else os.fspath(self.folder.path / "last.safetensors")
+        label = "the run's checkpoint" if found is None else os.fspath(found[0])
         header, tensors = parse(data, label)
         now = {"model": checkpoint.describe(loop.model), "data": _data(loop.train), "run": self.settings}
         check_same_run(label, {"model": header["model"], **header["details"]}, now)

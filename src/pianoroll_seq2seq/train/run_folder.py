@@ -39,8 +39,8 @@ class RunFolder:
         if self._lock is not None:
             os.close(self._lock)
 
-    def found(self, resume: bool) -> bytes | None:
-        """The bytes of the newest checkpoint that is whole; None where a run begins.
+    def found(self, resume: bool) -> tuple[Path, bytes] | None:
+        """The newest checkpoint that is whole, and its bytes; None where a run begins.
 
         Raises:
             OverwriteError: there is one and ``resume`` is false.
@@ -61,7 +61,7 @@ class RunFolder:
             else:
                 if errors:
                     warnings.warn(f"{errors[0]} Training goes on from {path}.", stacklevel=4)
-                return data
+                return path, data
         if errors:
             raise CheckpointError(
                 f"{self.path}: this run cannot be gone on with. {' '.join(errors)} Choose another checkpoint_dir, or "
