@@ -7,6 +7,7 @@ Writes what came out, to the bit, to FOLDER/result.json (the first process alone
 
 import argparse
 import hashlib
+import itertools
 import json
 import os
 import signal
@@ -122,6 +123,34 @@ def main(arguments: list[str] | None = None) -> None:
             }
             (given.folder / "result.json").write_text(json.dumps(result))
         print(f"{processes.rank} of {processes.count}: {digest(model.state_dict())}", file=sys.stderr)
+
+
+def main_and_die(at: int, arguments: list[str]) -> None:
+    """The same, killed at the given one of the places at which files are half written, flushed or moved."""
+    calls = itertools.count(1)
+    write_bytes, replace, fsync = Path.write_bytes, Path.replace, os.fsync
+
+    def die() -> None:
+        if next(calls) == at:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def write_half(path: Path, data: bytes) -> int:
+        write_bytes(path, data[: len(data) // 2])
+        die()
+        return write_bytes(path, data)
+
+    def flush(descriptor: int) -> None:
+        die()
+        fsync(descriptor)
+
+    def move(path: Path, target: Path) -> Path:
+        die()
+        moved = replace(path, target)
+        die()
+        return moved
+
+    Path.write_bytes, Path.replace, os.fsync = write_half, move, flush  # type: ignore[method-assign]
+    main(arguments)
 
 
 if __name__ == "__main__":

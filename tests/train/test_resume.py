@@ -1,15 +1,14 @@
 """A run that is killed, interrupted, damaged or out of space, and goes on."""
 
 import errno
-import functools
 import json
+import multiprocessing
 import os
 import random
 import signal
 import subprocess
 import sys
 import time
-import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,7 +17,7 @@ from typing import Any
 import pytest
 import torch
 
-from pianoroll_seq2seq import Seq2SeqLSTM, fit
+from pianoroll_seq2seq import History, Seq2SeqLSTM, fit
 from pianoroll_seq2seq.checkpoint import files
 from pianoroll_seq2seq.errors import CheckpointError, CheckpointWriteError
 from pianoroll_seq2seq.train import EpochEnd, StepEnd
@@ -63,26 +62,10 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return finish(tmp_path_factory.mktemp("undisturbed"))
 
 
-def in_child(work: Callable[[], object]) -> int:
-    """Forks: a child begins to train at once, where a new process would first load PyTorch."""
-    pid = os.fork()
-    if pid:
-        return pid
-    status = 1
-    try:
-        work()
-        status = 0
-    except BaseException:  # whatever it is, it must not go on as a second test run
-        traceback.print_exc()
-    finally:
-        os._exit(status)
-
-
-def died_of(pid: int) -> int:
-    """The signal that ended a child, or 0 if it ended by itself and well."""
-    _, status = os.waitpid(pid, 0)
-    assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0
-    return os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
+# Children of a server that has loaded PyTorch already begin to train at once; it has no other threads that a fork could
+# catch with a lock in hand.
+server = multiprocessing.get_context("forkserver")
+server.set_forkserver_preload(["pianoroll_seq2seq.train", "pianoroll_seq2seq.models.seq2seq_lstm", "torch._dynamo"])
 
 
 def train(folder: Path, *arguments: str) -> None:
@@ -104,11 +87,14 @@ def test_killed_at_random_moments(tmp_path: Path, undisturbed_long: dict[str, An
     chance = random.Random(4)
     kills = 0
     while kills < 20 and not (tmp_path / "result.json").exists():
-        pid = in_child(lambda: train(tmp_path, *LONG, "--pause", "0.006"))
-        time.sleep(chance.uniform(0.0, 0.6))
-        os.kill(pid, signal.SIGKILL)
-        kills += died_of(pid) == signal.SIGKILL
+        child = server.Process(target=script.main, args=([str(tmp_path), *LONG, "--pause", "0.006"],))
+        child.start()
+        time.sleep(chance.uniform(0.2, 1.0))
+        child.kill()
+        child.join()
+        kills += child.exitcode == -signal.SIGKILL
     assert kills >= 10  # else it was nearly done before it was killed at all
+    assert len(History.load(tmp_path / "run" / "history.jsonl").epochs) >= 2  # or it was only ever about to begin
     train(tmp_path, *LONG)
     found = result(tmp_path)
     assert (found["weights"], found["losses"]) == (undisturbed_long["weights"], undisturbed_long["losses"])
@@ -117,37 +103,15 @@ def test_killed_at_random_moments(tmp_path: Path, undisturbed_long: dict[str, An
 
 def test_killed_within_every_kind_of_write(tmp_path: Path, undisturbed_long: dict[str, Any]) -> None:
     """Killed just while a checkpoint is written, flushed or moved, a run has no whole one left."""
-    write_bytes, replace, fsync = Path.write_bytes, Path.replace, os.fsync
-
-    def train_and_die(at: int) -> None:
-        calls = iter(range(1, 10_000))
-
-        def die() -> None:
-            if next(calls) == at:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-        def write_half(path: Path, data: bytes) -> int:
-            write_bytes(path, data[: len(data) // 2])
-            die()
-            return write_bytes(path, data)
-
-        def flush(descriptor: int) -> None:
-            die()
-            fsync(descriptor)
-
-        def move(path: Path, target: Path) -> Path:
-            die()
-            moved = replace(path, target)
-            die()
-            return moved
-
-        Path.write_bytes, Path.replace, os.fsync = write_half, move, flush  # type: ignore[method-assign]
-        train(tmp_path, *LONG)
-
-    kills = 0
-    # Another place each time, and far enough to get on.
-    while died_of(in_child(functools.partial(train_and_die, 1 + kills % 23))) == signal.SIGKILL:
-        kills += 1
+    kills, ended = 0, None
+    while ended != 0:
+        # Another place each time, and far enough to get on.
+        child = server.Process(target=script.main_and_die, args=(1 + kills % 23, [str(tmp_path), *LONG]))
+        child.start()
+        child.join(60)
+        ended = child.exitcode
+        assert ended in (0, -signal.SIGKILL)
+        kills += ended != 0
         assert kills < 200
     assert kills >= 20
     found = result(tmp_path)

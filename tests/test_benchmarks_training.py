@@ -1,0 +1,167 @@
+"""The benchmarks of training and generation, run as a user runs them, on next to nothing; nothing is said of speed."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import torch
+
+pytest.importorskip("pyperf", reason="the benchmarks write their figures with pyperf, of the dependency group bench")
+
+from pianoroll_seq2seq.datasets.scale_chords import write_scale_chords
+
+BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
+QUICK = ("--rounds", "1", "--pieces", "2")
+
+
+@pytest.fixture(scope="module")
+def pieces(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Some of the built-in ones."""
+    folder = tmp_path_factory.mktemp("midi")
+    for path in sorted(write_scale_chords(folder).glob("*.mid"))[12:]:
+        path.unlink()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def contenders() -> ModuleType:
+    spec = spec_from_file_location("contenders", BENCHMARKS / "contenders.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    sys.modules["contenders"] = module  # dataclasses look there
+    spec.loader.exec_module(module)
+    return module
+
+
+def run_benchmark(name: str, *arguments: str | Path) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, BENCHMARKS / f"{name}.py", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+
+
+def figures(done: "subprocess.CompletedProcess[str]", path: Path) -> dict[str, dict[str, Any]]:
+    """What stands in the JSON of each row, once it has been seen that the tables were printed and kept."""
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert path.with_suffix(".md").read_text(encoding="utf-8").strip() in done.stdout
+    suite = json.loads(path.read_text(encoding="utf-8"))
+    common = suite["metadata"]
+    assert {"cpu_model_name", "torch_version", "python_version"} <= common.keys()
+    assert "hostname" not in json.dumps(suite)
+    return {
+        one.get("metadata", common)["name"]: one["runs"][0] | {"metadata": common | one.get("metadata", {})}
+        for one in suite["benchmarks"]
+    }
+
+
+def test_training_is_compared(tmp_path: Path, pieces: Path) -> None:
+    ways = ["fit, float32", "fit, bfloat16", "bare, float32", "plain PyTorch, float32"]
+    options = ("--midi-dir", pieces, "--models", "2017", "--epochs", "2", "--losses-after", "1", "2")
+    keras = ("--only", ";".join([*ways, "Keras"]), "--keras-python", tmp_path / "nothing")
+    done = run_benchmark("train", *options, *keras, *QUICK, "--output", tmp_path)
+    rows = figures(done, tmp_path / "train-2017.json")
+    assert list(rows) == [*ways, "product, float32", "product, bfloat16"]
+    assert f"{tmp_path / 'nothing'} cannot be run" in done.stdout
+    for name in ways:
+        row = rows[name]
+        assert len(row["values"]) == 1
+        assert len(row["warmups"]) == 1
+        assert len(row["metadata"]["valid_losses"].split()) == 2
+
+
+@pytest.mark.parametrize("model", ["2017", "2x512"])
+def test_the_plain_model_is_the_library_s(contenders: ModuleType, model: str) -> None:
+    """Something else is compared than is said."""
+    torch.manual_seed(0)
+    sizes = replace(contenders.MODELS[model], hidden=8)
+    ours, plain = contenders.built(sizes).eval(), contenders.PlainModel(sizes).eval()
+    parts = {"encoder_lstm": "encoder", "decoder_lstm": "decoder", "head.logits": "logits"}
+    weights = {
+        next((name.replace(part, plain_part, 1) for part, plain_part in parts.items() if part in name), name): value
+        for name, value in ours.state_dict().items()
+    }
+    plain.load_state_dict(weights)
+    frames = (torch.rand(3, 100, len(sizes.pitches)) < 0.2).float()
+    halves = frames[:, :50], frames[:, 50:]
+    torch.testing.assert_close(plain(*halves), ours(*halves).logits)
+
+
+@pytest.mark.parametrize("model", ["2017", "2x512"])
+def test_products_are_counted(contenders: ModuleType, model: str) -> None:
+    """The floor is not one."""
+    sizes = replace(contenders.MODELS[model], hidden=8)
+    width, frames = len(sizes.pitches), 50
+    forward, training = 2 * frames * 8 * width, 6 * frames * 8 * width
+    first = [True, False, not sizes.parallel, False]  # whether a layer reads frames, which need no gradient
+    for inputs, of_frames in zip([width, 8, 8 if sizes.parallel else width, 8], first, strict=True):
+        read, recurrent = 2 * frames * 32 * inputs, 2 * frames * 32 * 8
+        forward += read + recurrent
+        training += (2 if of_frames else 3) * read + 3 * recurrent
+    assert sizes.products() == (forward, training)
+
+
+@pytest.mark.parametrize("model", ["2017", "2x512"])
+def test_keras_takes_part_where_it_is_installed(tmp_path: Path, pieces: Path, model: str) -> None:
+    if find_spec("keras") is None or find_spec("tensorflow") is None:
+        pytest.skip("Keras 3 on TensorFlow is not installed here: it needs an environment of its own (see train.py)")
+    options = ("--midi-dir", pieces, "--models", model, "--epochs", "2", "--only", "Keras")
+    rows = figures(run_benchmark("train", *options, *QUICK, "--output", tmp_path), tmp_path / f"train-{model}.json")
+    assert len(rows["Keras"]["values"]) == 1
+
+
+def test_losses_of_epochs_that_are_not_trained_are_refused(tmp_path: Path) -> None:
+    done = run_benchmark("train", "--epochs", "2", "--losses-after", "3")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "from 1 to 2" in done.stderr
+
+
+def test_generation_is_compared(tmp_path: Path) -> None:
+    options = ("--batches", "1", "40", "--hidden", "8", "--frames", "25", "--live-frames", "5", "--turns", "2")
+    rows = figures(
+        run_benchmark("generate", *options, "--rounds", "1", "--output", tmp_path), tmp_path / "generate.json"
+    )
+    for head in ("BernoulliHead", "RelativeBernoulliHead"):
+        for name in ("generate_frames", "plain nn.LSTM loop", "held to cells", "held to fused layers"):
+            assert {f"{head}, batch 1: {name}", f"{head}, batch 40: {name}"} <= rows.keys()
+        assert f"{head}, batch 1: held to NumPy" in rows
+        live = rows[f"{head}, batch 1: generate_frames, live"]
+        assert len(live["values"]) == 5
+        assert live["metadata"]["p50_us"] <= live["metadata"]["p99_us"]
+
+
+def test_scaling_is_measured(tmp_path: Path, pieces: Path) -> None:
+    options = ("--midi-dir", pieces, "--batch-sizes", "32", "--hidden", "8", "--processes", "2")
+    quick = ("--precisions", "float32", *QUICK, "--output", tmp_path)
+    done = run_benchmark("scaling", *options, *quick)
+    expected = ["batch 32, hidden 64, processes 1, float32", "batch 64, hidden 8, processes 1, float32"]
+    if hasattr(os, "sched_getaffinity") and len(os.sched_getaffinity(0)) < 2:
+        assert "needs 2 cores of 1" in done.stdout
+    else:
+        expected.append("batch 64, hidden 256, processes 2, float32")
+    assert list(figures(done, tmp_path / "scaling.json")) == expected
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_without_a_gpu_it_says_so(tmp_path: Path) -> None:
+    done = run_benchmark("gpu", "--output", tmp_path / "out")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "no CUDA device" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_a_gpu_is_measured(tmp_path: Path, pieces: Path, device: str) -> None:
+    if device == "cuda" and not torch.cuda.is_available():
+        pytest.skip("there is no GPU")
+    options = ("--device", device, "--midi-dir", pieces, "--models", "2017", "--batch-sizes", "32", "--epochs", "2")
+    quick = ("--only", "fit, bfloat16;plain PyTorch, float32;LSTM layers, bfloat16", "--continuations", "3", *QUICK)
+    rows = figures(run_benchmark("gpu", *options, *quick, "--output", tmp_path), tmp_path / "gpu.json")
+    names = ["fit, bfloat16", "plain PyTorch, float32", "LSTM layers, bfloat16"]
+    names += ["fit, bfloat16, compiled"] * (device == "cuda")
+    assert set(rows) == {*(f"2017, batch 32: {name}" for name in names), "2017, batch 3: generate_frames"}
