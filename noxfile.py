@@ -59,9 +59,23 @@ def docs(session: nox.Session) -> None:
     session.log(f"Open {Path('docs/_build/html/index.html').resolve()}")
 
 
+def keras(session: nox.Session) -> str:
+    """The interpreter of an environment with Keras and TensorFlow, which shall not share one with PyTorch."""
+    folder = Path(".nox/keras")
+    python = str(folder / "bin" / "python")
+    if not (folder / "ready").exists():
+        session.run("python", "-m", "venv", str(folder))
+        packages = nox.project.dependency_groups(PYPROJECT, "keras")
+        session.run(python, "-m", "pip", "install", *CONSTRAINTS, *packages, external=True)
+        (folder / "ready").touch()
+    return python
+
+
 @nox.session
 def bench(session: nox.Session) -> None:
-    """A benchmark: ``nox -s bench -- ingest FOLDER``, ``nox -s bench -- scale_chords --help``."""
-    install(session, extras="fast,plot,datasets", groups=("bench",))
+    """A benchmark: ``nox -s bench -- ingest FOLDER``, ``nox -s bench -- train``, ``nox -s bench -- gpu --help``."""
+    install(session, extras="fast,plot,datasets,onnx", groups=("bench",))
     name, *arguments = session.posargs or ["scale_chords"]
+    if name == "train" and "--keras-python" not in arguments:
+        arguments += ["--keras-python", keras(session)]
     session.run("python", f"benchmarks/{name}.py", *arguments)

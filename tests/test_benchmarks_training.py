@@ -61,7 +61,7 @@ def figures(done: "subprocess.CompletedProcess[str]", path: Path) -> dict[str, d
 
 
 def test_training_is_compared(tmp_path: Path, pieces: Path) -> None:
-    ways = ["fit, float32", "fit, bfloat16", "bare, float32", "plain PyTorch, float32"]
+    ways = ["fit, float32", "bare, float32", "fit, bfloat16", "plain PyTorch, float32"]
     options = ("--midi-dir", pieces, "--models", "2017", "--epochs", "2", "--losses-after", "1", "2")
     keras = ("--only", ";".join([*ways, "Keras"]), "--keras-python", tmp_path / "nothing")
     done = run_benchmark("train", *options, *keras, *QUICK, "--output", tmp_path)

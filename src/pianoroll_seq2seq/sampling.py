@@ -172,14 +172,15 @@ def generate_frames(
     generator = torch.Generator(device).manual_seed(seed)
     with _listening(trained):
         distribution, state = model.start(torch.tensor(primers, dtype=torch.float32, device=device))
+        frame = sampler(distribution, generator=generator)
+        shown = frame.bool().cpu().numpy()
     while True:
-        # Never while the caller has the frame, who may be training meanwhile.
-        with _listening(trained):
-            frame = sampler(distribution, generator=generator)
-            shown = frame.bool().cpu().numpy()
         yield shown
+        # Not while the caller has the frame, who may be training meanwhile.
         with _listening(trained):
             distribution, state = model.advance(frame, state)
+            frame = sampler(distribution, generator=generator)
+            shown = frame.bool().cpu().numpy()
 
 
 def _listening(model: SequenceModel | None) -> AbstractContextManager[Any]:

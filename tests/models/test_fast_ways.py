@@ -35,7 +35,7 @@ def memory(ours: LSTMStack, batch: int, dtype: torch.dtype = torch.float32) -> t
 
 @settings(deadline=None, max_examples=40)
 @given(
-    batch=st.sampled_from([1, 2, 32, 33]), layers=st.integers(1, 3), hidden=st.integers(1, 9), inputs=st.integers(1, 9)
+    batch=st.sampled_from([1, 2, 64, 65]), layers=st.integers(1, 3), hidden=st.integers(1, 9), inputs=st.integers(1, 9)
 )
 def test_frame_by_frame_is_the_same_as_all_at_once(batch: int, layers: int, hidden: int, inputs: int) -> None:
     """A continuation drifts away from what the model would have said."""
@@ -56,13 +56,13 @@ def test_the_way_follows_from_the_size() -> None:
     with torch.no_grad():
         assert isinstance(stepping(ours, memory(ours, 1)), Single)
         assert isinstance(stepping(ours, memory(ours, 2)), Cells)
-        assert isinstance(stepping(ours, memory(ours, 64)), Fused)
+        assert isinstance(stepping(ours, memory(ours, 65)), Fused)
         assert isinstance(stepping(ours.double(), memory(ours, 1, torch.float64)), Single)
         assert isinstance(stepping(ours.bfloat16(), memory(ours, 1, torch.bfloat16)), Cells)
     assert isinstance(stepping(ours, memory(ours, 1)), Fused)  # gradients may be wanted
 
 
-@pytest.mark.parametrize("batch", [1, 3, 40])
+@pytest.mark.parametrize("batch", [1, 3, 70])
 def test_two_continuations_go_on_from_one_state(batch: int) -> None:
     """Trying one frame changes what comes after another."""
     ours = stack().eval()

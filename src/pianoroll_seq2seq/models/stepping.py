@@ -16,7 +16,7 @@ from torch import Tensor, nn
 Memory: TypeAlias = tuple[Tensor, Tensor]
 """Hidden and cell state of a stack of LSTM layers, each (layers, batch, hidden)."""
 
-_MOST_BY_CELLS = 32
+_MOST_BY_CELLS = 64
 """From the next batch on the fused layers are as quick as cells, or quicker."""
 
 
