@@ -52,9 +52,8 @@ class Batches:
         self._device = device
         self._on_gpu = device.type == "cuda"
         shape = (most, windows.window_frames, len(windows.pitches))
-        self._memory = deque(
-            torch.empty(shape, pin_memory=self._on_gpu) for _ in range(_AHEAD + 1)
-        )  # and the one in use
+        count = 1 + _AHEAD  # one is in use
+        self._memory = deque(torch.empty(shape, pin_memory=self._on_gpu) for _ in range(count))
         self._copied: dict[int, torch.cuda.Event] = {}
         self._stream = torch.cuda.Stream(device) if self._on_gpu else None  # type: ignore[no-untyped-call]
 

@@ -104,9 +104,7 @@ def fit(
     _check_counts(epochs, batch_size, accumulate, patience)
     _check_shares(clip_norm, min_delta, ema_decay, checkpoint_seconds)
     _check_choices(precision, monitor, valid)
-    if optimizer is None:
-        fused = device_of(model).type in ("cpu", "cuda")
-        optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=fused)
+    optimizer = optimizer or default_optimizer(model, 1e-3)
     watched = ("valid_loss" if valid is not None else "train_loss") if monitor == "auto" else monitor
     plan = Plan(epochs, batch_size, accumulate, schedule, clip_norm, precision, ema_decay, compile_model, seed)
     with Interruption() as interruption:
@@ -128,6 +126,11 @@ def fit(
             if folder is not None:
                 folder.close()
     return run.history
+
+
+def default_optimizer(model: SequenceModel, rate: float) -> torch.optim.Optimizer:
+    """Adam over all weights, fused where the device has it."""
+    return torch.optim.Adam(model.parameters(), lr=rate, fused=device_of(model).type in ("cpu", "cuda"))
 
 
 def _check_counts(epochs: int, batch_size: int, accumulate: int, patience: int | None) -> None:

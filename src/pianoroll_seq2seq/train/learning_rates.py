@@ -12,7 +12,7 @@ import torch
 from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.models.base import SequenceModel
 from pianoroll_seq2seq.train.events import StepEnd
-from pianoroll_seq2seq.train.fitting import fit
+from pianoroll_seq2seq.train.fitting import default_optimizer, fit
 from pianoroll_seq2seq.windowing import SlidingWindows
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def find_learning_rate(
         return len(losses) == steps or loss > _DIVERGED * min(losses)
 
     ratio = (highest / lowest) ** (1 / (steps - 1))
-    make = optimizer or _fused_adam
+    make = optimizer or default_optimizer
     fit(
         trial,
         train,
@@ -108,7 +108,3 @@ def find_learning_rate(
         progress=progress,
     )
     return LearningRates(tuple(rates), tuple(losses))
-
-
-def _fused_adam(model: SequenceModel, rate: float) -> torch.optim.Optimizer:
-    return torch.optim.Adam(model.parameters(), lr=rate)

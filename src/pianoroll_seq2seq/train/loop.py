@@ -104,7 +104,8 @@ class Loop:
         self._wrapped = self.processes.wrap(self.model)  # which gives all processes the weights of the first
         self._forward = torch.compile(self._wrapped) if plan.compile_model else self._wrapped
         self.average = None if plan.ema_decay is None else AveragedModel(self.model, plan.ema_decay)
-        self._batches = Batches(self.train, self.device, min(plan.batch_size, len(self.train)))
+        share = math.ceil(min(plan.batch_size, len(self.train)) / self.processes.count)
+        self._batches = Batches(self.train, self.device, math.ceil(share / plan.accumulate))
 
     @property
     def rate(self) -> float:
