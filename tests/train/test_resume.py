@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -212,6 +212,15 @@ def test_signal_while_validating(tmp_path: Path, whole: Any, monkeypatch: pytest
     assert seen[0] == 33
 
 
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """As in a terminal: a shell's background jobs ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 def test_signal_after_the_last_step_still_ends_the_program(tmp_path: Path, whole: Any) -> None:
     """Ctrl-C in the last callback is swallowed, and the program goes on."""
 
@@ -219,15 +228,12 @@ def test_signal_after_the_last_step_still_ends_the_program(tmp_path: Path, whole
         if len(told.history.epochs) == 3:
             os.kill(os.getpid(), signal.SIGINT)
 
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            run(tmp_path, on_epoch=[interrupt])
-    finally:
-        signal.signal(signal.SIGINT, before)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, on_epoch=[interrupt])
     assert_same(run(tmp_path), whole)
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_a_second_signal_does_not_wait() -> None:
     """A step that hangs cannot be left by Ctrl-C at all."""
 
@@ -236,12 +242,8 @@ def test_a_second_signal_does_not_wait() -> None:
         os.kill(os.getpid(), signal.SIGINT)
         pytest.fail("went on")
 
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            run(None, on_step=[interrupt_twice])
-    finally:
-        signal.signal(signal.SIGINT, before)
+    with pytest.raises(KeyboardInterrupt):
+        run(None, on_step=[interrupt_twice])
 
 
 def test_a_handler_of_ones_own_is_called() -> None:
