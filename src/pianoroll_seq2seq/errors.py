@@ -78,6 +78,22 @@ class OverwriteError(PianoRollSeq2SeqError, FileExistsError):
     """A file stands where one would be written, and overwriting it was not asked for."""
 
 
+class StoreError(PianoRollSeq2SeqError, OSError):
+    """A store that cannot be reached, or refuses."""
+
+
+class StoreAccessError(StoreError, PermissionError):
+    """A store that does not accept the credentials, or no credentials were found."""
+
+
+class NotStoredError(StoreError, FileNotFoundError):
+    """An object, or a whole container, that is not in the store."""
+
+
+class StoreConflictError(StoreError):
+    """An object that somebody else has changed since it was last seen."""
+
+
 class DownloadError(PianoRollSeq2SeqError, OSError):
     """A data set that could not be fetched, or is not the one expected."""
 
