@@ -1,0 +1,28 @@
+"""Takes secrets out of a text before anybody sees it."""
+
+import re
+
+_SECRETS = (
+    # A shared access signature in an address, a key in a connection string, a token in a header, and a name and
+    # password before the host of an address.
+    (re.compile(r"(?i)([?&;]?\b(?:sig|signature|access_token|token|password|api[-_]?key)=)[^&\s\"'<>;,)]+"), r"\1***"),
+    (re.compile(r"(?i)\b((?:Account|SharedAccess|Shared)(?:Key|Signature)\s*=\s*)[^;\s\"']+"), r"\1***"),
+    (re.compile(r"(?i)\b(Bearer|SharedKey(?:Lite)?)\s+[\w.~+/=:-]{8,}"), r"\1 ***"),
+    (re.compile(r"\b([a-z][a-z0-9+.-]*://)[^/\s@\"']+@"), r"\1***@"),
+    (re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]*"), "***"),  # a JSON web token
+)
+
+
+def redacted(text: str, *known: str | None) -> str:
+    """The text, with three asterisks in place of what looks like a secret, and of every ``known`` one.
+
+    Args:
+        text: such as the message of an error of a client library, which may hold the address it called.
+        known: secrets that are known, such as the key that was passed.
+    """
+    for secret in known:
+        if secret:
+            text = text.replace(secret, "***")
+    for pattern, replacement in _SECRETS:
+        text = pattern.sub(replacement, text)
+    return text

@@ -1,0 +1,390 @@
+"""A stand-in for the Azure ML service on loopback, for the real client to talk to.
+
+It answers what azureml-core asks while a submitted run logs metrics and files, and while a script is submitted;
+everything that arrives is kept, for tests to look at. Blob storage and the resource manager, which the client
+reaches under their public names, are reached through this server as their proxy, under a certificate of its own.
+"""
+
+import base64
+import hashlib
+import json
+import os
+import re
+import ssl
+import threading
+import time
+import urllib.parse
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+WORKSPACE = "/subscriptions/sub/resourceGroups/group/providers/Microsoft.MachineLearningServices/workspaces/ws"
+HOSTS = ("account.blob.core.windows.net", "management.azure.com", "login.microsoftonline.com")
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One value as it arrived."""
+
+    run: str
+    name: str
+    step: int | None
+    value: Any
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request as it arrived."""
+
+    method: str
+    path: str
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+Fault = Callable[[Request], int | None]
+"""Says with which status a request fails; None lets it through."""
+
+
+@dataclass
+class Service:
+    """What the service was told."""
+
+    url: str
+    folder: Path
+    requests: list[Request] = field(default_factory=list)
+    metrics: list[Metric] = field(default_factory=list)
+    files: dict[str, bytes] = field(default_factory=dict)
+    blocks: dict[str, bytes] = field(default_factory=dict)
+    kinds: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    tags: dict[str, dict[str, str]] = field(default_factory=dict)
+    events: list[tuple[str, str]] = field(default_factory=list)
+    targets: dict[str, dict[str, Any]] = field(default_factory=dict)
+    statuses: dict[str, list[str]] = field(default_factory=dict)
+    unknown: list[str] = field(default_factory=list)
+    fault: Fault | None = None
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def environment(self, run_id: str = "run-1", **changes: str) -> dict[str, str]:
+        """The environment of a submitted run; HOME is a folder of the test's, for the client keeps files there."""
+        home = self.folder / "home"
+        home.mkdir(exist_ok=True)
+        return (
+            {name: value for name, value in os.environ.items() if not name.startswith("AZUREML_")}
+            | self.proxied()
+            | {
+                "HOME": str(home),
+                "AZUREML_ARM_SUBSCRIPTION": "sub",
+                "AZUREML_ARM_RESOURCEGROUP": "group",
+                "AZUREML_ARM_WORKSPACE_NAME": "ws",
+                "AZUREML_ARM_PROJECT_NAME": "scale-chords",
+                "AZUREML_RUN_ID": run_id,
+                "AZUREML_EXPERIMENT_ID": "experiment-id",
+                "AZUREML_WORKSPACE_ID": "workspace-id",
+                "AZUREML_RUN_TOKEN": token(),
+                "AZUREML_SERVICE_ENDPOINT": self.url,
+                "AZUREML_DISCOVERY_SERVICE_ENDPOINT": f"{self.url}/discovery",
+            }
+            | changes
+        )
+
+    def proxied(self) -> dict[str, str]:
+        """What sends requests to public names here."""
+        return {
+            "HTTPS_PROXY": self.url,
+            "NO_PROXY": "127.0.0.1",
+            "REQUESTS_CA_BUNDLE": str(self.folder / "ca.pem"),
+        }
+
+    def values(self, name: str, run: str = "run-1") -> dict[int | None, Any]:
+        """The values of a metric by step; every step must have come once."""
+        found = [metric for metric in self.metrics if (metric.run, metric.name) == (run, name)]
+        steps = [metric.step for metric in found]
+        assert len(steps) == len(set(steps)), f"{name} came twice for a step: {sorted(map(str, steps))}"
+        return {metric.step: metric.value for metric in found}
+
+    def sent(self, method: str, pattern: str) -> list[Request]:
+        """The requests of a method whose path matches."""
+        return [each for each in self.requests if each.method == method and re.search(pattern, each.path)]
+
+
+def token() -> str:
+    """A token whose claims can be read; nobody checks its signature."""
+
+    def part(content: Mapping[str, Any]) -> str:
+        return base64.urlsafe_b64encode(json.dumps(content).encode()).decode().rstrip("=")
+
+    claims = {"exp": int(time.time()) + 86_400, "tid": "tenant", "oid": "user", "aud": "x", "iss": "x"}
+    return f"{part({'alg': 'none', 'typ': 'JWT'})}.{part(claims)}.c2VjcmV0"
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[Service]:
+    """The service, for as long as the context lasts."""
+    import trustme
+
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(folder / "ca.pem"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(*HOSTS).configure_cert(context)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    server.daemon_threads = True
+    service = Service(f"http://127.0.0.1:{server.server_address[1]}", folder)
+    _Handler.service, _Handler.context = service, context
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    try:
+        yield service
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    service: Service
+    context: ssl.SSLContext
+    host = ""
+
+    def do_CONNECT(self) -> None:  # the client's name for it
+        self.send_response(200)
+        self.end_headers()
+        self.host = self.path.split(":")[0]
+        try:
+            self.connection = self.context.wrap_socket(self.connection, server_side=True)
+        except (ssl.SSLError, OSError):
+            self.close_connection = True
+            return
+        self.rfile, self.wfile = self.connection.makefile("rb"), self.connection.makefile("wb", buffering=0)
+        self.close_connection = False
+
+    def do_GET(self) -> None:
+        self._answer()
+
+    do_POST = do_PUT = do_PATCH = do_HEAD = do_DELETE = do_GET
+
+    def _answer(self) -> None:
+        request = Request(self.command, self.host + urllib.parse.unquote(self.path), self._body(), self.headers)
+        service = self.service
+        with service.lock:
+            service.requests.append(request)
+        status = service.fault(request) if service.fault else None
+        if status is not None:
+            error = {"error": {"code": "Fault", "message": f"answered {status}", "details": []}, "details": []}
+            self._send(status, error)
+            return
+        for method, pattern, answer in _ROUTES:
+            found = re.search(pattern, request.path)
+            if method == request.method and found:
+                with service.lock:
+                    code, content, headers = answer(service, request, found)
+                self._send(code, content, headers)
+                return
+        service.unknown.append(f"{request.method} {request.path}")
+        error = {"error": {"code": "NotFound", "message": "the stand-in does not know this", "details": []}}
+        self._send(404, error)
+
+    def _body(self) -> bytes:
+        if self.headers.get("Transfer-Encoding") == "chunked":
+            parts = []
+            while size := int(self.rfile.readline().split(b";")[0], 16):
+                parts.append(self.rfile.read(size))
+                self.rfile.readline()
+            self.rfile.readline()
+            return b"".join(parts)
+        return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+
+    def _send(self, status: int, content: Any = None, headers: Mapping[str, str] | None = None) -> None:
+        data = content if isinstance(content, bytes) else json.dumps(content).encode()
+        self.send_response(status)
+        for name, value in ({"Content-Type": "application/json"} | dict(headers or {})).items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(data)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Nothing on the terminal."""
+
+
+Answer = tuple[int, Any, Mapping[str, str]]
+_PLAIN: Mapping[str, str] = {}
+
+
+def _discovery(service: Service, request: Request, found: re.Match[str]) -> Answer:
+    names = ("api", "experimentation", "history", "hyperdrive", "modelmanagement", "studio", "pipelines", "catalog")
+    return 200, dict.fromkeys(names, service.url), _PLAIN
+
+
+def _run(service: Service, request: Request, found: re.Match[str]) -> Answer:
+    run = found["run"]
+    if request.method == "PATCH":
+        service.tags.setdefault(run, {}).update(request.json.get("tags") or {})
+    statuses = service.statuses.get(run, ["Running"])
+    return 200, _run_dto(service, run, statuses[0]), _PLAIN
+
+
+def _run_dto(service: Service, run: str, status: str) -> dict[str, Any]:
+    return {
+        "runId": run,
+        "runNumber": 1,
+        "rootRunId": run,
+        "status": status,
+        "experimentId": "experiment-id",
+        "dataContainerId": f"dcid.{run}",
+        "tags": service.tags.get(run, {}),
+        "properties": {},
+        "startTimeUtc": "2026-01-01T00:00:00Z",
+        "endTimeUtc": "2026-01-01T00:01:00Z" if status in ("Completed", "Failed", "Canceled") else None,
+    }
+
+
+def _metrics(service: Service, request: Request, found: re.Match[str]) -> Answer:
+    for metric in request.json["values"]:
+        kind = {"columns": metric["columns"], "properties": metric["properties"]}
+        service.kinds[found["run"], metric["name"]] = kind
+        for value in metric["value"]:
+            data = value["data"]
+            step = value.get("step")
+            single = data[metric["name"]] if set(data) == {metric["name"]} else data
+            service.metrics.append(Metric(found["run"], metric["name"], step, single))
+    return 200, {"errors": []}, _PLAIN
+
+
+def _metric_names(service: Service, request: Request, found: re.Match[str]) -> Answer:
+    names = {metric.name for metric in service.metrics if metric.run == found["run"]}
+    keys = [{"metricKey": {"name": name, "dataContainerId": "x"}, "columns": {name: "Double"}} for name in names]
+    return 200, {"value": keys}, _PLAIN
+
+
+def _metric_values(service: Service, request: Request, found: re.Match[str]) -> Answer:
+    name = request.json["metricName"]
+    chosen = [each for each in service.metrics if (each.run, each.name) == (found["run"], name)]
+    values = [
+        {
+            "metricId": str(number),
+            "createdUtc": "2026-01-01T00:00:00Z",
+            "step": each.step,
+            "data": each.value if isinstance(each.value, dict) else {name: each.value},
+        }
+        for number, each in enumerate(chosen)
+    ]
+    return 200, {"name": name, "dataContainerId": "x", "value": values, **service.kinds[found["run"], name]}, _PLAIN
+
+
+def _artifacts(service: Service, request: Request, found: re.Match[str]) -> Answer:
+    container, paths = found["container"], [each["path"] for each in request.json["paths"]]
+    taken = [path for path in paths if f"{container}/{path}" in service.files]
+    errors = {
+        path: {"error": {"code": "UserError", "message": "Resource Conflict: ArtifactId already exists."}}
+        for path in taken
+    }
+    artifacts = {path: _artifact(container, path) for path in paths if path not in taken}
+    for path in artifacts:
+        service.files[f"{container}/{path}"] = b""
+    uris = {path: {**_artifact(container, path), "contentUri": _uri(container, path)} for path in artifacts}
+    return 200, {"artifacts": artifacts, "artifactContentInformation": uris, "errors": errors}, _PLAIN
+
+
+def _artifact(container: str, path: str) -> dict[str, Any]:
+    return {
+        "artifactId": f"ExperimentRun/{container}/{path}",
+        "origin": "ExperimentRun",
+        "container": container,
+        "path": path,
+    }
+
+
+def _uri(container: str, path: str) -> str:
+    quoted = urllib.parse.quote(path)
+    return f"https://account.blob.core.windows.net/azureml/ExperimentRun/{container}/{quoted}?sv=1&sig=c2lnbmF0dXJl"
+
+
+def _listed(service: Service, request: Request, found: re.Match[str]) -> Answer:
+    container = found["container"]
+    paths = [key.removeprefix(f"{container}/") for key in service.files if key.startswith(f"{container}/")]
+    return 200, {"value": [_artifact(container, path) for path in sorted(paths)]}, _PLAIN
+
+
+def _content(service: Service, request: Request, found: re.Match[str]) -> Answer:
+    container, path = found["container"], found["path"]
+    if f"{container}/{path}" not in service.files:
+        return 404, {"error": {"code": "UserError", "message": "No such artifact.", "details": []}}, _PLAIN
+    return 200, {**_artifact(container, path), "contentUri": _uri(container, path)}, _PLAIN
+
+
+def _contents(service: Service, request: Request, found: re.Match[str]) -> Answer:
+    container, prefix = found["container"], found["path"].rstrip("/")
+    paths = [key.removeprefix(f"{container}/") for key in service.files if key.startswith(f"{container}/{prefix}")]
+    return 200, {"value": [{**_artifact(container, p), "contentUri": _uri(container, p)} for p in paths]}, _PLAIN
+
+
+def _put_blob(service: Service, request: Request, found: re.Match[str]) -> Answer:
+    key, query = found["key"], urllib.parse.parse_qs(found["query"] or "")
+    component = query.get("comp", [""])[0]
+    if component == "block":
+        service.blocks[f"{key} {query['blockid'][0]}"] = request.body
+    elif component == "blocklist":
+        ids = re.findall(r"<(?:Latest|Uncommitted)>(.*?)</", request.body.decode())
+        service.files[key] = b"".join(service.blocks.pop(f"{key} {each}") for each in ids)
+    else:
+        service.files[key] = request.body
+    digest = base64.b64encode(hashlib.md5(request.body, usedforsecurity=False).digest()).decode()
+    return 201, b"", {"ETag": '"0x1"', "Content-MD5": digest, "Last-Modified": "Thu, 01 Jan 2026 00:00:00 GMT"}
+
+
+def _get_blob(service: Service, request: Request, found: re.Match[str]) -> Answer:
+    content = service.files.get(found["key"])
+    if content is None:
+        return 404, b"", _PLAIN
+    digest = base64.b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode()
+    headers = {
+        "ETag": '"0x1"',
+        "Content-MD5": digest,
+        "Last-Modified": "Thu, 01 Jan 2026 00:00:00 GMT",
+        "x-ms-blob-type": "BlockBlob",
+        "Content-Type": "application/octet-stream",
+    }
+    asked = re.fullmatch(r"bytes=(\d+)-(\d*)", request.headers.get("x-ms-range", ""))
+    if asked is None or not content:
+        return (416, b"", headers) if asked else (200, content, headers)
+    first, last = int(asked[1]), min(int(asked[2] or len(content)), len(content) - 1)
+    return 206, content[first : last + 1], headers | {"Content-Range": f"bytes {first}-{last}/{len(content)}"}
+
+
+def _fine(service: Service, request: Request, found: re.Match[str]) -> Answer:
+    return 200, {}, _PLAIN
+
+
+def _event(service: Service, request: Request, found: re.Match[str]) -> Answer:
+    service.events.append((found["run"], request.json.get("name", "")))
+    return 200, {}, _PLAIN
+
+
+_BLOB = r"^account\.blob\.core\.windows\.net/azureml/ExperimentRun/(?P<key>[^?]*)(\?(?P<query>.*))?$"
+_ROUTES: list[tuple[str, str, Callable[[Service, Request, re.Match[str]], Answer]]] = [
+    ("GET", r"^/discovery", _discovery),
+    ("GET", r"^/history/v1\.0.*/experimentids/[^/]*/runs/(?P<run>[^/?]*)$", _run),
+    ("PATCH", r"^/history/v1\.0.*/runs/(?P<run>[^/?]*)$", _run),
+    ("POST", r"^/history/v1\.0.*/runs/(?P<run>[^/?]*)/events", _event),
+    ("GET", r"^/history/.*/metricsingest/wait", _fine),
+    ("POST", r"^/metric/v2\.0.*/runs/(?P<run>[^/?]*)/batch$", _metrics),
+    ("POST", r"^/metric/v2\.0.*/runs/(?P<run>[^/?]*)/list", _metric_names),
+    ("POST", r"^/metric/v2\.0.*/runs/(?P<run>[^/?]*)/full", _metric_values),
+    ("POST", r"^/artifact/v2\.0.*/artifacts/batch/metadata/ExperimentRun/(?P<container>[^/?]*)", _artifacts),
+    ("GET", r"^/artifact/v2\.0.*/prefix/contentinfo/ExperimentRun/(?P<container>[^/?]*)/?(?P<path>[^?]*)", _contents),
+    ("GET", r"^/artifact/v2\.0.*/contentinfo/ExperimentRun/(?P<container>[^/?]*)/(?P<path>[^?]*)", _content),
+    ("GET", r"^/artifact/v2\.0.*/artifacts/ExperimentRun/(?P<container>[^/?]*)", _listed),
+    ("PUT", _BLOB, _put_blob),
+    ("HEAD", _BLOB, _get_blob),
+    ("GET", _BLOB, _get_blob),
+]
