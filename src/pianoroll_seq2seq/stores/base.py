@@ -22,7 +22,7 @@ class StoredObject:
     etag: str
     """Another after every change: who passes it to :meth:`Store.put` overwrites only what they have seen."""
     sha256: str | None
-    """Of its bytes, in hexadecimal; None where whoever put it there did not say."""
+    """Of its bytes, in hexadecimal; None where another program put it there and did not say."""
 
 
 @runtime_checkable
@@ -36,7 +36,9 @@ class Store(Protocol):
     def put(
         self, key: str, source: Source, *, overwrite: bool = False, etag: str | None = None, progress: bool = False
     ) -> StoredObject:
-        """Stores bytes or a file; a cut upload of a file goes on where it was cut, when it is put again.
+        """Stores bytes or a file, whole or not at all.
+
+        Where the way is long, a file whose upload was cut goes on where it was when it is put again.
 
         Args:
             key: its name.
@@ -48,6 +50,7 @@ class Store(Protocol):
         Raises:
             OverwriteError: there is an object, and ``overwrite`` is false and no ``etag`` given.
             StoreConflictError: the object there (or its absence) is not the one of ``etag``.
+            OSError: the file cannot be read.
         """
         ...
 
@@ -62,7 +65,9 @@ class Store(Protocol):
     def download(
         self, key: str, path: str | os.PathLike[str], *, overwrite: bool = False, progress: bool = False
     ) -> StoredObject:
-        """Writes an object to a file, whole or not at all; a cut download goes on where it was cut.
+        """Writes an object to a file, whole or not at all.
+
+        Where the way is long, a download that was cut goes on where it was when it is asked for again.
 
         Raises:
             NotStoredError: no such object.
@@ -84,16 +89,23 @@ class Store(Protocol):
 
 
 def checked_key(key: str) -> str:
-    """The key, if it is one: parts between single slashes, none of them empty, ``.`` or ``..``.
+    """The key, if it is one: parts between single slashes, none of them empty or ending with a dot (as ``..`` does).
+
+    Azure and Windows drop a dot at the end of a name, so that two keys would be one.
 
     Raises:
         SettingsError: it is not.
     """
     parts = key.split("/")
-    if len(key.encode("utf-8", "replace")) > 1024 or any(part in ("", ".", "..") for part in parts) or not _plain(key):
+    if (
+        len(key.encode("utf-8", "replace")) > 1024
+        or any(not part or part.endswith(".") for part in parts)
+        or not _plain(key)
+    ):
         raise SettingsError(
-            f"A key in a store is made of names between single slashes, such as 'runs/7/last.safetensors', at most "
-            f"1024 bytes in all, without backslashes or control characters, got {key!r}."
+            f"A key in a store is made of names between single slashes, such as 'runs/7/last.safetensors', none of "
+            f"them ending with a dot, at most 1024 bytes in all, without backslashes or control characters, got "
+            f"{key!r}."
         )
     return key
 

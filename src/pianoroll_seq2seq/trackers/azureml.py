@@ -164,7 +164,9 @@ class AzureMLTracker:
             SettingsError: more columns than the service takes.
         """
         if len(columns) > _MOST_COLUMNS:
-            raise SettingsError(f"A row of Azure ML has at most {_MOST_COLUMNS} columns, got {len(columns)} for {name!r}.")
+            raise SettingsError(
+                f"A row of Azure ML has at most {_MOST_COLUMNS} columns, got {len(columns)} for {name!r}."
+            )
         if self._pool is not None:
             row = self._finite(columns)
             if row:
@@ -252,5 +254,3 @@ def _current_run(flush_seconds: float) -> Any:
         raise MissingExtraError("azureml-core", "azureml", "AzureMLTracker") from error
     run = Run.get_context()
     return None if type(run).__name__ == "_OfflineRun" else run
-
-

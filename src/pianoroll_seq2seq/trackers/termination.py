@@ -2,7 +2,6 @@
 
 import signal
 import threading
-from types import FrameType
 
 _EXIT_STATUS = 128 + signal.SIGTERM  # what a shell reports of a process that the signal ended
 
@@ -33,5 +32,5 @@ class Termination:
             self._listening = False
 
 
-def _leave(number: int, frame: FrameType | None) -> None:
+def _leave(*_: object) -> None:
     raise SystemExit(_EXIT_STATUS)

@@ -1,0 +1,216 @@
+"""A store in a container of Azure Blob storage: the class, whose work the other files of the folder do."""
+
+import copy
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pianoroll_seq2seq.errors import MissingExtraError, SettingsError
+from pianoroll_seq2seq.stores.azure_blob.credentials import Access, Arguments, resolve
+from pianoroll_seq2seq.stores.azure_blob.download import download, fetch
+from pianoroll_seq2seq.stores.azure_blob.failures import Place, code_of
+from pianoroll_seq2seq.stores.azure_blob.http_log import redact_http_log
+from pianoroll_seq2seq.stores.azure_blob.objects import is_folder, look, remove, seen
+from pianoroll_seq2seq.stores.azure_blob.upload import Condition, upload
+from pianoroll_seq2seq.stores.base import Source, StoredObject, checked_key
+
+BLOCK_BYTES = 4 * 1024 * 1024
+"""How much one request carries, unless the caller says otherwise: what a cut costs at most."""
+_MAX_BLOCK_BYTES = 100 * 1024 * 1024  # of the oldest service versions; a block is held in memory
+_RETRIES = 5
+
+
+class AzureBlobStore:
+    """Keeps objects as block blobs of a container, below a prefix.
+
+    A checksum is stored with each object (as the metadata ``sha256``) and checked when it is fetched; objects of other
+    programs are checked by their Content-MD5, where they have one. Files above one block are sent block by block: a put
+    that was cut goes on where it was when it is repeated, from any process; so does a download, whose part lies hidden
+    beside its target. Each request is tried again where the service is busy or the connection cut.
+
+    Args:
+        container: its name.
+        prefix: the folder of the container in which the store lies, such as ``runs/7``; it sees nothing beyond it.
+        account_name: of the storage account; else STORAGE_ACCOUNT_NAME of the environment.
+        account_key: base64; else STORAGE_ACCOUNT_KEY, if that is of the same account.
+        connection_string: instead of the two; else AZURE_STORAGE_CONNECTION_STRING.
+        credential: instead of a key: a token credential of azure-identity, or a shared access signature. With neither
+            key nor credential it is azure-identity's DefaultAzureCredential.
+        account_url: instead of, or with, the account's name: for other clouds, own domains, and emulators.
+        block_bytes: how much one request carries; it bounds the memory used, too. At least 1.
+        retries: how often a request is tried again, each time after about twice as long.
+
+    Raises:
+        SettingsError: a name that is none, or arguments that contradict one another.
+        StoreAccessError: no account is named.
+        MissingExtraError: azure-storage-blob (or azure-identity, where it is needed) is not installed.
+
+    Example:
+        >>> def keep(path: str) -> None:
+        ...     with AzureBlobStore("models", prefix="runs/7") as store:
+        ...         store.create_container()
+        ...         store.put("last.safetensors", path, overwrite=True, progress=True)
+    """
+
+    def __init__(
+        self,
+        container: str,
+        *,
+        prefix: str = "",
+        account_name: str | None = None,
+        account_key: str | None = None,
+        connection_string: str | None = None,
+        credential: Any = None,
+        account_url: str | None = None,
+        block_bytes: int = BLOCK_BYTES,
+        retries: int = _RETRIES,
+    ) -> None:
+        """Makes the client; asks nothing of the service yet."""
+        if not re.fullmatch("(?=.{3,63}$)[a-z0-9]+(-[a-z0-9]+)*", container):
+            raise SettingsError(
+                f"A container's name has 3 to 63 small letters and digits, and single hyphens between them, got "
+                f"{container!r}."
+            )
+        if not 1 <= block_bytes <= _MAX_BLOCK_BYTES or retries < 0:
+            raise SettingsError(
+                f"block_bytes is from 1 to {_MAX_BLOCK_BYTES} and retries at least 0, got {block_bytes} and {retries}."
+            )
+        self.container = container
+        self.prefix = checked_key(prefix) if prefix else ""
+        arguments = Arguments(account_name, account_key, connection_string, credential, account_url)
+        try:
+            import azure.storage.blob  # noqa: F401 - before anything else is asked for
+        except ImportError as error:
+            raise MissingExtraError("azure-storage-blob", "azure", "AzureBlobStore") from error
+        access = resolve(arguments, os.environ)
+        self._client = _client(container, access, block_bytes=block_bytes, retries=retries)
+        self._place = Place(f"{self._client.scheme}://{self._client.primary_hostname}/{container}", access.secrets)
+        self._block_bytes = block_bytes
+        self._owned = [self._client, *([access.credential] if access.owns_credential else [])]
+
+    def __repr__(self) -> str:
+        prefix = f", prefix={self.prefix!r}" if self.prefix else ""
+        return f"AzureBlobStore({self.container!r}{prefix}, account_name={self._client.account_name!r})"
+
+    def __enter__(self) -> "AzureBlobStore":
+        """The store itself."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        """Closes the connections."""
+        self.close()
+
+    def close(self) -> None:
+        """Closes the connections, of the stores made by :meth:`under`, too; closing one of those closes nothing."""
+        for owned in self._owned:
+            owned.close()
+
+    def under(self, prefix: str) -> "AzureBlobStore":
+        """A store in a folder of this one, over the same connections.
+
+        Raises:
+            SettingsError: a prefix that is none.
+        """
+        store = copy.copy(self)
+        store.prefix = checked_key(f"{self.prefix}/{prefix}" if self.prefix else prefix)
+        store._owned = []
+        return store
+
+    def create_container(self) -> None:
+        """Makes the container, for its account alone to read; nothing where it is there.
+
+        Raises:
+            StoreError: the service refuses, or is out of reach.
+        """
+        from azure.core.exceptions import ResourceExistsError
+
+        def create() -> None:
+            try:
+                self._client.create_container()  # without public access
+            except ResourceExistsError as error:
+                if code_of(error) != "ContainerAlreadyExists":
+                    raise
+
+        self._place.ask(None, create)
+
+    def put(
+        self, key: str, source: Source, *, overwrite: bool = False, etag: str | None = None, progress: bool = False
+    ) -> StoredObject:
+        """See :meth:`Store.put <pianoroll_seq2seq.stores.base.Store.put>`."""
+        return upload(
+            self._place,
+            self._blob(key),
+            key,
+            source,
+            condition=Condition(overwrite, etag),
+            block_bytes=self._block_bytes,
+            progress=progress,
+        )
+
+    def get(self, key: str) -> bytes:
+        """See :meth:`Store.get <pianoroll_seq2seq.stores.base.Store.get>`."""
+        return fetch(self._place, self._blob(key), key, block_bytes=self._block_bytes)
+
+    def download(
+        self, key: str, path: str | os.PathLike[str], *, overwrite: bool = False, progress: bool = False
+    ) -> StoredObject:
+        """See :meth:`Store.download <pianoroll_seq2seq.stores.base.Store.download>`."""
+        return download(
+            self._place,
+            self._blob(key),
+            key,
+            Path(path),
+            overwrite=overwrite,
+            block_bytes=self._block_bytes,
+            progress=progress,
+        )
+
+    def find(self, key: str) -> StoredObject | None:
+        """See :meth:`Store.find <pianoroll_seq2seq.stores.base.Store.find>`."""
+        found = look(self._place, self._blob(key), key)
+        return None if found is None else found.told
+
+    def list(self, prefix: str = "") -> Iterator[StoredObject]:
+        """See :meth:`Store.list <pianoroll_seq2seq.stores.base.Store.list>`; asked for page by page."""
+        root = f"{self.prefix}/" if self.prefix else ""
+        blobs = iter(self._client.list_blobs(name_starts_with=(root + prefix) or None, include=["metadata"]))
+        while (blob := self._place.ask(None, lambda: next(blobs, None))) is not None:
+            if not is_folder(blob):
+                yield seen(blob.name.removeprefix(root), blob).told
+
+    def delete(self, key: str) -> None:
+        """See :meth:`Store.delete <pianoroll_seq2seq.stores.base.Store.delete>`."""
+        blob = self._blob(key)
+        self._place.ask(key, lambda: remove(blob))
+
+    def _blob(self, key: str) -> Any:
+        checked_key(key)
+        return self._client.get_blob_client(checked_key(f"{self.prefix}/{key}" if self.prefix else key))
+
+
+def _client(container: str, access: Access, *, block_bytes: int, retries: int) -> Any:
+    from azure.storage.blob import ContainerClient, ExponentialRetry
+
+    again: dict[str, Any] = {f"retry_{kind}": retries for kind in ("total", "connect", "read", "status")}
+    options: dict[str, Any] = {
+        "max_single_put_size": block_bytes,
+        "max_single_get_size": block_bytes,
+        "max_chunk_get_size": block_bytes,
+        # After about 2, 4, 8, ... seconds, more or less by one.
+        "retry_policy": ExponentialRetry(initial_backoff=0, increment_base=2, random_jitter_range=1, **again),
+    }
+    if access.is_signature:
+        redact_http_log()
+    try:
+        if access.connection_string is not None:
+            return ContainerClient.from_connection_string(access.connection_string, container, **options)
+        assert access.account_url is not None
+        return ContainerClient(access.account_url, container, credential=access.credential, **options)
+    except (ValueError, TypeError, KeyError):  # whose messages may hold secrets
+        pass
+    raise SettingsError(
+        f"No client can be made of the credentials given for container {container!r}. A connection string has to be "
+        f"whole; a token credential needs an address with https; a signature must not come twice."
+    )

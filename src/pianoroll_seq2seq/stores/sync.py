@@ -1,0 +1,154 @@
+"""Whole folders to and from a store: runs, corpora. Only what differs travels, told by checksums."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tqdm.auto import tqdm
+
+from pianoroll_seq2seq.errors import SettingsError
+from pianoroll_seq2seq.stores.base import Store, StoredObject, checked_key
+from pianoroll_seq2seq.stores.own_files import is_ours
+from pianoroll_seq2seq.stores.sources import sha256_of
+
+
+@dataclass(frozen=True)
+class Synced:
+    """What a sync did. The names are paths below the folder, with slashes, in order."""
+
+    sent: tuple[str, ...]
+    """What travelled, since it was missing or differed there."""
+    unchanged: tuple[str, ...]
+    """What was there already."""
+    sent_bytes: int
+    """The size of all that travelled."""
+
+
+def push_folder(folder: str | os.PathLike[str], store: Store, prefix: str = "", *, progress: bool = False) -> Synced:
+    """Sends the files of a folder that the store lacks or holds otherwise. Nothing is deleted.
+
+    A file is replaced only if its object is still the one that was seen at first, so nobody's change is lost. An object
+    of another program, stored without a checksum, is fetched and compared where its size is that of the file. Links
+    within the folder are left out, for what they lead to is sent itself; so are the hidden files of this library.
+
+    Args:
+        folder: what to send, with its subfolders.
+        store: where to.
+        prefix: the folder of the store in which the files shall lie.
+        progress: whether to show a progress bar.
+
+    Raises:
+        SettingsError: no such folder, a link that leads out of it, or a name that is no key; nothing was sent.
+        StoreConflictError: or OverwriteError: somebody else stored one of the files meanwhile. Sync again.
+        StoreError: the store refuses, or is out of reach; what was sent stays, and the next sync goes on.
+    """
+    root = Path(folder)
+    if not root.is_dir():
+        raise SettingsError(f"{root}: no such folder. Which files shall be sent?")
+    start = _start(prefix)
+    names = sorted(_files(root))
+    for name in names:
+        checked_key(start + name)
+    there = {stored.key: stored for stored in store.list(start)}
+    sent, unchanged, sent_bytes = [], [], 0
+    with _bar("push", sum((root / name).stat().st_size for name in names), progress) as bar:
+        for name in names:
+            path, before = root / name, there.get(start + name)
+            if before is not None and _is_same(store, before, path):
+                unchanged.append(name)
+                bar.update(before.size)
+                continue
+            stored = store.put(start + name, path, etag=None if before is None else before.etag)
+            sent.append(name)
+            sent_bytes += stored.size
+            bar.update(stored.size)
+    return Synced(tuple(sent), tuple(unchanged), sent_bytes)
+
+
+def pull_folder(store: Store, folder: str | os.PathLike[str], prefix: str = "", *, progress: bool = False) -> Synced:
+    """Fetches the objects that a folder lacks or holds otherwise; those files are replaced. Nothing is deleted.
+
+    An object of another program, stored without a checksum, is fetched and compared where its size is that of the file.
+
+    Args:
+        store: where from.
+        folder: where to; made where it is missing.
+        prefix: which folder of the store.
+        progress: whether to show a progress bar.
+
+    Raises:
+        SettingsError: an object whose name cannot be that of a file, or would lead out of the folder; nothing was
+            fetched.
+        StoreError: the store refuses, or is out of reach; what was fetched stays, and the next sync goes on.
+    """
+    root, start = Path(folder), _start(prefix)
+    there = {stored.key.removeprefix(start): stored for stored in store.list(start)}
+    for name in there:
+        _check_name(root, name, there)
+    root.mkdir(parents=True, exist_ok=True)
+    sent, unchanged, sent_bytes = [], [], 0
+    with _bar("pull", sum(stored.size for stored in there.values()), progress) as bar:
+        for name, stored in sorted(there.items()):
+            path = root / name
+            if path.is_file() and _is_same(store, stored, path):
+                unchanged.append(name)
+            else:
+                sent.append(name)
+                sent_bytes += store.download(stored.key, path, overwrite=True).size
+            bar.update(stored.size)
+    return Synced(tuple(sent), tuple(unchanged), sent_bytes)
+
+
+def _start(prefix: str) -> str:
+    return f"{checked_key(prefix)}/" if prefix else ""
+
+
+def _bar(what: str, size: int, progress: bool) -> "tqdm[Any]":
+    return tqdm(total=size, desc=what, unit="B", unit_scale=True, disable=not progress)
+
+
+def _files(root: Path) -> Iterator[str]:
+    """The regular files below a folder."""
+    inside = root.resolve()
+    for where, folders, names in os.walk(root):
+        for name in (*folders, *names):
+            path = Path(where, name)
+            if path.is_symlink():
+                if not path.resolve().is_relative_to(inside):
+                    raise SettingsError(
+                        f"{path} is a link that leads out of the folder to {path.resolve()}. Put what it leads to in "
+                        f"its place, or sync that folder by itself."
+                    )
+            elif path.is_file() and not is_ours(name):
+                yield path.relative_to(root).as_posix()
+
+
+def _is_same(store: Store, stored: StoredObject, path: Path) -> bool:
+    """Whether a file has the bytes of an object; the object is fetched only where its size and checksum do not tell."""
+    if path.stat().st_size != stored.size:
+        return False
+    sha256 = stored.sha256
+    if sha256 is None:
+        with tempfile.TemporaryDirectory() as folder:
+            copy = Path(folder) / "object"
+            store.download(stored.key, copy)
+            sha256 = sha256_of(copy)
+    return sha256_of(path) == sha256
+
+
+def _check_name(root: Path, name: str, there: dict[str, StoredObject]) -> None:
+    """Names of objects may come from anybody who may write to the store."""
+    parts = checked_key(name).split("/")
+    if any(is_ours(part) for part in parts) or (os.name == "nt" and any(set(part) & set('<>:"|?*') for part in parts)):
+        raise SettingsError(f"The object {name!r} cannot be a file of this name here. Fetch it with download().")
+    parents = ["/".join(parts[:depth]) for depth in range(1, len(parts))]
+    for parent in parents:
+        if parent in there:
+            raise SettingsError(f"The store holds both {parent!r} and {name!r}: as files, one is in the other's place.")
+        if (root / parent).is_symlink():
+            raise SettingsError(
+                f"{root / parent} is a link, maybe out of the folder, and {name!r} would lie behind it."
+            )

@@ -1,0 +1,379 @@
+"""The store in Azure Blob storage, against Azurite: what goes wrong there, and what other programs do."""
+
+import hashlib
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from azurite import ACCOUNT, KEY, OTHER_KEY, Azurite
+from stores.cutting_proxy import UNAVAILABLE, cutting_proxy
+from stores.racing import race
+
+from pianoroll_seq2seq.errors import (
+    NotStoredError,
+    OverwriteError,
+    SettingsError,
+    StoreAccessError,
+    StoreConflictError,
+    StoreError,
+)
+from pianoroll_seq2seq.stores.azure_blob import AzureBlobStore
+from pianoroll_seq2seq.stores.own_files import alone_with
+
+BLOCK = 1024
+
+
+@pytest.fixture
+def store(azurite: Azurite) -> Iterator[AzureBlobStore]:
+    with AzureBlobStore(azurite.new_container(), **azurite.arguments(), block_bytes=BLOCK) as store:
+        store.create_container()
+        yield store
+
+
+@pytest.fixture
+def client(azurite: Azurite, store: AzureBlobStore) -> Iterator[Any]:
+    """Another program, at the same container."""
+    with azurite.container_client(store.container) as client:
+        yield client
+
+
+def some_bytes(size: int, seed: int = 0) -> bytes:
+    return np.random.default_rng(seed).bytes(size)
+
+
+def parts(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+class TestContainer:
+    def test_is_private_and_made_once(self, store: AzureBlobStore, client: Any) -> None:
+        """Anybody can read the weights; or the second run fails as the container is there."""
+        store.create_container()
+        assert client.get_container_properties().public_access is None
+
+    def test_a_missing_one_is_named(self, azurite: Azurite, tmp_path: Path) -> None:
+        """It looks as if the object were missing, or as if there were nothing to list."""
+        with AzureBlobStore("not-made", **azurite.arguments(), block_bytes=BLOCK) as store:
+            for call in (
+                lambda: store.put("key", b"1"),
+                lambda: store.put("key", b"1" * 3000),
+                lambda: store.get("key"),
+                lambda: store.find("key"),
+                lambda: store.delete("key"),
+                lambda: list(store.list()),
+                lambda: store.download("key", tmp_path / "copy"),
+            ):
+                with pytest.raises(NotStoredError, match=r"not-made.*create_container\(\)"):
+                    call()
+
+    def test_a_wrong_key_is_named(self, azurite: Azurite, store: AzureBlobStore, tmp_path: Path) -> None:
+        """A rotated key looks like a broken network."""
+        wrong = azurite.arguments() | {"account_key": OTHER_KEY}
+        with AzureBlobStore(store.container, **wrong, block_bytes=BLOCK) as other:
+            for call in (
+                lambda: other.put("key", b"1"),
+                lambda: other.put("key", b"1" * 3000),
+                lambda: other.get("key"),
+                lambda: other.find("key"),
+                lambda: other.delete("key"),
+                lambda: list(other.list()),
+                lambda: other.download("key", tmp_path / "copy"),
+                other.create_container,
+            ):
+                with pytest.raises(StoreAccessError, match="Check the account's name and key"):
+                    call()
+                with pytest.raises(PermissionError):
+                    call()
+
+    def test_what_lies_beyond_the_prefix_is_not_seen(self, store: AzureBlobStore) -> None:
+        """A run reads, lists or wipes the files of another."""
+        store.put("runs/7/mine", b"7")
+        store.put("runs/70/theirs", b"70")
+        inner = store.under("runs").under("7")
+        assert repr(inner) == f"AzureBlobStore({store.container!r}, prefix='runs/7', account_name={ACCOUNT!r})"
+        assert [stored.key for stored in inner.list()] == ["mine"]
+        assert inner.find("theirs") is None
+        with pytest.raises(SettingsError):
+            inner.get("../70/theirs")
+        inner.close()  # which closes nothing of the other
+        assert store.get("runs/70/theirs") == b"70"
+
+    def test_many_objects_come_page_by_page(self, store: AzureBlobStore, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What stands on the second page is missed."""
+        from azure.storage.blob import ContainerClient
+
+        real = ContainerClient.list_blobs
+        monkeypatch.setattr(ContainerClient, "list_blobs", lambda *a, **k: real(*a, **k, results_per_page=3))
+        keys = [f"{number:02d}" for number in range(10)]
+        for key in keys:
+            store.put(key, b"")
+        assert [stored.key for stored in store.list()] == keys
+
+
+class TestOtherPrograms:
+    def test_objects_without_our_checksum(self, store: AzureBlobStore, client: Any, tmp_path: Path) -> None:
+        """What another program stored cannot be read; or is read without any check."""
+        data = some_bytes(3000)
+        client.upload_blob("theirs", data)
+        found = store.find("theirs")
+        assert found is not None
+        assert found.sha256 is None
+        assert store.get("theirs") == data
+        assert store.download("theirs", tmp_path / "copy") == found
+        client.upload_blob("odd", data, metadata={"sha256": "not a checksum"})
+        assert [stored.sha256 for stored in store.list()] == [None, None]
+
+    @pytest.mark.parametrize("kind", ["sha256", "md5"])
+    def test_bytes_that_do_not_fit_their_checksum(
+        self, store: AzureBlobStore, client: Any, tmp_path: Path, kind: str
+    ) -> None:
+        """Damaged weights are loaded."""
+        if kind == "sha256":
+            client.upload_blob("bad", some_bytes(3000), metadata={"sha256": hashlib.sha256(b"other").hexdigest()})
+        else:
+            from azure.storage.blob import BlobBlock, ContentSettings
+
+            blob = client.get_blob_client("bad")
+            blob.stage_block("1", some_bytes(3000))
+            blob.commit_block_list([BlobBlock("1")], ContentSettings(content_md5=bytearray(hashlib.md5(b"o").digest())))
+        with pytest.raises(StoreError, match="do not fit the checksum"):
+            store.get("bad")
+        with pytest.raises(StoreError, match="do not fit the checksum"):
+            store.download("bad", tmp_path / "copy")
+        assert parts(tmp_path) == []
+
+    def test_folders_of_a_data_lake_are_no_objects(self, store: AzureBlobStore, client: Any) -> None:
+        """A folder is fetched as an empty file, which stands in the way of its files."""
+        client.upload_blob("folder", b"", metadata={"hdi_isfolder": "true"})
+        store.put("folder/file", b"1")
+        assert [stored.key for stored in store.list()] == ["folder/file"]
+
+    def test_what_another_program_has_begun(self, store: AzureBlobStore, client: Any) -> None:
+        """The service's 'content is invalid' tells nobody what to do."""
+        client.get_blob_client("key").stage_block("1", b"begun")
+        with pytest.raises(StoreError, match="has begun to store an object there"):
+            store.put("key", some_bytes(3000))
+
+    def test_azure_reads_what_was_stored(self, store: AzureBlobStore, client: Any) -> None:
+        """Only this library can read its objects."""
+        data = some_bytes(5000)
+        store.put("a b/é", data)
+        blob = client.get_blob_client("a b/é")
+        assert blob.download_blob().readall() == data
+        properties = blob.get_blob_properties()
+        assert properties.metadata["sha256"] == hashlib.sha256(data).hexdigest()
+        assert bytes(properties.content_settings.content_md5) == hashlib.md5(data).digest()
+
+
+class TestDownload:
+    def test_goes_on_with_its_part(self, store: AzureBlobStore, tmp_path: Path) -> None:
+        """A part of damaged bytes, as a power cut leaves, or one that is too long, ends in a damaged file."""
+        data = some_bytes(5000)
+        store.put("key", data)
+        part = self.part(store, tmp_path)
+        for before in (b"", data[:100], data[:2048], data, b"\0" * 700, data + b"too long", b"\0" * 5000):
+            part.write_bytes(before)
+            store.download("key", tmp_path / "copy", overwrite=True)
+            assert (tmp_path / "copy").read_bytes() == data
+            assert parts(tmp_path) == ["copy"]
+
+    def test_parts_of_other_versions_are_removed(self, store: AzureBlobStore, tmp_path: Path) -> None:
+        """The disk fills with halves of old versions; or another file's half is removed with them."""
+        store.put("key", b"new")
+        old, other = ".copy.0123456789abcdef.part", ".copy2.0123456789abcdef.part"
+        for name in (old, other, ".copy.mine.part"):
+            (tmp_path / name).write_bytes(b"half")
+        store.download("key", tmp_path / "copy")
+        assert parts(tmp_path) == sorted([other, ".copy.mine.part", "copy"])
+
+    def test_a_part_in_use_is_left_alone(self, store: AzureBlobStore, tmp_path: Path) -> None:
+        """Two processes fetch two versions, and the one takes the other's part away."""
+        store.put("key", b"new")
+        part = tmp_path / ".copy.0123456789abcdef.part"
+        with alone_with(part):
+            store.download("key", tmp_path / "copy")
+            assert part.exists()
+
+    def test_an_object_that_changes_meanwhile(
+        self, store: AzureBlobStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Half of one version and half of another pass for a file."""
+        versions = [some_bytes(5000, seed) for seed in range(9)]
+        store.put("key", versions[0])
+        changes = self.change_on_third_request(store, monkeypatch, versions[1:2])
+        store.download("key", tmp_path / "copy")
+        assert (tmp_path / "copy").read_bytes() == versions[1]
+        assert parts(tmp_path) == ["copy"]
+        changes += versions[2:3]
+        assert store.get("key") == versions[2]
+        changes += versions[3:]
+        with pytest.raises(StoreConflictError, match="changed by somebody else each of the 3 times"):
+            store.download("key", tmp_path / "copy", overwrite=True)
+        assert (tmp_path / "copy").read_bytes() == versions[1]
+        with pytest.raises(StoreConflictError, match="changed by somebody else each of the 3 times"):
+            store.get("key")
+
+    def test_an_object_that_is_deleted_meanwhile(
+        self, store: AzureBlobStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Half of a file passes for the file."""
+        from azure.storage.blob import BlobClient
+
+        store.put("key", some_bytes(5000))
+        real = BlobClient.download_blob
+
+        def download_blob(self: Any, offset: int, *arguments: Any, **options: Any) -> Any:
+            if offset == 2 * BLOCK:
+                store.delete("key")
+            return real(self, offset, *arguments, **options)
+
+        monkeypatch.setattr(BlobClient, "download_blob", download_blob)
+        with pytest.raises(NotStoredError, match="'key'"):
+            store.download("key", tmp_path / "copy")
+        assert not (tmp_path / "copy").exists()
+
+    def test_two_at_a_time(self, store: AzureBlobStore, tmp_path: Path) -> None:
+        """Both write to the same part, and the file is twice as long; or the slower one leaves its part behind."""
+        from concurrent.futures import ThreadPoolExecutor
+
+        data = some_bytes(20_000)
+        store.put("key", data)
+
+        def fetch(_: int) -> bool:
+            try:
+                store.download("key", tmp_path / "copy")
+            except OverwriteError:
+                return False
+            return True
+
+        with ThreadPoolExecutor(4) as pool:
+            assert sum(pool.map(fetch, range(4))) == 1
+        assert (tmp_path / "copy").read_bytes() == data
+        assert parts(tmp_path) == ["copy"]
+
+    def part(self, store: AzureBlobStore, folder: Path) -> Path:
+        found = store.find("key")
+        assert found is not None
+        return folder / f".copy.{hashlib.sha256(found.etag.encode()).hexdigest()[:16]}.part"
+
+    def change_on_third_request(
+        self, store: AzureBlobStore, monkeypatch: pytest.MonkeyPatch, versions: list[bytes]
+    ) -> list[bytes]:
+        """Somebody else stores the next version whenever the third range is asked for; more may be added."""
+        from azure.storage.blob import BlobClient
+
+        real, left = BlobClient.download_blob, list(versions)
+
+        def download_blob(self: Any, offset: int, *arguments: Any, **options: Any) -> Any:
+            if offset == 2 * BLOCK and left:
+                store.put("key", left.pop(0), overwrite=True)
+            return real(self, offset, *arguments, **options)
+
+        monkeypatch.setattr(BlobClient, "download_blob", download_blob)
+        return left
+
+
+class TestWriters:
+    def test_blocks_swept_away_by_another_are_sent_again(
+        self, store: AzureBlobStore, client: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A large upload fails for good, as somebody stored a small object under the same key meanwhile."""
+        from azure.storage.blob import BlobBlock, BlobClient
+
+        real, commits = BlobClient.commit_block_list, []
+
+        def commit_block_list(self: Any, blocks: Any, **options: Any) -> Any:
+            commits.append(len(blocks))
+            if len(commits) == 1:  # another commits one of its own blocks just before, which drops all others
+                self.stage_block(f"00000-{'f' * 40}", b"theirs")
+                real(self, [BlobBlock(f"00000-{'f' * 40}")])
+            return real(self, blocks, **options)
+
+        monkeypatch.setattr(BlobClient, "commit_block_list", commit_block_list)
+        data = some_bytes(5000)
+        store.put("key", data, overwrite=True)
+        assert commits == [5, 5]
+        assert store.get("key") == data
+        commits.clear()
+        with pytest.raises(OverwriteError):
+            store.put("other", data)
+        assert store.get("other") == b"theirs"
+
+    @pytest.mark.parametrize("condition", ["nothing there", "etag"])
+    def test_one_of_two_processes_wins(self, azurite: Azurite, store: AzureBlobStore, condition: str) -> None:
+        """Two machines both believe that theirs is stored."""
+        script = """
+            import random, sys
+            from pianoroll_seq2seq.errors import OverwriteError, StoreConflictError
+            from pianoroll_seq2seq.stores.azure_blob import AzureBlobStore
+            container, name, key, url, seed, etag = sys.argv[1:]
+            access = {"account_name": name, "account_key": key, "account_url": url}
+            data = random.Random(int(seed)).randbytes(300_000)
+            with AzureBlobStore(container, **access, block_bytes=20_000) as store:
+                print("ready", flush=True)
+                sys.stdin.readline()
+                try:
+                    store.put("wanted", data, etag=etag or None)
+                    print("won")
+                except (OverwriteError, StoreConflictError) as error:
+                    print(type(error).__name__)
+        """
+        etag = "" if condition == "nothing there" else store.put("wanted", b"first").etag
+        access = [store.container, ACCOUNT, KEY, azurite.url]
+        said = race(script, *([*access, str(seed), etag] for seed in (1, 2)))
+        refusal = "StoreConflictError" if etag else "OverwriteError"
+        assert sorted(said) == sorted(["won", refusal])
+        assert store.get("wanted") == random.Random(1 + said.index("won")).randbytes(300_000)
+
+
+class TestService:
+    def test_a_busy_service_is_asked_again(
+        self, azurite: Azurite, store: AzureBlobStore, no_waiting: list[float]
+    ) -> None:
+        """A moment's 503 ends a run; or it is asked again for ever, or without a pause."""
+        with (
+            cutting_proxy(azurite.port) as proxy,
+            AzureBlobStore(store.container, **azurite.arguments(proxy.port), retries=3) as behind,
+        ):
+            proxy.answer(UNAVAILABLE)
+            with pytest.raises(StoreError, match="503 ServerBusy"):
+                behind.put("key", b"1")
+            assert proxy.connections == 4
+            assert len(no_waiting) == 3
+            assert all(abs(waited - 2 ** (n + 1)) <= 1 for n, waited in enumerate(no_waiting))
+            proxy.up()
+            behind.put("key", b"1")
+
+    def test_a_service_out_of_reach(self, azurite: Azurite, no_waiting: list[float], tmp_path: Path) -> None:
+        """The error names a socket, and neither the object nor what to do."""
+        with cutting_proxy(azurite.port) as proxy:
+            port = proxy.port
+        with (
+            AzureBlobStore("anything", **azurite.arguments(port), block_bytes=BLOCK) as store,
+            pytest.raises(StoreError, match=r"anything: 'a key': the service could not be reached.*Check the network"),
+        ):
+            store.put("a key", b"1" * 3000)
+
+    def test_one_cut_is_not_even_noticed(
+        self, azurite: Azurite, store: AzureBlobStore, no_waiting: list[float]
+    ) -> None:
+        with (
+            cutting_proxy(azurite.port) as proxy,
+            AzureBlobStore(store.container, **azurite.arguments(proxy.port), block_bytes=BLOCK) as behind,
+        ):
+            proxy.cut_after(4000, then=proxy.up)
+            behind.put("key", some_bytes(5000))
+            proxy.cut_after(4000, then=proxy.up)
+            assert behind.get("key") == some_bytes(5000)
+
+
+def test_a_file_of_too_many_blocks(store: AzureBlobStore, tmp_path: Path) -> None:
+    """Hours later the service refuses block 50,001."""
+    path = tmp_path / "huge"
+    with path.open("wb") as file:
+        file.truncate(50_000 * BLOCK + 1)
+    with pytest.raises(SettingsError, match="block_bytes=1025"):
+        store.put("huge", path)

@@ -1,0 +1,266 @@
+"""Which account, by what right; and that nobody else learns of it."""
+
+import logging
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from azurite import ACCOUNT, KEY, OTHER_KEY, Azurite, need_azure
+
+from pianoroll_seq2seq.errors import MissingExtraError, SettingsError, StoreAccessError, StoreError
+from pianoroll_seq2seq.stores.azure_blob import AzureBlobStore
+from pianoroll_seq2seq.stores.azure_blob.credentials import Access, Arguments, resolve
+
+URL = "https://pianorolls.blob.core.windows.net"
+CONNECTION = f"DefaultEndpointsProtocol=https;AccountName={ACCOUNT};AccountKey={KEY};EndpointSuffix=core.windows.net"
+SIGNED = "sv=2024-11-04&ss=b&srt=co&sp=rl&se=2030-01-01&sig=c2VjcmV0IHNpZ25hdHVyZQ%3D%3D"
+ENVIRONMENT = ("STORAGE_ACCOUNT_NAME", "STORAGE_ACCOUNT_KEY", "AZURE_STORAGE_CONNECTION_STRING")
+
+
+@pytest.fixture(autouse=True)
+def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    need_azure()
+    for name in ENVIRONMENT:
+        monkeypatch.delenv(name, raising=False)
+
+
+def by_key(key: str, account: str = ACCOUNT) -> dict[str, Any]:
+    return {"account_name": account, "account_key": key}
+
+
+class TestResolving:
+    def test_explicit_arguments_beat_the_environment(self) -> None:
+        """A key left in the environment opens another account than the one that was asked for."""
+        environment = dict(zip(ENVIRONMENT, ("other", OTHER_KEY, CONNECTION.replace(ACCOUNT, "third")), strict=True))
+        access = resolve(Arguments(account_name=ACCOUNT, account_key=KEY), environment)
+        assert (access.account_url, access.credential) == (URL, by_key(KEY))
+        access = resolve(Arguments(connection_string=CONNECTION), environment)
+        assert access.connection_string == CONNECTION
+        access = resolve(Arguments(account_name=ACCOUNT), environment)  # the key there is not of this account
+        assert (access.account_url, access.owns_credential) == (URL, True)
+        access.credential.close()
+        access = resolve(Arguments(account_url=URL, account_key=KEY), environment)
+        assert (access.account_url, access.credential) == (URL, by_key(KEY))
+
+    def test_the_environment_fills_in(self) -> None:
+        """The names of the 2017 article's environment variables no longer work."""
+        named = {"STORAGE_ACCOUNT_NAME": ACCOUNT, "STORAGE_ACCOUNT_KEY": KEY}
+        for arguments in (Arguments(), Arguments(account_name=ACCOUNT), Arguments(account_url=URL)):
+            access = resolve(arguments, named)
+            assert (access.account_url, access.credential) == (URL, by_key(KEY))
+        access = resolve(Arguments(account_name=ACCOUNT), {"STORAGE_ACCOUNT_KEY": KEY})
+        assert access.credential == by_key(KEY)
+        access = resolve(Arguments(account_key=KEY), {"STORAGE_ACCOUNT_NAME": ACCOUNT})
+        assert access.credential == by_key(KEY)
+        access = resolve(Arguments(), {"AZURE_STORAGE_CONNECTION_STRING": CONNECTION, "STORAGE_ACCOUNT_NAME": "other"})
+        assert access.connection_string == CONNECTION
+        access = resolve(Arguments(), {"STORAGE_ACCOUNT_NAME": ACCOUNT})
+        assert access.owns_credential
+        access.credential.close()
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            (Arguments(connection_string=CONNECTION, account_name=ACCOUNT), "contradicts account_name"),
+            (Arguments(connection_string=CONNECTION, credential=object()), "contradicts credential"),
+            (Arguments(account_name=ACCOUNT, account_key=KEY, credential="x"), "account_key and credential"),
+            (Arguments(account_url=f"{URL}?{SIGNED}", account_key=KEY), "account_key and account_url"),
+            (Arguments(account_name="another", account_url=URL, account_key=KEY), "'another'.*'pianorolls'"),
+            (Arguments(account_name=ACCOUNT, account_key="not base64!"), "base64"),
+            (Arguments(account_name=ACCOUNT, account_key=""), "base64"),
+            (Arguments(account_name="evil.example/#", account_key=KEY), "small letters"),
+            (Arguments(account_url="http://pianorolls.blob.core.windows.net", account_key=KEY), "account_url is https"),
+            (Arguments(account_url="pianorolls", account_key=KEY), "account_url is https"),
+            (Arguments(account_url=f"https://user:{KEY}@example.org", account_key=KEY), "account_url is https"),
+            (Arguments(account_url="https://music.example.org", account_key=KEY), "pass account_name"),
+            (Arguments(connection_string="AccountName=pianorolls"), "neither an AccountKey"),
+            (Arguments(connection_string="AccountName=pianorolls;AccountKey=not base64!"), "base64"),
+            (Arguments(connection_string=""), "neither an AccountKey"),
+        ],
+    )
+    def test_what_contradicts_itself_is_named(self, arguments: Arguments, message: str) -> None:
+        """The one that is ignored is the one the user meant."""
+        with pytest.raises(SettingsError, match=message) as caught:
+            resolve(arguments, {})
+        assert KEY not in str(caught.value)
+        assert "not base64!" not in str(caught.value)
+
+    def test_no_account_at_all_says_how(self) -> None:
+        with pytest.raises(StoreAccessError, match="STORAGE_ACCOUNT_NAME and STORAGE_ACCOUNT_KEY"):
+            resolve(Arguments(), {})
+
+    def test_signatures_are_known_as_such(self) -> None:
+        """They travel in the address of every request, which is logged."""
+        from azure.core.credentials import AzureNamedKeyCredential, AzureSasCredential
+
+        ways = [
+            Arguments(account_url=f"{URL}?{SIGNED}"),
+            Arguments(account_url=URL, credential=SIGNED),
+            Arguments(account_url=URL, credential=AzureSasCredential(SIGNED)),
+            Arguments(connection_string=f"BlobEndpoint={URL};SharedAccessSignature={SIGNED}"),
+        ]
+        for access in (resolve(arguments, {}) for arguments in ways):
+            assert access.is_signature
+            assert "c2VjcmV0IHNpZ25hdHVyZQ%3D%3D" in access.secrets
+            assert "c2VjcmV0" not in repr(access)
+        access = resolve(Arguments(account_url=URL, credential=AzureNamedKeyCredential(ACCOUNT, KEY)), {})
+        assert access.secrets == (KEY,)
+
+    @pytest.mark.parametrize(
+        ("module", "package", "arguments"),
+        [
+            ("azure.storage.blob", "azure-storage-blob", by_key(KEY)),
+            ("azure.identity", "azure-identity", {"account_name": ACCOUNT}),
+        ],
+    )
+    def test_a_missing_package_names_its_extra(
+        self, monkeypatch: pytest.MonkeyPatch, module: str, package: str, arguments: dict[str, Any]
+    ) -> None:
+        monkeypatch.setitem(sys.modules, module, None)
+        with pytest.raises(MissingExtraError, match=rf"{package}.*pianoroll-seq2seq\[azure\]"):
+            AzureBlobStore("models", **arguments)
+
+
+class TestNames:
+    @pytest.mark.parametrize("container", ["", "ab", "Models", "a--b", "-ab", "ab-", "a/b", "a" * 64, "a_b", "abc\n"])
+    def test_containers(self, container: str) -> None:
+        """A name that the service refuses is noticed hours later, when the training has ended."""
+        with pytest.raises(SettingsError, match="container's name"):
+            AzureBlobStore(container, **by_key(KEY))
+
+    @pytest.mark.parametrize("prefix", ["/runs", "runs/", "a/../b", "a\\b"])
+    def test_prefixes(self, prefix: str) -> None:
+        with pytest.raises(SettingsError, match="key in a store"):
+            AzureBlobStore("models", prefix=prefix, **by_key(KEY))
+
+    def test_sizes(self) -> None:
+        wrongs: list[dict[str, Any]] = [{"block_bytes": 0}, {"block_bytes": 1 << 40}, {"retries": -1}]
+        for wrong in wrongs:
+            with pytest.raises(SettingsError, match="block_bytes is from 1"):
+                AzureBlobStore("models", **by_key(KEY), **wrong)
+
+    def test_credentials_of_which_none_works(self) -> None:
+        """Azure's page of advice in place of the one line that helps; or it looks like a broken network."""
+
+        class Token:
+            def get_token(self, *scopes: str, **options: object) -> None:
+                from azure.core.exceptions import ClientAuthenticationError
+
+                raise ClientAuthenticationError("No credential of this chain\nand more")
+
+        with (
+            AzureBlobStore("models", account_name=ACCOUNT, credential=Token(), retries=0) as store,
+            pytest.raises(StoreAccessError, match=r"no credentials were accepted: No credential of this chain\. Check"),
+        ):
+            store.find("key")
+
+    def test_a_token_needs_https(self) -> None:
+        class Token:
+            def get_token(self, *scopes: str) -> None: ...
+
+        with pytest.raises(SettingsError, match="needs an address with https"):
+            AzureBlobStore("models", account_url="http://127.0.0.1:1/pianorolls", credential=Token())
+
+
+class TestSecrets:
+    """A key in a log is a key on the internet."""
+
+    @pytest.fixture
+    def signature(self, azurite: Azurite) -> str:
+        """Of the emulator's account, for an hour."""
+        from azure.storage.blob import AccountSasPermissions, ResourceTypes, generate_account_sas
+
+        return generate_account_sas(
+            ACCOUNT,
+            KEY,
+            ResourceTypes(object=True, container=True),
+            AccountSasPermissions(read=True, write=True, list=True, create=True, delete=True),
+            datetime.now(UTC) + timedelta(hours=1),
+        )
+
+    def all_that_is_said(self, store: AzureBlobStore, caplog: pytest.LogCaptureFixture) -> Iterator[str]:
+        """By the store, its errors, their tracebacks, and everybody's log."""
+        yield repr(store)
+        yield str(vars(store))
+        calls: list[Callable[[], object]] = [
+            store.create_container,
+            lambda: store.put("key", b"1", overwrite=True),
+            lambda: store.put("key", b"1" * 3000, overwrite=True),
+            lambda: store.get("key"),
+            lambda: store.get("no such key"),
+            lambda: list(store.list()),
+            lambda: store.delete("key"),
+        ]
+        for call in calls:
+            error = self.error_of(call)
+            if error is not None:
+                assert (error.__cause__, error.__context__) == (None, None)
+                yield "".join(traceback.format_exception(error)) + repr(error)
+        yield caplog.text
+        yield "".join(f"{record.getMessage()}{record.args}" for record in caplog.records)
+
+    def error_of(self, call: Callable[[], object]) -> StoreError | None:
+        try:
+            call()
+        except StoreError as error:
+            return error
+        return None
+
+    def check(self, store: AzureBlobStore, secrets: list[str], caplog: pytest.LogCaptureFixture) -> int:
+        with caplog.at_level(logging.DEBUG), store:
+            said = list(self.all_that_is_said(store, caplog))
+        for text in said:
+            for secret in secrets:
+                assert secret not in text
+        return len(said) - 4
+
+    @pytest.mark.parametrize("key", [KEY, OTHER_KEY])
+    def test_of_keys(self, azurite: Azurite, caplog: pytest.LogCaptureFixture, key: str) -> None:
+        arguments = azurite.arguments() | {"account_key": key}
+        store = AzureBlobStore(azurite.new_container(), **arguments, block_bytes=1000)
+        assert self.check(store, [key], caplog) == (1 if key == KEY else 7)
+
+    @pytest.mark.parametrize("way", ["credential", "url", "connection string", "string"])
+    def test_of_signatures(self, azurite: Azurite, caplog: pytest.LogCaptureFixture, signature: str, way: str) -> None:
+        store = AzureBlobStore(azurite.new_container(), **self.by(way, azurite.url, signature), block_bytes=1000)
+        sig = signature.partition("sig=")[2].partition("&")[0]
+        assert len(sig) > 40
+        assert self.check(store, [signature, sig], caplog) == 1
+        assert "urllib3.connectionpool" in {record.name for record in caplog.records}
+
+    @pytest.mark.parametrize("way", ["key", "credential", "url", "connection string"])
+    def test_when_nothing_can_be_reached(
+        self, azurite: Azurite, caplog: pytest.LogCaptureFixture, signature: str, way: str
+    ) -> None:
+        """The HTTP client's errors hold the address that it called."""
+        url = azurite.url_at(1)
+        arguments = by_key(KEY) | {"account_url": url} if way == "key" else self.by(way, url, signature)
+        store = AzureBlobStore("models", **arguments, retries=0)
+        sig = signature.partition("sig=")[2].partition("&")[0]
+        assert self.check(store, [KEY, signature, sig], caplog) == 7
+
+    def test_of_a_connection_string_that_is_none(self, caplog: pytest.LogCaptureFixture) -> None:
+        for broken in (f"AccountKey={KEY}", f"AccountName={ACCOUNT};AccountKey={KEY};;;x"):
+            with pytest.raises(SettingsError) as caught:
+                AzureBlobStore("models", connection_string=broken)
+            assert KEY not in "".join(traceback.format_exception(caught.value))
+            assert caught.value.__context__ is None
+
+    def by(self, way: str, url: str, signature: str) -> dict[str, Any]:
+        from azure.core.credentials import AzureSasCredential
+
+        ways: dict[str, dict[str, Any]] = {
+            "credential": {"account_url": url, "credential": AzureSasCredential(signature)},
+            "string": {"account_url": url, "credential": signature},
+            "url": {"account_url": f"{url}?{signature}"},
+            "connection string": {"connection_string": f"BlobEndpoint={url};SharedAccessSignature={signature}"},
+        }
+        return ways[way]
+
+
+def test_what_is_kept_shows_nothing() -> None:
+    assert KEY not in repr(Access(URL, None, by_key(KEY), (KEY,)))
+    assert KEY not in repr(Arguments(account_key=KEY, connection_string=CONNECTION, credential=KEY))

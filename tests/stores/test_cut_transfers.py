@@ -1,0 +1,169 @@
+"""Large files over a network that is cut again and again."""
+
+import hashlib
+import random
+import subprocess
+import sys
+import textwrap
+import types
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from azurite import ACCOUNT, KEY, Azurite
+from stores.cutting_proxy import CuttingProxy, cutting_proxy
+
+from pianoroll_seq2seq.errors import StoreError
+from pianoroll_seq2seq.stores.azure_blob import AzureBlobStore
+
+SIZE = 100_000_000
+BLOCK = 1 << 20
+CUTS = 20
+
+
+@pytest.fixture(scope="module")
+def large_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("large") / "shard.bin"
+    path.write_bytes(np.random.default_rng(7).bytes(SIZE))
+    return path
+
+
+@pytest.fixture
+def proxy(azurite: Azurite) -> Iterator[CuttingProxy]:
+    with cutting_proxy(azurite.port) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def container(azurite: Azurite) -> Iterator[str]:
+    """Emptied in the end, for the emulator keeps all in memory."""
+    name = azurite.new_container()
+    with AzureBlobStore(name, **azurite.arguments()) as store:
+        store.create_container()
+        yield name
+        for stored in store.list():
+            store.delete(stored.key)
+
+
+@pytest.fixture
+def open_store(azurite: Azurite, proxy: CuttingProxy, container: str) -> Callable[[], AzureBlobStore]:
+    """A new store, which remembers nothing, behind the proxy; what fails there is not tried again by itself."""
+    return lambda: AzureBlobStore(container, **azurite.arguments(proxy.port), block_bytes=BLOCK, retries=0)
+
+
+def sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def cut_again_and_again(proxy: CuttingProxy, transfer: Callable[[], None], *, seed: int) -> None:
+    """Each time after at most what is left of the file for that many cuts."""
+    chance = random.Random(seed)
+    for _ in range(CUTS):
+        proxy.cut_after(chance.randrange(1, SIZE // CUTS))
+        with pytest.raises(StoreError, match=r"shard\.bin"):
+            transfer()
+        assert proxy.is_down
+    proxy.up()
+    transfer()
+
+
+def test_an_upload_cut_twenty_times(
+    proxy: CuttingProxy, open_store: Callable[[], AzureBlobStore], large_file: Path
+) -> None:
+    """A night's upload begins anew with every cut, and never ends."""
+
+    def transfer() -> None:
+        with open_store() as store:
+            store.put("shard.bin", large_file)
+
+    cut_again_and_again(proxy, transfer, seed=1)
+    assert proxy.sent_bytes < 1.3 * SIZE
+    with open_store() as store:
+        found = store.find("shard.bin")
+        assert found is not None
+        assert (found.size, found.sha256) == (SIZE, sha256(large_file))
+        assert hashlib.sha256(store.get("shard.bin")).hexdigest() == found.sha256
+    print(f"sent {proxy.sent_bytes / SIZE:.3f} times the file")  # seen with pytest -rP
+
+
+def test_a_download_cut_twenty_times(
+    proxy: CuttingProxy,
+    open_store: Callable[[], AzureBlobStore],
+    large_file: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A corpus that is fetched begins anew with every cut, and never ends."""
+    # The client waits a second before it asks once more for a range that was cut; here it is cut for good anyway.
+    monkeypatch.setattr("azure.storage.blob._download.time", types.SimpleNamespace(sleep=lambda seconds: None))
+    with open_store() as store:
+        store.put("shard.bin", large_file)
+
+    def transfer() -> None:
+        assert not (tmp_path / "copy").exists()
+        with open_store() as store:
+            store.download("shard.bin", tmp_path / "copy")
+
+    proxy.received_bytes = 0
+    cut_again_and_again(proxy, transfer, seed=2)
+    assert proxy.received_bytes < 1.3 * SIZE
+    assert sha256(tmp_path / "copy") == sha256(large_file)
+    assert [path.name for path in tmp_path.iterdir()] == ["copy"]
+    print(f"received {proxy.received_bytes / SIZE:.3f} times the file")
+
+
+@pytest.mark.parametrize("direction", ["put", "download"])
+def test_a_killed_process_is_followed_by_one_that_goes_on(
+    azurite: Azurite, proxy: CuttingProxy, container: str, tmp_path: Path, direction: str
+) -> None:
+    """A job that is shut down in the middle of a transfer begins anew on the next machine."""
+    size, copy = 30 * BLOCK, tmp_path / "copy"
+    source = tmp_path / "source"
+    source.write_bytes(np.random.default_rng(5).bytes(size))
+    if direction == "download":
+        with AzureBlobStore(container, **azurite.arguments()) as store:
+            store.put("shard.bin", source)
+    script = """
+        import sys
+        from pianoroll_seq2seq.stores.azure_blob import AzureBlobStore
+        direction, container, name, key, url, source, copy = sys.argv[1:]
+        access = {"account_name": name, "account_key": key, "account_url": url}
+        with AzureBlobStore(container, **access, block_bytes=1 << 20) as store:
+            if direction == "put":
+                store.put("shard.bin", source)
+            else:
+                store.download("shard.bin", copy)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(script), direction, container, ACCOUNT, KEY]
+    arguments = [azurite.url_at(proxy.port), str(source), str(copy)]
+    running = subprocess.Popen([*command, *arguments])
+    proxy.cut_after(20 * BLOCK, then=running.kill)
+    running.wait(60)
+    assert not copy.exists()
+    proxy.up()
+    before = proxy.sent_bytes + proxy.received_bytes
+    subprocess.run([*command, *arguments], check=True, timeout=60)
+    assert proxy.sent_bytes + proxy.received_bytes - before < 13 * BLOCK
+    with AzureBlobStore(container, **azurite.arguments()) as store:
+        found = store.find("shard.bin")
+        assert found is not None
+        assert found.sha256 == sha256(source if direction == "put" else copy)
+
+
+@pytest.mark.parametrize("size", [BLOCK // 2, 3 * BLOCK])
+def test_a_lost_answer_is_no_refusal(
+    azurite: Azurite, proxy: CuttingProxy, container: str, size: int, no_waiting: list[float]
+) -> None:
+    """The object is stored, the answer is lost, and the request that is repeated finds 'somebody else's' object."""
+    with AzureBlobStore(container, **azurite.arguments(proxy.port), block_bytes=BLOCK) as store:
+        data = np.random.default_rng(3).bytes(size)
+        proxy.lose_answer("PUT [^ ]*(comp=blocklist|/weights) ")
+        stored = store.put("weights", data)
+        assert store.find("weights") == stored
+        assert len(no_waiting) == 1
+        proxy.lose_answer("PUT [^ ]*(comp=blocklist|/weights) ")
+        again = store.put("weights", data, etag=stored.etag)
+        assert store.find("weights") == again
+        assert len(no_waiting) == 2

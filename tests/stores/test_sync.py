@@ -1,0 +1,213 @@
+"""Whole folders to and from a store."""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from azurite import Azurite
+
+from pianoroll_seq2seq.errors import OverwriteError, SettingsError, StoreConflictError
+from pianoroll_seq2seq.stores.azure_blob import AzureBlobStore
+from pianoroll_seq2seq.stores.base import Source, Store, StoredObject
+from pianoroll_seq2seq.stores.local import LocalStore
+from pianoroll_seq2seq.stores.sync import Synced, pull_folder, push_folder
+
+FILES = {"manifest.json": 100, "shards/00.bin": 300_000, "shards/01.bin": 250_000, "ü/♪ 1.txt": 5, "empty": 0}
+
+
+@pytest.fixture(params=["local", "azure"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    if request.param == "local":
+        yield LocalStore(tmp_path / "store")
+        return
+    azurite: Azurite = request.getfixturevalue("azurite")
+    with AzureBlobStore(azurite.new_container(), **azurite.arguments(), block_bytes=1 << 17) as azure:
+        azure.create_container()
+        yield azure
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    chance = np.random.default_rng(0)
+    for name, size in FILES.items():
+        path = tmp_path / "corpus" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(chance.bytes(size))
+    return tmp_path / "corpus"
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+class Watched:
+    """A store that is watched, and into which somebody else puts things."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.transfers: list[str] = []
+        self.before_put: Callable[[str], object] = lambda key: None
+        self.forget_checksums = False
+        self.injected: list[StoredObject] = []
+
+    def put(
+        self, key: str, source: Source, *, overwrite: bool = False, etag: str | None = None, progress: bool = False
+    ) -> StoredObject:
+        self.transfers.append(key)
+        self.before_put(key)
+        return self.store.put(key, source, overwrite=overwrite, etag=etag, progress=progress)
+
+    def get(self, key: str) -> bytes:
+        self.transfers.append(key)
+        return self.store.get(key)
+
+    def download(
+        self, key: str, path: str | os.PathLike[str], *, overwrite: bool = False, progress: bool = False
+    ) -> StoredObject:
+        self.transfers.append(key)
+        return self.store.download(key, path, overwrite=overwrite, progress=progress)
+
+    def find(self, key: str) -> StoredObject | None:
+        return self.store.find(key)
+
+    def list(self, prefix: str = "") -> Iterator[StoredObject]:
+        for stored in self.store.list(prefix):
+            yield replace(stored, sha256=None) if self.forget_checksums else stored
+        yield from self.injected
+
+    def delete(self, key: str) -> None:
+        self.store.delete(key)
+
+
+@pytest.mark.parametrize("prefix", ["", "corpora/one"])
+def test_there_and_back_and_nothing_the_second_time(store: Store, folder: Path, tmp_path: Path, prefix: str) -> None:
+    """A corpus of 30 GB travels again for one new file."""
+    names = tuple(sorted(FILES))
+    watched = Watched(store)
+    store.put("corpora/one more", b"another's")
+    assert push_folder(folder, watched, prefix, progress=True) == Synced(names, (), sum(FILES.values()))
+    watched.transfers.clear()
+    assert push_folder(str(folder), watched, prefix) == Synced((), names, 0)
+    assert watched.transfers == []
+    copy = tmp_path / "copy"
+    pulled = pull_folder(watched, copy, prefix, progress=True)
+    if not prefix:
+        (copy / "corpora" / "one more").unlink()
+        assert pulled.sent == tuple(sorted([*names, "corpora/one more"]))
+    else:
+        assert pulled == Synced(names, (), sum(FILES.values()))
+        watched.transfers.clear()
+        assert pull_folder(watched, str(copy), prefix) == Synced((), names, 0)
+        assert watched.transfers == []
+    assert contents(copy) == contents(folder)
+
+
+def test_only_what_changed_travels_and_nothing_is_deleted(store: Store, folder: Path, tmp_path: Path) -> None:
+    """A change of the same size and time is missed; or files that are only there vanish."""
+    push_folder(folder, store, "c")
+    pull_folder(store, tmp_path / "copy", "c")
+    shard = folder / "shards" / "01.bin"
+    times = shard.stat()
+    shard.write_bytes(shard.read_bytes()[:-1] + b"?")
+    os.utime(shard, ns=(times.st_atime_ns, times.st_mtime_ns))
+    (folder / "new").write_bytes(b"new")
+    (folder / "empty").unlink()
+    (tmp_path / "copy" / "mine").write_bytes(b"mine")
+    pushed = push_folder(folder, store, "c")
+    assert pushed.sent == ("new", "shards/01.bin")
+    assert pushed.sent_bytes == 250_003
+    assert store.find("c/empty") is not None
+    pulled = pull_folder(store, tmp_path / "copy", "c")
+    assert (pulled.sent, pulled.sent_bytes) == (pushed.sent, pushed.sent_bytes)
+    assert contents(tmp_path / "copy") == contents(folder) | {"mine": b"mine", "empty": b""}
+
+
+def test_somebody_elses_change_is_noticed(store: Store, folder: Path) -> None:
+    """Two machines push the same folder, and the slower one undoes what the other did."""
+    push_folder(folder, store)
+    (folder / "manifest.json").write_bytes(b"mine")
+    watched = Watched(store)
+    watched.before_put = lambda key: store.put(key, b"theirs", overwrite=True)
+    with pytest.raises(StoreConflictError, match=r"manifest\.json"):
+        push_folder(folder, watched)
+    assert store.get("manifest.json") == b"theirs"
+    (folder / "another").write_bytes(b"mine")
+    with pytest.raises(OverwriteError, match="another"):
+        push_folder(folder, watched)
+    assert store.get("another") == b"theirs"
+
+
+def test_objects_without_checksums_are_compared(store: Store, folder: Path, tmp_path: Path) -> None:
+    """What another program stored travels each time; or a change of the same size is missed."""
+    push_folder(folder, store)
+    pull_folder(store, tmp_path / "copy")
+    watched = Watched(store)
+    watched.forget_checksums = True
+    assert push_folder(folder, watched).sent == ()
+    assert pull_folder(watched, tmp_path / "copy").sent == ()
+    (folder / "manifest.json").write_bytes(b"?" * 100)
+    (tmp_path / "copy" / "ü" / "♪ 1.txt").write_bytes(b"?" * 5)
+    assert push_folder(folder, watched).sent == ("manifest.json",)
+    assert pull_folder(watched, tmp_path / "copy").sent == ("manifest.json", "ü/♪ 1.txt")
+    assert contents(tmp_path / "copy") == contents(folder)
+
+
+def test_links(store: Store, folder: Path, tmp_path: Path) -> None:
+    """A link in a run's folder sends the home directory to the cloud; or one to the last checkpoint stops it all."""
+    (folder / "latest").symlink_to(folder / "shards")
+    (folder / "shards" / "last.bin").symlink_to("01.bin")
+    (folder / ".copy.0123456789abcdef.part").write_bytes(b"half")
+    assert push_folder(folder, store).sent == tuple(sorted(FILES))
+    (tmp_path / "outside").mkdir()
+    (folder / "away").symlink_to(tmp_path / "outside")
+    (folder / "aaa").write_bytes(b"1")
+    with pytest.raises(SettingsError, match="leads out of the folder"):
+        push_folder(folder, store)
+    assert store.find("aaa") is None
+
+
+@pytest.mark.parametrize("name", ["../../evil", "/evil", "a\\..\\evil", "evil.", "a//b", ".x.0123456789abcdef.tmp"])
+def test_names_that_lead_out_are_refused(tmp_path: Path, name: str) -> None:
+    """Whoever may write to the store writes anywhere on the machines that pull from it."""
+    watched = Watched(LocalStore(tmp_path / "store"))
+    watched.put("c/aaa", b"1")
+    watched.injected = [StoredObject(f"c/{name}", 4, "etag", None)]
+    with pytest.raises(SettingsError, match=r"key in a store|cannot be a file"):
+        pull_folder(watched, tmp_path / "below" / "into", "c")
+    assert not (tmp_path / "below").exists()
+
+
+def test_what_cannot_be_files_is_refused(azurite: Azurite, tmp_path: Path) -> None:
+    """Half of a folder is fetched before it turns out that the rest has no place."""
+    with AzureBlobStore(azurite.new_container(), **azurite.arguments()) as store:
+        store.create_container()
+        store.put("a/b", b"1")
+        store.put("0", b"1")
+        store.put("a/b/c", b"1")
+        with pytest.raises(SettingsError, match="'a/b' and 'a/b/c'"):
+            pull_folder(store, tmp_path / "into")
+        assert not (tmp_path / "into").exists()
+        store.delete("a/b")
+        (tmp_path / "outside").mkdir()
+        (tmp_path / "into").mkdir()
+        (tmp_path / "into" / "a").symlink_to(tmp_path / "outside")
+        with pytest.raises(SettingsError, match="is a link"):
+            pull_folder(store, tmp_path / "into")
+        assert list((tmp_path / "outside").iterdir()) == []
+
+
+def test_what_cannot_be_keys_is_refused(store: Store, folder: Path, tmp_path: Path) -> None:
+    (folder / "zzz.").write_bytes(b"1")
+    with pytest.raises(SettingsError, match=r"zzz\."):
+        push_folder(folder, store)
+    assert list(store.list()) == []
+    with pytest.raises(SettingsError, match="no such folder"):
+        push_folder(tmp_path / "none", store)
+    for prefix in ("/", "a/", "../a"):
+        with pytest.raises(SettingsError):
+            push_folder(folder, store, prefix)
+        with pytest.raises(SettingsError):
+            pull_folder(store, tmp_path / "copy", prefix)

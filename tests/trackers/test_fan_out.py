@@ -1,0 +1,134 @@
+"""Several trackers as one."""
+
+import json
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pianoroll_seq2seq.errors import SettingsError
+from pianoroll_seq2seq.trackers.base import NoTracker, Value
+from pianoroll_seq2seq.trackers.fan_out import FanOut
+from pianoroll_seq2seq.trackers.jsonl import JsonlTracker
+
+
+class Recorder(NoTracker):
+    """Notes what it is told, and fails where it is asked to."""
+
+    def __init__(self, name: str, told: list[Any], *, fails: str = "") -> None:
+        self.name, self.told, self.fails = name, told, fails
+
+    def note(self, what: str, *details: Any) -> None:
+        self.told.append((self.name, what, *details))
+        if self.fails == what:
+            raise OSError(f"{self.name} is full")
+
+    def __enter__(self) -> "Recorder":
+        self.note("enter")
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        self.note("exit", kind, error, trace)
+
+    def log_params(self, params: Mapping[str, Value]) -> None:
+        self.note("params", params)
+
+    def log_metrics(self, metrics: Mapping[str, float], *, step: int) -> None:
+        self.note("metrics", metrics, step)
+
+    def log_artifact(self, path: Any) -> None:
+        self.note("artifact", path)
+
+    def flush(self) -> None:
+        self.note("flush")
+
+
+def three(told: list[Any], **fails: str) -> FanOut:
+    return FanOut(*(Recorder(name, told, fails=fails.get(name, "")) for name in "abc"))
+
+
+def test_all_get_all_in_their_order_and_are_closed_in_reverse() -> None:
+    """A figure stands in one place and is missing in the other."""
+    told: list[Any] = []
+    with three(told) as tracker:
+        tracker.log_params({"seed": 1})
+        tracker.log_metrics({"loss": 0.5}, step=3)
+        tracker.log_artifact("a.mid")
+        tracker.flush()
+    calls = [("enter",), ("params", {"seed": 1}), ("metrics", {"loss": 0.5}, 3), ("artifact", "a.mid"), ("flush",)]
+    assert told[:-3] == [(name, *call) for call in calls for name in "abc"]
+    assert told[-3:] == [(name, "exit", None, None, None) for name in "cba"]
+
+
+@pytest.mark.parametrize("what", ["params", "metrics", "artifact", "flush"])
+def test_one_that_fails_keeps_nothing_from_the_others(what: str) -> None:
+    """A full disk under one tracker, and the service gets nothing either; or nobody hears of the full disk."""
+    told: list[Any] = []
+    calls = {
+        "params": lambda tracker: tracker.log_params({"seed": 1}),
+        "metrics": lambda tracker: tracker.log_metrics({"loss": 0.5}, step=3),
+        "artifact": lambda tracker: tracker.log_artifact("a.mid"),
+        "flush": lambda tracker: tracker.flush(),
+    }
+    with three(told, a=what) as tracker:
+        with pytest.raises(OSError, match="a is full"):
+            calls[what](tracker)
+        assert [name for name, called, *_ in told if called == what] == ["a", "b", "c"]
+    with three(told, a=what, c=what) as tracker, pytest.raises(ExceptionGroup, match="2 trackers failed") as caught:
+        calls[what](tracker)
+    assert [str(error) for error in caught.value.exceptions] == ["a is full", "c is full"]
+
+
+def test_one_that_does_not_open_leaves_none_open() -> None:
+    """A run that never began stands on a server as running for ever."""
+    told: list[Any] = []
+    with pytest.raises(OSError, match="c is full") as caught, three(told, c="enter"):
+        pytest.fail("not reached")
+    assert [(name, what) for name, what, *_ in told] == [
+        *(("a", "enter"), ("b", "enter"), ("c", "enter")),
+        *(("b", "exit"), ("a", "exit")),
+    ]
+    assert told[-1][2:4] == (OSError, caught.value)
+
+
+@pytest.mark.parametrize("kind", [ValueError, KeyboardInterrupt, SystemExit])
+def test_every_tracker_hears_how_the_run_ended(kind: type[BaseException]) -> None:
+    """One that fails in closing hides the error of the training, or makes the next think that all went well."""
+    told: list[Any] = []
+    with pytest.raises(kind, match="out of memory") as caught, three(told, b="exit", c="exit"):
+        raise kind("out of memory")
+    exits = [(name, *details) for name, what, *details in told if what == "exit"]
+    assert [name for name, *_ in exits] == ["c", "b", "a"]
+    for _, its_kind, its_error, its_trace in exits:
+        assert (its_kind, its_error) == (kind, caught.value)
+        assert traceback.extract_tb(its_trace)[-1].line == 'raise kind("out of memory")'
+    assert caught.value.__notes__ == [
+        "A tracker failed in closing: OSError: c is full",
+        "A tracker failed in closing: OSError: b is full",
+    ]
+
+
+def test_a_failure_in_closing_does_not_make_the_other_runs_failures() -> None:
+    """All went well, one tracker could not say so, and the others call the run a failure."""
+    told: list[Any] = []
+    with pytest.raises(OSError, match="b is full"), three(told, b="exit"):
+        pass
+    assert told[-3:] == [(name, "exit", None, None, None) for name in "cba"]
+
+
+def test_fan_outs_of_files(tmp_path: Path) -> None:
+    """Real trackers, and one fan-out within another."""
+    one, two, three = (JsonlTracker(tmp_path / f"{name}.jsonl") for name in ("one", "two", "three"))
+    with FanOut(one, FanOut(two, three, NoTracker())) as tracker:
+        tracker.log_metrics({"loss": 0.5}, step=3)
+    for jsonl in (one, two, three):
+        lines = [json.loads(line) for line in jsonl.path.read_text().splitlines()]
+        assert [line.get("status") for line in lines] == ["running", None, "finished"]
+        assert lines[1]["metrics"] == {"loss": 0.5}
+
+
+def test_of_nothing_says_what_to_use() -> None:
+    with pytest.raises(SettingsError, match=r"NoTracker\(\)"):
+        FanOut()

@@ -1,0 +1,97 @@
+"""What several trackers share: ranks, numbers, and the way out on SIGTERM."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+import torch
+from typechecker import as_users_have_it
+
+from pianoroll_seq2seq.trackers.numbers import finite
+from pianoroll_seq2seq.trackers.ranks import is_first_process
+from pianoroll_seq2seq.trackers.termination import Termination
+
+
+@pytest.mark.parametrize(
+    ("environment", "first"),
+    [
+        ({}, True),
+        ({"RANK": "0"}, True),
+        ({"RANK": "3"}, False),
+        ({"OMPI_COMM_WORLD_RANK": "0"}, True),
+        ({"OMPI_COMM_WORLD_RANK": "1"}, False),
+        ({"RANK": "0", "OMPI_COMM_WORLD_RANK": "1"}, True),
+        ({"RANK": ""}, True),
+        ({"RANK": "1.5"}, True),
+        ({"RANK": "-1"}, True),
+    ],
+)
+def test_one_process_tracks(monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], first: bool) -> None:
+    for name in ("RANK", "OMPI_COMM_WORLD_RANK"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert is_first_process() is first
+
+
+def test_figures_of_every_kind_become_floats() -> None:
+    """Arrays and tensors arrive as texts, or not at all."""
+    figures = {
+        "int": 1,
+        "bool": True,
+        "numpy": np.float32(0.5),
+        "array": np.array(2),
+        "tensor": torch.tensor(2.5),
+        "nan": float("nan"),
+        "inf": np.float64("inf"),
+    }
+    numbers, dropped = as_users_have_it(finite)(figures)
+    assert numbers == {"int": 1.0, "bool": 1.0, "numpy": 0.5, "array": 2.0, "tensor": 2.5}
+    assert {type(number) for number in numbers.values()} == {float}
+    assert dropped == ["nan", "inf"]
+
+
+def test_sigterm_becomes_the_way_out_and_is_given_back() -> None:
+    """Files stay open and runs unclosed; or the next program's Ctrl-C is ours."""
+    script = """
+import os, signal
+from pianoroll_seq2seq.trackers.termination import Termination
+try:
+    with Termination():
+        with Termination():
+            os.kill(os.getpid(), signal.SIGTERM)
+finally:
+    print("closed", signal.getsignal(signal.SIGTERM) is signal.SIG_DFL, flush=True)
+"""
+    ended = subprocess.run([sys.executable, "-c", script], check=False, timeout=60, capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout) == (128 + signal.SIGTERM, "closed True\n")
+
+
+def test_a_handler_of_somebodys_own_stays() -> None:
+    heard = []
+    before = signal.signal(signal.SIGTERM, lambda *_: heard.append("mine"))
+    try:
+        with Termination():
+            os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert heard == ["mine", "mine"]
+
+
+def test_outside_the_main_thread_nothing_is_changed() -> None:
+    """Python lets only the main thread handle signals, and raises in all others."""
+    handlers = []
+
+    def work() -> None:
+        with Termination():
+            handlers.append(signal.getsignal(signal.SIGTERM))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert handlers == [signal.SIG_DFL]
