@@ -10,6 +10,7 @@ nox.options.sessions = ["lint", "typecheck", "tests"]
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 CONSTRAINTS = ("-c", "constraints.txt")
+AZURITE = "azurite@3.35.0"
 
 
 def install(session: nox.Session, *, extras: str, groups: tuple[str, ...] = ()) -> None:
@@ -28,10 +29,26 @@ def demo(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """The whole test suite, with branch coverage."""
-    install(session, extras="fast,plot,datasets,onnx", groups=("test",))
+    """The whole test suite, with branch coverage; what shares no environment with the rest has a session of its own."""
+    install(session, extras="fast,plot,datasets,onnx,azure", groups=("test",))
+    if not Path(".nox/azurite/node_modules/azurite").is_dir():
+        session.run("npm", "install", "--silent", "--prefix", ".nox/azurite", AZURITE, external=True)
     arguments = session.posargs or ["--cov", "--cov-report=term", "--cov-fail-under=90"]
-    session.run("pytest", *arguments)
+    session.run("pytest", "-m", "not (azureml or azureml_v2 or mlflow or inference)", *arguments)
+
+
+@nox.session
+def azureml(session: nox.Session) -> None:
+    """The tests that need Azure ML's client (SDK v1)."""
+    install(session, extras="plot,azureml", groups=("test", "azureml"))
+    session.run("pytest", "-m", "azureml", *(session.posargs or ["tests"]))
+
+
+@nox.session
+def mlflow(session: nox.Session) -> None:
+    """The tests that need MLflow's server, or Azure ML's inference server."""
+    install(session, extras="plot", groups=("test", "mlflow"))
+    session.run("pytest", "-m", "mlflow or inference", *(session.posargs or ["tests"]))
 
 
 @nox.session
@@ -47,14 +64,14 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def typecheck(session: nox.Session) -> None:
     """mypy, strictly."""
-    install(session, extras="plot,datasets", groups=("types", "test"))
+    install(session, extras="plot,datasets,azure", groups=("types", "test"))
     session.run("mypy")
 
 
 @nox.session
 def docs(session: nox.Session) -> None:
     """The documentation, with warnings as errors, into docs/_build/html."""
-    install(session, extras="plot,datasets,onnx", groups=("docs",))
+    install(session, extras="plot,datasets,onnx,azure", groups=("docs",))
     session.run("sphinx-build", "-W", "--keep-going", "-b", "html", "docs", "docs/_build/html")
     session.log(f"Open {Path('docs/_build/html/index.html').resolve()}")
 

@@ -166,6 +166,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.rfile, self.wfile = self.connection.makefile("rb"), self.connection.makefile("wb", buffering=0)
         self.close_connection = False
 
+    def finish(self) -> None:
+        super().finish()
+        self.connection.close()  # the one under encryption, which the server does not know
+
     def do_GET(self) -> None:
         self._answer()
 
@@ -212,7 +216,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(data)
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, *args: Any) -> None:
         """Nothing on the terminal."""
 
 

@@ -201,13 +201,14 @@ def test_outside_azure_ml_it_says_so_once_and_keeps_the_local_file(service):
     outside = {name: "" for name in service.environment() if name.startswith("AZUREML_")}
     environment = {name: value for name, value in service.environment().items() if name not in outside}
     script = "with AzureMLTracker(local='here.jsonl') as tracker:" + TEN + "    tracker.flush()"
-    done = subprocess.run(  # noqa: PLW1510 (its status is looked at)
+    done = subprocess.run(
         [sys.executable, "-c", BEGIN + script],
         env=environment,
         cwd=service.folder,
         capture_output=True,
         text=True,
         timeout=60,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("Not a run of Azure ML") == 1

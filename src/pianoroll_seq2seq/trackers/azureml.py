@@ -85,7 +85,7 @@ class AzureMLTracker:
             MissingExtraError: azureml-core is not installed.
         """
         if self._first:
-            self.run = _current_run(self._flush_seconds) if self.run is None else self.run
+            self.run = self._current_run() if self.run is None else self.run
             with ExitStack() as stack:
                 stack.enter_context(Termination())
                 if self._local is not None:
@@ -186,6 +186,24 @@ class AzureMLTracker:
             self._send("metrics", lambda: self.run.flush(timeout_seconds=self._flush_seconds))
             self._wait()
 
+    def _current_run(self) -> Any:
+        """The run that this process was submitted as; None outside Azure ML, or where its service is out of reach."""
+        # Read when the client is imported: without it, one "too many requests" is answered by a sleep of 32 seconds.
+        os.environ.setdefault("AZUREML_DEFAULT_BACKOFF", "2")
+        os.environ.setdefault("AZUREML_DEFAULT_500_BACKOFF", "1")
+        os.environ.setdefault("AZUREML_DEFAULT_503_BACKOFF", "1")
+        os.environ.setdefault("AZUREML_FLUSH_INGEST_WAIT_TIMEOUT_SECONDS", str(max(int(self._flush_seconds), 1)))
+        try:
+            from azureml.core import Run
+        except ImportError as error:
+            raise MissingExtraError("azureml-core", "azureml", "AzureMLTracker") from error
+        try:
+            run = Run.get_context()
+        except Exception as error:  # the run is there, its service is not
+            self._report("Azure ML cannot be reached, and gets nothing of this run", f"{type(error).__name__}: {error}")
+            return None
+        return None if type(run).__name__ == "_OfflineRun" else run
+
     def _send(self, what: str, call: Callable[[], Any]) -> None:
         assert self._pool is not None  # the callers saw to it
         self._pending.append((what, self._pool.submit(call)))
@@ -241,16 +259,3 @@ class AzureMLTracker:
 
 def _place(local: JsonlTracker | None) -> str:
     return "nowhere; pass local= to keep them" if local is None else f"in {local.path}"
-
-
-def _current_run(flush_seconds: float) -> Any:
-    """The run that this process was submitted as; None outside Azure ML."""
-    # Read when the client is imported: without it, one "too many requests" is answered by a sleep of 32 seconds.
-    os.environ.setdefault("AZUREML_DEFAULT_BACKOFF", "2")
-    os.environ.setdefault("AZUREML_FLUSH_INGEST_WAIT_TIMEOUT_SECONDS", str(max(int(flush_seconds), 1)))
-    try:
-        from azureml.core import Run
-    except ImportError as error:
-        raise MissingExtraError("azureml-core", "azureml", "AzureMLTracker") from error
-    run = Run.get_context()
-    return None if type(run).__name__ == "_OfflineRun" else run
