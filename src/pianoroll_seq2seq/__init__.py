@@ -53,13 +53,22 @@ if TYPE_CHECKING:
     from pianoroll_seq2seq.score import NoteTable as NoteTable
     from pianoroll_seq2seq.score import Part as Part
     from pianoroll_seq2seq.score import Score as Score
+    from pianoroll_seq2seq.serving import load_service as load_service
     from pianoroll_seq2seq.splitting import drop_duplicates as drop_duplicates
     from pianoroll_seq2seq.splitting import pitch_class_set as pitch_class_set
     from pianoroll_seq2seq.splitting import split_by_piece as split_by_piece
+    from pianoroll_seq2seq.stores.azure_blob import AzureBlobStore as AzureBlobStore
+    from pianoroll_seq2seq.stores.base import Store as Store
+    from pianoroll_seq2seq.stores.local import LocalStore as LocalStore
+    from pianoroll_seq2seq.stores.sync import pull_folder as pull_folder
+    from pianoroll_seq2seq.stores.sync import push_folder as push_folder
     from pianoroll_seq2seq.tempo import TempoMap as TempoMap
+    from pianoroll_seq2seq.trackers.azureml import AzureMLTracker as AzureMLTracker
     from pianoroll_seq2seq.trackers.base import NoTracker as NoTracker
     from pianoroll_seq2seq.trackers.base import Tracker as Tracker
+    from pianoroll_seq2seq.trackers.fan_out import FanOut as FanOut
     from pianoroll_seq2seq.trackers.jsonl import JsonlTracker as JsonlTracker
+    from pianoroll_seq2seq.trackers.mlflow import MLflowTracker as MLflowTracker
     from pianoroll_seq2seq.train import cosine_schedule as cosine_schedule
     from pianoroll_seq2seq.train import find_learning_rate as find_learning_rate
     from pianoroll_seq2seq.train import fit as fit
@@ -68,17 +77,22 @@ if TYPE_CHECKING:
 
 _HOME = {
     "Augmentation": "augmentation",
+    "AzureBlobStore": "stores.azure_blob",
+    "AzureMLTracker": "trackers.azureml",
     "BeatGrid": "grid",
     "Bernoulli": "heads.bernoulli",
     "BernoulliHead": "heads.bernoulli",
     "Corpus": "corpus",
     "Draw": "sampling",
     "Evaluation": "evaluation",
+    "FanOut": "trackers.fan_out",
     "FrameDistribution": "heads.base",
     "FrameGrid": "grid",
     "History": "history",
     "JsonlTracker": "trackers.jsonl",
     "Limits": "limits",
+    "LocalStore": "stores.local",
+    "MLflowTracker": "trackers.mlflow",
     "NoTracker": "trackers.base",
     "NoteTable": "score",
     "OnnxModel": "export",
@@ -95,6 +109,7 @@ _HOME = {
     "SequenceModel": "models.base",
     "SlidingWindows": "windowing",
     "StopAfter": "callbacks",
+    "Store": "stores.base",
     "TempoMap": "tempo",
     "Threshold": "sampling",
     "Tracker": "trackers.base",
@@ -110,7 +125,10 @@ _HOME = {
     "generate_frames": "sampling",
     "join_processes": "train",
     "load": "checkpoint",
+    "load_service": "serving",
     "pitch_class_set": "splitting",
+    "pull_folder": "stores.sync",
+    "push_folder": "stores.sync",
     "read_folder": "datasets.folder",
     "read_midi": "midi_io",
     "read_pypianoroll": "interchange",

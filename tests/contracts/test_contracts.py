@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
+from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
@@ -28,9 +29,15 @@ from pianoroll_seq2seq.models.seq2seq_lstm import Seq2SeqLSTM
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.pitches import PitchRange
 from pianoroll_seq2seq.sampling import Draw, Sampler, Threshold, generate
+from pianoroll_seq2seq.stores.azure_blob import AzureBlobStore
+from pianoroll_seq2seq.stores.base import Store
+from pianoroll_seq2seq.stores.local import LocalStore
 from pianoroll_seq2seq.tempo import TempoMap
+from pianoroll_seq2seq.trackers.azureml import AzureMLTracker
 from pianoroll_seq2seq.trackers.base import NoTracker, Tracker
+from pianoroll_seq2seq.trackers.fan_out import FanOut
 from pianoroll_seq2seq.trackers.jsonl import JsonlTracker
+from pianoroll_seq2seq.trackers.mlflow import MLflowTracker
 from pianoroll_seq2seq.train import fit
 from pianoroll_seq2seq.windowing import SlidingWindows
 
@@ -76,6 +83,18 @@ SAMPLERS: dict[str, Sampler] = {
 TRACKERS: dict[str, Callable[[Path], Tracker]] = {
     "NoTracker": lambda folder: NoTracker(),
     "JsonlTracker": lambda folder: JsonlTracker(folder / "runs" / "events.jsonl"),
+    "FanOut": lambda folder: FanOut(JsonlTracker(folder / "one.jsonl"), JsonlTracker(folder / "two.jsonl")),
+    "AzureMLTracker": lambda folder: AzureMLTracker(MagicMock(), local=folder / "metrics.jsonl"),
+    "MLflowTracker": lambda folder: MLflowTracker(tracking_uri=f"sqlite:///{folder}/mlflow.db"),
+}
+TRACKER_MARKS = {
+    "MLflowTracker": (pytest.mark.mlflow, pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy"))
+}
+
+# What a store promises is held against real ones in tests/stores, for one of them needs a service.
+STORES: dict[str, Callable[[Path], Store]] = {
+    "LocalStore": LocalStore,
+    "AzureBlobStore": lambda folder: AzureBlobStore("runs", account_name="account", account_key="c2VjcmV0"),
 }
 
 T = TypeVar("T")
@@ -395,7 +414,10 @@ class TestSampler:
         )
 
 
-@pytest.mark.parametrize("make", TRACKERS.values(), ids=TRACKERS)
+@pytest.mark.filterwarnings("ignore:Values that are not finite")  # by a tracker whose service takes none
+@pytest.mark.parametrize(
+    "make", [pytest.param(make, id=name, marks=TRACKER_MARKS.get(name, ())) for name, make in TRACKERS.items()]
+)
 class TestTracker:
     def test_fits_at_run_time(self, make: Callable[[Path], Tracker], tmp_path: Path) -> None:
         assert isinstance(make(tmp_path), Tracker)
@@ -447,3 +469,8 @@ class TestTracker:
         for step in (1, 2):
             with make(tmp_path) as tracker:
                 tracker.log_metrics({"train_loss": 1.0}, step=step)
+
+
+@pytest.mark.parametrize("make", STORES.values(), ids=STORES)
+def test_a_store_fits_at_run_time(make: Callable[[Path], Store], tmp_path: Path) -> None:
+    assert isinstance(make(tmp_path), Store)
