@@ -22,6 +22,7 @@ from pianoroll_seq2seq import (
     Augmentation,
     FrameDistribution,
     JsonlTracker,
+    LocalStore,
     PianoRoll,
     PitchRange,
     Seq2SeqLSTM,
@@ -64,6 +65,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--plain", action="store_true", help="nothing that is random in a step")
     parser.add_argument("--die-once", type=int, nargs=2, metavar=("RANK", "STEP"))
     parser.add_argument("--stop-after", type=int, help="leave after this step, as if told by a signal")
+    parser.add_argument("--store", type=Path, help="a folder that gets every checkpoint as well")
     parser.add_argument("--gradients", action="store_true", help="keep those of the first step")
     return parser.parse_args(arguments)
 
@@ -108,6 +110,7 @@ def main(arguments: list[str] | None = None) -> None:
                 tracker=tracker,
                 checkpoint_dir=given.folder / "run",
                 checkpoint_seconds=given.checkpoint_seconds,
+                checkpoint_store=None if given.store is None else LocalStore(given.store),
                 seed=5,
                 progress=False,
             )

@@ -9,10 +9,12 @@ import torch
 from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.history import History
 from pianoroll_seq2seq.models.base import SequenceModel, device_of
+from pianoroll_seq2seq.stores.base import Store
 from pianoroll_seq2seq.trackers.base import NoTracker, Tracker
 from pianoroll_seq2seq.train.events import OnEpoch, OnStep
 from pianoroll_seq2seq.train.interruption import Interruption
 from pianoroll_seq2seq.train.loop import Interrupted, Loop, Plan
+from pianoroll_seq2seq.train.mirror import Mirror
 from pianoroll_seq2seq.train.precision import Precision
 from pianoroll_seq2seq.train.run import Judge, Run
 from pianoroll_seq2seq.train.run_folder import RunFolder
@@ -44,6 +46,7 @@ def fit(
     tracker: Tracker = NoTracker(),
     checkpoint_dir: str | os.PathLike[str] | None = None,
     checkpoint_seconds: float = 60.0,
+    checkpoint_store: Store | None = None,
     resume: bool = True,
     seed: int = 0,
     progress: bool = True,
@@ -85,6 +88,9 @@ def fit(
         checkpoint_dir: folder for ``best.safetensors``, ``last.safetensors``, ``previous.safetensors`` and
             ``history.jsonl``.
         checkpoint_seconds: how often to save within an epoch; after every epoch a run is saved in any case.
+        checkpoint_store: a store of the run's own, such as ``AzureBlobStore("runs", prefix="scales-1")``, to which
+            every checkpoint is sent as well, in the background. A run that begins with an empty ``checkpoint_dir``,
+            on another machine, goes on from there. A store that is out of reach meanwhile costs a warning.
         resume: goes on where ``checkpoint_dir`` left off; the result is as if training had never stopped (on a CPU, in
             one process, bit for bit).
         seed: of the order of windows, their variations, and dropout.
@@ -96,14 +102,17 @@ def fit(
     Raises:
         SettingsError: arguments out of range.
         TrainingDivergedError: the loss is no longer a number; checkpoints of earlier epochs stay.
-        CheckpointError: ``checkpoint_dir`` holds a run of another model, other data or other settings, or only damaged
-            checkpoints, or another process trains there.
+        CheckpointError: ``checkpoint_dir`` or ``checkpoint_store`` holds a run of another model, other data or other
+            settings, or only damaged checkpoints, or another process trains there.
         CheckpointWriteError: no space is left; the checkpoint before stays.
-        OverwriteError: it holds a run, and ``resume`` is false.
+        OverwriteError: it or ``checkpoint_store`` holds a run, and ``resume`` is false.
+        StoreError: ``checkpoint_store`` cannot be reached at the beginning.
     """
     _check_counts(epochs, batch_size, accumulate, patience)
     _check_shares(clip_norm, min_delta, ema_decay, checkpoint_seconds)
     _check_choices(precision, monitor, valid)
+    if checkpoint_store is not None and checkpoint_dir is None:
+        raise SettingsError("checkpoint_store needs checkpoint_dir: a checkpoint is a file before it is sent.")
     optimizer = optimizer or default_optimizer(model, 1e-3)
     watched = ("valid_loss" if valid is not None else "train_loss") if monitor == "auto" else monitor
     plan = Plan(epochs, batch_size, accumulate, schedule, clip_norm, precision, ema_decay, compile_model, seed)
@@ -111,10 +120,11 @@ def fit(
         loop = Loop(model, train, optimizer, plan, interruption, on_step)
         first = loop.processes.first
         folder = RunFolder(checkpoint_dir) if checkpoint_dir is not None and first else None
+        mirror = Mirror(checkpoint_store, folder) if checkpoint_store is not None and folder is not None else None
         try:
             judge = Judge(watched, patience, min_delta, epochs)
             tracker = tracker if first else NoTracker()
-            run = Run(loop, valid, judge, tracker, on_epoch if first else (), folder, checkpoint_seconds)
+            run = Run(loop, valid, judge, tracker, on_epoch if first else (), folder, mirror, checkpoint_seconds)
             run.begin(resume)
             tracker.log_params(run.settings | {"epochs": epochs, "model": type(model).__name__})
             run.to_its_end(show=progress and first)
@@ -123,6 +133,8 @@ def fit(
             saved = "" if folder is None else f"The run is saved in {folder.path}; the same call goes on with it."
             interruption.leave(interrupted.number, saved)
         finally:
+            if mirror is not None:
+                mirror.close()
             if folder is not None:
                 folder.close()
     return run.history

@@ -22,6 +22,7 @@ from pianoroll_seq2seq.models.base import SequenceModel
 from pianoroll_seq2seq.trackers.base import Tracker
 from pianoroll_seq2seq.train.events import EpochEnd, OnEpoch
 from pianoroll_seq2seq.train.loop import Interrupted, Loop, Progress
+from pianoroll_seq2seq.train.mirror import Mirror, Position
 from pianoroll_seq2seq.train.run_folder import RunFolder, check_same_run
 from pianoroll_seq2seq.windowing import SlidingWindows
 
@@ -63,6 +64,7 @@ class Run:
     tracker: Tracker
     on_epoch: Sequence[OnEpoch]
     folder: RunFolder | None
+    mirror: Mirror | None
     checkpoint_seconds: float
 
     def __post_init__(self) -> None:
@@ -76,13 +78,15 @@ class Run:
     def begin(self, resume: bool) -> None:
         """Goes back to where the folder's run stood, if there is one."""
         loop = self.loop
+        now = {"model": checkpoint.describe(loop.model), "data": _data(loop.train), "run": self.settings}
+        if self.mirror is not None:
+            self.mirror.fetch(now, resume=resume)
         found = None if self.folder is None else self.folder.found(resume)
         data = loop.processes.told(None if found is None else found[1])
         if data is None:
             return
         label = "the run's checkpoint" if found is None else os.fspath(found[0])
         header, tensors = parse(data, label)
-        now = {"model": checkpoint.describe(loop.model), "data": _data(loop.train), "run": self.settings}
         check_same_run(label, {"model": header["model"], **header["details"]}, now)
         put_back(header, tensors, loop.model, loop.optimizer, label=label)
         try:
@@ -167,6 +171,8 @@ class Run:
         state = {"progress": asdict(self.progress), "scaler": loop.arithmetic.state()}
         folder.write_state(self._header() | {"optimizer": values, "state": state}, tensors)
         self._saved_at = time.monotonic()
+        if self.mirror is not None:
+            self.mirror.send(Position(self.progress.epoch, self.progress.steps))
 
     def _write_best(self) -> None:
         assert self.folder is not None  # the callers saw to it

@@ -39,6 +39,21 @@ class RunFolder:
         if self._lock is not None:
             os.close(self._lock)
 
+    @property
+    def last(self) -> Path:
+        """The checkpoint to go on from."""
+        return self.path / _LAST
+
+    def position(self) -> tuple[int, int] | None:
+        """Epoch of the newest checkpoint, counted from 1, and steps taken in it; None where none is whole."""
+        for name in (_LAST, _PREVIOUS):
+            try:
+                header, _ = read(self.path / name)
+                return header["state"]["progress"]["epoch"], header["state"]["progress"]["steps"]
+            except (CheckpointError, KeyError, TypeError):
+                continue
+        return None
+
     def found(self, resume: bool) -> tuple[Path, bytes] | None:
         """The newest checkpoint that is whole, and its bytes; None where a run begins.
 

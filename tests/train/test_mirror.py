@@ -1,0 +1,224 @@
+"""Checkpoints in a store: a run whose machine is taken away goes on on another."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from azurite import Azurite, azurite  # noqa: F401 (a fixture)
+
+from pianoroll_seq2seq import AzureBlobStore, LocalStore, Seq2SeqLSTM, Store, fit
+from pianoroll_seq2seq.errors import CheckpointError, OverwriteError, SettingsError, StoreError
+from pianoroll_seq2seq.stores.base import Source, StoredObject
+from pianoroll_seq2seq.train import StepEnd
+
+sys.path.insert(0, str(Path(__file__).parent))
+from script import windows
+
+SCRIPT = Path(__file__).parent / "script.py"
+STEPS = 96  # of the run below
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+def model() -> Seq2SeqLSTM:
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        return Seq2SeqLSTM(7, hidden=5, encoder_layers=1, decoder_layers=1, dropout=0.2)
+
+
+def run(folder: Path | None, store: Store | None = None, **changes: Any) -> tuple[dict[str, torch.Tensor], list[float]]:
+    trained = model()
+    arguments: dict[str, Any] = {"epochs": 3, "batch_size": 5, "ema_decay": 0.9, "checkpoint_seconds": 0}
+    history = fit(
+        trained,
+        windows(0),
+        windows(1),
+        progress=False,
+        checkpoint_dir=folder,
+        checkpoint_store=store,
+        **arguments | changes,
+    )
+    return trained.state_dict(), history.train_losses + history.valid_losses
+
+
+@pytest.fixture(scope="module")
+def whole() -> tuple[dict[str, torch.Tensor], list[float]]:
+    return run(None)
+
+
+def assert_same(found: tuple[dict[str, torch.Tensor], list[float]], expected: Any) -> None:
+    assert found[1] == expected[1]
+    assert all(torch.equal(found[0][name], value) for name, value in expected[0].items())
+
+
+def terminated_at(step: int) -> Any:
+    def interrupt(told: StepEnd) -> None:
+        if told.step == step:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    return interrupt
+
+
+class Unsteady(LocalStore):
+    """Out of reach while ``down``; keeps what was put, in order."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.down = False
+        self.puts: list[str] = []
+
+    def put(
+        self, key: str, source: Source, *, overwrite: bool = False, etag: str | None = None, progress: bool = False
+    ) -> StoredObject:
+        if self.down:
+            raise StoreError("out of reach")
+        self.puts.append(key)
+        return super().put(key, source, overwrite=overwrite, etag=etag, progress=progress)
+
+
+def preempted(store: Store, first: Path, second: Path) -> Iterator[Any]:
+    """The run, ended by SIGTERM on one machine and gone on with on another; the steps of the second."""
+    with pytest.raises(SystemExit):
+        run(first, store, on_step=[terminated_at(50)])
+    seen: list[int] = []
+    yield run(second, store, on_step=[lambda told: seen.append(told.step)])
+    yield seen
+
+
+def test_a_run_goes_on_on_another_machine_bit_for_bit(tmp_path: Path, whole: Any) -> None:
+    result, seen = preempted(LocalStore(tmp_path / "store"), tmp_path / "one", tmp_path / "two")
+    assert_same(result, whole)
+    assert seen == list(range(51, STEPS + 1))
+    assert {path.name for path in (tmp_path / "two").iterdir()} >= {"best.safetensors", "last.safetensors"}
+
+
+def test_a_run_goes_on_from_azure_storage(tmp_path: Path, whole: Any, azurite: Azurite) -> None:  # noqa: F811
+    with AzureBlobStore(azurite.new_container(), **azurite.arguments()) as store:
+        store.create_container()
+        result, seen = preempted(store.under("runs/7"), tmp_path / "one", tmp_path / "two")
+        assert_same(result, whole)
+        assert seen == list(range(51, STEPS + 1))
+        keys = [found.key for found in store.list("runs/7/")]
+        assert "runs/7/latest.json" in keys
+        assert len(keys) <= 3
+
+
+def test_a_killed_process_goes_on_from_the_store(tmp_path: Path) -> None:
+    command = [sys.executable, str(SCRIPT), str(tmp_path), "--epochs", "2"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    tmp_path.joinpath("plain").mkdir()
+    plain = [sys.executable, str(SCRIPT), str(tmp_path / "plain"), "--epochs", "2"]
+    subprocess.run(plain, check=True, env=environment, capture_output=True, timeout=120)
+    command += ["--store", str(tmp_path / "store")]
+    process = subprocess.Popen([*command, "--pause", "0.02"], env=environment, stderr=subprocess.DEVNULL)
+    pointer, deadline = tmp_path / "store" / "latest.json", time.monotonic() + 60
+    while not pointer.exists() or json.loads(pointer.read_text())["position"]["steps"] < 8:
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    shutil.rmtree(tmp_path / "run")
+    subprocess.run(command, check=True, env=environment, capture_output=True, timeout=120)
+    found, expected = (json.loads((folder / "result.json").read_text()) for folder in (tmp_path, tmp_path / "plain"))
+    assert (found["weights"], found["losses"]) == (expected["weights"], expected["losses"])
+
+
+def test_the_pointer_comes_last_and_old_checkpoints_go(tmp_path: Path) -> None:
+    store = Unsteady(tmp_path / "store")
+    run(tmp_path / "one", store)
+    assert len(store.puts) >= 4
+    assert all(key.startswith("checkpoints/") for key in store.puts[::2])
+    assert set(store.puts[1::2]) == {"latest.json"}
+    left = [found.key for found in store.list()]
+    assert len(left) <= 3
+    pointer = json.loads(store.get("latest.json"))
+    assert pointer["key"] in left
+    assert pointer["position"] == {"epoch": 4, "steps": 0}
+
+
+def test_a_store_that_is_out_of_reach_costs_a_warning_and_gets_the_end(tmp_path: Path, whole: Any) -> None:
+    store = Unsteady(tmp_path / "store")
+
+    def failing(told: StepEnd) -> None:
+        store.down = 10 <= told.step < 60
+
+    with pytest.warns(UserWarning, match="did not get to the store; training goes on"):
+        result = run(tmp_path / "one", store, on_step=[failing])
+    assert_same(result, whole)
+    assert json.loads(store.get("latest.json"))["position"] == {"epoch": 4, "steps": 0}
+
+
+def test_an_answer_that_is_lost_is_not_taken_for_another_process(tmp_path: Path, whole: Any) -> None:
+    class Forgetful(Unsteady):
+        lost = False
+
+        def put(self, key: str, *arguments: Any, **named: Any) -> StoredObject:
+            stored = super().put(key, *arguments, **named)
+            if key == "latest.json" and not self.lost and len(self.puts) > 4:
+                self.lost = True
+                raise StoreError("the answer is lost")
+            return stored
+
+    with pytest.warns(UserWarning, match="the answer is lost"):
+        assert_same(run(tmp_path / "one", Forgetful(tmp_path / "store")), whole)
+
+
+def test_the_one_whose_run_went_on_elsewhere_stops(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path / "store")
+
+    def elsewhere(told: StepEnd) -> None:
+        if told.step == 40:  # saved by both at once, and then only by the other
+            time.sleep(0.3)
+            run(tmp_path / "two", store, epochs=1 + 3)
+
+    with pytest.raises(CheckpointError, match="Another process is training this run"):
+        run(tmp_path / "one", store, on_step=[elsewhere])
+
+
+def test_what_lies_in_the_folder_is_taken_where_it_is_further(tmp_path: Path, whole: Any) -> None:
+    store = Unsteady(tmp_path / "store")
+
+    def failing(told: StepEnd) -> None:
+        store.down = told.step >= 20
+        terminated_at(50)(told)
+
+    with pytest.raises(SystemExit), pytest.warns(UserWarning, match="did not get to the store"):
+        run(tmp_path / "one", store, on_step=[failing])
+    store.down = False
+    seen: list[int] = []
+    assert_same(run(tmp_path / "one", store, on_step=[lambda told: seen.append(told.step)]), whole)
+    assert seen[0] == 51
+
+
+def test_another_run_in_the_store_is_refused(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path / "store")
+    run(tmp_path / "one", store, epochs=1)
+    with pytest.raises(CheckpointError, match="holds a run of another model"):
+        run(tmp_path / "two", store, batch_size=6)
+    with pytest.raises(OverwriteError, match="The store holds a run already"):
+        run(tmp_path / "three", store, resume=False)
+    store.put("latest.json", b"[]", overwrite=True)
+    with pytest.raises(CheckpointError, match="does not point to a checkpoint"):
+        run(tmp_path / "four", store)
+
+
+def test_a_store_needs_a_folder_and_must_be_there_at_the_beginning(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="checkpoint_store needs checkpoint_dir"):
+        run(None, LocalStore(tmp_path / "store"))
+
+    class Gone(LocalStore):
+        def find(self, key: str) -> StoredObject | None:
+            raise StoreError("out of reach")
+
+    with pytest.raises(StoreError, match="out of reach"):
+        run(tmp_path / "one", Gone(tmp_path / "store"))
