@@ -21,11 +21,13 @@ from typing import Any, Literal, get_args
 import torch
 
 from pianoroll_seq2seq import (
+    AzureMLTracker,
     BeatGrid,
     Draw,
     Evaluation,
     FrameGrid,
     History,
+    NoTracker,
     PianoRoll,
     PitchRange,
     RelativeBernoulliHead,
@@ -34,6 +36,7 @@ from pianoroll_seq2seq import (
     Seq2SeqLSTM,
     SlidingWindows,
     Threshold,
+    Tracker,
     cosine_schedule,
     drop_duplicates,
     evaluate,
@@ -190,6 +193,7 @@ def train(
     seed: int,
     device: str | torch.device,
     precision: Precision = "auto",
+    tracker: Tracker = NoTracker(),
 ) -> Trained:
     """Fits the recipe's model."""
     windows = [
@@ -216,6 +220,7 @@ def train(
         min_delta=recipe.min_delta,
         monitor=recipe.monitor,
         precision=precision,
+        tracker=tracker,
         checkpoint_dir=folder,
         seed=seed,
     )
@@ -254,6 +259,20 @@ def run(recipe: Recipe, midi_dir: Path, folder: Path, *, seed: int = 0, device: 
     split = read_pieces(recipe, midi_dir, seed=seed)
     trained = train(recipe, split, folder, seed=seed, device=device)
     return finish(recipe, trained, split, folder, seed=seed)
+
+
+def tracker_of(folder: Path) -> Tracker:
+    """The run's page, where Azure Machine Learning has started this script; nothing elsewhere."""
+    return AzureMLTracker(local=folder / "metrics.jsonl") if "AZUREML_RUN_ID" in os.environ else NoTracker()
+
+
+def track(tracker: Tracker, result: Run) -> None:
+    """The scores, pictures, music and the model of a finished run."""
+    scores = result.scores.model
+    figures = {"test_nats": scores.all.nats, "test_f1": scores.all.f1, "test_changed_nats": scores.changed.nats}
+    tracker.log_metrics(figures, step=result.history.epochs[-1].step)
+    for name in ("loss.png", "roll.png", "primer.mid", "generated.mid", "scores.json", "best.safetensors"):
+        tracker.log_artifact(result.folder / name)
 
 
 def claim(folder: Path, arguments: dict[str, Any]) -> None:
@@ -341,10 +360,14 @@ def main(arguments: list[str] | None = None) -> int:
             processes.wait()  # until the first has written the pieces
             split = read_pieces(recipe, midi_dir, seed=given.seed)
             device = given.device or processes.device
-            trained = train(recipe, split, folder, seed=given.seed, device=device, precision=given.precision)
-            if not processes.first:  # one writes the music
-                return 0
-            result = finish(recipe, trained, split, folder, seed=given.seed)
+            with tracker_of(folder) as tracker:
+                trained = train(
+                    recipe, split, folder, seed=given.seed, device=device, precision=given.precision, tracker=tracker
+                )
+                if not processes.first:  # one writes the music
+                    return 0
+                result = finish(recipe, trained, split, folder, seed=given.seed)
+                track(tracker, result)
     except PianoRollSeq2SeqError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

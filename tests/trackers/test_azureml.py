@@ -1,13 +1,16 @@
 """The tracker for Azure ML: the real client, in a process of its own, against a stand-in of the service."""
 
+import json
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from azureml_service import Request, Service, running
 
+from pianoroll_seq2seq.datasets.scale_chords import write_scale_chords
 from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.trackers.azureml import AzureMLTracker
 
@@ -231,3 +234,65 @@ def test_settings_are_checked():
         AzureMLTracker(flush_seconds=0)
     with pytest.raises(SettingsError, match="at most 15 columns"):
         AzureMLTracker().log_row("row", {str(number): 1.0 for number in range(16)})
+
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "train_scale_chords.py"
+SMALL = ["--epochs", "2", "--batch-size", "512", "--output", "outputs/run", "--midi-dir", "scales"]
+
+
+def example(service: Service, *arguments: str, launcher: tuple[str, ...] = ()) -> subprocess.Popen[str]:
+    for path in write_scale_chords(service.folder / "scales").glob("*.mid"):
+        if not path.stem.endswith(("_major", "_minor")) or "sharp" in path.stem:
+            path.unlink()
+    return subprocess.Popen(
+        [sys.executable, *launcher, str(EXAMPLE), *SMALL, *arguments],
+        env=service.environment(OMP_NUM_THREADS="1"),
+        cwd=service.folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def history(service: Service) -> list[dict[str, float]]:
+    lines = (service.folder / "outputs" / "run" / "history.jsonl").read_text().splitlines()
+    return [record for record in map(json.loads, lines) if "train_loss" in record]
+
+
+def test_the_example_in_a_submitted_run_delivers_everything(service):
+    started = example(service)
+    out, error = started.communicate(timeout=300)
+    assert started.returncode == 0, out + error
+    epochs = history(service)
+    assert len(epochs) == 2
+    for name in ("train_loss", "valid_loss", "learning_rate"):
+        assert service.values(name) == {epoch["step"]: pytest.approx(epoch[name]) for epoch in epochs}
+    scores = json.loads((service.folder / "outputs" / "run" / "scores.json").read_text())
+    assert service.values("test_nats") == {epochs[-1]["step"]: scores["test"]["model"]["all"]["nats"]}
+    for name in ("generated.mid", "primer.mid", "best.safetensors", "scores.json"):
+        assert service.files[f"dcid.run-1/tracked/{name}"] == (service.folder / "outputs/run" / name).read_bytes()
+    assert {metric.name for metric in service.metrics} >= {"loss", "roll"}  # the pictures
+    assert service.tags["run-1"]["batch_size"] == "512"
+    assert "UserWarning" not in error
+
+
+def test_the_example_that_is_terminated_delivers_what_it_has(service):
+    started = example(service, "--epochs", "200")
+    deadline = time.monotonic() + 120
+    while not (service.folder / "outputs" / "run" / "history.jsonl").exists():
+        assert started.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    started.send_signal(signal.SIGTERM)
+    _, error = started.communicate(timeout=120)
+    assert started.returncode == 143, error
+    epochs = history(service)
+    assert service.values("train_loss") == {epoch["step"]: pytest.approx(epoch["train_loss"]) for epoch in epochs}
+
+
+def test_the_example_in_two_processes_delivers_each_metric_once(service):
+    started = example(service, launcher=("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"))
+    out, error = started.communicate(timeout=300)
+    assert started.returncode == 0, out + error
+    epochs = history(service)
+    assert service.values("train_loss") == {epoch["step"]: pytest.approx(epoch["train_loss"]) for epoch in epochs}
