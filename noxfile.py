@@ -42,7 +42,7 @@ def tests(session: nox.Session) -> None:
 def azureml(session: nox.Session) -> None:
     """The tests that need Azure ML's client (SDK v1)."""
     install(session, extras="plot,azureml", groups=("test", "azureml"))
-    session.run("pytest", "-m", "azureml", *(session.posargs or ["tests/trackers"]))
+    session.run("pytest", "-m", "azureml", *(session.posargs or ["tests/trackers", "tests/backends"]))
 
 
 @nox.session

@@ -4,6 +4,7 @@
     python examples/train_scale_chords.py --midi-dir my_midi       # any folder of MIDI files
     python examples/train_scale_chords.py --preset azure-2017      # the configuration of the 2017 article
     torchrun --standalone --nproc-per-node=2 examples/train_scale_chords.py   # in two processes, or on two GPUs
+    python examples/train_scale_chords.py --compute azureml --cluster gpu-cluster --gpu   # on Azure ML
 
 Everything it makes lies in one folder (``--output``): the music, pictures of it and of the losses, the
 scores, the history and the checkpoints. Run again with the same arguments, it goes on where it stopped.
@@ -48,8 +49,9 @@ from pianoroll_seq2seq import (
     split_by_piece,
 )
 from pianoroll_seq2seq.atomic import writing
+from pianoroll_seq2seq.backends.azureml import Submission, submit
 from pianoroll_seq2seq.datasets.scale_chords import write_scale_chords
-from pianoroll_seq2seq.errors import OverwriteError, PianoRollSeq2SeqError
+from pianoroll_seq2seq.errors import OverwriteError, PianoRollSeq2SeqError, SettingsError
 from pianoroll_seq2seq.evaluation import Continuation
 from pianoroll_seq2seq.plot import plot_histories, plot_roll, save_figure
 from pianoroll_seq2seq.splitting import Split
@@ -309,6 +311,34 @@ def say(line: str) -> None:
         print(line, flush=True)
 
 
+def submit_to_azureml(given: argparse.Namespace) -> Submission:
+    """Sends this very script to Azure ML, in the workspace that ``config.json`` names, to do there what it would here.
+
+    Raises:
+        SettingsError: a folder of this machine's is asked for.
+    """
+    from azureml.core import Workspace
+
+    if given.midi_dir is not None:
+        raise SettingsError("--midi-dir names a folder of this machine, which --compute azureml does not send.")
+    arguments: list[str | int] = ["--output", "outputs/scale_chords", "--preset", given.preset, "--seed", given.seed]
+    arguments += ["--precision", given.precision, "--threads", given.threads]
+    for name, value in (("--epochs", given.epochs), ("--batch-size", given.batch_size), ("--device", given.device)):
+        arguments += [] if value is None else [name, value]
+    script = Path(__file__).resolve()
+    return submit(
+        script.name,
+        arguments,
+        workspace=Workspace.from_config(),
+        experiment="scale-chords",
+        compute=given.cluster,
+        source_directory=script.parent,
+        nodes=given.nodes,
+        processes_per_node=given.processes_per_node,
+        gpu=given.gpu,
+    )
+
+
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(
@@ -328,12 +358,26 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         default=1,
         help="of the CPU; two are quicker on an idle machine, and slower on a busy one",
     )
+    there = parser.add_argument_group("on Azure Machine Learning")
+    there.add_argument("--compute", choices=("local", "azureml"), default="local", help="here, or submitted")
+    there.add_argument("--cluster", default="gpu-cluster", help="the compute target's name")
+    there.add_argument("--nodes", type=int, default=1, help="machines of the cluster")
+    there.add_argument("--processes-per-node", type=int, default=1, help="one for each GPU of a machine")
+    there.add_argument("--gpu", action="store_true", help="the machines have GPUs")
     return parser.parse_args(arguments)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """The command; a user's mistake is one line on standard error and exit status 2."""
     given = parse(arguments)
+    if given.compute == "azureml":
+        try:
+            submitted = submit_to_azureml(given)
+        except PianoRollSeq2SeqError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 2
+        say(f"submitted {submitted.id}: {submitted.url}")
+        return 0
     torch.set_num_threads(given.threads)
     recipe = PRESETS[given.preset]()
     recipe = replace(

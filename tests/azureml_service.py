@@ -7,6 +7,7 @@ reaches under their public names, are reached through this server as their proxy
 
 import base64
 import hashlib
+import io
 import json
 import os
 import re
@@ -14,6 +15,7 @@ import ssl
 import threading
 import time
 import urllib.parse
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -374,10 +376,68 @@ def _event(service: Service, request: Request, found: re.Match[str]) -> Answer:
     return 200, {}, _PLAIN
 
 
+def _resource_manager(service: Service, request: Request, found: re.Match[str]) -> Answer:
+    if "/metadata/endpoints" in request.path:
+        return 200, [], _PLAIN  # the client knows the public cloud by itself
+    if re.search(r"/workspaces/ws(\?|$)", request.path):
+        properties = {"discoveryUrl": f"{service.url}/discovery", "workspaceId": "workspace-id", "friendlyName": "ws"}
+        content = {"id": WORKSPACE, "name": "ws", "location": "westeurope", "properties": properties}
+        return 200, content, _PLAIN
+    subscription = {"id": "/subscriptions/sub", "subscriptionId": "sub", "displayName": "sub", "state": "Enabled"}
+    return 200, {"value": [{**subscription, "tenantId": "tenant"}]}, _PLAIN
+
+
+def _details(service: Service, request: Request, found: re.Match[str]) -> Answer:
+    statuses = service.statuses.get(found["run"], ["Completed"])
+    status = statuses.pop(0) if len(statuses) > 1 else statuses[0]
+    return 200, {"runId": found["run"], "target": "cluster", "status": status, "logFiles": {}, "properties": {}}, _PLAIN
+
+
+def _experiment(service: Service, request: Request, found: re.Match[str]) -> Answer:
+    return 200, {"experimentId": "experiment-id", "name": found["name"], "tags": {}}, _PLAIN
+
+
+def _target(service: Service, request: Request, found: re.Match[str]) -> Answer:
+    if found["name"] not in service.targets:
+        return 404, {"error": {"code": "NotFound", "message": "No such compute.", "details": []}}, _PLAIN
+    return 200, service.targets[found["name"]], _PLAIN
+
+
+def _latest_snapshot(service: Service, request: Request, found: re.Match[str]) -> Answer:
+    root = {
+        "name": "",
+        "hash": "",
+        "type": "Directory",
+        "timestamp": "",
+        "sasUrl": "",
+        "absoluteUrl": "",
+        "children": {},
+    }
+    return 200, {"root": root, "id": "00000000-0000-0000-0000-000000000000"}, _PLAIN
+
+
+def _snapshot_blobs(service: Service, request: Request, found: re.Match[str]) -> Answer:
+    names = request.json["FileNames"]
+    return 200, {"fileNodes": [{"fullName": name, "blobUri": _uri("snapshot", name)} for name in names]}, _PLAIN
+
+
+def _local_run(service: Service, request: Request, found: re.Match[str]) -> Answer:
+    """What the client shall run on this machine: nothing."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as files:
+        files.writestr("azureml-setup/Invocation.sh", "#!/bin/bash\ntrue\n")
+    return 200, archive.getvalue(), _PLAIN
+
+
+def _submitted(service: Service, request: Request, found: re.Match[str]) -> Answer:
+    return 200, {"runId": found["run"], "experimentId": "experiment-id"}, _PLAIN
+
+
 _BLOB = r"^account\.blob\.core\.windows\.net/azureml/ExperimentRun/(?P<key>[^?]*)(\?(?P<query>.*))?$"
 _ROUTES: list[tuple[str, str, Callable[[Service, Request, re.Match[str]], Answer]]] = [
     ("GET", r"^/discovery", _discovery),
-    ("GET", r"^/history/v1\.0.*/experimentids/[^/]*/runs/(?P<run>[^/?]*)$", _run),
+    ("GET", r"^/history/v1\.0.*/experiment(?:id)?s/[^/]*/runs/(?P<run>[^/?]*)$", _run),
+    ("GET", r"^/history/v1\.0.*/runs/(?P<run>[^/?]*)/details", _details),
     ("PATCH", r"^/history/v1\.0.*/runs/(?P<run>[^/?]*)$", _run),
     ("POST", r"^/history/v1\.0.*/runs/(?P<run>[^/?]*)/events", _event),
     ("GET", r"^/history/.*/metricsingest/wait", _fine),
@@ -388,6 +448,15 @@ _ROUTES: list[tuple[str, str, Callable[[Service, Request, re.Match[str]], Answer
     ("GET", r"^/artifact/v2\.0.*/prefix/contentinfo/ExperimentRun/(?P<container>[^/?]*)/?(?P<path>[^?]*)", _contents),
     ("GET", r"^/artifact/v2\.0.*/contentinfo/ExperimentRun/(?P<container>[^/?]*)/(?P<path>[^?]*)", _content),
     ("GET", r"^/artifact/v2\.0.*/artifacts/ExperimentRun/(?P<container>[^/?]*)", _listed),
+    ("GET", r"^/history/v1\.0.*/workspaces/ws/experiments/(?P<name>[^/?]*)$", _experiment),
+    ("POST", r"^/history/v1\.0.*/workspaces/ws/experiments/(?P<name>[^/?]*)$", _experiment),
+    ("GET", r"^/rp/workspaces.*/computes/(?P<name>[^/?]*)", _target),
+    ("POST", r"^/execution/v1\.0.*/localrun", _local_run),
+    ("GET", r"^/content/v1\.0.*/snapshots/latest/metadata", _latest_snapshot),
+    ("POST", r"^/content/v2\.0.*/snapshots/getblob", _snapshot_blobs),
+    ("POST", r"^/content/v2\.0.*/snapshots/[^/]*$", _fine),
+    ("POST", r"^/execution/v1\.0.*/snapshotrun\?.*runId=(?P<run>[^&]*)", _submitted),
+    ("GET", r"^management\.azure\.com/", _resource_manager),
     ("PUT", _BLOB, _put_blob),
     ("HEAD", _BLOB, _get_blob),
     ("GET", _BLOB, _get_blob),

@@ -1,0 +1,1 @@
+"""Where a script runs, if not here."""
