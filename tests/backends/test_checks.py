@@ -58,8 +58,8 @@ def test_secrets_are_refused_and_not_shown(monkeypatch: pytest.MonkeyPatch) -> N
         assert "xyzzy" not in str(refused.value)
 
 
+@pytest.mark.azureml  # it brings pathspec
 def test_a_folder_that_is_too_large_and_what_makes_it_so(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("pathspec", reason="it comes with azureml-core")
     checks.check_snapshot(source)
     (source / "data").mkdir()
     (source / "data" / "corpus.bin").write_bytes(bytes(2000))

@@ -108,7 +108,7 @@ def check_snapshot(source: Path) -> None:
     for path in _sent(source):
         number += 1
         top = path.relative_to(source).parts[0]
-        sizes[top] = sizes.get(top, 0) + path.stat().st_size
+        sizes[top] = sizes.get(top, 0) + path.lstat().st_size  # of a link, not of what it points to
     total = sum(sizes.values())
     if number > MOST_FILES or total > MOST_BYTES:
         largest = sorted(sizes, key=lambda name: -sizes[name])[:_SHOWN]
