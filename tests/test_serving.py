@@ -233,6 +233,16 @@ def test_what_is_no_request_is_told_so(service: Service, raw: str | bytes, statu
     assert len(str(caught.value)) < 400
 
 
+@pytest.mark.parametrize("before", ["", '{"frames": 3, "primer_notes": ', '{"primer_midi": "", "frames": '])
+def test_what_is_nested_to_the_limit_is_told_so(service: Service, before: str) -> None:
+    """Python reads it, and cannot show it: around that depth the mistake is the server's own."""
+    for depth in range(900, 1000):
+        with pytest.raises(RequestError) as caught:
+            service.answer_json(before + "[" * depth + "]" * depth + ("}" if before else ""))
+        assert caught.value.status == 400
+        assert len(str(caught.value)) < 400
+
+
 def note(**changes: Any) -> list[dict[str, Any]]:
     changed = NOTES[0] | changes
     return [NOTES[1], {name: value for name, value in changed.items() if value is not ...}]

@@ -118,6 +118,34 @@ def test_a_failure_in_closing_does_not_make_the_other_runs_failures() -> None:
     assert told[-3:] == [(name, "exit", None, None, None) for name in "cba"]
 
 
+class Interrupted(Recorder):
+    """Ctrl-C comes while it closes, such as in its wait for a server."""
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        super().__exit__(kind, error, trace)
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("failing", [False, True])
+def test_ctrl_c_in_closing_one_leaves_none_open(failing: bool) -> None:
+    """Tired of waiting for a server, one leaves the file beside it without an end."""
+    told: list[Any] = []
+    trackers = Recorder("a", told), Interrupted("b", told), Recorder("c", told, fails="exit" if failing else "")
+    with pytest.raises(KeyboardInterrupt) as caught, FanOut(*trackers):
+        pass
+    assert told[-3:] == [(name, "exit", None, None, None) for name in "cba"]
+    notes = ["A tracker failed in closing: OSError: c is full"] if failing else []
+    assert getattr(caught.value, "__notes__", []) == notes
+
+
+def test_ctrl_c_in_closing_does_not_hide_how_the_run_ended() -> None:
+    told: list[Any] = []
+    with pytest.raises(KeyboardInterrupt) as caught, FanOut(Recorder("a", told), Interrupted("b", told)):
+        raise ValueError("out of memory")
+    assert [(name, kind) for name, what, kind, *_ in told[-2:]] == [("b", ValueError), ("a", ValueError)]
+    assert str(caught.value.__context__) == "out of memory"
+
+
 def test_fan_outs_of_files(tmp_path: Path) -> None:
     """Real trackers, and one fan-out within another."""
     one, two, three = (JsonlTracker(tmp_path / f"{name}.jsonl") for name in ("one", "two", "three"))

@@ -241,7 +241,10 @@ def _shown(value: object) -> str:
     """A value as JSON, cut to what one cares to read."""
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 10**_LONGEST_SHOWN:
         return "a number of very many digits"
-    text = json.dumps(value[:_LONGEST_SHOWN] if isinstance(value, str) else value, default=repr)
+    try:
+        text = json.dumps(value[:_LONGEST_SHOWN] if isinstance(value, str) else value, default=repr)
+    except RecursionError:  # what can just be read can be too deep to be written from here
+        return "lists or objects nested very deeply"
     return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
 
 

@@ -12,7 +12,8 @@ class FanOut:
 
     One that fails keeps nothing from the others: they all get theirs first, then its error is raised, or an
     ``ExceptionGroup`` of several. They are closed in reverse order, each told how the run itself ended. Where the run
-    ended by an exception, that one is raised, and what failed in closing is noted on it (``error.__notes__``).
+    ended by an exception, that one is raised, and what failed in closing is noted on it (``error.__notes__``). Ctrl-C
+    while one is closed ends its waiting alone: it is raised when all are closed.
 
     Args:
         *trackers: trackers, none of them open.
@@ -77,13 +78,24 @@ class FanOut:
 def _close(
     trackers: Sequence[Tracker], kind: type[BaseException] | None, error: BaseException | None, trace: object
 ) -> None:
-    """Tells each how the run ended, whatever the others made of it."""
-    failures = list(_failures(lambda tracker: tracker.__exit__(kind, error, trace), trackers[::-1]))
-    if error is None:
+    """Tells each how the run ended, whatever the others made of it, and also when Ctrl-C comes meanwhile."""
+    failures: list[Exception] = []
+    interruption: BaseException | None = None
+    for tracker in reversed(trackers):
+        try:
+            tracker.__exit__(kind, error, trace)
+        except Exception as failed:  # whatever a tracker of somebody's own comes up with
+            failures.append(failed)
+        except BaseException as interrupted:  # Ctrl-C or SIGTERM ends one's waiting; the others are still to be told
+            interruption = interrupted
+    raised = interruption or error
+    if raised is None:
         _raise(failures)
     else:
         for failure in failures:
-            error.add_note(f"A tracker failed in closing: {type(failure).__name__}: {failure}")
+            raised.add_note(f"A tracker failed in closing: {type(failure).__name__}: {failure}")
+    if interruption is not None:
+        raise interruption
 
 
 def _failures(call: Callable[[Tracker], None], trackers: Sequence[Tracker]) -> Iterator[Exception]:
