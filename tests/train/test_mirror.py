@@ -15,13 +15,13 @@ import pytest
 import torch
 from azurite import Azurite, azurite  # noqa: F401 (a fixture)
 
-from pianoroll_seq2seq import AzureBlobStore, LocalStore, Seq2SeqLSTM, Store, fit
+from pianoroll_seq2seq import AzureBlobStore, LocalStore, Store
 from pianoroll_seq2seq.errors import CheckpointError, OverwriteError, SettingsError, StoreError
 from pianoroll_seq2seq.stores.base import Source, StoredObject
 from pianoroll_seq2seq.train import StepEnd
 
 sys.path.insert(0, str(Path(__file__).parent))
-from script import windows
+from small_run import assert_same, run
 
 SCRIPT = Path(__file__).parent / "script.py"
 STEPS = 96  # of the run below
@@ -29,35 +29,9 @@ STEPS = 96  # of the run below
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-def model() -> Seq2SeqLSTM:
-    with torch.random.fork_rng():
-        torch.manual_seed(3)
-        return Seq2SeqLSTM(7, hidden=5, encoder_layers=1, decoder_layers=1, dropout=0.2)
-
-
-def run(folder: Path | None, store: Store | None = None, **changes: Any) -> tuple[dict[str, torch.Tensor], list[float]]:
-    trained = model()
-    arguments: dict[str, Any] = {"epochs": 3, "batch_size": 5, "ema_decay": 0.9, "checkpoint_seconds": 0}
-    history = fit(
-        trained,
-        windows(0),
-        windows(1),
-        progress=False,
-        checkpoint_dir=folder,
-        checkpoint_store=store,
-        **arguments | changes,
-    )
-    return trained.state_dict(), history.train_losses + history.valid_losses
-
-
 @pytest.fixture(scope="module")
 def whole() -> tuple[dict[str, torch.Tensor], list[float]]:
     return run(None)
-
-
-def assert_same(found: tuple[dict[str, torch.Tensor], list[float]], expected: Any) -> None:
-    assert found[1] == expected[1]
-    assert all(torch.equal(found[0][name], value) for name, value in expected[0].items())
 
 
 def terminated_at(step: int) -> Any:
@@ -88,9 +62,9 @@ class Unsteady(LocalStore):
 def preempted(store: Store, first: Path, second: Path) -> Iterator[Any]:
     """The run, ended by SIGTERM on one machine and gone on with on another; the steps of the second."""
     with pytest.raises(SystemExit):
-        run(first, store, on_step=[terminated_at(50)])
+        run(first, checkpoint_store=store, on_step=[terminated_at(50)])
     seen: list[int] = []
-    yield run(second, store, on_step=[lambda told: seen.append(told.step)])
+    yield run(second, checkpoint_store=store, on_step=[lambda told: seen.append(told.step)])
     yield seen
 
 
@@ -135,7 +109,7 @@ def test_a_killed_process_goes_on_from_the_store(tmp_path: Path) -> None:
 
 def test_the_pointer_comes_last_and_old_checkpoints_go(tmp_path: Path) -> None:
     store = Unsteady(tmp_path / "store")
-    run(tmp_path / "one", store)
+    run(tmp_path / "one", checkpoint_store=store)
     assert len(store.puts) >= 4
     assert all(key.startswith("checkpoints/") for key in store.puts[::2])
     assert set(store.puts[1::2]) == {"latest.json"}
@@ -153,7 +127,7 @@ def test_a_store_that_is_out_of_reach_costs_a_warning_and_gets_the_end(tmp_path:
         store.down = 10 <= told.step < 60
 
     with pytest.warns(UserWarning, match="did not get to the store; training goes on"):
-        result = run(tmp_path / "one", store, on_step=[failing])
+        result = run(tmp_path / "one", checkpoint_store=store, on_step=[failing])
     assert_same(result, whole)
     assert json.loads(store.get("latest.json"))["position"] == {"epoch": 4, "steps": 0}
 
@@ -170,7 +144,7 @@ def test_an_answer_that_is_lost_is_not_taken_for_another_process(tmp_path: Path,
             return stored
 
     with pytest.warns(UserWarning, match="the answer is lost"):
-        assert_same(run(tmp_path / "one", Forgetful(tmp_path / "store")), whole)
+        assert_same(run(tmp_path / "one", checkpoint_store=Forgetful(tmp_path / "store")), whole)
 
 
 def test_the_one_whose_run_went_on_elsewhere_stops(tmp_path: Path) -> None:
@@ -179,10 +153,10 @@ def test_the_one_whose_run_went_on_elsewhere_stops(tmp_path: Path) -> None:
     def elsewhere(told: StepEnd) -> None:
         if told.step == 40:  # saved by both at once, and then only by the other
             time.sleep(0.3)
-            run(tmp_path / "two", store, epochs=1 + 3)
+            run(tmp_path / "two", checkpoint_store=store, epochs=1 + 3)
 
     with pytest.raises(CheckpointError, match="Another process is training this run"):
-        run(tmp_path / "one", store, on_step=[elsewhere])
+        run(tmp_path / "one", checkpoint_store=store, on_step=[elsewhere])
 
 
 def test_what_lies_in_the_folder_is_taken_where_it_is_further(tmp_path: Path, whole: Any) -> None:
@@ -193,32 +167,43 @@ def test_what_lies_in_the_folder_is_taken_where_it_is_further(tmp_path: Path, wh
         terminated_at(50)(told)
 
     with pytest.raises(SystemExit), pytest.warns(UserWarning, match="did not get to the store"):
-        run(tmp_path / "one", store, on_step=[failing])
+        run(tmp_path / "one", checkpoint_store=store, on_step=[failing])
     store.down = False
     seen: list[int] = []
-    assert_same(run(tmp_path / "one", store, on_step=[lambda told: seen.append(told.step)]), whole)
+    assert_same(run(tmp_path / "one", checkpoint_store=store, on_step=[lambda told: seen.append(told.step)]), whole)
     assert seen[0] == 51
 
 
 def test_another_run_in_the_store_is_refused(tmp_path: Path) -> None:
     store = LocalStore(tmp_path / "store")
-    run(tmp_path / "one", store, epochs=1)
+    run(tmp_path / "one", checkpoint_store=store, epochs=1)
     with pytest.raises(CheckpointError, match="holds a run of another model"):
-        run(tmp_path / "two", store, batch_size=6)
+        run(tmp_path / "two", checkpoint_store=store, batch_size=6)
     with pytest.raises(OverwriteError, match="The store holds a run already"):
-        run(tmp_path / "three", store, resume=False)
+        run(tmp_path / "three", checkpoint_store=store, resume=False)
     store.put("latest.json", b"[]", overwrite=True)
     with pytest.raises(CheckpointError, match="does not point to a checkpoint"):
-        run(tmp_path / "four", store)
+        run(tmp_path / "four", checkpoint_store=store)
+
+
+def test_another_run_in_the_folder_stays_as_it_is(tmp_path: Path) -> None:
+    """A checkpoint of the store that is further replaces that of a run that only lies in the way."""
+    store = LocalStore(tmp_path / "store")
+    run(tmp_path / "one", checkpoint_store=store, epochs=2)
+    run(tmp_path / "two", batch_size=6, epochs=1)
+    before = (tmp_path / "two" / "last.safetensors").read_bytes()
+    with pytest.raises(CheckpointError, match="cannot go on with this run"):
+        run(tmp_path / "two", checkpoint_store=store)
+    assert (tmp_path / "two" / "last.safetensors").read_bytes() == before
 
 
 def test_a_store_needs_a_folder_and_must_be_there_at_the_beginning(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="checkpoint_store needs checkpoint_dir"):
-        run(None, LocalStore(tmp_path / "store"))
+        run(None, checkpoint_store=LocalStore(tmp_path / "store"))
 
     class Gone(LocalStore):
         def find(self, key: str) -> StoredObject | None:
             raise StoreError("out of reach")
 
     with pytest.raises(StoreError, match="out of reach"):
-        run(tmp_path / "one", Gone(tmp_path / "store"))
+        run(tmp_path / "one", checkpoint_store=Gone(tmp_path / "store"))

@@ -17,14 +17,14 @@ from typing import Any
 import pytest
 import torch
 
-from pianoroll_seq2seq import History, Seq2SeqLSTM, fit
+from pianoroll_seq2seq import History, Seq2SeqLSTM
 from pianoroll_seq2seq.checkpoint import files
 from pianoroll_seq2seq.errors import CheckpointError, CheckpointWriteError
 from pianoroll_seq2seq.train import EpochEnd, StepEnd
 
 sys.path.insert(0, str(Path(__file__).parent))
 import script
-from script import windows
+from small_run import assert_same, model, run
 
 SCRIPT = Path(__file__).parent / "script.py"
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -151,27 +151,9 @@ def wait_for(happened: Callable[[], bool], process: "subprocess.Popen[bytes]") -
 # ---- In this process
 
 
-def model() -> Seq2SeqLSTM:
-    with torch.random.fork_rng():
-        torch.manual_seed(3)
-        return Seq2SeqLSTM(7, hidden=5, encoder_layers=1, decoder_layers=1, dropout=0.2)
-
-
-def run(folder: Path | None, **changes: Any) -> tuple[dict[str, torch.Tensor], list[float]]:
-    trained = model()
-    arguments: dict[str, Any] = {"epochs": 3, "batch_size": 5, "ema_decay": 0.9, "checkpoint_seconds": 0}
-    history = fit(trained, windows(0), windows(1), progress=False, checkpoint_dir=folder, **arguments | changes)
-    return trained.state_dict(), history.train_losses + history.valid_losses
-
-
 @pytest.fixture(scope="module")
 def whole() -> tuple[dict[str, torch.Tensor], list[float]]:
     return run(None)
-
-
-def assert_same(found: tuple[dict[str, torch.Tensor], list[float]], expected: Any) -> None:
-    assert found[1] == expected[1]
-    assert all(torch.equal(found[0][name], value) for name, value in expected[0].items())
 
 
 @pytest.mark.parametrize("step", [1, 19, 20, 21, 32, 33, 52, 64, 95, 96])

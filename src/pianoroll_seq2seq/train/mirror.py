@@ -28,7 +28,7 @@ _CHECKPOINTS = "checkpoints/"
 _KEPT = 2  # checkpoints: the newest, and the one that somebody may just be reading
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class Position:
     """How far a run is: ``steps`` after the beginning of epoch ``epoch``, counted from 1."""
 
@@ -99,7 +99,7 @@ class Mirror:
             OverwriteError: it holds a run, and ``resume`` is false.
             CheckpointError: it holds another run.
         """
-        self._run = hashlib.sha256(json.dumps(encode(what), sort_keys=True).encode()).hexdigest()
+        self._run = _digest(what)
         found = self._store.find(POINTER)
         if found is None:
             return
@@ -117,8 +117,7 @@ class Mirror:
         self._etag = found.etag
         others = (stored.key for stored in self._store.list(_CHECKPOINTS) if stored.key != pointer.key)
         self._keys = [*others, pointer.key]
-        here = self._folder.position()
-        if here is None or here < (pointer.position.epoch, pointer.position.steps):
+        if self._is_behind(pointer.position):
             self._store.download(pointer.key, self._folder.last, overwrite=True)
 
     def send(self, position: Position) -> None:
@@ -146,6 +145,21 @@ class Mirror:
             warnings.warn(str(error), stacklevel=3)
         finally:
             self._pool.shutdown()
+
+    def _is_behind(self, position: Position) -> bool:
+        """Whether the folder holds less of this run. What it may hold of another stays, for its owner to move."""
+        header = self._folder.newest()
+        if header is None:
+            return True
+        try:
+            progress = header["state"]["progress"]
+            here = Position(progress["epoch"], progress["steps"])
+            run = _digest(
+                {"model": header["model"], "data": header["details"]["data"], "run": header["details"]["run"]}
+            )
+        except (KeyError, TypeError):  # not of fit
+            return False
+        return run == self._run and here < position
 
     def _begin(self) -> None:
         """A name of its own keeps the file as it is, however often the folder's is replaced meanwhile."""
@@ -196,3 +210,8 @@ class Mirror:
                 raise
             stored = self._store.put(POINTER, pointer.to_bytes(), etag=there.etag)
         self._etag = stored.etag
+
+
+def _digest(what: Mapping[str, Any]) -> str:
+    """Of what a run is made of, in hexadecimal."""
+    return hashlib.sha256(json.dumps(encode(what), sort_keys=True).encode()).hexdigest()

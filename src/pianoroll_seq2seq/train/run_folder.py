@@ -44,13 +44,12 @@ class RunFolder:
         """The checkpoint to go on from."""
         return self.path / _LAST
 
-    def position(self) -> tuple[int, int] | None:
-        """Epoch of the newest checkpoint, counted from 1, and steps taken in it; None where none is whole."""
+    def newest(self) -> dict[str, Any] | None:
+        """What the newest whole checkpoint says of itself; None where there is none."""
         for name in (_LAST, _PREVIOUS):
             try:
-                header, _ = read(self.path / name)
-                return header["state"]["progress"]["epoch"], header["state"]["progress"]["steps"]
-            except (CheckpointError, KeyError, TypeError):
+                return read(self.path / name)[0]
+            except CheckpointError:
                 continue
         return None
 
