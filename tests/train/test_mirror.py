@@ -14,14 +14,12 @@ from typing import Any
 import pytest
 import torch
 from azurite import Azurite, azurite  # noqa: F401 (a fixture)
+from small_run import assert_same, run
 
 from pianoroll_seq2seq import AzureBlobStore, LocalStore, Store
 from pianoroll_seq2seq.errors import CheckpointError, OverwriteError, SettingsError, StoreError
 from pianoroll_seq2seq.stores.base import Source, StoredObject
 from pianoroll_seq2seq.train import StepEnd
-
-sys.path.insert(0, str(Path(__file__).parent))
-from small_run import assert_same, run
 
 SCRIPT = Path(__file__).parent / "script.py"
 STEPS = 96  # of the run below

@@ -14,13 +14,11 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from script import windows
 
 from pianoroll_seq2seq import Seq2SeqLSTM, fit, join_processes
 from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.train import Processes
-
-sys.path.insert(0, str(Path(__file__).parent))
-from script import windows
 
 SCRIPT = Path(__file__).parent / "script.py"
 EXACT = ("--plain", "--double", "--gradients")

@@ -15,16 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import script
 import torch
+from small_run import assert_same, model, run
 
 from pianoroll_seq2seq import History, Seq2SeqLSTM
 from pianoroll_seq2seq.checkpoint import files
 from pianoroll_seq2seq.errors import CheckpointError, CheckpointWriteError
 from pianoroll_seq2seq.train import EpochEnd, StepEnd
-
-sys.path.insert(0, str(Path(__file__).parent))
-import script
-from small_run import assert_same, model, run
 
 SCRIPT = Path(__file__).parent / "script.py"
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
