@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from pianoroll_seq2seq.models.dropout import Dropout, chosen
+from pianoroll_seq2seq.dropout import Dropout, chosen
 from pianoroll_seq2seq.models.lstm_stack import LSTMStack
 from pianoroll_seq2seq.models.stepping import Cells, Fused, Single, stepping
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from pianoroll_seq2seq.models.dropout import Dropout
+from pianoroll_seq2seq.dropout import Dropout
 from pianoroll_seq2seq.models.stepping import Memory
 
 
