@@ -316,3 +316,97 @@ def test_training_goes_on_between_two_frames_of_a_stream() -> None:
         assert model.training
         assert torch.is_grad_enabled()
         assert not torch.is_inference_mode_enabled()
+
+
+# ---- With onsets
+
+
+class Chances(Wheel):
+    """Whatever went before, every column has the same chance of its own; remembers what it has heard."""
+
+    def __init__(self, *chances: float) -> None:
+        super().__init__()
+        self.chances, self.heard = torch.tensor(chances), []
+
+    def advance(self, frame: Tensor, state: None) -> tuple[Bernoulli, None]:
+        self.heard.append(frame.clone())
+        return Bernoulli(torch.logit(self.chances.expand_as(frame))), None
+
+
+class TestOnsets:
+    def primer(self) -> PianoRoll:
+        active = np.zeros((4, 6), bool)
+        active[:, 1] = active[2:, 4] = True
+        onset = np.zeros((4, 6), bool)
+        onset[[0, 2], 1] = onset[2, 4] = True
+        return PianoRoll(active, onset, pitches=PITCHES, name="primer")
+
+    def test_repeats_what_is_held_and_strikes_what_is_struck(self):
+        """A model that repeats its last frame strikes the same notes again and again; they must not run together."""
+        primer = self.primer()[:3]
+        continuation = generate(Held(), primer, frames=5, sampler=Threshold(), onsets=True)
+        np.testing.assert_array_equal(continuation.active, primer.active[[2] * 5])
+        np.testing.assert_array_equal(continuation.onset, primer.onset[[2] * 5])
+        assert continuation.name == "primer continued"
+        assert len(continuation.notes()[0]) == 10
+        held = generate(Held(), self.primer(), frames=5, sampler=Threshold(), onsets=True)
+        assert held.active[:, [1, 4]].all()
+        assert not held.onset.any()
+
+    def test_what_begins_is_struck_and_only_what_sounds(self):
+        """Independent columns contradict one another, and the roll cannot be made or the model hears what is not so."""
+        model = Chances(*[0.5] * 12)
+        primers = [self.primer(), self.primer()]
+        continuations = generate(model, primers, frames=40, seed=3, onsets=True)
+        for primer, continuation in zip(primers, continuations, strict=True):
+            whole = np.concatenate([primer.active[-1:], continuation.active])
+            begins = whole[1:] & ~whole[:-1]
+            assert (continuation.onset >= begins).all()
+            assert (continuation.onset & ~begins).any()
+            assert (continuation.onset <= continuation.active).all()
+        played = np.stack([np.hstack([roll.active, roll.onset]) for roll in continuations], axis=1)
+        np.testing.assert_array_equal(torch.stack(model.heard[1:]).numpy(), played[:-1])
+
+    def test_the_threshold_is_for_both_planes(self):
+        """A pitch likely to be struck does not sound, or one unlikely to be struck is."""
+        model = Chances(0.9, 0.9, 0.1, 0.9, 0.2, 0.1)
+        primer = PianoRoll.from_active(np.ones((2, 3), bool), pitches=PitchRange(60, 62))
+        continuation = generate(model, primer, frames=3, sampler=Threshold(0.5), onsets=True)
+        np.testing.assert_array_equal(continuation.active, [[True, True, False]] * 3)
+        np.testing.assert_array_equal(continuation.onset, [[True, False, False]] * 3)
+
+    def test_hears_what_is_struck_in_the_primer(self):
+        """All notes of the primer are heard as held, or as struck in each frame."""
+        heard = []
+
+        class Listener(Held):
+            def start(self, primer: Tensor) -> tuple[Bernoulli, None]:
+                heard.append(primer.clone())
+                return super().start(primer)
+
+        primer = self.primer()
+        loose = PianoRoll(primer.active, np.zeros((4, 6), bool), pitches=PITCHES)
+        for roll in (primer, loose):
+            generate(Listener(), roll, frames=1, onsets=True)
+        np.testing.assert_array_equal(heard[0][0].numpy(), np.hstack([primer.active, primer.onset]))
+        begins = np.zeros((4, 6), bool)
+        begins[2, 4] = True
+        np.testing.assert_array_equal(heard[1][0].numpy(), np.hstack([primer.active, begins]))
+
+    def test_is_streamed(self):
+        primers = np.stack([np.hstack([self.primer().active, self.primer().onset])] * 2)
+        stream = generate_frames(Chances(*[0.5] * 12), primers, seed=3, onsets=True)
+        played = np.stack([next(stream) for _ in range(10)], axis=1)
+        rolls = generate(Chances(*[0.5] * 12), [self.primer()] * 2, frames=10, seed=3, onsets=True)
+        np.testing.assert_array_equal(played, [np.hstack([roll.active, roll.onset]) for roll in rolls])
+
+    def test_half_a_pitch_is_an_error(self):
+        with pytest.raises(ShapeError, match=r"two columns for each pitch, got 5.*concatenate"):
+            next(generate_frames(Held(), np.ones((1, 3, 5), bool), onsets=True))
+
+    @pytest.mark.parametrize("onsets", [False, True])
+    def test_a_model_of_the_other_kind_is_an_error(self, onsets):
+        """A model hears columns of which it was never told."""
+        model = Seq2SeqLSTM(6 if onsets else 12, hidden=4)
+        with pytest.raises(ShapeError, match=f"{model.pitches}.*got .*{18 - model.pitches}"):
+            generate(model, self.primer(), frames=2, onsets=onsets)

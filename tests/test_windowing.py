@@ -22,7 +22,7 @@ from pianoroll_seq2seq.corpus import Corpus
 from pianoroll_seq2seq.datasets.folder import read_folder
 from pianoroll_seq2seq.datasets.scale_chords import SCALES, scale_chords
 from pianoroll_seq2seq.errors import GridError, PieceTooShortError, PitchRangeError, SettingsError, SplitError
-from pianoroll_seq2seq.grid import BeatGrid, SecondsGrid
+from pianoroll_seq2seq.grid import SIXTEENTHS, BeatGrid, FrameGrid, SecondsGrid
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.pitches import PitchRange
 from pianoroll_seq2seq.splitting import drop_duplicates, pitch_class_set, split_by_piece
@@ -539,6 +539,130 @@ class TestWindowsOverACorpus:
             for found, expected in zip(windows.batch(picked, generator=second, out=again), fresh, strict=True):
                 assert torch.equal(found, expected)
                 assert found.untyped_storage().data_ptr() == again.untyped_storage().data_ptr()
+
+
+def played(frames: int, *, seed: int = 0, pitches: PitchRange = PITCHES, grid: FrameGrid = SIXTEENTHS) -> PianoRoll:
+    """Noise in which some notes are repeated without a gap."""
+    random = np.random.default_rng(seed)
+    active = random.random((frames, len(pitches))) < 0.5
+    onset = active & (random.random(active.shape) < 0.4)
+    onset[1:] |= active[1:] & ~active[:-1]
+    return PianoRoll(active, onset, grid, pitches, name=f"piece {seed}")
+
+
+def both_planes(roll: PianoRoll) -> np.ndarray:
+    return np.hstack([roll.active, roll.onset])
+
+
+class TestOnsets:
+    @settings(deadline=None, max_examples=40)
+    @given(
+        lengths=st.lists(st.integers(1, 30), min_size=1, max_size=4),
+        target_frames=sizes,
+        hop=sizes,
+        count=st.sampled_from([1, 5, 8, 12, 88]),
+    )
+    @pytest.mark.filterwarnings("ignore:.*pieces have fewer")
+    def test_windows_are_slices_of_both_planes(self, lengths, target_frames, hop, count):
+        """A model is told that notes are struck which are held, or of other pitches."""
+        rolls = [played(length, seed=seed, pitches=PitchRange(20, 19 + count)) for seed, length in enumerate(lengths)]
+        windows = SlidingWindows(rolls, input_frames=3, target_frames=target_frames, hop=hop, short="pad", onsets=True)
+        size = 3 + target_frames
+        expected = []
+        for roll in rolls:
+            frames = both_planes(roll)
+            frames = np.concatenate([frames, np.zeros((max(0, size - len(roll)), 2 * count), bool)])
+            expected += [frames[begin : begin + size] for begin in range(0, len(frames) - size + 1, hop)]
+        found = torch.cat(windows.batch(range(len(windows))), dim=1)
+        assert windows.frame_size == 2 * count
+        np.testing.assert_array_equal(found.numpy(), expected)
+        # In front stands what there is without onsets; at a hop of target_frames all frames once, of either plane.
+        plain = SlidingWindows(rolls, input_frames=3, target_frames=target_frames, hop=hop, short="pad")
+        assert plain.frame_size == count
+        assert torch.equal(found[..., :count], torch.cat(plain.batch(range(len(plain))), dim=1))
+        assert torch.equal(torch.cat(windows.with_hop(1)[0]), found[0])
+        again = torch.full((len(windows), size, 2 * count), torch.nan)
+        assert torch.equal(torch.cat(windows.batch(range(len(windows)), out=again), dim=1), found)
+
+    @pytest.mark.parametrize("count", [8, 12])
+    @pytest.mark.parametrize(
+        "augmentation", [None, Augmentation((-4, 4)), Augmentation((-2, 3), (0.5, 2.5))], ids=["plain", "key", "tempo"]
+    )
+    @pytest.mark.filterwarnings("ignore:.*pieces have fewer")
+    def test_a_corpus_gives_those_of_the_rolls(self, tmp_path, count, augmentation):
+        """A model trained on a corpus hears other onsets than one trained on the same files in memory."""
+        pitches = PitchRange(20, 19 + count)
+        numbers = itertools.count()
+        shards = [
+            [played(frames, seed=next(numbers), pitches=pitches, grid=SecondsGrid(0.02)) for frames in lengths]
+            for lengths in CORPUS_LENGTHS
+        ]
+        corpus, rolls = write_corpus(tmp_path / "corpus", shards), list(itertools.chain(*shards))
+        mapped, held = (
+            SlidingWindows(
+                pieces, input_frames=3, target_frames=4, hop=2, short="pad", augmentation=augmentation, onsets=True
+            )
+            for pieces in (corpus, rolls)
+        )
+        order = np.random.default_rng(1).permutation(len(held))
+        expected = held.batch(order, generator=np.random.default_rng(2))
+        data = pickle.dumps(mapped)
+        assert np.load(corpus.folder / "00002.npy")[1].tobytes() not in data
+        for windows in (mapped, pickle.loads(data), pickle.loads(pickle.dumps(held))):
+            for one, other in zip(windows.batch(order, generator=np.random.default_rng(2)), expected, strict=True):
+                assert torch.equal(one, other)
+
+    def test_both_planes_move_by_the_same_step(self):
+        """In another key other notes are struck than sound."""
+        pitches = PitchRange(40, 68)
+        middle = played(60, pitches=PitchRange(50, 57)).with_pitches(pitches)
+        windows = SlidingWindows(
+            [middle], input_frames=3, target_frames=4, hop=1, augmentation=Augmentation((-20, 20)), onsets=True
+        )
+        everything = range(len(windows))
+        plain = torch.cat(windows.batch(everything), dim=1)
+        moved = torch.cat(windows.batch(everything, generator=np.random.default_rng(0)), dim=1)
+        steps = set()
+        for before, after in zip(plain.unflatten(-1, (2, 29)), moved.unflatten(-1, (2, 29)), strict=True):
+            fitting = [step for step in range(-20, 21) if torch.equal(before.roll(step, dims=-1), after)]
+            assert fitting
+            steps.add(fitting[0])
+        assert len(steps) > 10
+
+    @settings(deadline=None, max_examples=60)
+    @given(slowest=st.floats(0.25, 1), fastest=st.floats(1, 4), frames=st.integers(9, 60), seed=st.integers(0, 99))
+    def test_at_another_pace_each_note_is_struck_once(self, slowest, fastest, frames, seed):
+        """A note is struck in each of the frames to which its first one is stretched, or in none."""
+        augmentation = Augmentation(tempo=(slowest, fastest))
+        roll = played(frames, seed=seed, grid=SecondsGrid(0.02))
+        windows = SlidingWindows([roll], input_frames=4, target_frames=5, hop=1, augmentation=augmentation, onsets=True)
+        starts = np.arange(len(windows))
+        found = torch.cat(windows.batch(starts, generator=np.random.default_rng(seed)), dim=1).numpy()
+        taken = starts[:, None] + augmentation.frames(frames - starts, 9, np.random.default_rng(seed))
+        first, end, column = roll.notes()
+        notes = list(zip(first.tolist(), end.tolist(), column.tolist(), strict=True))
+        for window, of_window in zip(found, taken.tolist(), strict=True):
+            expected = np.zeros((9, 24), dtype=bool)
+            for begin, stop, pitch in notes:
+                places = [place for place, frame in enumerate(of_window) if begin <= frame < stop]
+                expected[places, pitch] = True
+                if places and begin >= of_window[0] and roll.onset[begin, pitch]:
+                    expected[places[0], 12 + pitch] = True
+            np.testing.assert_array_equal(window, expected)
+
+    def test_what_begins_to_sound_is_struck(self):
+        """A piece put together of cut ones has notes that begin unstruck, which a model may find impossible."""
+        held = PianoRoll(np.ones((3, 12), bool), np.zeros((3, 12), bool), pitches=PITCHES)
+        silence = PianoRoll.from_active(np.zeros((2, 12), bool), pitches=PITCHES)
+        windows = SlidingWindows([held + silence + held], input_frames=4, target_frames=4, hop=1, onsets=True)
+        onset = torch.cat(windows[0])[:, 12:]
+        assert onset.all(dim=1).tolist() == [frame == 5 for frame in range(8)]
+        assert onset.any(dim=1).tolist() == [frame == 5 for frame in range(8)]
+
+    def test_says_so(self):
+        windows = SlidingWindows([played(9)], input_frames=2, target_frames=3, hop=1, onsets=True)
+        assert repr(windows).endswith("with onsets)")
+        assert "onsets" not in repr(SlidingWindows([played(9)], input_frames=2, target_frames=3, hop=1))
 
 
 def test_a_corpus_in_a_data_loader_that_spawns(tmp_path: Path) -> None:

@@ -10,6 +10,9 @@ model that knows the frame before (autoregressive) must beat. ``copy input`` exp
 equal the last input frame: what a model that writes a whole block (parallel) must beat. Both are given
 their best smoothing: probabilities that a sounding pitch goes on and that a silent one begins, fitted to
 the very frames they are scored on (for ``copy input``, one pair for each distance from the input).
+
+Where frames say which pitches are struck as well (``SlidingWindows(..., onsets=True)``), all columns count alike, and
+copying lets sound what sounds and strikes nothing again; a frame in which the notes before it are held has not changed.
 """
 
 from dataclasses import asdict, dataclass
@@ -107,8 +110,10 @@ def evaluate(
             log_probs.append(distribution.log_prob(targets.to(device)).double().cpu())
             predicted.append((distribution.mean >= threshold).cpu())
             truth.append(targets.bool())
-            previous.append(torch.cat([inputs[:, -1:], targets[:, :-1]], dim=1).bool())
-            first.append(inputs[:, -1:].expand_as(targets).bool())
+            copied = torch.cat([inputs[:, -1:], targets[:, :-1]], dim=1).bool()
+            copied[..., len(windows.pitches) :] = False  # the onsets, if there are any
+            previous.append(copied)
+            first.append(copied[:, :1].expand_as(targets))
     return _compare(*(torch.cat(parts) for parts in (log_probs, predicted, previous, first, truth)))
 
 

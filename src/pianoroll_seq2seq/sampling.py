@@ -11,6 +11,7 @@ from jaxtyping import Bool
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from pianoroll_seq2seq.corpus.packing import struck
 from pianoroll_seq2seq.errors import SettingsError, ShapeError
 from pianoroll_seq2seq.heads.base import FrameDistribution
 from pianoroll_seq2seq.models.base import SequenceModel, device_of, inference
@@ -99,6 +100,7 @@ def generate(
     sampler: Sampler = ...,
     seed: int = ...,
     progress: bool = ...,
+    onsets: bool = ...,
 ) -> PianoRoll: ...
 @overload
 def generate(
@@ -109,6 +111,7 @@ def generate(
     sampler: Sampler = ...,
     seed: int = ...,
     progress: bool = ...,
+    onsets: bool = ...,
 ) -> list[PianoRoll]: ...
 def generate(
     model: Continues,
@@ -118,6 +121,7 @@ def generate(
     sampler: Sampler = Draw(),
     seed: int = 0,
     progress: bool = False,
+    onsets: bool = False,
 ) -> PianoRoll | list[PianoRoll]:
     """Continues a primer, or many at once.
 
@@ -129,6 +133,9 @@ def generate(
         sampler: how to choose each frame from its distribution.
         seed: equal arguments and seed give equal music (on one kind of device).
         progress: whether to show a progress bar.
+        onsets: whether the model was trained on windows with ``onsets=True``. It then hears and writes what is
+            struck beside what sounds, so that notes may be repeated without a gap. Otherwise a note is struck
+            where it begins to sound.
 
     Returns:
         The continuation alone, of ``frames`` frames, at the tempo on which the primer ends: ``primer +
@@ -136,24 +143,29 @@ def generate(
 
     Raises:
         SettingsError: fewer than one frame.
-        ShapeError: primers of different lengths or none, or not of the pitches the model knows.
+        ShapeError: primers of different lengths or none, or not of the columns the model knows.
     """
     if frames < 1:
         raise SettingsError(f"frames must be at least 1, got {frames}.")
     primers = [primer] if isinstance(primer, PianoRoll) else list(primer)
     _check_primers(primers)
-    heard = np.stack([roll.active for roll in primers])
-    steps = generate_frames(model, heard, sampler=sampler, seed=seed)
+    heard = np.stack([np.hstack([roll.active, struck(roll)]) if onsets else roll.active for roll in primers])
+    steps = generate_frames(model, heard, sampler=sampler, seed=seed, onsets=onsets)
     bar = tqdm(range(frames), "generate", disable=not progress)
     with inference(model) if isinstance(model, SequenceModel) else nullcontext():
         written = np.stack([frame for _, frame in zip(bar, steps, strict=False)], axis=1)
-    continuations = [_continuation(*pair) for pair in zip(primers, written, strict=True)]
+    continuations = [_continuation(*pair, onsets) for pair in zip(primers, written, strict=True)]
     return continuations[0] if isinstance(primer, PianoRoll) else continuations
 
 
 def generate_frames(
-    model: Continues, primers: Bool[np.ndarray, "batch frames pitches"], *, sampler: Sampler = Draw(), seed: int = 0
-) -> Iterator[Bool[np.ndarray, "batch pitches"]]:
+    model: Continues,
+    primers: Bool[np.ndarray, "batch frames columns"],
+    *,
+    sampler: Sampler = Draw(),
+    seed: int = 0,
+    onsets: bool = False,
+) -> Iterator[Bool[np.ndarray, "batch columns"]]:
     """The endless stream of frames behind :func:`generate`: each is there as soon as it is drawn, for live use.
 
     A model in evaluation mode (``model.eval()``, or loaded) is quickest.
@@ -163,24 +175,46 @@ def generate_frames(
         primers: what it hears first, one continuation for each.
         sampler: how to choose each frame from its distribution.
         seed: equal arguments and seed give equal frames (on one kind of device).
+        onsets: whether frames have two columns for each pitch: first which sound, then which are struck. Of what the
+            sampler chooses, that is then struck which also sounds, and so is all that begins to sound.
 
     Yields:
-        The next frame of every continuation.
+        The next frame of every continuation, of as many columns as the primers.
+
+    Raises:
+        ShapeError: an odd number of columns, with ``onsets``.
     """
+    if onsets and primers.shape[-1] % 2:
+        raise ShapeError(
+            f"With onsets a frame has two columns for each pitch, got {primers.shape[-1]}, an odd number. Put the "
+            f"onset plane to the right of the active one: np.concatenate([active, onset], axis=-1)."
+        )
     trained = model if isinstance(model, SequenceModel) else None
     device = torch.device("cpu") if trained is None else device_of(trained)
     generator = torch.Generator(device).manual_seed(seed)
     with _listening(trained):
-        distribution, state = model.start(torch.tensor(primers, dtype=torch.float32, device=device))
+        heard = torch.tensor(primers, dtype=torch.float32, device=device)
+        distribution, state = model.start(heard)
         frame = sampler(distribution, generator=generator)
+        if onsets:
+            frame = _sounded(frame, heard[:, -1])
         shown = frame.bool().cpu().numpy()
     while True:
         yield shown
         # Not while the caller has the frame, who may be training meanwhile.
         with _listening(trained):
             distribution, state = model.advance(frame, state)
-            frame = sampler(distribution, generator=generator)
+            before, frame = frame, sampler(distribution, generator=generator)
+            if onsets:
+                frame = _sounded(frame, before)
             shown = frame.bool().cpu().numpy()
+
+
+def _sounded(frame: Tensor, before: Tensor) -> Tensor:
+    """A frame of both planes, (batch, 2 * pitches), in which what begins is struck, and only what sounds is."""
+    active, onset = frame.chunk(2, dim=-1)
+    begins = active > before.chunk(2, dim=-1)[0]
+    return torch.cat([active, active * torch.maximum(onset, begins.to(onset.dtype))], dim=-1)
 
 
 def _listening(model: SequenceModel | None) -> AbstractContextManager[Any]:
@@ -205,13 +239,13 @@ def _check_primers(primers: Sequence[PianoRoll]) -> None:
             )
 
 
-def _continuation(primer: PianoRoll, active: Bool[np.ndarray, "frames pitches"]) -> PianoRoll:
+def _continuation(primer: PianoRoll, written: Bool[np.ndarray, "frames columns"], onsets: bool) -> PianoRoll:
     end_tick = int(primer.grid.ticks_at(np.array([len(primer)]), primer.tempo)[0])
+    tempo = primer.tempo.from_tick(end_tick)
+    name = f"{primer.name} continued" if primer.name else ""
+    if onsets:
+        active, onset = np.split(written, 2, axis=1)
+        return PianoRoll(active, onset, primer.grid, primer.pitches, tempo, name)
     return PianoRoll.from_active(
-        active,
-        grid=primer.grid,
-        pitches=primer.pitches,
-        tempo=primer.tempo.from_tick(end_tick),
-        before=primer.active[-1],
-        name=f"{primer.name} continued" if primer.name else "",
+        written, grid=primer.grid, pitches=primer.pitches, tempo=tempo, before=primer.active[-1], name=name
     )

@@ -28,6 +28,10 @@ class SlidingWindows(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
     byte a cell, however much the windows overlap; those of a :class:`~pianoroll_seq2seq.corpus.Corpus` stay on
     disk, and no more than a batch of them is held.
 
+    With ``onsets=True`` a frame has two columns for each pitch: first whether each sounds, then whether each is
+    struck in this frame. So a note that is repeated without a gap is told from one that is held. What is struck
+    sounds, and what begins to sound within a piece is struck.
+
     Args:
         rolls: the pieces, on one grid and of one pitch range; or a corpus.
         input_frames: frames the model reads.
@@ -38,6 +42,7 @@ class SlidingWindows(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
             ``padded`` and ``skipped`` hold their names.
         augmentation: variations of the windows, drawn in :meth:`batch` from the generator given there;
             :func:`~pianoroll_seq2seq.train.fit` gives one.
+        onsets: whether a frame says which pitches are struck, beside which sound.
 
     Raises:
         SettingsError: a size below 1, another ``short``, or a tempo to vary on a grid in beats.
@@ -54,6 +59,7 @@ class SlidingWindows(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
         hop: int,
         short: Literal["error", "pad", "skip"] = "error",
         augmentation: Augmentation | None = None,
+        onsets: bool = False,
     ) -> None:
         """Packs the rolls, unless they are a corpus, and notes where windows begin."""
         if min(input_frames, target_frames, hop) < 1:
@@ -67,12 +73,13 @@ class SlidingWindows(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
         self.hop = hop
         self.short = short
         self.augmentation = augmentation
+        self.onsets = onsets
         self.rolls: Sequence[PianoRoll] = rolls if isinstance(rolls, Corpus) else tuple(rolls)
         self.padded: tuple[str, ...] = ()
         self.skipped: tuple[str, ...] = ()
         if not self.rolls:
             raise PieceTooShortError("No windows: there are no pieces.")
-        packed = self.rolls.packed() if isinstance(self.rolls, Corpus) else pack_rolls(self.rolls)
+        packed = self._packed()
         self.grid = packed.grid
         self.pitches = packed.pitches
         if augmentation is not None and augmentation.tempo != (1.0, 1.0) and not isinstance(self.grid, SecondsGrid):
@@ -86,9 +93,9 @@ class SlidingWindows(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
         self._pieces = kept
         self._shard, self._offset = packed.shard[kept], packed.offset[kept]
         self._frames = np.maximum(packed.frames[kept], self.window_frames)
-        self._shards = list(packed.shards)
+        self._shards, self._onset_shards = list(packed.shards), list(packed.onset_shards)
         self._pad(packed.frames[kept])
-        self._bytes = [shard.reshape(-1).data for shard in self._shards]
+        self._bytes = self._buffers()
         counts = (self._frames - self.window_frames) // hop + 1
         self._first_window = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
 
@@ -96,6 +103,16 @@ class SlidingWindows(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
     def window_frames(self) -> int:
         """Frames of a whole window, input and target."""
         return self.input_frames + self.target_frames
+
+    @property
+    def frame_size(self) -> int:
+        """Columns of a frame: one for each pitch, or two with ``onsets``."""
+        return len(self.pitches) * len(self._planes)
+
+    @property
+    def frames(self) -> int:
+        """Target frames of all windows together."""
+        return len(self) * self.target_frames
 
     def with_hop(self, hop: int) -> "SlidingWindows":
         """The same windows at another hop; ``hop=target_frames`` makes each target frame stand once."""
@@ -108,6 +125,7 @@ class SlidingWindows(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
                 hop=hop,
                 short=self.short,
                 augmentation=self.augmentation,
+                onsets=self.onsets,
             )
 
     def __len__(self) -> int:
@@ -118,20 +136,25 @@ class SlidingWindows(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
         """How many windows of what size, and of what."""
         return (
             f"SlidingWindows({len(self)} windows of {self.input_frames} + {self.target_frames} frames, hop {self.hop}, "
-            f"from {len(self._pieces)} pieces, {self.grid}, {self.pitches})"
+            f"from {len(self._pieces)} pieces, {self.grid}, {self.pitches}{', with onsets' if self.onsets else ''})"
         )
 
     def __getstate__(self) -> dict[str, Any]:
         """Without what is mapped from a corpus: a worker maps it anew."""
-        kept = [shard for shard in self._shards if not isinstance(shard, np.memmap)]
-        return {**self.__dict__, "_shards": kept, "_bytes": None}
+        kept = {
+            name: [shard for shard in getattr(self, name) if not isinstance(shard, np.memmap)]
+            for name in ("_shards", "_onset_shards")
+        }
+        return {**self.__dict__, **kept, "_bytes": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Maps a corpus anew."""
         self.__dict__.update(state)
         if isinstance(self.rolls, Corpus):
-            self._shards = [*self.rolls.packed().shards, *self._shards]
-        self._bytes = [shard.reshape(-1).data for shard in self._shards]
+            packed = self._packed()
+            self._shards = [*packed.shards, *self._shards]
+            self._onset_shards = [*packed.onset_shards, *self._onset_shards]
+        self._bytes = self._buffers()
 
     def __getitem__(self, index: int) -> tuple[Float32[Tensor, "input pitches"], Float32[Tensor, "target pitches"]]:
         """One window's input and target."""
@@ -168,25 +191,48 @@ class SlidingWindows(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
             packed = self._varied(self.augmentation, self._shard[piece], start, self._frames[piece] - within, generator)
         width = packed.shape[2]
         cells = np.unpackbits(packed.reshape(len(packed), self.window_frames * width), axis=1)
-        cells = cells.reshape(len(packed), self.window_frames, 8 * width)[:, :, : len(self.pitches)]
+        planes = len(self._planes)
+        cells = cells.reshape(len(packed), self.window_frames, planes, 8 * width // planes)[..., : len(self.pitches)]
+        cells = cells.reshape(len(packed), self.window_frames, self.frame_size)
         if out is None:
             windows = torch.from_numpy(cells.astype(np.float32))
         else:
             windows = out[: len(cells)].copy_(torch.from_numpy(cells))
         return windows[:, : self.input_frames], windows[:, self.input_frames :]
 
+    def counted(self, indices: Int64[np.ndarray, " batch"] | Sequence[int]) -> None:
+        """Nothing: all target frames of a window count (see :class:`~pianoroll_seq2seq.train.examples.Examples`)."""
+
     def piece_of(self, index: int) -> PianoRoll:
         """The piece from which a window was cut."""
         piece = int(np.searchsorted(self._first_window, index, side="right")) - 1
         return self.rolls[int(self._pieces[piece])]
 
+    @property
+    def _planes(self) -> list[list[np.ndarray]]:
+        """The shards of each plane that a frame tells."""
+        return [self._shards, self._onset_shards] if self.onsets else [self._shards]
+
+    def _packed(self) -> PackedPieces:
+        """The pieces as bits."""
+        if isinstance(self.rolls, Corpus):
+            return self.rolls.packed(onsets=self.onsets)
+        return pack_rolls(self.rolls, onsets=self.onsets)
+
+    def _buffers(self) -> list[list[memoryview]]:
+        """The bytes of each plane's shards."""
+        return [[shard.reshape(-1).data for shard in plane] for plane in self._planes]
+
     def _windows(self, shard: np.ndarray, start: np.ndarray) -> np.ndarray:
-        """The packed frames of whole windows, from their first ones on."""
+        """The packed frames of whole windows, from their first ones on; of two planes, side by side in each frame."""
         width = self._shards[0].shape[1]
         size = self.window_frames * width
-        places = zip(shard.tolist(), (start * width).tolist(), strict=True)
-        packed = b"".join([self._bytes[number][begin : begin + size] for number, begin in places])
-        return np.frombuffer(packed, dtype=np.uint8).reshape(len(start), self.window_frames, width)
+        places = list(zip(shard.tolist(), (start * width).tolist(), strict=True))
+        planes = []
+        for buffers in self._bytes:
+            packed = b"".join([buffers[number][begin : begin + size] for number, begin in places])
+            planes.append(np.frombuffer(packed, dtype=np.uint8).reshape(len(start), self.window_frames, width))
+        return planes[0] if len(planes) == 1 else np.concatenate(planes, axis=2)
 
     def _varied(
         self,
@@ -201,10 +247,15 @@ class SlidingWindows(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
             packed = self._windows(shard, start)
         else:
             frames = start[:, None] + augmentation.frames(left, self.window_frames, generator)
-            packed = np.empty((*frames.shape, self._shards[0].shape[1]), dtype=np.uint8)
+            width = self._shards[0].shape[1]
+            packed = np.empty((*frames.shape, width * len(self._planes)), dtype=np.uint8)
             for number in np.unique(shard).tolist():
                 here = np.flatnonzero(shard == number)
-                packed[here] = self._shards[number][frames[here]]
+                active = self._shards[number][frames[here]]
+                packed[here, :, :width] = active
+                if self.onsets:
+                    packed[here, :, width:] = active & _struck_since(self._onset_shards[number], frames[here])
+        # What is struck lies beside what sounds and moves by as many bits; it sounds, so it stays within the range too.
         return augmentation.transpose(packed, len(self.pitches), generator)
 
     def _handle_short_pieces(self, packed: PackedPieces) -> np.ndarray:
@@ -235,10 +286,28 @@ class SlidingWindows(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
         short = np.flatnonzero(frames < self.window_frames)
         if not len(short):
             return
-        padding = np.zeros((len(short), self.window_frames, self._shards[0].shape[1]), dtype=np.uint8)
-        for place, piece in enumerate(short.tolist()):
-            begin, count = self._offset[piece], frames[piece]
-            padding[place, :count] = self._shards[self._shard[piece]][begin : begin + count]
-        self._shard[short] = len(self._shards)
+        for shards in self._planes:
+            padding = np.zeros((len(short), self.window_frames, shards[0].shape[1]), dtype=np.uint8)
+            for place, piece in enumerate(short.tolist()):
+                begin, count = self._offset[piece], frames[piece]
+                padding[place, :count] = shards[self._shard[piece]][begin : begin + count]
+            shards.append(padding.reshape(-1, padding.shape[2]))
+        self._shard[short] = len(self._shards) - 1
         self._offset[short] = np.arange(len(short)) * self.window_frames
-        self._shards.append(padding.reshape(-1, padding.shape[2]))
+
+
+def _struck_since(onsets: np.ndarray, frames: np.ndarray) -> np.ndarray:
+    """What was struck since the frame before, in frames that repeat some of the original or leave some out.
+
+    So a note is struck once, in the first frame that is taken of it.
+
+    Args:
+        onsets: the onset plane as bits, (frames of the shard, bytes).
+        frames: which of its frames are taken, in order, (windows, frames).
+    """
+    passed = np.diff(frames, axis=1, prepend=frames[:, :1] - 1)  # 0 for a frame that is repeated
+    struck = np.zeros((*frames.shape, onsets.shape[1]), dtype=np.uint8)
+    for back in range(int(passed.max(initial=0))):
+        here = passed > back
+        struck[here] |= onsets[frames[here] - back]
+    return struck

@@ -34,18 +34,26 @@ def unpack(packed: UInt8[np.ndarray, "frames bytes"], pitches: int) -> Bool[np.n
     return cells.view(np.bool_)
 
 
+def struck(roll: PianoRoll) -> Bool[np.ndarray, "frames pitches"]:
+    """A roll's onsets, and those that go without saying: what begins to sound is struck, unless in its first frame."""
+    onset = roll.onset.copy()
+    onset[1:] |= roll.active[1:] & ~roll.active[:-1]
+    return onset
+
+
 @dataclass(frozen=True)
 class PackedPieces:
-    """Pieces whose packed active planes lie end to end in a few arrays.
+    """Pieces whose packed planes lie end to end in a few arrays.
 
     Attributes:
-        shards: uint8 arrays of shape (frames, bytes), in memory or mapped into it.
+        shards: the active planes, uint8 arrays of shape (frames, bytes), in memory or mapped into it.
         shard: in which of them each piece lies; int64 of shape (pieces,).
         offset: its first frame there.
         frames: how many it has.
         names: what the pieces are called.
         grid: where the frames lie in time.
         pitches: what the bits stand for.
+        onset_shards: the onset planes, as ``shards`` are; none where they were not asked for.
     """
 
     shards: Sequence[UInt8[np.ndarray, "_ bytes"]]
@@ -55,10 +63,15 @@ class PackedPieces:
     names: Sequence[str]
     grid: FrameGrid
     pitches: PitchRange
+    onset_shards: Sequence[UInt8[np.ndarray, "_ bytes"]] = ()
 
 
-def pack_rolls(rolls: Sequence[PianoRoll]) -> PackedPieces:
+def pack_rolls(rolls: Sequence[PianoRoll], *, onsets: bool = False) -> PackedPieces:
     """Rolls in memory as packed pieces of one shard.
+
+    Args:
+        rolls: the pieces.
+        onsets: whether to pack the onset planes, too (see :func:`struck`).
 
     Raises:
         GridError, PitchRangeError: rolls that do not fit one another.
@@ -73,8 +86,12 @@ def pack_rolls(rolls: Sequence[PianoRoll]) -> PackedPieces:
             )
     frames = np.array([len(roll) for roll in rolls], dtype=np.int64)
     offset = np.cumsum(frames) - frames
-    shard = np.zeros((int(frames.sum()), bytes_per_frame(first.pitches)), dtype=np.uint8)
+    planes = np.zeros((2 if onsets else 1, int(frames.sum()), bytes_per_frame(first.pitches)), dtype=np.uint8)
     for begin, roll in zip(offset.tolist(), rolls, strict=True):
-        shard[begin : begin + len(roll)] = pack(roll.active)
+        planes[0, begin : begin + len(roll)] = pack(roll.active)
+        if onsets:
+            planes[1, begin : begin + len(roll)] = pack(struck(roll))
     names = [roll.name for roll in rolls]
-    return PackedPieces([shard], np.zeros_like(offset), offset, frames, names, first.grid, first.pitches)
+    return PackedPieces(
+        [planes[0]], np.zeros_like(offset), offset, frames, names, first.grid, first.pitches, list(planes[1:])
+    )

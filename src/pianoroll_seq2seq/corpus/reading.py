@@ -144,18 +144,24 @@ class Corpus(Sequence[PianoRoll]):
         chosen.__dict__.update(self.__dict__, _chosen=self._chosen[np.array(list(indices), dtype=np.int64)])
         return chosen
 
-    def packed(self) -> PackedPieces:
-        """The pieces' packed active planes, mapped into memory: what windows are cut from."""
+    def packed(self, *, onsets: bool = False) -> PackedPieces:
+        """The pieces' packed planes, mapped into memory: what windows are cut from.
+
+        Args:
+            onsets: whether the onset planes are wanted beside the active ones.
+        """
         pieces = [self._pieces[place] for place in self._chosen]
         used, shard = np.unique(self._shard[self._chosen], return_inverse=True)
+        planes = [self._mapped(int(number)) for number in used]
         return PackedPieces(
-            [self._mapped(int(number))[0] for number in used],
+            [active for active, _ in planes],
             shard.astype(np.int64).reshape(-1),
             np.array([piece.offset for piece in pieces], dtype=np.int64),
             np.array([piece.frames for piece in pieces], dtype=np.int64),
             [piece.name for piece in pieces],
             self.grid,
             self.pitches,
+            [onset for _, onset in planes] if onsets else (),
         )
 
     def _mapped(self, shard: int) -> np.ndarray:

@@ -21,10 +21,10 @@ from pianoroll_seq2seq.history import Epoch, History
 from pianoroll_seq2seq.models.base import SequenceModel
 from pianoroll_seq2seq.trackers.base import Tracker
 from pianoroll_seq2seq.train.events import EpochEnd, OnEpoch
+from pianoroll_seq2seq.train.examples import Examples
 from pianoroll_seq2seq.train.loop import Interrupted, Loop, Progress
 from pianoroll_seq2seq.train.mirror import Mirror, Position
 from pianoroll_seq2seq.train.run_folder import RunFolder, check_same_run
-from pianoroll_seq2seq.windowing import SlidingWindows
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Run:
     """A run of ``fit``: its epochs, and what is kept of them."""
 
     loop: Loop
-    valid: SlidingWindows | None
+    valid: Examples | None
     judge: Judge
     tracker: Tracker
     on_epoch: Sequence[OnEpoch]
@@ -202,13 +202,16 @@ def _settings(loop: Loop, watched: str) -> dict[str, Any]:
     }
 
 
-def _data(windows: SlidingWindows) -> Mapping[str, Any]:
-    return {
+def _data(windows: Examples) -> Mapping[str, Any]:
+    data = {
         "grid": checkpoint.describe(windows.grid),
         "pitches": asdict(windows.pitches),
         "input_frames": windows.input_frames,
         "target_frames": windows.target_frames,
     }
+    if windows.frame_size != len(windows.pitches):
+        data["onsets"] = True  # only then, so that runs from before there were any go on
+    return data
 
 
 def _copy_weights(model: SequenceModel) -> dict[str, Tensor]:
