@@ -21,17 +21,19 @@ class Augmentation:
         tempo: slowest and fastest factor of the tempo, such as ``(0.9, 1.1)``, on a grid in seconds; drawn so
             that its logarithm is even. A frame takes what sounds in the frame of the original whose time it
             stands for; at the end of a piece the factor goes no higher than the frames suffice.
+        share: of the windows that are transposed at all, 0 <= share <= 1; the others stay in the key of the data.
 
     Raises:
-        SettingsError: bounds in the wrong order, or a tempo of 0 or below.
+        SettingsError: bounds in the wrong order, a tempo of 0 or below, or a share out of range.
 
     Example:
         >>> Augmentation(semitones=(-5, 6))
-        Augmentation(semitones=(-5, 6), tempo=(1.0, 1.0))
+        Augmentation(semitones=(-5, 6), tempo=(1.0, 1.0), share=1.0)
     """
 
     semitones: tuple[int, int] = (0, 0)
     tempo: tuple[float, float] = (1.0, 1.0)
+    share: float = 1.0
 
     def __post_init__(self) -> None:
         """Checks the bounds."""
@@ -39,6 +41,8 @@ class Augmentation:
             raise SettingsError(f"semitones must be two bounds around 0, such as (-5, 6), got {self.semitones}.")
         if not 0 < self.tempo[0] <= self.tempo[1] < np.inf:
             raise SettingsError(f"tempo must be two factors above 0 in order, such as (0.9, 1.1), got {self.tempo}.")
+        if not 0 <= self.share <= 1:
+            raise SettingsError(f"share must lie in [0, 1], got {self.share}.")
 
     def frames(self, available: Int64[np.ndarray, " batch"], count: int, generator: np.random.Generator) -> Frames:
         """Which frames of the original each window takes, counted from the window's beginning.
@@ -71,6 +75,8 @@ class Augmentation:
         down = np.maximum(self.semitones[0], -below)
         up = np.minimum(self.semitones[1], above)
         steps = generator.integers(down, up, endpoint=True)
+        if self.share < 1:
+            steps[generator.random(len(steps)) >= self.share] = 0
         bits = windows.reshape(len(windows), windows.shape[1] * windows.shape[2])
         moved = bits.copy()
         for step in np.unique(steps[steps != 0]).tolist():

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pianoroll_seq2seq.windowing import SlidingWindows
+from pianoroll_seq2seq.train.examples import Examples
 
 _AHEAD = 2
 """Batches that are ready before they are asked for."""
@@ -20,8 +20,8 @@ class Pick:
     """Which windows a batch is made of.
 
     Args:
-        windows: their indices, (batch,).
-        seed: of their variations, if the windows have an augmentation.
+        windows: the numbers of its examples, (batch,).
+        seed: of their variations, if they have an augmentation.
     """
 
     windows: np.ndarray
@@ -29,36 +29,51 @@ class Pick:
 
 
 @dataclass(frozen=True)
-class _Ready:
+class Batch:
+    """What a model is shown at once.
+
+    Args:
+        inputs: (rows, input_frames, pitches).
+        targets: (rows, target_frames, pitches).
+        counted: which target frames count, (rows, target_frames); None where all do.
+    """
+
     inputs: Tensor
     targets: Tensor
+    counted: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class _Ready:
+    batch: Batch
     copied: "torch.cuda.Event | None" = None
 
 
 class Batches:
     """Assembles batches in a thread, and on a GPU copies them there, from pinned memory and beside the computation.
 
-    Memory of three batches is used again and again.
+    Memory of three batches is used again and again, where all examples are of one size.
 
     Args:
-        windows: to choose from.
+        examples: to choose from.
         device: where the batches shall lie.
-        most: windows of the largest batch.
+        most: examples of the largest batch.
     """
 
-    def __init__(self, windows: SlidingWindows, device: torch.device, most: int) -> None:
+    def __init__(self, examples: Examples, device: torch.device, most: int) -> None:
         """Sets the memory aside."""
-        self._windows = windows
+        self._examples = examples
+        self._alike = examples.counted([0]) is None
         self._device = device
         self._on_gpu = device.type == "cuda"
-        shape = (most, windows.window_frames, len(windows.pitches))
-        count = 1 + _AHEAD  # one is in use
+        shape = (most, examples.input_frames + examples.target_frames, examples.frame_size)
+        count = 1 + _AHEAD if self._alike else 0  # one is in use
         self._memory = deque(torch.empty(shape, pin_memory=self._on_gpu) for _ in range(count))
         self._copied: dict[int, torch.cuda.Event] = {}
         self._stream = torch.cuda.Stream(device) if self._on_gpu else None  # type: ignore[no-untyped-call]
 
-    def __call__(self, picks: Iterable[Pick]) -> Iterator[tuple[Tensor, Tensor]]:
-        """Inputs and targets of each pick, good until the next are asked for."""
+    def __call__(self, picks: Iterable[Pick]) -> Iterator[Batch]:
+        """The batch of each pick, good until the next is asked for."""
         with ThreadPoolExecutor(1, thread_name_prefix="batches") as worker:
             waiting: deque[Future[_Ready]] = deque()
             for pick in picks:
@@ -69,26 +84,31 @@ class Batches:
                 yield self._arrived(waiting.popleft().result())
 
     def _make(self, pick: Pick) -> _Ready:
+        generator = None if self._examples.augmentation is None else np.random.default_rng(pick.seed)
+        if not self._alike:
+            inputs, targets = self._examples.batch(pick.windows, generator=generator)
+            counted = self._examples.counted(pick.windows)
+            counted = None if counted is None else counted.to(self._device)
+            return _Ready(Batch(inputs.to(self._device), targets.to(self._device), counted))
         memory = self._memory[0]
         self._memory.rotate(-1)
         if memory.data_ptr() in self._copied:
             self._copied[memory.data_ptr()].synchronize()  # still on its way from the time before
-        generator = None if self._windows.augmentation is None else np.random.default_rng(pick.seed)
-        inputs, targets = self._windows.batch(pick.windows, generator=generator, out=memory)
+        inputs, targets = self._examples.batch(pick.windows, generator=generator, out=memory)
         if self._stream is None:
-            return _Ready(inputs, targets)
+            return _Ready(Batch(inputs, targets))
         with torch.cuda.stream(self._stream):
             whole = memory[: len(inputs)].to(self._device, non_blocking=True)
             copied = torch.cuda.Event()  # type: ignore[no-untyped-call]
             copied.record(self._stream)
         self._copied[memory.data_ptr()] = copied
         split = inputs.shape[1]
-        return _Ready(whole[:, :split], whole[:, split:], copied)
+        return _Ready(Batch(whole[:, :split], whole[:, split:]), copied)
 
-    def _arrived(self, ready: _Ready) -> tuple[Tensor, Tensor]:
+    def _arrived(self, ready: _Ready) -> Batch:
         """On a GPU the computation, not this process, waits until the copy is there."""
         if ready.copied is not None:
             current = torch.cuda.current_stream(self._device)
             current.wait_event(ready.copied)
-            ready.inputs.record_stream(current)  # its memory is not given away while it is in use
-        return ready.inputs, ready.targets
+            ready.batch.inputs.record_stream(current)  # its memory is not given away while it is in use
+        return ready.batch

@@ -12,6 +12,7 @@ from pianoroll_seq2seq.models.base import SequenceModel, device_of
 from pianoroll_seq2seq.stores.base import Store
 from pianoroll_seq2seq.trackers.base import NoTracker, Tracker
 from pianoroll_seq2seq.train.events import OnEpoch, OnStep
+from pianoroll_seq2seq.train.examples import Examples
 from pianoroll_seq2seq.train.interruption import Interruption
 from pianoroll_seq2seq.train.loop import Interrupted, Loop, Plan
 from pianoroll_seq2seq.train.mirror import Mirror
@@ -19,15 +20,14 @@ from pianoroll_seq2seq.train.precision import Precision
 from pianoroll_seq2seq.train.run import Judge, Run
 from pianoroll_seq2seq.train.run_folder import RunFolder
 from pianoroll_seq2seq.train.schedules import Schedule
-from pianoroll_seq2seq.windowing import SlidingWindows
 
 Monitor = Literal["auto", "train_loss", "valid_loss"]
 
 
 def fit(
     model: SequenceModel,
-    train: SlidingWindows,
-    valid: SlidingWindows | None = None,
+    train: Examples,
+    valid: Examples | None = None,
     *,
     epochs: int,
     batch_size: int,
@@ -63,7 +63,7 @@ def fit(
 
     Args:
         model: any sequence model, trained in place.
-        train: the windows to learn from.
+        train: the windows to learn from, or groups of :class:`~pianoroll_seq2seq.pieces.WholePieces`.
         valid: windows to validate on after every epoch.
         epochs: passes over the training windows.
         batch_size: windows a step, at most, over all processes; an epoch is cut into batches as equal as can be.
@@ -167,7 +167,7 @@ def _check_shares(
         raise SettingsError(f"ema_decay must lie in (0, 1), got {ema_decay}.")
 
 
-def _check_choices(precision: str, monitor: str, valid: SlidingWindows | None) -> None:
+def _check_choices(precision: str, monitor: str, valid: Examples | None) -> None:
     if precision not in get_args(Precision) or monitor not in get_args(Monitor):
         raise SettingsError(
             f"precision must be one of {get_args(Precision)} and monitor one of {get_args(Monitor)}, got {precision!r} "

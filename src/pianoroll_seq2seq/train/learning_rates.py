@@ -12,8 +12,8 @@ import torch
 from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.models.base import SequenceModel
 from pianoroll_seq2seq.train.events import StepEnd
+from pianoroll_seq2seq.train.examples import Examples
 from pianoroll_seq2seq.train.fitting import default_optimizer, fit
-from pianoroll_seq2seq.windowing import SlidingWindows
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,7 +48,7 @@ class LearningRates:
 
 def find_learning_rate(
     model: SequenceModel,
-    train: SlidingWindows,
+    train: Examples,
     *,
     batch_size: int,
     lowest: float = 1e-5,

@@ -15,14 +15,14 @@ from tqdm.auto import tqdm
 
 from pianoroll_seq2seq.models.base import SequenceModel, device_of
 from pianoroll_seq2seq.train.averaging import AveragedModel
-from pianoroll_seq2seq.train.batches import Batches, Pick
+from pianoroll_seq2seq.train.batches import Batch, Batches, Pick
 from pianoroll_seq2seq.train.events import OnStep, StepEnd
+from pianoroll_seq2seq.train.examples import Examples
 from pianoroll_seq2seq.train.interruption import Interruption
-from pianoroll_seq2seq.train.losses import finite, go_on, loss_sum
+from pianoroll_seq2seq.train.losses import finite, go_on, loss_sum, only_counted
 from pianoroll_seq2seq.train.precision import Arithmetic, Precision
 from pianoroll_seq2seq.train.processes import Processes
 from pianoroll_seq2seq.train.schedules import Schedule
-from pianoroll_seq2seq.windowing import SlidingWindows
 
 STEPS_BETWEEN_CHECKS = 20
 """How often the loss is fetched, which makes a GPU wait, and several processes agree on whether to go on."""
@@ -84,7 +84,7 @@ class Loop:
     """
 
     model: SequenceModel
-    train: SlidingWindows
+    train: Examples
     optimizer: torch.optim.Optimizer
     plan: Plan
     interruption: Interruption
@@ -159,7 +159,7 @@ class Loop:
                 progress.pending = finite(float(pending), self._by_now(progress))
                 self._heed()
 
-    def validation_loss(self, valid: SlidingWindows, progress: Progress) -> float:
+    def validation_loss(self, valid: Examples, progress: Progress) -> float:
         """The mean loss over all windows, each process taking a share.
 
         Raises:
@@ -173,7 +173,7 @@ class Loop:
         if not self.processes.alone:
             total = float(self.processes.sum(torch.tensor(total, dtype=self._summing, device=self.device)))
         progress.seconds = time.perf_counter() - begun
-        return finite(total / (len(valid) * valid.target_frames), f"validation after epoch {progress.epoch}")
+        return finite(total / valid.frames, f"validation after epoch {progress.epoch}")
 
     def _heed(self) -> None:
         if self.interruption.received is not None:
@@ -206,7 +206,7 @@ class Loop:
         ]
         return _Step(weighted, len(batch), len(own))
 
-    def _step(self, number: int, step: "_Step", batches: Iterator[tuple[Tensor, Tensor]]) -> Tensor:
+    def _step(self, number: int, step: "_Step", batches: Iterator[Batch]) -> Tensor:
         """One update; the loss summed over the windows of this process, still on the device."""
         schedule, plan = self.plan.schedule, self.plan
         factor = 1.0 if schedule is None else schedule(number, plan.epochs * self.steps_per_epoch)
@@ -215,13 +215,14 @@ class Loop:
         self.optimizer.zero_grad(set_to_none=True)
         total = torch.zeros((), dtype=self._summing, device=self.device)
         for part in step.parts:
-            inputs, targets = next(batches)
+            batch = next(batches)
             with self._synchronised(part is step.parts[-1]):
                 with self.arithmetic.autocast():
-                    loss: Tensor = -self._forward(inputs, targets).log_prob(targets).mean()
+                    log_probs = self._forward(batch.inputs, batch.targets).log_prob(batch.targets)
+                    loss: Tensor = -only_counted(log_probs, batch.counted).mean()
                 self.arithmetic.backward(loss * part.weight)
             if part.weight:
-                total += loss.detach() * len(inputs)
+                total += loss.detach() * len(part.pick.windows)
         self.arithmetic.update(self.optimizer, self._parameters)
         if self.average is not None:
             self.average.update(number + 1)

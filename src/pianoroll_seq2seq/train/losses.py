@@ -4,30 +4,38 @@ import math
 from collections.abc import Callable
 
 import numpy as np
+from torch import Tensor
 
 from pianoroll_seq2seq.errors import TrainingDivergedError
 from pianoroll_seq2seq.models.base import SequenceModel, device_of, inference
-from pianoroll_seq2seq.windowing import SlidingWindows
+from pianoroll_seq2seq.train.examples import Examples
 
 
-def mean_loss(model: SequenceModel, windows: SlidingWindows, *, batch_size: int = 256) -> float:
+def mean_loss(model: SequenceModel, windows: Examples, *, batch_size: int = 256) -> float:
     """The mean of ``-log_prob`` over the target frames of all windows, in nats per frame."""
     total = loss_sum(model, windows, np.arange(len(windows)), batch_size, go_on)
-    return total / (len(windows) * windows.target_frames)
+    return total / windows.frames
 
 
 def loss_sum(
-    model: SequenceModel, windows: SlidingWindows, chosen: np.ndarray, batch_size: int, heed: Callable[[], None]
+    model: SequenceModel, windows: Examples, chosen: np.ndarray, batch_size: int, heed: Callable[[], None]
 ) -> float:
     """The loss summed over the frames of some windows; ``heed`` is called after each batch."""
     device = device_of(model)
     total = 0.0
     with inference(model):
         for begin in range(0, len(chosen), batch_size):
-            inputs, targets = (half.to(device) for half in windows.batch(chosen[begin : begin + batch_size]))
-            total -= float(model(inputs, targets).log_prob(targets).double().sum())
+            indices = chosen[begin : begin + batch_size]
+            inputs, targets = (half.to(device) for half in windows.batch(indices))
+            log_probs = only_counted(model(inputs, targets).log_prob(targets), windows.counted(indices))
+            total -= float(log_probs.double().sum())
             heed()
     return total
+
+
+def only_counted(log_probs: Tensor, counted: Tensor | None) -> Tensor:
+    """The log-probabilities of the frames that count, all in a row; as they are where all do."""
+    return log_probs if counted is None else log_probs[counted.to(log_probs.device)]
 
 
 def go_on() -> None:
