@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib import pyplot
@@ -13,9 +14,9 @@ from matplotlib.axes import Axes
 from matplotlib.colors import same_color
 
 from pianoroll_seq2seq import BeatGrid, FrameGrid, History, PianoRoll, PitchRange, SecondsGrid
-from pianoroll_seq2seq.errors import MissingExtraError, OverwriteError, SettingsError
+from pianoroll_seq2seq.errors import MissingExtraError, OverwriteError, SettingsError, ShapeError
 from pianoroll_seq2seq.history import Epoch
-from pianoroll_seq2seq.plot import plot_histories, plot_roll, save_figure
+from pianoroll_seq2seq.plot import plot_attention, plot_histories, plot_roll, save_figure
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -150,6 +151,43 @@ def test_a_history_of_no_epochs_can_be_drawn() -> None:
     plot_histories({"run": History()})
 
 
+def test_every_weight_has_its_place() -> None:
+    """The picture is turned, upside down or smoothed, and shows that the model looks where it does not."""
+    weights = torch.rand(3, 5, dtype=torch.bfloat16, requires_grad=True).softmax(1)
+    ax = plot_attention(weights)
+    (image,) = ax.get_images()
+    np.testing.assert_array_equal(np.asarray(image.get_array()), weights.detach().double().numpy())
+    assert image.get_extent() == [-0.5, 4.5, 2.5, -0.5]  # the first target frame on top, the first input frame left
+    assert image.get_interpolation() == "nearest"
+    assert image.get_clim()[0] == 0
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("input frame", "target frame")
+    bars = [other for other in ax.figure.axes if other is not ax]
+    assert [bar.get_ylabel() for bar in bars] == ["weight"]
+
+
+def test_more_weight_is_brighter() -> None:
+    """In a grey print, or to colour-blind readers, much cannot be told from little."""
+    (image,) = plot_attention(np.linspace(0, 1, 50)[None]).get_images()
+    grey = image.cmap(image.norm(np.linspace(0, 1, 50)))[:, :3] @ np.array([0.299, 0.587, 0.114])
+    assert (np.diff(grey) > 0).all()
+
+
+def test_attention_is_drawn_beside_other_pictures() -> None:
+    """A figure of several pieces cannot be made."""
+    _, axes = pyplot.subplots(1, 2)
+    before = pyplot.get_fignums()
+    assert plot_attention(np.full((4, 1), 1.0), ax=axes[1]) is axes[1]
+    assert pyplot.get_fignums() == before
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 4), (3,), (0, 4), (4, 0)], ids=str)
+def test_weights_of_no_single_piece_are_refused(shape: tuple[int, ...]) -> None:
+    """A batch is drawn as if its pieces were colours, or matplotlib fails from within."""
+    with pytest.raises(ShapeError, match=r"\(target, input\).*weights\[0\]"):
+        plot_attention(torch.zeros(shape))
+    assert pyplot.get_fignums() == []
+
+
 def test_saves_a_png_and_closes_the_figure(tmp_path: Path) -> None:
     """A report has no picture, or a script that draws hundreds runs out of memory."""
     ax = plot_roll(_roll())
@@ -192,8 +230,13 @@ def test_removed_axes_say_so(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "draw",
-    [lambda: plot_roll(_roll()), lambda: plot_histories({"run": _history([1.0])}), lambda: _history([1.0]).plot()],
-    ids=["plot_roll", "plot_histories", "History.plot"],
+    [
+        lambda: plot_roll(_roll()),
+        lambda: plot_histories({"run": _history([1.0])}),
+        lambda: _history([1.0]).plot(),
+        lambda: plot_attention(np.ones((2, 1))),
+    ],
+    ids=["plot_roll", "plot_histories", "History.plot", "plot_attention"],
 )
 def test_without_matplotlib_the_extra_is_named(monkeypatch: pytest.MonkeyPatch, draw: Callable[[], Axes]) -> None:
     """Whoever has not installed matplotlib is not told how."""

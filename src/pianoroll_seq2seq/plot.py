@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pianoroll_seq2seq.atomic import writing
-from pianoroll_seq2seq.errors import MissingExtraError, SettingsError
+from pianoroll_seq2seq.errors import MissingExtraError, SettingsError, ShapeError
 from pianoroll_seq2seq.grid import BeatGrid
 from pianoroll_seq2seq.history import History
 from pianoroll_seq2seq.pianoroll import PianoRoll
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from torch import Tensor
 
     from pianoroll_seq2seq.train import LearningRates
 
@@ -132,6 +133,36 @@ def plot_learning_rates(curve: "LearningRates", *, ax: "Axes | None" = None) -> 
     ax.set_ylabel("loss (nats per frame)")
     ax.grid(alpha=0.4)
     ax.legend(frameon=False)
+    return ax
+
+
+def plot_attention(weights: "Tensor | np.ndarray", *, ax: "Axes | None" = None) -> "Axes":
+    """Draws how much a decoder looks at each input frame, to the right, for each target frame, downwards.
+
+    Args:
+        weights: of one piece, (target, input): ``model.attention_weights(inputs, targets)[0]``.
+        ax: where to draw; a new figure by default.
+
+    Raises:
+        ShapeError: weights of several pieces, or of none.
+        MissingExtraError: matplotlib is not installed.
+    """
+    if weights.ndim != 2 or 0 in weights.shape:
+        raise ShapeError(
+            f"plot_attention expects the weights of one piece, (target, input), got {tuple(weights.shape)}. "
+            f"Draw one of a batch: weights[0]."
+        )
+    ax = ax if ax is not None else _new_axes(width=7)
+    from matplotlib.ticker import MaxNLocator
+
+    # Cividis looks the same to colour-blind readers, and its brightness rises with the weight.
+    shares = np.array(weights.tolist())
+    image = ax.imshow(shares, aspect="auto", cmap="cividis", interpolation="nearest", vmin=0, vmax=shares.max())
+    ax.figure.colorbar(image, ax=ax, label="weight")
+    ax.set_xlabel("input frame")
+    ax.set_ylabel("target frame")
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_locator(MaxNLocator(integer=True))
     return ax
 
 

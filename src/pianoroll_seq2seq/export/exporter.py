@@ -31,7 +31,8 @@ def export_onnx(model: Seq2SeqLSTM, path: str | os.PathLike[str], *, overwrite: 
     :mod:`pianoroll_seq2seq.export.graphs`.
 
     Args:
-        model: with either decoder, and any head whose distribution is :class:`Bernoulli`.
+        model: with either decoder, and any head whose distribution is :class:`Bernoulli`; with attention only if
+            its decoder is parallel.
         path: where, usually ``*.onnx``; missing folders are made.
         overwrite: whether a file that stands there may be replaced.
 
@@ -41,7 +42,8 @@ def export_onnx(model: Seq2SeqLSTM, path: str | os.PathLike[str], *, overwrite: 
     Raises:
         MissingExtraError: onnx, onnxscript or onnxruntime is not installed, or PyTorch is older than 2.8.
         OverwriteError: a file stands there and ``overwrite`` is false.
-        SettingsError: another kind of model, or a head that gives another distribution or that ONNX cannot express.
+        SettingsError: another kind of model, an autoregressive one with attention, or a head that gives another
+            distribution or that ONNX cannot express.
         CheckpointError: the ONNX Runtime installed is too old for what was written.
         CheckpointWriteError: no space, no permission: what stood there before is as it was.
     """
@@ -66,6 +68,12 @@ def export_onnx(model: Seq2SeqLSTM, path: str | os.PathLike[str], *, overwrite: 
 
 def _plain(model: Seq2SeqLSTM) -> Seq2SeqLSTM:
     """A copy on the CPU, in float32 and evaluation mode, of a model that can be exported."""
+    if model.attention is not None and model.decoder == "autoregressive":
+        raise SettingsError(
+            "An autoregressive model with attention=True cannot be exported: it looks back at the encoder's outputs, "
+            "which an exported file does not carry from frame to frame. Export a model with attention=False or "
+            "decoder='parallel', or keep this one with save(model, path)."
+        )
     plain = copy.deepcopy(model).to("cpu", torch.float32).eval().requires_grad_(False)
     with inference(plain):
         distribution, _ = plain.start(torch.zeros(1, 1, plain.pitches))

@@ -96,7 +96,8 @@ class Encoder(nn.Module):
 
     def forward(self, frames: Tensor) -> _Memory:
         """Hears the frames."""
-        return self.model._encode(frames)
+        _, memory = self.model._encode(frames)
+        return memory
 
 
 class Step(nn.Module):

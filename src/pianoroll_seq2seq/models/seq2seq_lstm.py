@@ -11,10 +11,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from pianoroll_seq2seq.dropout import Dropout, chosen
 from pianoroll_seq2seq.errors import SettingsError, ShapeError
 from pianoroll_seq2seq.heads.base import FrameDistribution, OutputHead
 from pianoroll_seq2seq.heads.bernoulli import BernoulliHead
-from pianoroll_seq2seq.models.dropout import Dropout, chosen
+from pianoroll_seq2seq.models.attention import Attention
+from pianoroll_seq2seq.models.base import inference
 from pianoroll_seq2seq.models.lstm_stack import LSTMStack
 from pianoroll_seq2seq.models.past import Past, past_of
 from pianoroll_seq2seq.models.stepping import Memory, Stepping, stepping
@@ -31,6 +33,7 @@ class GenerationState:
         written: frames since the encoder last ran.
         memory: the decoder's memory, and how to go on from it (autoregressive).
         features: the decoder's output for the whole block (parallel), (batch, block_frames, hidden).
+        encoded: the encoder's outputs, (batch, input_frames, hidden), for attention to look at (autoregressive).
     """
 
     past: Past
@@ -38,6 +41,7 @@ class GenerationState:
     written: int
     memory: Stepping | None
     features: Tensor | None
+    encoded: Tensor | None = None
 
 
 class Seq2SeqLSTM(nn.Module):
@@ -63,6 +67,8 @@ class Seq2SeqLSTM(nn.Module):
             learns to go on after a wrong note. What it shall predict stays as it is.
         batch_norm: normalises the output of each stack over the batch, as the 2017 model did (parallel only:
             over teacher-forced frames it would carry statistics of later frames into earlier ones).
+        attention: whether the decoder looks at every output of the encoder too, anew for each frame it writes: see
+            :class:`~pianoroll_seq2seq.models.attention.Attention`.
         head: turns decoder outputs into distributions; independent pitches by default.
 
     Raises:
@@ -87,6 +93,7 @@ class Seq2SeqLSTM(nn.Module):
         block_frames: int | None = None,
         frame_noise: float = 0.0,
         batch_norm: bool = False,
+        attention: bool = False,
         head: OutputHead | None = None,
     ) -> None:
         """Checks the arguments and builds the layers."""
@@ -132,6 +139,7 @@ class Seq2SeqLSTM(nn.Module):
             "block_frames": block_frames,
             "frame_noise": frame_noise,
             "batch_norm": batch_norm,
+            "attention": attention,
             "head": head,
         }
         decoder_input = pitches if decoder == "autoregressive" else hidden
@@ -140,6 +148,7 @@ class Seq2SeqLSTM(nn.Module):
         self.dropout = Dropout(dropout)
         self.encoder_norm = nn.BatchNorm1d(hidden) if batch_norm else nn.Identity()
         self.decoder_norm = nn.BatchNorm1d(hidden) if batch_norm else nn.Identity()
+        self.attention = Attention(hidden) if attention else None
         self.head = head
 
     def forward(
@@ -153,8 +162,9 @@ class Seq2SeqLSTM(nn.Module):
         if self.decoder == "parallel":
             features = self._write_block(heard, targets.shape[1])
         else:
-            features, _ = self.decoder_lstm(past[:, inputs.shape[1] - 1 :], self._encode(heard))
-            features = self.dropout(features)
+            encoded, memory = self._encode(heard)
+            outputs, _ = self.decoder_lstm(past[:, inputs.shape[1] - 1 :], memory)
+            features = self._features(outputs, encoded)
         return self.head(features, past)
 
     def start(self, primer: Float[Tensor, "batch frames pitches"]) -> tuple[FrameDistribution, GenerationState]:
@@ -179,9 +189,34 @@ class Seq2SeqLSTM(nn.Module):
             features, memory = state.features[:, written], None
         else:
             assert state.memory is not None  # an autoregressive decoder has one
-            features, memory = state.memory.step(frame)
-            features = self.dropout(features)
-        return past.distribution(features), GenerationState(past, inputs, written, memory, state.features)
+            output, memory = state.memory.step(frame)
+            features = self._feature(output, state.encoded)
+        after = GenerationState(past, inputs, written, memory, state.features, state.encoded)
+        return past.distribution(features), after
+
+    def attention_weights(
+        self, inputs: Float[Tensor, "batch input pitches"], targets: Float[Tensor, "batch target pitches"]
+    ) -> Float[Tensor, "batch target input"]:
+        """How much the decoder looks at each input frame when it predicts each target frame, given those before it.
+
+        Outside training, whatever mode the model is in: without dropout, noise and gradients.
+        :func:`~pianoroll_seq2seq.plot.plot_attention` draws those of one piece.
+
+        Returns:
+            Shares, which sum to one over the input frames.
+
+        Raises:
+            SettingsError: the model was built without attention.
+        """
+        if self.attention is None:
+            raise SettingsError("This model has no attention to look at. Build it with attention=True.")
+        with inference(self):
+            if self.decoder == "parallel":
+                outputs, encoded = self._decode_block(inputs, targets.shape[1])
+            else:
+                encoded, memory = self._encode(inputs)
+                outputs, _ = self.decoder_lstm(torch.cat([inputs[:, -1:], targets[:, :-1]], dim=1), memory)
+            return self.attention.weights(outputs, encoded)
 
     def settings(self) -> dict[str, Any]:
         """The constructor's arguments: what JSON can hold, and the head."""
@@ -194,23 +229,41 @@ class Seq2SeqLSTM(nn.Module):
             assert self.block_frames is not None  # the constructor saw to it
             block = self._write_block(inputs, self.block_frames)
             return past.distribution(block[:, 0]), GenerationState(past, kept, 0, None, block)
-        features, memory = stepping(self.decoder_lstm, self._encode(inputs)).step(inputs[:, -1])
-        return past.distribution(self.dropout(features)), GenerationState(past, kept, 0, memory, None)
+        encoded, start = self._encode(inputs)
+        output, memory = stepping(self.decoder_lstm, start).step(inputs[:, -1])
+        looked_at = None if self.attention is None else encoded
+        state = GenerationState(past, kept, 0, memory, None, looked_at)
+        return past.distribution(self._feature(output, looked_at)), state
 
-    def _encode(self, inputs: Tensor) -> Memory:
-        """What each decoder layer begins with."""
-        _, (hidden, cell) = self.encoder_lstm(inputs)
+    def _features(self, outputs: Tensor, encoded: Tensor) -> Tensor:
+        """What the head reads: the decoder's outputs, (batch, target, hidden), after attention if there is any."""
+        if self.attention is not None:
+            outputs = self.attention(outputs, encoded)
+        features: Tensor = self.dropout(outputs)
+        return features
+
+    def _feature(self, output: Tensor, encoded: Tensor | None) -> Tensor:
+        """The same of a single frame, (batch, hidden); ``encoded`` is None in a model without attention."""
+        return self.dropout(output) if encoded is None else self._features(output.unsqueeze(1), encoded)[:, 0]
+
+    def _encode(self, inputs: Tensor) -> tuple[Tensor, Memory]:
+        """The encoder's outputs, (batch, input, hidden), and what each decoder layer begins with."""
+        outputs, (hidden, cell) = self.encoder_lstm(inputs)
         last, count = len(hidden) - 1, self.decoder_lstm.num_layers
         unused = max(len(hidden) - count, 0)  # layers below, which the layers above have read
         layers = [min(unused + layer, last) for layer in range(count)]
-        return hidden[layers], cell[layers]
+        return outputs, (hidden[layers], cell[layers])
 
     def _write_block(self, inputs: Tensor, frames: int) -> Tensor:
-        """Decoder outputs for a whole block: (batch, frames, hidden)."""
-        outputs, _ = self.encoder_lstm(inputs)
-        context = self.encoder_norm(self.dropout(outputs[:, -1]))
-        features, _ = self.decoder_lstm(context.unsqueeze(1).expand(-1, frames, -1))
-        features = self.dropout(features)
+        """What the head reads for a whole block: (batch, frames, hidden)."""
+        features = self._features(*self._decode_block(inputs, frames))
         # Statistics are over batch and frames alike, and quicker to take where the units lie side by side.
         block: Tensor = self.decoder_norm(features.reshape(-1, features.shape[2]))
         return block.view(features.shape)
+
+    def _decode_block(self, inputs: Tensor, frames: int) -> tuple[Tensor, Tensor]:
+        """For a block: outputs of the decoder, (batch, frames, hidden), and of the encoder, (batch, input, hidden)."""
+        encoded, _ = self.encoder_lstm(inputs)
+        context = self.encoder_norm(self.dropout(encoded[:, -1]))
+        outputs, _ = self.decoder_lstm(context.unsqueeze(1).expand(-1, frames, -1))
+        return outputs, encoded
