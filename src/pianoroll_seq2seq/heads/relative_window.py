@@ -1,0 +1,367 @@
+"""Pitches decided from low to high, each by one small network from what sounds around it.
+
+The network is shared by all pitches and sees everything relative to the pitch it judges: the frames before, the notes
+already decided below it in the same frame, how many they are, and the tonal context. It is thus the conditional of an
+autoregressive model over the pitches of a frame (as in NADE, Larochelle and Murray, 2011), with weights tied between
+pitches (as in Johnson, 2017, "Generating polyphonic music using tied parallel networks").
+"""
+
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from pianoroll_seq2seq.dropout import Dropout
+from pianoroll_seq2seq.errors import SettingsError
+from pianoroll_seq2seq.heads.ascending import draw_by_jumps, estimated_mean
+from pianoroll_seq2seq.heads.fading import Fading, by_class, fading_averages, rotations
+from pianoroll_seq2seq.heads.scoring import FAR, scored
+
+_NEVER = -12.0
+"""Log-odds of a pitch outside the range that the head covers."""
+_BELOW = 24
+"""Semitones below a pitch in which it sees the notes decided."""
+_COPY_WINDOW = 6
+_COUNTS = 6
+_WAVES = 12
+_HISTORIES = 2
+_NEAR_SEMITONES = 4
+"""Pitches as close as this to one that sounds are scored in training more often than those far from all."""
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What is known before a frame's first pitch is decided: batch shape (...).
+
+    Args:
+        planes: the past frames, newest first, then the faded histories, (..., frames + 2, pitches).
+        proposals: what the model proposes for each pitch, (..., proposals, pitches).
+        tones: the tonal context, (..., rates, 12).
+        state: what the head makes of the decoder's state, (..., channels).
+    """
+
+    planes: Tensor
+    proposals: Tensor
+    tones: Tensor
+    state: Tensor
+
+    def map(self, change: Any) -> "Surroundings":
+        """With a function applied to every tensor."""
+        return Surroundings(*(change(getattr(self, field.name)) for field in fields(self)))
+
+    @property
+    def batch(self) -> torch.Size:
+        """The batch shape."""
+        return self.state.shape[:-1]
+
+
+@dataclass(frozen=True, eq=False)
+class RelativeWindow:
+    """A frame whose pitches are decided from low to high.
+
+    Args:
+        head: whose network decides.
+        around: what it knows, batch shape (...).
+        temperature: the log-odds of every decision are divided by it.
+    """
+
+    head: "RelativeWindowHead"
+    around: Surroundings
+    temperature: float = 1.0
+
+    def log_prob(self, frames: Float[Tensor, "*batch pitches"]) -> Float[Tensor, "*batch"]:
+        """Log-probability of whole frames in nats, exact.
+
+        While the head is in training mode and has ``scored_pitches``, an estimate of it instead, as dropout's result
+        is: of some pitches drawn at random, weighted so that its mean is right.
+        """
+        flat = self.around.map(lambda values: values.flatten(0, len(self.around.batch) - 1))
+        frames = frames.reshape(-1, frames.shape[-1])
+        inside, outside = self.head.divided(frames)
+        if self.head.training and self.head.scored_pitches is not None:
+            nats = self.head.estimated_nats(flat, inside)
+        else:
+            logits = self.head.logits(flat, inside) / self.temperature
+            nats = functional.binary_cross_entropy_with_logits(logits, inside.to(logits.dtype), reduction="none").sum(1)
+        never = torch.full_like(outside, _NEVER / self.temperature, dtype=nats.dtype)
+        nats = nats + functional.binary_cross_entropy_with_logits(never, outside.to(nats.dtype), reduction="none").sum(
+            1
+        )
+        return -nats.view(self.around.batch)
+
+    def sample(self, *, generator: torch.Generator) -> Float[Tensor, "*batch pitches"]:
+        """One draw, exact."""
+        around = self.around
+        flat = around.map(lambda values: values.flatten(0, len(around.batch) - 1))
+        state = flat.state
+        uniform = torch.rand(
+            len(state), self.head.pitches, generator=generator, device=state.device, dtype=torch.float32
+        )
+        inside, outside = self.head.divided(uniform)
+        never = torch.sigmoid(torch.tensor(_NEVER / self.temperature))
+        drawn = draw_by_jumps(self.head.decider(flat, self.temperature), inside)
+        return self.head.joined(drawn, (outside < never).to(drawn.dtype)).view(*around.batch, -1)
+
+    @property
+    def mean(self) -> Float[Tensor, "*batch pitches"]:
+        """The probability of each pitch, estimated from draws: within a tenth or so of the truth."""
+        around = self.around
+        flat = around.map(lambda values: values.flatten(0, len(around.batch) - 1))
+        rows, device = len(flat.state), flat.state.device
+        decide = self.head.decider(flat, self.temperature)
+        inside = estimated_mean(decide, rows, self.head.inside, device=device)
+        outside = inside.new_full(
+            (rows, self.head.pitches - self.head.inside),
+            float(torch.sigmoid(torch.tensor(_NEVER / self.temperature))),
+        )
+        return self.head.joined(inside, outside).view(*around.batch, -1)
+
+    def __getitem__(self, index: Any) -> "RelativeWindow":
+        """The distributions at some places of the batch shape."""
+        return replace(self, around=self.around.map(lambda values: values[index]))
+
+    def tempered(self, temperature: float) -> "RelativeWindow":
+        """The log-odds of every decision divided by the temperature."""
+        if not temperature > 0:
+            raise SettingsError(f"temperature must be above 0, got {temperature}.")
+        return replace(self, temperature=self.temperature * temperature)
+
+
+@dataclass(frozen=True)
+class HeardWindow:
+    """What the head remembers: the frames in its window (batch, frames, pitches), newest first, and the fading past."""
+
+    latest: Tensor
+    fading: Fading
+
+
+class RelativeWindowHead(nn.Module):
+    """Decides the pitches of a frame from low to high, each from what sounds around it.
+
+    For pitch ``p`` the shared network sees, from ``window`` semitones below to ``window`` above ``p``: the last
+    ``frames`` frames, and how much of late each pitch sounded; the notes already decided below ``p``, their number,
+    how many of them are new and how many go on; how often each pitch class, counted from ``p``, sounded in the past
+    (the tonal context, forgotten at each of ``decays``); the decoder's features; and where ``p`` lies. What a model
+    proposes for each pitch, such as frames to copy, is seen around ``p`` too, with how far the notes decided so far
+    agree with each proposal.
+
+    Args:
+        features: size of the decoder's output, proposals included.
+        pitches: size of a frame.
+        channels: width of the shared network.
+        window: semitones to either side.
+        frames: past frames in the window, at least 1.
+        decays: how much of the past is left after each frame, two rates or more, each in (0, 1).
+        layers: residual layers of the shared network.
+        dropout: share of its units silenced in training, 0 <= dropout < 1.
+        proposals: the last ``proposals * pitches`` features are proposals: for each, the probability of each pitch.
+        within: the first column that may sound and the one after the last; the others are next to impossible, as
+            suits a range never heard in training. All by default.
+        scored_pitches: in training, score so many pitches of each frame, chosen at random, and the others by
+            estimate: see :meth:`RelativeWindow.log_prob`. All by default.
+
+    Raises:
+        SettingsError: a size below 1, a decay or share out of range, proposals that take more than the features.
+    """
+
+    _rotation: Tensor
+    _decays: Tensor
+    _places: Tensor
+
+    def __init__(
+        self,
+        features: int,
+        pitches: int,
+        *,
+        channels: int = 96,
+        window: int = 18,
+        frames: int = 4,
+        decays: tuple[float, ...] | list[float] = (0.8, 0.95, 0.995),
+        layers: int = 2,
+        dropout: float = 0.0,
+        proposals: int = 0,
+        within: tuple[int, int] | list[int] | None = None,
+        scored_pitches: int | None = None,
+    ) -> None:
+        """Starts near silence."""
+        super().__init__()
+        sizes = {"features": features, "pitches": pitches, "channels": channels, "window": window, "frames": frames}
+        if min(sizes.values()) < 1 or layers < 0 or not 0 <= dropout < 1:
+            raise SettingsError(f"Sizes must be at least 1 and dropout in [0, 1), got {sizes}, {layers=}, {dropout=}.")
+        if len(decays) < _HISTORIES or not all(0 < decay < 1 for decay in decays):
+            raise SettingsError(f"decays must be {_HISTORIES} or more, each in (0, 1), got {decays}.")
+        state = features - proposals * pitches
+        if proposals < 0 or state < 1:
+            raise SettingsError(f"{proposals} proposals of {pitches} pitches leave no state among {features} features.")
+        first, end = (0, pitches) if within is None else within
+        if not 0 <= first < end <= pitches:
+            raise SettingsError(f"within must be columns of {pitches} pitches, the second after the first: {within}.")
+        if scored_pitches is not None and scored_pitches < FAR + 2:
+            raise SettingsError(f"scored_pitches must be at least {FAR + 2}, or None, got {scored_pitches}.")
+        self.features = features
+        self.pitches = pitches
+        self.inside = end - first
+        self.context_frames: int | None = None
+        self.scored_pitches = None if scored_pitches is None or scored_pitches >= self.inside else scored_pitches
+        self._settings = {
+            "channels": channels,
+            "window": window,
+            "frames": frames,
+            "decays": list(decays),
+            "layers": layers,
+            "dropout": dropout,
+            "proposals": proposals,
+            "within": None if within is None else list(within),
+            "scored_pitches": scored_pitches,
+        }
+        self._first, self._end = first, end
+        self._window, self._frames, self._proposals = window, frames, proposals
+        self.of_state = nn.Linear(state, channels)
+        self.of_window = nn.Linear((frames + _HISTORIES) * (2 * window + 1), channels, bias=False)
+        self.of_below = nn.Linear(_BELOW + _COUNTS + proposals, channels, bias=False)
+        self.of_tones = nn.Linear(len(decays) * 12, channels, bias=False)
+        self.of_place = nn.Linear(2 * _WAVES, channels, bias=False)
+        self.of_proposals = nn.Linear(proposals * (2 * _COPY_WINDOW + 1), channels, bias=False) if proposals else None
+        self.norm = nn.LayerNorm(channels)
+        self.mix = nn.ModuleList(nn.Linear(channels, channels) for _ in range(layers))
+        self.dropout = Dropout(dropout)
+        self.logit = nn.Linear(channels, 1)
+        nn.init.constant_(self.logit.bias, -3.0)
+        self.register_buffer("_rotation", rotations(), persistent=False)
+        self.register_buffer("_decays", torch.tensor(list(decays)), persistent=False)
+        angle = torch.arange(self.inside)[:, None] * torch.pi / 64 * (torch.arange(_WAVES) + 1)
+        self.register_buffer("_places", torch.cat([angle.sin(), angle.cos()], dim=1), persistent=False)
+
+    def forward(
+        self, features: Float[Tensor, "batch steps features"], past: Float[Tensor, "batch known pitches"]
+    ) -> RelativeWindow:
+        """Distributions of batch shape (batch, steps)."""
+        steps = features.shape[1]
+        past = past[:, :, self._first : self._end]
+        padded = functional.pad(past, (0, 0, self._frames - 1, 0))
+        latest = padded.unfold(1, self._frames, 1)[:, -steps:].transpose(2, 3).flip(2)
+        return self._around(features, latest, fading_averages(past, self._decays)[:, -steps:])
+
+    def hear(self, past: Float[Tensor, "batch known pitches"]) -> HeardWindow:
+        """See :class:`~pianoroll_seq2seq.heads.base.SteppingHead`."""
+        past = past[:, :, self._first : self._end]
+        latest = functional.pad(past, (0, 0, self._frames, 0))[:, -self._frames :].flip(1)
+        return HeardWindow(latest, Fading.of(past, self._decays))
+
+    def hear_next(self, frame: Float[Tensor, "batch pitches"], heard: HeardWindow) -> HeardWindow:
+        """See :class:`~pianoroll_seq2seq.heads.base.SteppingHead`."""
+        frame = frame[:, self._first : self._end]
+        return HeardWindow(torch.cat([frame.unsqueeze(1), heard.latest[:, :-1]], dim=1), heard.fading.after(frame))
+
+    def answer(self, features: Float[Tensor, "batch features"], heard: HeardWindow) -> RelativeWindow:
+        """See :class:`~pianoroll_seq2seq.heads.base.SteppingHead`."""
+        return self._around(features, heard.latest, heard.fading.average)
+
+    def settings(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {"features": self.features, "pitches": self.pitches, **self._settings}
+
+    def divided(self, frames: Tensor) -> tuple[Tensor, Tensor]:
+        """The columns that may sound, and the others: (rows, inside) and (rows, outside)."""
+        outside = torch.cat([frames[:, : self._first], frames[:, self._end :]], dim=1)
+        return frames[:, self._first : self._end], outside
+
+    def joined(self, inside: Tensor, outside: Tensor) -> Tensor:
+        """The inverse of :meth:`divided`."""
+        return torch.cat([outside[:, : self._first], inside, outside[:, self._first :]], dim=1)
+
+    def logits(self, around: Surroundings, frames: Tensor) -> Tensor:
+        """The log-odds of every pitch of some frames, given the pitches below it: (rows, inside)."""
+        return self._judge(self._seen_before(around) + self.of_below(self._seen_below(around, frames)))
+
+    def decider(self, around: Surroundings, temperature: float) -> Any:
+        """``logits`` of some rows, as draws want it, with what does not depend on the frames found once."""
+        before = self._seen_before(around)
+
+        def decide(frames: Tensor, rows: Tensor) -> Tensor:
+            below = self._seen_below(around.map(lambda values: values[rows]), frames.to(before.dtype))
+            return self._judge(before[rows] + self.of_below(below)) / temperature
+
+        return decide
+
+    def estimated_nats(self, around: Surroundings, frames: Tensor) -> Tensor:
+        """Negative log-probability, from ``scored_pitches`` of every frame: (rows,)."""
+        assert self.scored_pitches is not None  # the caller saw to it
+        sounding = (frames > 0) | (around.planes[:, 0] > 0)
+        surely = sounding if not self._proposals else sounding | (around.proposals.amax(dim=1) > 0.1)
+        spread = functional.max_pool1d(surely.float(), 2 * _NEAR_SEMITONES + 1, 1, _NEAR_SEMITONES) > 0
+        places, weights = scored(self.scored_pitches, surely, spread)
+        seen = self._seen_before(around, places)
+        seen = seen + self.of_below(_at(self._seen_below(around, frames), places))
+        truth = frames.gather(1, places)
+        logits = self._judge(seen)
+        nats = functional.binary_cross_entropy_with_logits(logits, truth.to(logits.dtype), reduction="none")
+        return (nats * weights).sum(dim=1)
+
+    def _around(self, features: Tensor, latest: Tensor, average: Tensor) -> RelativeWindow:
+        """From the window's frames, newest first, and the averages of the past, both over the columns inside."""
+        size = features.shape[-1] - self._proposals * self.pitches
+        proposals = features[..., size:].reshape(*features.shape[:-1], self._proposals, self.pitches)
+        proposals = proposals[..., self._first : self._end]
+        planes = torch.cat([latest, average[..., :_HISTORIES, :]], dim=-2)
+        state = self.of_state(features[..., :size])
+        return RelativeWindow(self, Surroundings(planes, proposals, by_class(average), state))
+
+    def _seen_before(self, around: Surroundings, places: Tensor | None = None) -> Tensor:
+        """What the network sees of all but the frame itself, for all pitches or some: (rows, places, channels)."""
+        if places is None:
+            places = torch.arange(self.inside, device=around.state.device).expand(len(around.state), -1)
+        seen = self.of_window(_windows(around.planes, self._window, places))
+        if self.of_proposals is not None:
+            seen = seen + self.of_proposals(_windows(around.proposals, _COPY_WINDOW, places))
+        tones = self.of_tones(around.tones[..., self._rotation].transpose(1, 2).flatten(2))  # (rows, 12, channels)
+        seen = seen + _at(tones, places % tones.shape[1]) + self.of_place(self._places)[places]
+        whole: Tensor = seen + around.state.unsqueeze(1)
+        return whole
+
+    def _seen_below(self, around: Surroundings, frames: Tensor) -> Tensor:
+        """What the network sees of the notes decided below each pitch: (rows, inside, below + counts + proposals)."""
+        before = around.planes[:, 0]
+        window = functional.pad(frames, (_BELOW, 0))[:, :-1].unfold(1, _BELOW, 1)
+        decided, passed, kept = (_below(values) for values in (frames, before, frames * before))
+        place = torch.arange(1, self.inside + 1, device=frames.device)
+        latest = torch.where(frames > 0, place, 0).cummax(dim=1).values
+        interval = place - functional.pad(latest, (1, 0))[:, :-1]
+        to_come = before.sum(dim=1, keepdim=True) - passed
+        counts = [decided, passed, kept, to_come, decided - kept, interval.clamp(max=_BELOW) / 6]
+        seen = [window, torch.stack(counts, dim=2) / 4]
+        if self._proposals:
+            proposed = around.proposals.clamp(0.01, 0.99)
+            heard = frames.unsqueeze(1)
+            seen.append(_below((heard * proposed + (1 - heard) * (1 - proposed)).log()).transpose(1, 2) / 4)
+        return torch.cat(seen, dim=2)
+
+    def _judge(self, seen: Tensor) -> Tensor:
+        """From all that is seen to log-odds, float32 at least: (rows, places, channels) to (rows, places)."""
+        hidden = self.dropout(functional.silu(self.norm(seen)))
+        for mix in self.mix:
+            hidden = hidden + self.dropout(functional.silu(mix(hidden)))
+        logits: Tensor = self.logit(hidden).squeeze(2)
+        return logits.float() if logits.itemsize < torch.float32.itemsize else logits
+
+
+def _below(values: Tensor) -> Tensor:
+    """The sum over all lower pitches; the running sum less the pitch's own value would keep a trace of it."""
+    return functional.pad(values.cumsum(dim=-1), (1, 0))[..., :-1]
+
+
+def _at(values: Tensor, places: Tensor) -> Tensor:
+    """(rows, pitches, values) at the places of each row, (rows, places, values)."""
+    return values.gather(1, places.unsqueeze(2).expand(-1, -1, values.shape[2]))
+
+
+def _windows(planes: Tensor, reach: int, places: Tensor) -> Tensor:
+    """What stands up to ``reach`` semitones around the places: (rows, places, planes * (2 * reach + 1))."""
+    width = 2 * reach + 1
+    padded = functional.pad(planes, (reach, reach)).transpose(1, 2).contiguous()  # (rows, pitches, planes)
+    index = places.unsqueeze(2) + torch.arange(width, device=places.device)
+    rows = torch.arange(len(planes), device=places.device)[:, None, None]
+    return padded[rows, index].flatten(2)
