@@ -1,0 +1,254 @@
+"""J. S. Bach's four-part chorales: 350 short pieces, out of music21's corpus (public domain).
+
+They are the 371 numbers of Riemenschneider's edition, 21 of which repeat the BWV number of another. Soprano, alto,
+tenor and bass are kept, instruments that play along or above are left out; BWV 27.6 has two sopranos.
+
+Bach harmonized many hymn tunes several times. Such chorales share their melody, so a split that deals them to
+different parts leaks: :attr:`Chorale.tune` is equal for those that belong together. ::
+
+    chorales = bach_chorales()
+    rolls = [PianoRoll.from_score(chorale.score, pitches=COMPASS) for chorale in chorales.values()]
+    split = split_by_piece(rolls, valid=0.1, test=0.1, seed=0, group=lambda roll: chorales[roll.name].tune)
+"""
+
+import json
+import os
+import warnings
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm.auto import tqdm
+
+from pianoroll_seq2seq.atomic import writing
+from pianoroll_seq2seq.errors import MissingExtraError, SettingsError
+from pianoroll_seq2seq.interchange import score_from_music21
+from pianoroll_seq2seq.pitches import PitchRange
+from pianoroll_seq2seq.score import NoteTable, Part, Score
+from pianoroll_seq2seq.tempo import TempoMap
+
+VOICES = ("Soprano", "Alto", "Tenor", "Bass")
+"""The names of a chorale's parts, highest first."""
+
+COMPASS = PitchRange(36, 81)
+"""The pitches that the voices of all chorales need."""
+
+_FORMAT = 1  # of the cache file: count up when what is kept of a chorale changes
+_TUNE_INTERVALS = 6
+_TUNE_SHARE = 0.25
+
+
+@dataclass(frozen=True)
+class Chorale:
+    """One chorale.
+
+    Args:
+        name: its number in the catalogue of Bach's works, such as ``bwv269``; also the name of its score.
+        title: the first words of the hymn.
+        score: the notes of the voices, from the first note on. Tied notes are one note, notes without length
+            (grace notes) are left out, repeats are written once, and a fermata holds nothing up.
+        key: as the soprano's key signature names it, such as ``a minor`` or ``B- major`` (B flat); empty where it
+            names none.
+        time_signature: the first, such as ``4/4``.
+        tune: the name of the first of the chorales it was read with that has the same melody or title.
+    """
+
+    name: str
+    title: str
+    score: Score
+    key: str
+    time_signature: str
+    tune: str
+
+
+def bach_chorales(
+    names: Iterable[str] | None = None,
+    *,
+    cache_dir: str | os.PathLike[str] | None = None,
+    progress: bool = True,
+) -> dict[str, Chorale]:
+    """The chorales by name, in the order of Riemenschneider's edition (extra ``datasets``).
+
+    Parsing all of them takes music21 up to a minute, so that is done once: they are kept in a file (2 MB), from
+    which they are read in a moment the next time.
+
+    Args:
+        names: only these, such as ``["bwv269", "bwv153.1"]``; they are parsed anew if the file is not there.
+        cache_dir: where the file is kept; the user's cache folder by default.
+        progress: whether to show a progress bar while parsing.
+
+    Raises:
+        SettingsError: no chorale of that name.
+        MissingExtraError: music21 or pooch is not installed.
+
+    Example:
+        >>> chorale = bach_chorales(["bwv269"], progress=False)["bwv269"]
+        >>> chorale.title, chorale.key, chorale.time_signature
+        ('Aus meines Herzens Grunde', 'G major', '3/4')
+    """
+    m21 = _music21()
+    titles = _titles(m21)
+    wanted = set(titles if names is None else names)
+    if unknown := wanted - titles.keys():
+        raise SettingsError(
+            f"No chorale is named {', '.join(map(repr, sorted(unknown)))}. Names are like 'bwv269' or 'bwv153.1'; "
+            f"bach_chorales() gives all {len(titles)}."
+        )
+    path = _cache_folder(cache_dir) / f"bach_chorales-{_FORMAT}-music21-{m21.VERSION_STR}.json"
+    chorales = _load(path, titles.keys())
+    if chorales is None:
+        chosen = [name for name in titles if name in wanted]
+        bar = tqdm(chosen, "parse", unit="chorale", disable=not progress)
+        chorales = [_parse(name, titles[name], m21) for name in bar]
+        if len(chosen) == len(titles):
+            _keep(chorales, path)
+    chorales = [chorale for chorale in chorales if chorale.name in wanted]
+    tunes = _tunes(chorales)
+    return {chorale.name: replace(chorale, tune=tunes[chorale.name]) for chorale in chorales}
+
+
+def _music21() -> Any:
+    try:
+        import music21
+    except ImportError as error:
+        raise MissingExtraError("music21", "datasets", "Reading Bach's chorales") from error
+    return music21
+
+
+def _cache_folder(cache_dir: str | os.PathLike[str] | None) -> Path:
+    if cache_dir is not None:
+        return Path(cache_dir)
+    try:
+        import pooch
+    except ImportError as error:
+        raise MissingExtraError("pooch", "datasets", "Keeping a data set") from error
+    return Path(pooch.os_cache("pianoroll_seq2seq"))
+
+
+def _titles(m21: Any) -> dict[str, str]:
+    """The title of each chorale by its name; where one stands in the edition twice, its first place counts."""
+    edition = m21.corpus.chorales.ChoraleListRKBWV().byRiemenschneider
+    titles: dict[str, str] = {}
+    for number in sorted(edition):
+        titles.setdefault(f"bwv{edition[number]['bwv']}", edition[number]["title"])
+    return titles
+
+
+def _parse(name: str, title: str, m21: Any) -> Chorale:
+    """One chorale, without its tune. From its source: music21 would else load pickles from a shared folder."""
+    stream = m21.corpus.parse(f"bach/{name}", forceSource=True)
+    parts = list(stream.parts)
+    sung = [part for part in parts if (part.partName or "").startswith(VOICES)] or parts
+    for part in parts:
+        if part not in sung:
+            stream.remove(part)
+    melody = sung[0].flatten()
+    signatures = melody.getElementsByClass(m21.meter.TimeSignature)
+    key = melody.getElementsByClass(m21.key.Key).first()
+    score = _from_first_note(score_from_music21(stream), name)
+    if len(sung) == len(VOICES):
+        score = replace(score, parts=tuple(map(Part, VOICES)))
+    return Chorale(name, title, score, str(key or ""), signatures.first().ratioString, "")
+
+
+def _from_first_note(score: Score, name: str) -> Score:
+    """The notes that have a length, the first of them at tick 0."""
+    notes = score.notes.where(score.notes.end_tick > score.notes.onset_tick)
+    start = int(notes.onset_tick[0])
+    moved = NoteTable(notes.onset_tick - start, notes.end_tick - start, notes.pitch, notes.velocity, notes.part)
+    return Score(moved, score.tempo.from_tick(start), score.parts, name)
+
+
+def _keep(chorales: Sequence[Chorale], path: Path) -> None:
+    """Writes them; a folder that cannot be written costs time, not the chorales."""
+    pieces = [
+        {
+            "name": chorale.name,
+            "title": chorale.title,
+            "key": chorale.key,
+            "time_signature": chorale.time_signature,
+            "ticks_per_beat": chorale.score.ticks_per_beat,
+            "tempo": chorale.score.tempo.changes,
+            "parts": [part.name for part in chorale.score.parts],
+            "notes": [getattr(chorale.score.notes, column).tolist() for column in _COLUMNS],
+        }
+        for chorale in chorales
+    ]
+    try:
+        with writing(path, overwrite=True) as temporary:
+            temporary.write_text(json.dumps(pieces), encoding="utf-8")
+    except OSError as error:
+        warnings.warn(f"The chorales could not be kept in {path} ({error}); pass another cache_dir.", stacklevel=3)
+
+
+_COLUMNS = ("onset_tick", "end_tick", "pitch", "velocity", "part")
+
+
+def _load(path: Path, names: Iterable[str]) -> list[Chorale] | None:
+    """What was kept; nothing if there is no such file, or it is damaged."""
+    try:
+        chorales = [
+            Chorale(
+                piece["name"],
+                piece["title"],
+                Score(
+                    NoteTable(*piece["notes"]),
+                    TempoMap(piece["ticks_per_beat"], map(tuple, piece["tempo"])),
+                    tuple(map(Part, piece["parts"])),
+                    piece["name"],
+                ),
+                piece["key"],
+                piece["time_signature"],
+                "",
+            )
+            for piece in json.loads(path.read_text(encoding="utf-8"))
+        ]
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+    return chorales if [chorale.name for chorale in chorales] == list(names) else None
+
+
+def _tunes(chorales: Sequence[Chorale]) -> dict[str, str]:
+    """By each chorale's name, that of the first of its group.
+
+    Two belong together if they have one title, or if of the melody's runs of six intervals from beat to beat, in
+    whatever key, the one with fewer shares a quarter or more; and so do those that a third one joins.
+    """
+    runs = {chorale.name: _runs(chorale.score) for chorale in chorales}
+    holders: dict[object, list[str]] = defaultdict(list)
+    for chorale in chorales:
+        for run in (chorale.title, *runs[chorale.name]):
+            holders[run].append(chorale.name)
+    titles = {chorale.name: chorale.title for chorale in chorales}
+    shared: dict[tuple[str, str], int] = defaultdict(int)
+    for alike in holders.values():
+        for index, second in enumerate(alike):
+            for first in alike[:index]:
+                shared[first, second] += 1
+    tune = {chorale.name: chorale.name for chorale in chorales}
+
+    def first_of(name: str) -> str:
+        while tune[name] != name:
+            name = tune[name]
+        return name
+
+    order = {chorale.name: index for index, chorale in enumerate(chorales)}
+    for (first, second), count in shared.items():
+        same_title = titles[first] == titles[second]
+        if same_title or count >= _TUNE_SHARE * min(len(runs[first]), len(runs[second])):
+            earlier, later = sorted((first_of(first), first_of(second)), key=order.__getitem__)
+            tune[later] = earlier
+    return {name: first_of(name) for name in tune}
+
+
+def _runs(score: Score) -> set[tuple[int, ...]]:
+    """All runs of intervals, in semitones, between the notes that the first part sings on successive beats."""
+    melody = score.notes.where(score.notes.part == 0)
+    beats = np.arange(0, int(melody.end_tick.max()), score.ticks_per_beat)
+    note = np.maximum(np.searchsorted(melody.onset_tick, beats, side="right") - 1, 0)
+    sounding = (melody.onset_tick[note] <= beats) & (melody.end_tick[note] > beats)
+    intervals = np.diff(melody.pitch[note[sounding]]).tolist()
+    return {tuple(intervals[start : start + _TUNE_INTERVALS]) for start in range(len(intervals) - _TUNE_INTERVALS + 1)}
