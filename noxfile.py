@@ -33,7 +33,7 @@ def demo(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """The whole test suite, with branch coverage; what shares no environment with the rest has a session of its own."""
-    install(session, extras="fast,plot,datasets,onnx,azure", groups=("test",))
+    install(session, extras="fast,plot,datasets,metrics,onnx,azure", groups=("test",))
     there = Path(".nox/azurite/node_modules/azurite").is_dir()
     if not there and (shutil.which("npm") or os.environ.get("CI")):  # elsewhere the tests that need it are skipped
         session.run("npm", "install", "--silent", "--prefix", ".nox/azurite", AZURITE, external=True)
@@ -68,14 +68,14 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def typecheck(session: nox.Session) -> None:
     """mypy, strictly."""
-    install(session, extras="plot,datasets,azure", groups=("types", "test"))
+    install(session, extras="plot,datasets,metrics,azure", groups=("types", "test"))
     session.run("mypy")
 
 
 @nox.session
 def docs(session: nox.Session) -> None:
     """The documentation, with warnings as errors, into docs/_build/html."""
-    install(session, extras="plot,datasets,onnx,azure", groups=("docs",))
+    install(session, extras="plot,datasets,metrics,onnx,azure", groups=("docs",))
     session.run("sphinx-build", "-W", "--keep-going", "-b", "html", "docs", "docs/_build/html")
     session.log(f"Open {Path('docs/_build/html/index.html').resolve()}")
 
@@ -95,7 +95,7 @@ def keras(session: nox.Session) -> str:
 @nox.session
 def bench(session: nox.Session) -> None:
     """A benchmark: ``nox -s bench -- ingest FOLDER``, ``nox -s bench -- train``, ``nox -s bench -- gpu --help``."""
-    install(session, extras="fast,plot,datasets,onnx", groups=("bench",))
+    install(session, extras="fast,plot,datasets,metrics,onnx", groups=("bench",))
     name, *arguments = session.posargs or ["scale_chords"]
     if name == "train" and "--keras-python" not in arguments:
         arguments += ["--keras-python", keras(session)]

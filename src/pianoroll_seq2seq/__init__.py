@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from pianoroll_seq2seq.callbacks import StopAfter as StopAfter
     from pianoroll_seq2seq.checkpoint import load as load
     from pianoroll_seq2seq.checkpoint import save as save
+    from pianoroll_seq2seq.comparison import MusicComparison as MusicComparison
+    from pianoroll_seq2seq.comparison import compare_sets as compare_sets
     from pianoroll_seq2seq.corpus import Corpus as Corpus
     from pianoroll_seq2seq.corpus import build_corpus as build_corpus
     from pianoroll_seq2seq.datasets.folder import read_folder as read_folder
@@ -29,7 +31,13 @@ if TYPE_CHECKING:
     from pianoroll_seq2seq.heads.base import OutputHead as OutputHead
     from pianoroll_seq2seq.heads.bernoulli import Bernoulli as Bernoulli
     from pianoroll_seq2seq.heads.bernoulli import BernoulliHead as BernoulliHead
+    from pianoroll_seq2seq.heads.nade import NADE as NADE
+    from pianoroll_seq2seq.heads.nade import NADEHead as NADEHead
+    from pianoroll_seq2seq.heads.notes import Notes as Notes
+    from pianoroll_seq2seq.heads.notes import NotesHead as NotesHead
     from pianoroll_seq2seq.heads.relative_bernoulli import RelativeBernoulliHead as RelativeBernoulliHead
+    from pianoroll_seq2seq.heads.relative_window import RelativeWindow as RelativeWindow
+    from pianoroll_seq2seq.heads.relative_window import RelativeWindowHead as RelativeWindowHead
     from pianoroll_seq2seq.history import History as History
     from pianoroll_seq2seq.interchange import read_pypianoroll as read_pypianoroll
     from pianoroll_seq2seq.interchange import roll_from_array as roll_from_array
@@ -37,13 +45,17 @@ if TYPE_CHECKING:
     from pianoroll_seq2seq.interchange import score_from_music21 as score_from_music21
     from pianoroll_seq2seq.interchange import score_to_music21 as score_to_music21
     from pianoroll_seq2seq.interchange import write_pypianoroll as write_pypianoroll
+    from pianoroll_seq2seq.likelihoods import Likelihood as Likelihood
+    from pianoroll_seq2seq.likelihoods import likelihood as likelihood
     from pianoroll_seq2seq.limits import Limits as Limits
     from pianoroll_seq2seq.midi_io import read_midi as read_midi
     from pianoroll_seq2seq.midi_io import write_midi as write_midi
     from pianoroll_seq2seq.models.base import SequenceModel as SequenceModel
+    from pianoroll_seq2seq.models.copying_lstm import CopyingLSTM as CopyingLSTM
     from pianoroll_seq2seq.models.seq2seq_lstm import Seq2SeqLSTM as Seq2SeqLSTM
     from pianoroll_seq2seq.pianoroll import PianoRoll as PianoRoll
     from pianoroll_seq2seq.pianoroll import concatenate as concatenate
+    from pianoroll_seq2seq.pieces import WholePieces as WholePieces
     from pianoroll_seq2seq.pitches import PitchRange as PitchRange
     from pianoroll_seq2seq.sampling import Draw as Draw
     from pianoroll_seq2seq.sampling import Sampler as Sampler
@@ -82,6 +94,7 @@ _HOME = {
     "BeatGrid": "grid",
     "Bernoulli": "heads.bernoulli",
     "BernoulliHead": "heads.bernoulli",
+    "CopyingLSTM": "models.copying_lstm",
     "Corpus": "corpus",
     "Draw": "sampling",
     "Evaluation": "evaluation",
@@ -90,17 +103,25 @@ _HOME = {
     "FrameGrid": "grid",
     "History": "history",
     "JsonlTracker": "trackers.jsonl",
+    "Likelihood": "likelihoods",
     "Limits": "limits",
     "LocalStore": "stores.local",
     "MLflowTracker": "trackers.mlflow",
+    "MusicComparison": "comparison",
+    "NADE": "heads.nade",
+    "NADEHead": "heads.nade",
     "NoTracker": "trackers.base",
     "NoteTable": "score",
+    "Notes": "heads.notes",
+    "NotesHead": "heads.notes",
     "OnnxModel": "export",
     "OutputHead": "heads.base",
     "Part": "score",
     "PianoRoll": "pianoroll",
     "PitchRange": "pitches",
     "RelativeBernoulliHead": "heads.relative_bernoulli",
+    "RelativeWindow": "heads.relative_window",
+    "RelativeWindowHead": "heads.relative_window",
     "SampleMusic": "callbacks",
     "Sampler": "sampling",
     "Score": "score",
@@ -113,7 +134,9 @@ _HOME = {
     "TempoMap": "tempo",
     "Threshold": "sampling",
     "Tracker": "trackers.base",
+    "WholePieces": "pieces",
     "build_corpus": "corpus",
+    "compare_sets": "comparison",
     "concatenate": "pianoroll",
     "cosine_schedule": "train",
     "drop_duplicates": "splitting",
@@ -124,6 +147,7 @@ _HOME = {
     "generate": "sampling",
     "generate_frames": "sampling",
     "join_processes": "train",
+    "likelihood": "likelihoods",
     "load": "checkpoint",
     "load_service": "serving",
     "pitch_class_set": "splitting",

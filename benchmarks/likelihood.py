@@ -1,0 +1,175 @@
+"""Trains and scores models on the four polyphonic benchmark sets, beside the published figures.
+
+    python benchmarks/likelihood.py --dataset jsb --recipes copying bernoulli --seeds 3
+    python benchmarks/likelihood.py --dataset nottingham --recipes copying --set copies=0 channels=64
+
+A recipe's epoch is chosen on the validation pieces; the test pieces are scored once, exactly: every frame given all
+before it, over all 88 pitches jointly, in nats per frame, first frames included (the figure without them stands
+beside it). ``mixture`` is that of the seeds' models. With ``--music`` the first seed's model continues the first 16
+frames of 60 test pieces by 48 frames, drawn at temperature 1; the figures of that music stand beside those of the
+pieces' own frames 17 to 64, and the MIDI files are written to be heard.
+
+Every run is kept in a folder of its own below ``--output``: interrupted, the same command goes on; finished, it
+reads the figures back. ``--set`` changes arguments of the recipes, for ablations.
+"""
+
+import argparse
+import ast
+import json
+import platform
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "examples"))
+
+import numpy as np
+import torch
+from recipes.copying import copying
+from recipes.encoder_decoder import HEADS, encoder_decoder
+from recipes.recipe import Recipe, train
+
+from pianoroll_seq2seq import Likelihood, PianoRoll, compare_sets, generate, likelihood
+from pianoroll_seq2seq.atomic import writing
+from pianoroll_seq2seq.checkpoint import load
+from pianoroll_seq2seq.datasets.polyphonic import Splits, polyphonic
+from pianoroll_seq2seq.models.base import SequenceModel
+
+SETS = ("jsb", "nottingham", "musedata", "piano_midi")
+PUBLISHED = {
+    "LSTM (Chung et al., 2014, arXiv:1412.3555)": (8.67, 3.20, 6.23, 9.03),
+    "GRU (Chung et al., 2014, arXiv:1412.3555)": (8.54, 3.23, 5.99, 8.82),
+    "LSTM (Bai, Kolter and Koltun, 2018, arXiv:1803.01271; no first frames)": (8.45, 3.29, None, None),
+    "TCN (Bai, Kolter and Koltun, 2018, arXiv:1803.01271; no first frames)": (8.10, 3.07, None, None),
+    "RNN-RBM (Boulanger-Lewandowski et al., 2012, arXiv:1206.6392)": (6.27, 2.39, 6.01, 7.09),
+    "RNN-NADE (Boulanger-Lewandowski et al., 2012, arXiv:1206.6392)": (5.56, 2.31, 5.60, 7.05),
+    "TP-LSTM-NADE (Johnson, 2017)": (5.88, 1.61, 4.32, 5.44),
+    "BALSTM (Johnson, 2017)": (5.05, 1.55, 3.90, 4.90),
+}
+"""Test nats per frame on each of ``SETS``. Those of 2012 and of Johnson are quoted from surveys."""
+
+PRIMER, CONTINUATION, PIECES = 16, 48, 60
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A trained recipe: its model, and its figures."""
+
+    model: SequenceModel
+    figures: Mapping[str, Any]
+
+
+def recipe_of(name: str, rolls: Sequence[PianoRoll], knobs: Mapping[str, Any]) -> Recipe:
+    """A recipe by name: ``copying``, or a head of the encoder-decoder, perhaps ``+attention`` or ``+parallel``."""
+    if name == "copying":
+        return copying(rolls, **knobs)
+    head, *more = name.split("+")
+    return encoder_decoder(head=head, **dict.fromkeys(more, True), **knobs)
+
+
+def score(recipe: Recipe, models: SequenceModel | Sequence[SequenceModel], rolls: Sequence[PianoRoll]) -> Likelihood:
+    """How likely pieces are to a model, or to the mixture of some."""
+    return likelihood(models, rolls, input_frames=recipe.input_frames, target_frames=recipe.target_frames)
+
+
+def run(recipe: Recipe, data: Splits, folder: Path, *, seed: int) -> Outcome:
+    """Trains and scores, or reads what was trained and scored before."""
+    done = folder / "figures.json"
+    if done.exists():
+        model: SequenceModel = load(folder / "best.safetensors").model
+        return Outcome(model, json.loads(done.read_text(encoding="utf-8")))
+    begun = time.perf_counter()
+    trained = train(recipe, data.train, data.valid, seed=seed, checkpoint_dir=folder)
+    seconds = sum(epoch.seconds for epoch in trained.history.epochs)
+    valid, test = (score(recipe, trained.model, rolls) for rolls in (data.valid, data.test))
+    figures = {
+        "seed": seed,
+        "parameters": trained.parameters,
+        "steps": trained.history.epochs[-1].step,
+        "best_epoch": trained.history.best_epoch,
+        "epochs": len(trained.history.epochs),
+        "train_seconds": seconds,
+        "scoring_seconds": time.perf_counter() - begun - seconds,
+        "valid": valid.nats,
+        "test": test.nats,
+        "test_after_first": test.nats_after_first,
+    }
+    with writing(done) as temporary:
+        temporary.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    return Outcome(trained.model, figures)
+
+
+def music(name: str, model: SequenceModel, data: Splits, folder: Path, *, seed: int) -> dict[str, Any]:
+    """Continues test pieces, writes them as MIDI, and compares them to how the pieces go on."""
+    pieces = [roll for roll in data.test if len(roll) >= PRIMER + CONTINUATION][:PIECES]
+    written = generate(model, [roll[:PRIMER] for roll in pieces], frames=CONTINUATION, seed=seed, progress=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    for piece, continuation in zip(pieces, written, strict=True):
+        path = folder / f"{piece.name.replace('/', '-')}.mid"
+        (piece[:PRIMER] + continuation).to_midi(path, overwrite=True)
+    comparison = compare_sets(written, [roll[PRIMER : PRIMER + CONTINUATION] for roll in pieces])
+    print(f"\n{name}, {len(pieces)} continuations (MIDI in {folder})\n{comparison}", flush=True)
+    return comparison.to_json()
+
+
+def report(dataset: str, rows: Mapping[str, Sequence[Mapping[str, Any]]], mixtures: Mapping[str, float]) -> str:
+    """The table."""
+    column = SETS.index(dataset)
+    lines = [f"{dataset}: test nats per frame", f"{'':44}{'mean':>8}{'lowest':>9}{'highest':>9}{'no first':>10}"]
+    lines[-1] += f"{'valid':>8}{'mixture':>9}{'weights':>11}{'seconds':>9}"
+    for name, runs in rows.items():
+        test = [one["test"] for one in runs]
+        means = {key: np.mean([one[key] for one in runs]) for key in ("test_after_first", "valid", "train_seconds")}
+        mixture = f"{mixtures[name]:9.3f}" if name in mixtures else f"{'':>9}"
+        lines.append(
+            f"{name:44}{np.mean(test):8.3f}{min(test):9.3f}{max(test):9.3f}{means['test_after_first']:10.3f}"
+            f"{means['valid']:8.3f}{mixture}{runs[0]['parameters']:11,}{means['train_seconds']:9.0f}"
+        )
+    lines += ["published"]
+    lines += [f"{name:44}{values[column]:8.2f}" for name, values in PUBLISHED.items() if values[column] is not None]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    names = ", ".join(["copying", *HEADS])
+    parser.add_argument("--dataset", choices=SETS, default="jsb")
+    parser.add_argument("--data", type=Path, help="folder of the benchmark's .mat files; fetched by default")
+    parser.add_argument("--recipes", nargs="+", default=["copying"], help=f"{names}; +attention, +parallel after heads")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--first-seed", type=int, default=0)
+    parser.add_argument("--set", nargs="*", default=[], metavar="KNOB=VALUE", help="arguments of the recipes")
+    parser.add_argument("--music", action="store_true", help="continue test pieces, and compare the music")
+    parser.add_argument("--output", type=Path, default=Path("runs/likelihood"))
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    data = polyphonic(given.dataset, folder=given.data)
+    knobs = {key: ast.literal_eval(value) for key, value in (entry.split("=", 1) for entry in given.set)}
+    label = "".join(f", {key}={value}" for key, value in knobs.items())
+    rows: dict[str, list[Mapping[str, Any]]] = {}
+    mixtures, heard = {}, {}
+    for name in given.recipes:
+        recipe = recipe_of(name, data.train, knobs)
+        folder = given.output / given.dataset / (name + label).replace(", ", ",")
+        outcomes = [
+            run(recipe, data, folder / f"seed-{seed}", seed=seed)
+            for seed in range(given.first_seed, given.first_seed + given.seeds)
+        ]
+        rows[name + label] = [outcome.figures for outcome in outcomes]
+        if len(outcomes) > 1:
+            mixtures[name + label] = score(recipe, [outcome.model for outcome in outcomes], data.test).nats
+        if given.music:
+            heard[name + label] = music(name + label, outcomes[0].model, data, folder / "music", seed=given.first_seed)
+        print(f"\n{report(given.dataset, rows, mixtures)}", flush=True)
+    versions = {"machine": platform.processor() or platform.machine(), "torch": torch.__version__}
+    result = {"dataset": given.dataset, **versions, "rows": rows, "mixtures": mixtures, "music": heard}
+    path = given.output / f"{given.dataset}-{time.strftime('%Y%m%d-%H%M%S')}.json"
+    path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,109 @@
+"""The encoder and decoder of the library's name, over windows, with any head."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import numpy as np
+from recipes.recipe import Recipe
+
+from pianoroll_seq2seq import (
+    Augmentation,
+    BernoulliHead,
+    NADEHead,
+    OutputHead,
+    PianoRoll,
+    RelativeBernoulliHead,
+    RelativeWindowHead,
+    Seq2SeqLSTM,
+    SlidingWindows,
+)
+
+HEADS: dict[str, Callable[[int, int], OutputHead]] = {
+    "bernoulli": BernoulliHead,
+    "relative-bernoulli": RelativeBernoulliHead,
+    "nade": NADEHead,
+    "relative-window": partial(RelativeWindowHead, scored_pitches=24),
+}
+"""Heads by name: (features, pitches) to the head."""
+
+
+def encoder_decoder(
+    *,
+    head: str = "bernoulli",
+    attention: bool = False,
+    parallel: bool = False,
+    hidden: int = 256,
+    layers: int = 1,
+    dropout: float = 0.3,
+    input_frames: int = 16,
+    target_frames: int = 32,
+    semitones: int = 6,
+    epochs: int = 60,
+    batch_size: int = 64,
+    learning_rate: float = 2e-3,
+    weight_decay: float = 0.01,
+    ema_decay: float | None = 0.99,
+) -> Recipe:
+    """The recipe.
+
+    Args:
+        head: one of ``HEADS``.
+        attention: whether the decoder looks at every frame of the input.
+        parallel: whether it writes all target frames at once, as the model of 2017 did.
+        hidden: units of each LSTM layer.
+        layers: of the encoder, and of the decoder.
+        dropout: share of units silenced.
+        input_frames: frames that the encoder hears; before a piece they are silent.
+        target_frames: frames that the decoder writes.
+        semitones: windows are transposed by up to so many, up or down.
+        epochs: passes over the windows, which begin half a target apart.
+        batch_size: windows a step.
+        learning_rate: of AdamW, at its highest.
+        weight_decay: of AdamW.
+        ema_decay: of the average of the weights.
+    """
+    augmentation = Augmentation(semitones=(-semitones, semitones)) if semitones else None
+
+    def examples(pieces: Sequence[PianoRoll], training: bool) -> SlidingWindows:
+        begun = [with_silence(piece, input_frames) for piece in pieces]
+        return SlidingWindows(
+            begun,
+            input_frames=input_frames,
+            target_frames=target_frames,
+            hop=max(1, target_frames // 2) if training else target_frames,
+            short="pad",
+            augmentation=augmentation if training else None,
+        )
+
+    def model(pitches: int) -> Seq2SeqLSTM:
+        return Seq2SeqLSTM(
+            pitches,
+            hidden=hidden,
+            encoder_layers=layers,
+            decoder_layers=layers,
+            dropout=dropout,
+            decoder="parallel" if parallel else "autoregressive",
+            block_frames=target_frames,
+            attention=attention,
+            head=HEADS[head](hidden, pitches),
+        )
+
+    return Recipe(
+        name=f"encoder-decoder, {head}{', attention' if attention else ''}{', parallel' if parallel else ''}",
+        model=model,
+        examples=examples,
+        epochs=epochs,
+        batch_size=batch_size,
+        input_frames=input_frames,
+        target_frames=target_frames,
+        learning_rate=learning_rate,
+        weight_decay=weight_decay,
+        ema_decay=ema_decay,
+        precision="bfloat16",
+    )
+
+
+def with_silence(roll: PianoRoll, frames: int) -> PianoRoll:
+    """A piece with silence before it."""
+    silent = np.zeros((frames, len(roll.pitches)), dtype=bool)
+    return PianoRoll(silent, silent, roll.grid, roll.pitches, roll.tempo) + roll
