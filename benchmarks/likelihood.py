@@ -52,6 +52,8 @@ PUBLISHED = {
 """Test nats per frame on each of ``SETS``. Those of 2012 and of Johnson are quoted from surveys."""
 
 PRIMER, CONTINUATION, PIECES = 16, 48, 60
+STRETCH = 16
+"""Frames of the stretches that are looked for elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,21 @@ def recipe_of(name: str, rolls: Sequence[PianoRoll], knobs: Mapping[str, Any]) -
         return copying(rolls, **knobs)
     head, *more = name.split("+")
     return encoder_decoder(head=head, **dict.fromkeys(more, True), **knobs)
+
+
+def heard_before(data: Splits) -> tuple[float, float]:
+    """Shares of the test pieces' stretches that stand in a training piece, and earlier in the same piece."""
+
+    def stretches(roll: PianoRoll) -> list[bytes]:
+        frames = np.packbits(roll.active, axis=1)
+        return [frames[begin : begin + STRETCH].tobytes() for begin in range(len(frames) - STRETCH + 1)]
+
+    in_training = {stretch for roll in data.train for stretch in stretches(roll)}
+    all_of_test = [stretches(roll) for roll in data.test]
+    count = sum(map(len, all_of_test))
+    known = sum(stretch in in_training for piece in all_of_test for stretch in piece)
+    again = sum(len(piece) - len(set(piece)) for piece in all_of_test)
+    return known / count, again / count
 
 
 def score(recipe: Recipe, models: SequenceModel | Sequence[SequenceModel], rolls: Sequence[PianoRoll]) -> Likelihood:
@@ -150,6 +167,10 @@ def main() -> None:
     data = polyphonic(given.dataset, folder=given.data)
     knobs = {key: ast.literal_eval(value) for key, value in (entry.split("=", 1) for entry in given.set)}
     label = "".join(f", {key}={value}" for key, value in knobs.items())
+    known, again = heard_before(data)
+    print(
+        f"Stretches of {STRETCH} frames of the test pieces: {known:.1%} in training, {again:.1%} earlier in the piece."
+    )
     rows: dict[str, list[Mapping[str, Any]]] = {}
     mixtures, heard = {}, {}
     for name in given.recipes:

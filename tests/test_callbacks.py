@@ -9,6 +9,7 @@ import torch
 
 from pianoroll_seq2seq import (
     History,
+    NotesHead,
     PianoRoll,
     PitchRange,
     SampleMusic,
@@ -123,6 +124,15 @@ def test_samples_are_written_every_so_often(tmp_path: Path) -> None:
     written = PianoRoll.from_midi(tmp_path / "samples" / "epoch_0002_piece_1.mid", pitches=PITCHES)
     assert np.array_equal(written.active[:6], primers[0].active)
     assert model.training
+
+
+def test_samples_of_models_of_onsets(tmp_path: Path) -> None:
+    """Notes that are struck again while they sound would come out as one."""
+    windows = SlidingWindows([roll(25)], input_frames=4, target_frames=4, hop=1, onsets=True)
+    model = Seq2SeqLSTM(10, hidden=4, head=NotesHead(4, 10))
+    sample = SampleMusic([roll(4)], frames=6, folder=tmp_path, onsets=True, picture=False)
+    fit(model, windows, epochs=1, batch_size=8, on_epoch=[sample], progress=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["epoch_0001_piece_1.mid"]
 
 
 def test_samples_without_pictures(tmp_path: Path) -> None:

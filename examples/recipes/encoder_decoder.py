@@ -1,7 +1,6 @@
 """The encoder and decoder of the library's name, over windows, with any head."""
 
 from collections.abc import Callable, Sequence
-from functools import partial
 
 import numpy as np
 from recipes.recipe import Recipe
@@ -18,13 +17,15 @@ from pianoroll_seq2seq import (
     SlidingWindows,
 )
 
-HEADS: dict[str, Callable[[int, int], OutputHead]] = {
-    "bernoulli": BernoulliHead,
-    "relative-bernoulli": RelativeBernoulliHead,
-    "nade": NADEHead,
-    "relative-window": partial(RelativeWindowHead, scored_pitches=24),
+HEADS: dict[str, Callable[[int, int, float], OutputHead]] = {
+    "bernoulli": lambda features, pitches, _: BernoulliHead(features, pitches),
+    "relative-bernoulli": lambda features, pitches, _: RelativeBernoulliHead(features, pitches),
+    "nade": lambda features, pitches, _: NADEHead(features, pitches),
+    "relative-window": lambda features, pitches, dropout: RelativeWindowHead(
+        features, pitches, dropout=dropout, scored_pitches=24
+    ),
 }
-"""Heads by name: (features, pitches) to the head."""
+"""Heads by name: (features, pitches, dropout) to the head."""
 
 
 def encoder_decoder(
@@ -65,12 +66,13 @@ def encoder_decoder(
     augmentation = Augmentation(semitones=(-semitones, semitones)) if semitones else None
 
     def examples(pieces: Sequence[PianoRoll], training: bool) -> SlidingWindows:
+        hop = max(1, target_frames // 2) if training else target_frames
         begun = [with_silence(piece, input_frames) for piece in pieces]
         return SlidingWindows(
-            begun,
+            [*begun, *ends(begun, input_frames + target_frames, hop)],
             input_frames=input_frames,
             target_frames=target_frames,
-            hop=max(1, target_frames // 2) if training else target_frames,
+            hop=hop,
             short="pad",
             augmentation=augmentation if training else None,
         )
@@ -85,7 +87,7 @@ def encoder_decoder(
             decoder="parallel" if parallel else "autoregressive",
             block_frames=target_frames,
             attention=attention,
-            head=HEADS[head](hidden, pitches),
+            head=HEADS[head](hidden, pitches, dropout),
         )
 
     return Recipe(
@@ -101,6 +103,11 @@ def encoder_decoder(
         ema_decay=ema_decay,
         precision="bfloat16",
     )
+
+
+def ends(rolls: Sequence[PianoRoll], frames: int, hop: int) -> list[PianoRoll]:
+    """The last frames of each piece whose end no window of so many frames reaches: a piece's cadence is learned too."""
+    return [roll[-frames:] for roll in rolls if len(roll) > frames and (len(roll) - frames) % hop]
 
 
 def with_silence(roll: PianoRoll, frames: int) -> PianoRoll:

@@ -29,6 +29,7 @@ class SampleMusic:
         every: epochs between two samples; the last of a run is always sampled.
         sampler: how to choose frames.
         seed: of the draws.
+        onsets: as :func:`~pianoroll_seq2seq.sampling.generate` has it, for a model of windows with onsets.
         picture: whether to draw, too.
 
     Raises:
@@ -41,6 +42,7 @@ class SampleMusic:
     every: int = 1
     sampler: Sampler = field(default_factory=Draw)
     seed: int = 0
+    onsets: bool = False
     picture: bool = True
 
     def __post_init__(self) -> None:
@@ -56,7 +58,14 @@ class SampleMusic:
         epoch = told.history.epochs[-1].epoch
         if epoch % self.every and told.history.stopped_by is None:
             return
-        written = generate(told.model, list(self.primers), frames=self.frames, sampler=self.sampler, seed=self.seed)
+        written = generate(
+            told.model,
+            list(self.primers),
+            frames=self.frames,
+            sampler=self.sampler,
+            seed=self.seed,
+            onsets=self.onsets,
+        )
         for number, (primer, continuation) in enumerate(zip(self.primers, written, strict=True), start=1):
             path = Path(self.folder) / f"epoch_{epoch:04}_piece_{number}.mid"
             whole = primer + continuation

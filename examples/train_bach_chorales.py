@@ -1,0 +1,129 @@
+"""Trains the model that comes with the library on Bach's chorales: ``Seq2SeqLSTM.from_pretrained("bach-chorales")``.
+
+    pip install "pianoroll-seq2seq[datasets,metrics,plot]"
+    python examples/train_bach_chorales.py --output runs/bach    # about half an hour on one core
+
+The chorales come with music21 (public domain). Harmonizations of one hymn tune stay on one side of the split. The epoch
+is chosen on the validation chorales; the test chorales are scored once. ``bach-chorales.safetensors`` in the output
+folder is the model with its card; ``music/`` holds what it makes of the beginnings of test chorales, and of silence.
+Run again with the same arguments, it goes on where it stopped.
+"""
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from recipes.encoder_decoder import encoder_decoder
+from recipes.recipe import Recipe, Trained, train
+
+from pianoroll_seq2seq import BeatGrid, PianoRoll, SlidingWindows, compare_sets, evaluate, generate, likelihood
+from pianoroll_seq2seq.atomic import writing
+from pianoroll_seq2seq.checkpoint import save
+from pianoroll_seq2seq.datasets.bach_chorales import COMPASS, bach_chorales
+from pianoroll_seq2seq.splitting import Split, split_by_piece
+
+GRID = BeatGrid(4)
+PRIMER, CONTINUATION = 64, 192
+"""Frames of a test chorale that the model hears, and that it adds: 4 and 12 bars of four beats."""
+NAME = "bach-chorales"
+
+
+def recipe() -> Recipe:
+    """Sixteenths; the decoder looks back at eight bars and judges pitches from low to high."""
+    return encoder_decoder(
+        head="relative-window",
+        attention=True,
+        hidden=160,
+        dropout=0.2,
+        input_frames=64,
+        target_frames=64,
+        epochs=30,
+        batch_size=32,
+        learning_rate=3e-3,
+    )
+
+
+def chorales() -> Split:
+    """The chorales, split by hymn tune."""
+    pieces = bach_chorales()
+    rolls = [PianoRoll.from_score(piece.score, grid=GRID, pitches=COMPASS) for piece in pieces.values()]
+    return split_by_piece(rolls, valid=0.1, test=0.1, seed=0, group=lambda roll: pieces[roll.name].tune)
+
+
+def scores(trained: Trained, recipe: Recipe, split: Split) -> dict[str, Any]:
+    """Exact nats per frame of whole chorales, and of windows beside copying the last frame."""
+    valid, test = (
+        likelihood(trained.model, rolls, input_frames=recipe.input_frames, target_frames=recipe.target_frames)
+        for rolls in (split.valid, split.test)
+    )
+    windows = SlidingWindows(split.test, input_frames=PRIMER, target_frames=PRIMER, hop=PRIMER, short="pad")
+    beside = evaluate(trained.model, windows)
+    print(f"test: {test}\nwindows of the test chorales\n{beside}", flush=True)
+    return {
+        "valid_nats": valid.nats,
+        "test_nats": test.nats,
+        "test_nats_after_first": test.nats_after_first,
+        "windows_nats": beside.model.all.nats,
+        "windows_nats_copying_the_last_frame": beside.copy_last.all.nats,
+    }
+
+
+def music(trained: Trained, rolls: Sequence[PianoRoll], folder: Path, *, seed: int) -> dict[str, Any]:
+    """Continues chorales, writes them as MIDI, and compares them to how Bach goes on; and begins a few from silence."""
+    pieces = [roll for roll in rolls if len(roll) >= PRIMER + CONTINUATION]
+    written = generate(trained.model, [roll[:PRIMER] for roll in pieces], frames=CONTINUATION, seed=seed, progress=True)
+    silence = PianoRoll.from_active(np.zeros((GRID.frames_per_beat, len(COMPASS)), bool), grid=GRID, pitches=COMPASS)
+    begun = generate(trained.model, [silence] * 4, frames=PRIMER + CONTINUATION, seed=seed, progress=True)
+    for piece, continuation in zip(pieces, written, strict=True):
+        (piece[:PRIMER] + continuation).to_midi(folder / f"{piece.name}.mid", overwrite=True)
+    for number, roll in enumerate(begun):
+        roll.to_midi(folder / f"from-silence-{number}.mid", overwrite=True)
+    comparison = compare_sets(written, [roll[PRIMER : PRIMER + CONTINUATION] for roll in pieces], frames_per_bar=16)
+    print(comparison, flush=True)
+    return comparison.to_json()
+
+
+def card(trained: Trained, figures: Mapping[str, Any], heard: Mapping[str, Any], split: Split) -> dict[str, Any]:
+    """What whoever uses the model should know of it."""
+    return {
+        "name": NAME,
+        "what": "Continues four-part music in the manner of Bach's chorales, or begins it, in sixteenths.",
+        "data": "J. S. Bach's chorales as music21's corpus has them (public domain): "
+        f"{len(split.train)} to train, {len(split.valid)} to validate, {len(split.test)} to test, split by hymn tune.",
+        "recipe": "examples/train_bach_chorales.py",
+        "parameters": trained.parameters,
+        "best_epoch": trained.history.best_epoch,
+        "scores": dict(figures),
+        "music": {
+            name: {"generated": row["generated_mean"], "data": row["data_mean"]}
+            for name, row in heard["metrics"].items()
+        },
+        "not_for": "Music in other styles or metres than chorales know, voices told apart, loudness, or tempo; "
+        "nothing it writes has been checked against the rules of counterpoint.",
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--output", type=Path, default=Path("runs/bach"))
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    split, chosen = chorales(), recipe()
+    folder = given.output / f"seed-{given.seed}"
+    trained = train(chosen, split.train, split.valid, seed=given.seed, checkpoint_dir=folder)
+    figures = scores(trained, chosen, split)
+    heard = music(trained, split.test, given.output / "music", seed=given.seed)
+    details = {"grid": GRID, "pitches": COMPASS, "card": card(trained, figures, heard, split)}
+    path = save(trained.model, folder / f"{NAME}.safetensors", details=details, overwrite=True)
+    with writing(folder / "scores.json", overwrite=True) as temporary:
+        temporary.write_text(json.dumps({**figures, "music": heard}, indent=2) + "\n", encoding="utf-8")
+    print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
+
+
+if __name__ == "__main__":
+    main()
