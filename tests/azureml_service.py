@@ -51,8 +51,8 @@ class Request:
         return json.loads(self.body)
 
 
-Fault = Callable[[Request], int | None]
-"""Says with which status a request fails; None lets it through."""
+Fault = Callable[[Request], int | tuple[int, str] | None]
+"""Says with which status, and which message, a request fails; None lets it through."""
 
 
 @dataclass
@@ -70,6 +70,12 @@ class Service:
     events: list[tuple[str, str]] = field(default_factory=list)
     targets: dict[str, dict[str, Any]] = field(default_factory=dict)
     statuses: dict[str, list[str]] = field(default_factory=dict)
+    logs: dict[str, str] = field(default_factory=dict)
+    cancelled: list[str] = field(default_factory=list)
+    models: list[dict[str, Any]] = field(default_factory=list)
+    assets: list[dict[str, Any]] = field(default_factory=list)
+    operation: dict[str, Any] = field(default_factory=lambda: {"status": "Succeeded"})
+    routes: list["Route"] = field(default_factory=lambda: list(_ROUTES))
     unknown: list[str] = field(default_factory=list)
     fault: Fault | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -104,6 +110,12 @@ class Service:
             "NO_PROXY": "127.0.0.1",
             "REQUESTS_CA_BUNDLE": str(self.folder / "ca.pem"),
         }
+
+    def add_cluster(self, name: str, *, vm_size: str = "STANDARD_NC4AS_T4_V3", nodes: int = 2, **changes: Any) -> None:
+        """A cluster that the workspace has already."""
+        scale = {"minNodeCount": 0, "maxNodeCount": nodes, "nodeIdleTimeBeforeScaleDown": "PT300S"}
+        sized = {"vmSize": vm_size, "vmPriority": "Dedicated", "scaleSettings": scale, "subnet": None} | changes
+        self.targets[name] = _target_dto(name, {"computeType": "AmlCompute", "properties": sized})
 
     def values(self, name: str, run: str = "run-1") -> dict[int | None, Any]:
         """The values of a metric by step; every step must have come once."""
@@ -182,12 +194,13 @@ class _Handler(BaseHTTPRequestHandler):
         service = self.service
         with service.lock:
             service.requests.append(request)
-        status = service.fault(request) if service.fault else None
-        if status is not None:
-            error = {"error": {"code": "Fault", "message": f"answered {status}", "details": []}, "details": []}
+        fault = service.fault(request) if service.fault else None
+        if fault is not None:
+            status, message = fault if isinstance(fault, tuple) else (fault, f"answered {fault}")
+            error = {"error": {"code": "Fault", "message": message, "details": []}, "details": []}
             self._send(status, error)
             return
-        for method, pattern, answer in _ROUTES:
+        for method, pattern, answer in service.routes:
             found = re.search(pattern, request.path)
             if method == request.method and found:
                 with service.lock:
@@ -243,6 +256,7 @@ def _run_dto(service: Service, run: str, status: str) -> dict[str, Any]:
     return {
         "runId": run,
         "runNumber": 1,
+        "runType": "azureml.scriptrun",
         "rootRunId": run,
         "status": status,
         "experimentId": "experiment-id",
@@ -250,6 +264,7 @@ def _run_dto(service: Service, run: str, status: str) -> dict[str, Any]:
         "tags": service.tags.get(run, {}),
         "properties": {},
         "startTimeUtc": "2026-01-01T00:00:00Z",
+        "cancelUri": f"{service.url}/execution/v1.0/cancel/{run}",
         "endTimeUtc": "2026-01-01T00:01:00Z" if status in ("Completed", "Failed", "Canceled") else None,
     }
 
@@ -390,7 +405,19 @@ def _resource_manager(service: Service, request: Request, found: re.Match[str]) 
 def _details(service: Service, request: Request, found: re.Match[str]) -> Answer:
     statuses = service.statuses.get(found["run"], ["Completed"])
     status = statuses.pop(0) if len(statuses) > 1 else statuses[0]
-    return 200, {"runId": found["run"], "target": "cluster", "status": status, "logFiles": {}, "properties": {}}, _PLAIN
+    logs = {"user_logs/std_log.txt": f"{service.url}/logs/{found['run']}"} if found["run"] in service.logs else {}
+    details = {"runId": found["run"], "target": "cluster", "status": status, "logFiles": logs, "properties": {}}
+    return 200, details, _PLAIN
+
+
+def _log(service: Service, request: Request, found: re.Match[str]) -> Answer:
+    return 200, service.logs[found["run"]].encode(), {"Content-Type": "text/plain"}
+
+
+def _cancel(service: Service, request: Request, found: re.Match[str]) -> Answer:
+    service.cancelled.append(found["run"])
+    service.statuses[found["run"]] = ["Canceled"]
+    return 200, {}, _PLAIN
 
 
 def _experiment(service: Service, request: Request, found: re.Match[str]) -> Answer:
@@ -401,6 +428,60 @@ def _target(service: Service, request: Request, found: re.Match[str]) -> Answer:
     if found["name"] not in service.targets:
         return 404, {"error": {"code": "NotFound", "message": "No such compute.", "details": []}}, _PLAIN
     return 200, service.targets[found["name"]], _PLAIN
+
+
+def _target_dto(name: str, properties: dict[str, Any]) -> dict[str, Any]:
+    whole = {
+        "description": None,
+        "resourceId": None,
+        "provisioningState": "Succeeded",
+        "provisioningErrors": None,
+        "isAttachedCompute": False,
+    }
+    running = {"currentNodeCount": 0, "targetNodeCount": 0, "allocationState": "Steady", "errors": None}
+    running |= {"nodeStateCounts": None, "allocationStateTransitionTime": "2026-01-01T00:00:00Z"}
+    inner = properties.get("properties", {}) | running
+    return {
+        "id": name,
+        "name": name,
+        "location": "westeurope",
+        "tags": None,
+        "properties": whole | properties | {"properties": inner},
+    }
+
+
+def _put_target(service: Service, request: Request, found: re.Match[str]) -> Answer:
+    sent = request.json["properties"]
+    sent["properties"].setdefault("subnet", None)
+    service.targets[found["name"]] = _target_dto(found["name"], sent)
+    return 201, service.targets[found["name"]], {"Azure-AsyncOperation": "https://management.azure.com/operations/1"}
+
+
+def _operation(service: Service, request: Request, found: re.Match[str]) -> Answer:
+    return 200, service.operation, _PLAIN
+
+
+def _vm_sizes(service: Service, request: Request, found: re.Match[str]) -> Answer:
+    sizes = [("Standard_D2_v2", 0), ("Standard_NC4as_T4_v3", 1), ("Standard_ND96asr_v4", 8)]
+    listed = [
+        {"name": name, "vCPUs": 4, "gpus": gpus, "memoryGB": 28, "maxResourceVolumeMB": 1} for name, gpus in sizes
+    ]
+    return 200, {"amlCompute": listed}, _PLAIN
+
+
+def _asset(service: Service, request: Request, found: re.Match[str]) -> Answer:
+    if request.method == "POST":
+        service.assets.append(request.json | {"id": str(len(service.assets))})
+    return 200, service.assets[-1], _PLAIN
+
+
+def _model(service: Service, request: Request, found: re.Match[str]) -> Answer:
+    if request.method == "POST":
+        version = 1 + sum(model["name"] == request.json["name"] for model in service.models)
+        given = {"createdTime": "2026-01-01T00:00:00Z", "createdBy": None, "version": version}
+        given |= {"id": f"{request.json['name']}:{version}", "kvTags": request.json.get("kvTags") or {}}
+        service.models.append(request.json | given)
+    return 200, service.models[-1], _PLAIN
 
 
 def _latest_snapshot(service: Service, request: Request, found: re.Match[str]) -> Answer:
@@ -434,9 +515,10 @@ def _submitted(service: Service, request: Request, found: re.Match[str]) -> Answ
 
 
 _BLOB = r"^account\.blob\.core\.windows\.net/azureml/ExperimentRun/(?P<key>[^?]*)(\?(?P<query>.*))?$"
-_ROUTES: list[tuple[str, str, Callable[[Service, Request, re.Match[str]], Answer]]] = [
+Route = tuple[str, str, Callable[[Service, Request, re.Match[str]], Answer]]
+_ROUTES: list[Route] = [
     ("GET", r"^/discovery", _discovery),
-    ("GET", r"^/history/v1\.0.*/experiment(?:id)?s/[^/]*/runs/(?P<run>[^/?]*)$", _run),
+    ("GET", r"^/history/v1\.0.*/runs/(?P<run>[^/?]*)$", _run),
     ("GET", r"^/history/v1\.0.*/runs/(?P<run>[^/?]*)/details", _details),
     ("PATCH", r"^/history/v1\.0.*/runs/(?P<run>[^/?]*)$", _run),
     ("POST", r"^/history/v1\.0.*/runs/(?P<run>[^/?]*)/events", _event),
@@ -448,9 +530,18 @@ _ROUTES: list[tuple[str, str, Callable[[Service, Request, re.Match[str]], Answer
     ("GET", r"^/artifact/v2\.0.*/prefix/contentinfo/ExperimentRun/(?P<container>[^/?]*)/?(?P<path>[^?]*)", _contents),
     ("GET", r"^/artifact/v2\.0.*/contentinfo/ExperimentRun/(?P<container>[^/?]*)/(?P<path>[^?]*)", _content),
     ("GET", r"^/artifact/v2\.0.*/artifacts/ExperimentRun/(?P<container>[^/?]*)", _listed),
-    ("GET", r"^/history/v1\.0.*/workspaces/ws/experiments/(?P<name>[^/?]*)$", _experiment),
+    ("GET", r"^/history/v1\.0.*/workspaces/ws/experiment(?:id)?s/(?P<name>[^/?]*)$", _experiment),
     ("POST", r"^/history/v1\.0.*/workspaces/ws/experiments/(?P<name>[^/?]*)$", _experiment),
     ("GET", r"^/rp/workspaces.*/computes/(?P<name>[^/?]*)", _target),
+    ("PUT", r"^management\.azure\.com.*/computes/(?P<name>[^/?]*)", _put_target),
+    ("GET", r"^management\.azure\.com/operations/", _operation),
+    ("GET", r"^management\.azure\.com.*/vmSizes", _vm_sizes),
+    ("GET", r"^/logs/(?P<run>[^/?]*)", _log),
+    ("POST", r"^/execution/v1\.0/cancel/(?P<run>[^/?]*)", _cancel),
+    ("POST", r"^/modelmanagement/v1\.0.*/assets", _asset),
+    ("GET", r"^/modelmanagement/v1\.0.*/assets", _asset),
+    ("POST", r"^/modelmanagement/v1\.0.*/models", _model),
+    ("GET", r"^/modelmanagement/v1\.0.*/models", _model),
     ("POST", r"^/execution/v1\.0.*/localrun", _local_run),
     ("GET", r"^/content/v1\.0.*/snapshots/latest/metadata", _latest_snapshot),
     ("POST", r"^/content/v2\.0.*/snapshots/getblob", _snapshot_blobs),

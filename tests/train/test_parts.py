@@ -47,20 +47,20 @@ def test_batches_are_the_ones_asked_for() -> None:
     """A batch is overwritten by a later one while it is in use, or they come in another order."""
     data = windows()
     picks = [Pick(np.random.default_rng(seed).integers(0, len(data), 1 + seed % 4), [seed]) for seed in range(50)]
-    for pick, (inputs, targets) in zip(picks, Batches(data, CPU, 4)(picks), strict=True):
+    for pick, batch in zip(picks, Batches(data, CPU, 4)(picks), strict=True):
         expected = data.batch(pick.windows)
         for _ in range(3):  # however long it is used
             torch.rand(1000).sum()
-        assert torch.equal(inputs, expected[0])
-        assert torch.equal(targets, expected[1])
+        assert torch.equal(batch.inputs, expected[0])
+        assert torch.equal(batch.targets, expected[1])
 
 
 def test_variations_follow_from_the_seed_alone() -> None:
     """A resumed run hears other variations than one that never stopped."""
     data = windows(Augmentation(semitones=(-2, 2)))
     picks = [Pick(np.arange(4), [seed]) for seed in range(6)]
-    whole = [inputs.clone() for inputs, _ in Batches(data, CPU, 4)(picks)]
-    rest = [inputs.clone() for inputs, _ in Batches(data, CPU, 4)(picks[3:])]
+    whole = [batch.inputs.clone() for batch in Batches(data, CPU, 4)(picks)]
+    rest = [batch.inputs.clone() for batch in Batches(data, CPU, 4)(picks[3:])]
     assert all(torch.equal(ours, theirs) for ours, theirs in zip(rest, whole[3:], strict=True))
     assert not torch.equal(whole[0], whole[1])
 

@@ -109,7 +109,11 @@ def test_a_killed_process_is_started_again_and_nothing_changes(tmp_path: Path, r
 def test_a_run_may_go_on_with_fewer_processes(tmp_path: Path, alone: dict[str, Any]) -> None:
     """A cluster that has shrunk cannot go on with its run."""
     left = launched(tmp_path / "run", *EXACT, "--stop-after", "40", processes=2)
-    assert left.stderr.count("exitcode  : 143") == 2  # the signal came to one of them, and both left
+    codes = re.findall(r"exitcode +: (-?\d+)", left.stderr)
+    # The signal came to one of them, and both left; torchrun ends whom it finds still leaving.
+    assert len(codes) == 2
+    assert "143" in codes
+    assert set(codes) <= {"143", "-15"}
     found = trained(tmp_path / "run", *EXACT)
     assert_equal_up_to_order(found | {"gradients": alone["gradients"]}, alone)
 
