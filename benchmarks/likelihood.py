@@ -96,7 +96,7 @@ def run(recipe: Recipe, data: Splits, folder: Path, *, seed: int) -> Outcome:
     """Trains and scores, or reads what was trained and scored before."""
     done = folder / "figures.json"
     if done.exists():
-        model: SequenceModel = load(folder / "best.safetensors").model
+        model: SequenceModel = load(folder / "best.safetensors")
         return Outcome(model, json.loads(done.read_text(encoding="utf-8")))
     begun = time.perf_counter()
     trained = train(recipe, data.train, data.valid, seed=seed, checkpoint_dir=folder)

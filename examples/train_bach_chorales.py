@@ -12,6 +12,7 @@ Run again with the same arguments, it goes on where it stopped.
 import argparse
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -118,7 +119,7 @@ def main() -> None:
     trained = train(chosen, split.train, split.valid, seed=given.seed, checkpoint_dir=folder)
     figures = scores(trained, chosen, split)
     heard = music(trained, split.test, given.output / "music", seed=given.seed)
-    details = {"grid": GRID, "pitches": COMPASS, "card": card(trained, figures, heard, split)}
+    details = {"grid": GRID, "pitches": asdict(COMPASS), "card": card(trained, figures, heard, split)}
     path = save(trained.model, folder / f"{NAME}.safetensors", details=details, overwrite=True)
     with writing(folder / "scores.json", overwrite=True) as temporary:
         temporary.write_text(json.dumps({**figures, "music": heard}, indent=2) + "\n", encoding="utf-8")

@@ -100,6 +100,13 @@ def test_only_true_ends_training() -> None:
     assert history.stopped_by == "epochs"
 
 
+def test_numpys_true_ends_training() -> None:
+    """A comparison of NumPy's figures, as Optuna makes it, is not heeded."""
+    _, history = train(on_epoch=[lambda told: np.float64(1) > 0])
+    assert history.stopped_by == "callback"
+    assert len(history.epochs) == 1
+
+
 def test_callbacks_do_not_change_training() -> None:
     """A run that is listened to is another run."""
 

@@ -24,6 +24,7 @@ def copying(
     dropout: float | None = None,
     weight_decay: float | None = None,
     deafness: float | None = None,
+    wrong_notes: float = 0.0,
     ema_decay: float | None = None,
     transposed_share: float | None = None,
     semitones: int = 6,
@@ -49,6 +50,7 @@ def copying(
         dropout: share of units silenced.
         weight_decay: of AdamW.
         deafness: share of frames that the LSTM does not hear.
+        wrong_notes: share of frames that it hears with wrong notes.
         ema_decay: of the average of the weights.
         transposed_share: share of the pieces that are transposed, each time they are heard.
         semitones: by how far, up or down.
@@ -85,7 +87,15 @@ def copying(
             within=within,
             scored_pitches=scored_pitches,
         )
-        return CopyingLSTM(pitches, hidden=hidden, copies=copies, dropout=dropout, deafness=deafness, head=head)
+        return CopyingLSTM(
+            pitches,
+            hidden=hidden,
+            copies=copies,
+            dropout=dropout,
+            deafness=deafness,
+            wrong_notes=wrong_notes,
+            head=head,
+        )
 
     steps = (2900 if small else 1500) if steps is None else steps
     return Recipe(

@@ -117,6 +117,19 @@ def test_a_melody_that_comes_again_is_recognised() -> None:
     assert second < 0.5 * first, (first, second)
 
 
+def test_wrong_notes_are_heard_in_training_only_and_never_asked_for() -> None:
+    """Noise in evaluation, or in what shall be predicted, would teach the mistakes instead of how to go on after them."""
+    music = piece(60)
+    plain, noisy = (model_of(wrong_notes=share).train() for share in (0.0, 0.9))
+    torch.manual_seed(0)
+    moved = (noisy(music[:, :0], music).log_prob(music) - plain(music[:, :0], music).log_prob(music)).detach()
+    assert moved[:, 0].abs().max() == 0  # before it there is nothing to mishear
+    assert (moved[:, 1:] != 0).double().mean() > 0.8
+    assert torch.equal(
+        noisy.eval()(music[:, :0], music).log_prob(music), plain.eval()(music[:, :0], music).log_prob(music)
+    )
+
+
 def test_windows_and_other_heads_do_as_well() -> None:
     rolls = [PianoRoll.from_active(piece(40)[0].bool().numpy(), pitches=PitchRange(60, 72))]
     features = CopyingLSTM.features(PITCHES, 8, 2)
@@ -133,6 +146,7 @@ def test_windows_and_other_heads_do_as_well() -> None:
         ({"hidden": 0}, "hidden"),
         ({"copies": -1}, "copies"),
         ({"deafness": 1.0}, "deafness"),
+        ({"wrong_notes": -0.1}, "wrong_notes"),
         ({"head": BernoulliHead(192, PITCHES)}, "features=CopyingLSTM.features"),
     ],
 )

@@ -5,14 +5,14 @@ Boulanger-Lewandowski, Bengio and Vincent, "Modeling Temporal Dependencies in Hi
 and Koltun ("An Empirical Evaluation of Generic Convolutional and Recurrent Networks for Sequence Modeling", 2018)
 publish them as MATLAB files, which are what is read here: the original pickles could run any code when loaded.
 
-=============  ===================================================  ==========================================
-name           music                                                a frame
-=============  ===================================================  ==========================================
-``jsb``        382 chorales by J. S. Bach                           a quarter note
-``nottingham`` 1,037 British and American folk tunes with chords    an eighth note
-``musedata``   orchestral and piano music                           an eighth note
-``piano_midi`` classical piano music                                an eighth note
-=============  ===================================================  ==========================================
+==============  ==================================================  ==============
+name            music                                               a frame
+==============  ==================================================  ==============
+``jsb``         382 chorales by J. S. Bach                          a quarter note
+``nottingham``  1,037 British and American folk tunes with chords   an eighth note
+``musedata``    orchestral and piano music                          an eighth note
+``piano_midi``  classical piano music                               an eighth note
+==============  ==================================================  ==============
 
 The pieces of ``jsb`` and ``nottingham`` are not in their own keys: 356 of the 382 chorales and 753 of the 1,037 folk
 tunes end over a C. A model that knows absolute pitches need not find the key there, and does not learn to.

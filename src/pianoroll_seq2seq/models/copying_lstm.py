@@ -19,6 +19,8 @@ from pianoroll_seq2seq.models.past import Past, past_of
 from pianoroll_seq2seq.models.stepping import Memory, Stepping, stepping
 
 _DECAYS = (0.8, 0.95, 0.995)
+_MISSING, _ADDED = 0.25, 0.01
+"""Shares of the notes of a wrong frame that are missing, and of the other pitches that are added."""
 _CYCLES = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 
 
@@ -60,6 +62,8 @@ class CopyingLSTM(nn.Module):
         copies: heads of the attention, 0 for none.
         dropout: share of units silenced in training, 0 <= dropout < 1.
         deafness: share of the frames that the LSTM does not hear in training, so that it cannot rely on each.
+        wrong_notes: share of the frames heard in training in which notes are wrong, some missing and some added, so that
+            the model learns to go on after its own mistakes. What it shall predict stays as it is.
         head: turns states into distributions; it reads ``CopyingLSTM.features(pitches, hidden, copies)`` features, of
             which the last are proposals. A :class:`~pianoroll_seq2seq.heads.relative_window.RelativeWindowHead` by
             default.
@@ -84,14 +88,16 @@ class CopyingLSTM(nn.Module):
         copies: int = 6,
         dropout: float = 0.0,
         deafness: float = 0.0,
+        wrong_notes: float = 0.0,
         head: OutputHead | None = None,
     ) -> None:
         """Checks the arguments and builds the layers."""
         super().__init__()
-        if min(pitches, hidden) < 1 or copies < 0 or not 0 <= dropout < 1 or not 0 <= deafness < 1:
+        shares = {"dropout": dropout, "deafness": deafness, "wrong_notes": wrong_notes}
+        if min(pitches, hidden) < 1 or copies < 0 or not all(0 <= share < 1 for share in shares.values()):
             raise SettingsError(
-                "pitches and hidden must be at least 1, copies at least 0, dropout and deafness in [0, 1), got "
-                f"{pitches}, {hidden}, {copies}, {dropout} and {deafness}."
+                "pitches and hidden must be at least 1, copies at least 0, and shares in [0, 1), got "
+                f"{pitches=}, {hidden=}, {copies=}, {shares}."
             )
         features = self.features(pitches, hidden, copies)
         if head is None:
@@ -104,12 +110,14 @@ class CopyingLSTM(nn.Module):
         self.pitches = pitches
         self.hidden = hidden
         self.deafness = deafness
+        self.wrong_notes = wrong_notes
         self._settings = {
             "pitches": pitches,
             "hidden": hidden,
             "copies": copies,
             "dropout": dropout,
             "deafness": deafness,
+            "wrong_notes": wrong_notes,
             "head": head,
         }
         tones = len(_DECAYS) * 12
@@ -131,6 +139,8 @@ class CopyingLSTM(nn.Module):
         """The distribution of each target frame, given the inputs, which may be none, and the targets before it."""
         frames = torch.cat([inputs, targets], dim=1)
         steps = targets.shape[1]
+        if self.training and self.wrong_notes:
+            frames = _with_wrong_notes(frames, self.wrong_notes)
         states, _ = self._states(frames[:, :-1])
         features = self._features(states, None if self.copy is None else self.copy(states, frames))
         return self.head(features[:, -steps:], functional.pad(frames[:, :-1], (0, 0, 1, 0)))
@@ -240,3 +250,10 @@ def _stood(frames: Tensor) -> Tensor:
     changed = (frames[:, 1:] != frames[:, :-1]).any(dim=2)
     began = torch.where(functional.pad(changed, (1, 0), value=True), moment, 0).cummax(dim=1).values
     return moment + 1 - began
+
+
+def _with_wrong_notes(frames: Tensor, share: float) -> Tensor:
+    """Frames (batch, frames, pitches) of which a share is wrong."""
+    wrong = chosen(frames.shape[:2], share, frames.device).unsqueeze(2)
+    missing, added = (chosen(frames.shape, part, frames.device) for part in (_MISSING, _ADDED))
+    return torch.where(wrong & torch.where(frames > 0, missing, added), 1 - frames, frames)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from torch import Tensor
 
 from pianoroll_seq2seq.history import History
@@ -41,3 +42,8 @@ OnStep = Callable[[StepEnd], bool | None]
 
 OnEpoch = Callable[[EpochEnd], bool | None]
 """Called after every epoch; what returns True ends training here."""
+
+
+def ends(answer: object) -> bool:
+    """Whether a callback's answer ends training: only True does, Python's or NumPy's."""
+    return isinstance(answer, bool | np.bool_) and bool(answer)

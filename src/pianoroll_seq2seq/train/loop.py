@@ -16,7 +16,7 @@ from tqdm.auto import tqdm
 from pianoroll_seq2seq.models.base import SequenceModel, device_of
 from pianoroll_seq2seq.train.averaging import AveragedModel
 from pianoroll_seq2seq.train.batches import Batch, Batches, Pick
-from pianoroll_seq2seq.train.events import OnStep, StepEnd
+from pianoroll_seq2seq.train.events import OnStep, StepEnd, ends
 from pianoroll_seq2seq.train.examples import Examples
 from pianoroll_seq2seq.train.interruption import Interruption
 from pianoroll_seq2seq.train.losses import finite, go_on, loss_sum, only_counted
@@ -245,7 +245,7 @@ class Loop:
     def _tell(self, progress: Progress, number: int, loss: Tensor) -> None:
         told = StepEnd(progress.epoch, number + 1, loss, self.rate)
         for callback in self.on_step:
-            progress.stopped |= callback(told) is True
+            progress.stopped |= ends(callback(told))
 
     def _at_check(self, progress: Progress) -> bool:
         ended = progress.steps == self.steps_per_epoch or (progress.stopped and self.processes.alone)

@@ -20,7 +20,7 @@ from pianoroll_seq2seq.errors import CheckpointError
 from pianoroll_seq2seq.history import Epoch, History
 from pianoroll_seq2seq.models.base import SequenceModel
 from pianoroll_seq2seq.trackers.base import Tracker
-from pianoroll_seq2seq.train.events import EpochEnd, OnEpoch
+from pianoroll_seq2seq.train.events import EpochEnd, OnEpoch, ends
 from pianoroll_seq2seq.train.examples import Examples
 from pianoroll_seq2seq.train.loop import Interrupted, Loop, Progress
 from pianoroll_seq2seq.train.mirror import Mirror, Position
@@ -151,7 +151,7 @@ class Run:
     def _call_back(self) -> None:
         path = None if self.folder is None else self.folder.path
         told = EpochEnd(self.history, self.loop.smoothed, path)
-        stop = [callback(told) is True for callback in self.on_epoch]
+        stop = [ends(callback(told)) for callback in self.on_epoch]
         if self.loop.processes.highest(int(any(stop))) and self.history.stopped_by is None:
             self.history = replace(self.history, stopped_by="callback")
 

@@ -1,0 +1,301 @@
+"""The recipes, and the benchmark of likelihoods, on next to nothing; nothing is said of how well they learn."""
+
+import json
+import math
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from importlib.util import module_from_spec, spec_from_file_location
+from itertools import product
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+import scipy.io
+import torch
+
+from pianoroll_seq2seq import BeatGrid, PianoRoll, PitchRange, Seq2SeqLSTM, likelihood, read_midi
+from pianoroll_seq2seq.checkpoint import describe
+from pianoroll_seq2seq.errors import SettingsError
+from pianoroll_seq2seq.models.base import SequenceModel
+from pianoroll_seq2seq.trackers.jsonl import JsonlTracker
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "examples"))
+
+from recipes.copying import copying
+from recipes.encoder_decoder import HEADS, encoder_decoder
+from recipes.recipe import Recipe, adamw, sounding, train
+
+BENCHMARK = Path(__file__).resolve().parent.parent / "benchmarks" / "likelihood.py"
+PITCHES = 4
+TINY_COPYING = {"hidden": 8, "copies": 2, "channels": 8, "window": 3, "frames": 2, "passes": 1}
+TINY_WINDOWS = {"hidden": 8, "input_frames": 4, "target_frames": 6, "epochs": 1, "batch_size": 8}
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+def rolls(count: int, frames: int = 12, *, seed: int = 0, pitches: int = PITCHES) -> tuple[PianoRoll, ...]:
+    """Pieces in which a chord moves up and down, with a few wrong notes."""
+    rng = np.random.default_rng(seed)
+    pieces = []
+    for number in range(count):
+        length = frames + number % 3
+        steps = np.abs(np.arange(length) // 2 + number) % pitches
+        active = np.zeros((length, pitches), dtype=bool)
+        active[np.arange(length), steps] = active[np.arange(length), (steps + 2) % pitches] = True
+        active ^= rng.random(active.shape) < 0.1
+        pieces.append(PianoRoll.from_active(active, grid=BeatGrid(1), pitches=PitchRange(60, 59 + pitches)))
+    return tuple(pieces)
+
+
+def recipe_of(name: str, pieces: Sequence[PianoRoll]) -> Recipe:
+    if name == "copying":
+        return copying(pieces, steps=3, group_frames=32, **TINY_COPYING)
+    head, *more = name.split("+")
+    return encoder_decoder(head=head, **dict.fromkeys(more, True), **TINY_WINDOWS)
+
+
+def total(model: SequenceModel, recipe: Recipe, active: np.ndarray) -> float:
+    """The log-probability of a whole piece."""
+    roll = PianoRoll.from_active(active, grid=BeatGrid(1), pitches=PitchRange(60, 59 + PITCHES))
+    scored = likelihood(model, [roll], input_frames=recipe.input_frames, target_frames=recipe.target_frames)
+    return -scored.nats * scored.frames
+
+
+READ_THE_PAST = ("relative-bernoulli", "relative-window")
+ALL = ["copying", *(head + more for head in HEADS for more in ("", "+attention"))]
+ALL += [head + more for head in HEADS if head not in READ_THE_PAST for more in ("+parallel", "+attention+parallel")]
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_recipe_trains_and_is_scored_exactly(name: str) -> None:
+    """A combination cannot be trained; or its likelihoods are not of a distribution, and win for that."""
+    learned, valid = rolls(6), rolls(3, seed=1)
+    recipe = recipe_of(name, learned)
+    trained = train(recipe, learned, valid, seed=0, progress=False)
+    assert len(trained.history.epochs) == recipe.epochs
+    assert trained.parameters == sum(parameter.numel() for parameter in trained.model.parameters())
+    scored = likelihood(trained.model, valid, input_frames=recipe.input_frames, target_frames=recipe.target_frames)
+    assert math.isfinite(scored.nats)
+    assert scored.frames == sum(map(len, valid))
+    if name == "copying":  # the epoch is chosen by the very figure that is reported; windows count some frames twice
+        assert scored.nats == pytest.approx(min(trained.history.valid_losses), abs=1e-4)
+    # All frames that can follow others are as likely together as these are.
+    frames = [np.array(frame, dtype=bool) for frame in product((False, True), repeat=PITCHES)]
+    for before in (np.zeros((0, PITCHES), dtype=bool), valid[0].active[:7]):
+        pieces = [np.concatenate([before, frame[None]]) for frame in frames]
+        together = np.logaddexp.reduce([total(trained.model, recipe, piece) for piece in pieces])
+        given = total(trained.model, recipe, before) if len(before) else 0.0
+        assert together == pytest.approx(given, abs=1e-3)
+
+
+@pytest.mark.parametrize("head", READ_THE_PAST)
+def test_heads_that_read_past_frames_do_not_write_in_parallel(head: str) -> None:
+    """A combination that makes no sense trains on frames it cannot know when it writes."""
+    assert set(HEADS) == {"bernoulli", "nade", *READ_THE_PAST}
+    with pytest.raises(SettingsError, match=r"writes all frames at once.*Use decoder='autoregressive'"):
+        recipe_of(f"{head}+parallel", ()).model(PITCHES)
+
+
+@pytest.mark.parametrize("make", [lambda pieces: recipe_of("copying", pieces), lambda _: recipe_of("nade", ())])
+def test_the_same_seed_gives_the_same_model(make: Callable[[Sequence[PianoRoll]], Recipe], tmp_path: Path) -> None:
+    """A figure cannot be had again; or an interrupted run begins from the beginning."""
+    learned, valid = rolls(6), rolls(3, seed=1)
+    losses = []
+    for seed in (0, 0, 1):
+        trained = train(make(learned), learned, valid, seed=seed, progress=False)
+        losses.append(trained.history.valid_losses)
+    assert losses[0] == losses[1] != losses[2]
+    for _ in range(2):
+        with JsonlTracker(tmp_path / "metrics.jsonl") as tracker:
+            kept = train(
+                make(learned), learned, valid, seed=0, checkpoint_dir=tmp_path, tracker=tracker, progress=False
+            )
+        assert kept.history.valid_losses == losses[0]
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert sum("metrics" in line for line in lines) == len(losses[0])  # the second call trained nothing
+
+
+def test_the_knobs_of_copying_reach_the_model() -> None:
+    """An ablation compares a model with itself."""
+    learned = rolls(6, pitches=20)
+    chosen = {"channels": 9, "window": 5, "frames": 3, "decays": (0.5, 0.9), "scored_pitches": 7}
+    recipe = copying(learned, hidden=16, copies=3, dropout=0.25, deafness=0.125, **chosen)
+    model = recipe.model(20)
+    assert isinstance(model, SequenceModel)
+    settings = describe(model)["settings"]
+    head = settings.pop("head")["settings"]
+    assert settings == {"pitches": 20, "hidden": 16, "copies": 3, "dropout": 0.25, "deafness": 0.125}
+    assert {name: head[name] for name in chosen} | {"decays": tuple(head["decays"])} == chosen
+    assert (head["dropout"], head["proposals"], head["pitches"]) == (0.25, 3, 20)
+
+
+def test_the_knobs_of_copying_reach_the_training() -> None:
+    learned = rolls(6, pitches=20)
+    knobs = {"weight_decay": 0.5, "ema_decay": 0.75, "transposed_share": 0.25, "semitones": 2}
+    recipe = copying(learned, group_frames=28, passes=3, steps=30, **knobs)
+    assert (recipe.weight_decay, recipe.ema_decay) == (0.5, 0.75)
+    examples, valid = recipe.examples(learned, True), recipe.examples(learned, False)
+    assert examples.augmentation is not None
+    assert (examples.augmentation.semitones, examples.augmentation.share) == ((-2, 2), 0.25)
+    assert valid.augmentation is None
+    assert (len(examples), len(valid)) == (9, 1)  # three passes over three pairs of pieces; all six together
+    assert recipe.epochs == round(30 / 9)
+    assert examples.frames == 3 * sum(map(len, learned))
+    assert valid.frames == sum(map(len, learned))
+
+
+def test_long_pieces_are_cut_for_training_alone() -> None:
+    """Attention over a long piece takes all memory; or the figures are of shorter pieces than those of others."""
+    long = rolls(1, 5000)
+    recipe = copying(long)
+    examples, valid = recipe.examples(long, True), recipe.examples(long, False)
+    assert max(examples.batch([index])[1].shape[1] for index in range(len(examples))) == 2048
+    assert valid.batch([0])[1].shape[1] == 5000
+
+
+def test_much_music_is_trained_otherwise_than_little() -> None:
+    """Who passes None means what was found for a set of that size."""
+    little, much = copying(rolls(2)), copying(rolls(1, 50_000))
+    for recipe, dropout, deafness in ((little, 0.3, 0.05), (much, 0.15, 0.0)):
+        model = recipe.model(PITCHES)
+        assert isinstance(model, SequenceModel)
+        settings = describe(model)["settings"]
+        assert (settings["dropout"], settings["deafness"]) == (dropout, deafness)
+    assert (little.weight_decay, little.ema_decay) == (0.03, 0.995)
+    assert (much.weight_decay, much.ema_decay) == (0.01, 0.99)
+
+
+def test_the_knobs_of_the_encoder_decoder_reach_the_model() -> None:
+    learned = rolls(4, 20)
+    knobs = {"hidden": 12, "layers": 2, "dropout": 0.25, "attention": True, "parallel": True}
+    fitted = {"batch_size": 5, "learning_rate": 0.5, "weight_decay": 0.25, "ema_decay": None, "epochs": 7}
+    recipe = encoder_decoder(head="nade", input_frames=8, target_frames=10, semitones=3, **knobs, **fitted)
+    assert {name: getattr(recipe, name) for name in fitted} == fitted
+    assert (recipe.input_frames, recipe.target_frames) == (8, 10)
+    model = recipe.model(PITCHES)
+    assert isinstance(model, Seq2SeqLSTM)
+    settings = describe(model)["settings"]
+    expected = {"hidden": 12, "encoder_layers": 2, "decoder_layers": 2, "dropout": 0.25, "attention": True}
+    expected |= {"decoder": "parallel", "block_frames": 10}
+    assert {name: settings[name] for name in expected} == expected
+    examples = recipe.examples(learned, True)
+    assert (examples.input_frames, examples.target_frames) == (8, 10)
+    assert examples.augmentation is not None
+    assert examples.augmentation.semitones == (-3, 3)
+    still = encoder_decoder(semitones=0, input_frames=8, target_frames=10).examples(learned, True)
+    assert still.augmentation is None
+    first = recipe.examples(learned, False).batch([0])
+    assert not first[0].any()  # silence, so that the first frame is predicted too
+    assert torch.equal(first[1][0].bool(), torch.from_numpy(learned[0].active[:10].copy()))
+
+
+def test_decay_pulls_on_matrices_alone() -> None:
+    model = recipe_of("copying", rolls(2)).model(PITCHES)
+    assert isinstance(model, SequenceModel)
+    decayed, others = adamw(model, 0.01, 0.5).param_groups
+    assert (decayed["weight_decay"], others["weight_decay"]) == (0.5, 0.0)
+    assert all(parameter.ndim >= 2 for parameter in decayed["params"])
+    assert all(parameter.ndim < 2 for parameter in others["params"])
+    assert len(decayed["params"]) + len(others["params"]) == len(list(model.parameters()))
+
+
+def test_sounding_columns() -> None:
+    """Transposed music falls out of what the head covers; or silence is an error."""
+    active = np.zeros((3, 88), dtype=bool)
+    silent = PianoRoll.from_active(active.copy(), grid=BeatGrid(1), pitches=PitchRange(21, 108))
+    active[1, [30, 84]] = True
+    roll = PianoRoll.from_active(active, grid=BeatGrid(1), pitches=PitchRange(21, 108))
+    assert sounding([silent, roll], margin=0) == (30, 85)
+    assert sounding([silent, roll], margin=6) == (24, 88)
+    assert sounding([silent], margin=6) == (0, 88)
+
+
+# ------------------------------------------------------------------------------------ the benchmark
+
+
+@pytest.fixture(scope="module")
+def benchmark() -> Iterator[ModuleType]:
+    spec = spec_from_file_location("likelihood_benchmark", BENCHMARK)
+    assert spec is not None
+    assert spec.loader is not None
+    loaded = module_from_spec(spec)
+    sys.modules["likelihood_benchmark"] = loaded  # dataclasses look there
+    spec.loader.exec_module(loaded)
+    yield loaded
+    del sys.modules["likelihood_benchmark"]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a set like those of the benchmark; two test pieces are long enough to be continued."""
+    folder = tmp_path_factory.mktemp("mdata")
+    lengths = {"traindata": (12, 9, 14, 11), "validdata": (8, 10), "testdata": (70, 9, 65)}
+    rng = np.random.default_rng(0)
+    contents = {}
+    for key, of_pieces in lengths.items():
+        contents[key] = np.empty((1, len(of_pieces)), dtype=object)
+        for index, length in enumerate(of_pieces):
+            contents[key][0, index] = np.zeros((length, 88), dtype=np.uint8)
+            contents[key][0, index][:, 36:48] = rng.random((length, 12)) < 0.2
+    scipy.io.savemat(folder / "JSB_Chorales.mat", contents)
+    return folder
+
+
+def command(monkeypatch: pytest.MonkeyPatch, benchmark: ModuleType, *arguments: str | Path) -> None:
+    monkeypatch.setattr(sys, "argv", ["likelihood.py", *map(str, arguments)])
+    benchmark.main()
+
+
+def test_the_benchmark_trains_scores_and_writes_music(
+    tmp_path: Path,
+    data: Path,
+    benchmark: ModuleType,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Hours of training give no table, or are trained again for it."""
+    knobs = ("hidden=8", "copies=1", "channels=8", "window=2", "frames=1", "steps=2", "passes=1")
+    given = ("--data", data, "--recipes", "copying", "--seeds", "2", "--output", tmp_path, "--music", "--set", *knobs)
+    command(monkeypatch, benchmark, *given)
+    label = f"copying, {', '.join(knobs)}"
+    printed = capsys.readouterr().out
+    assert "jsb: test nats per frame" in printed
+    assert "BALSTM (Johnson, 2017)                          5.05" in printed
+    assert "2 continuations" in printed
+    folder = tmp_path / "jsb" / label.replace(", ", ",")
+    (result,) = (json.loads(path.read_text(encoding="utf-8")) for path in tmp_path.glob("jsb-*.json"))
+    figures = [json.loads((folder / f"seed-{seed}" / "figures.json").read_text(encoding="utf-8")) for seed in (0, 1)]
+    assert result["rows"] == {label: figures}
+    row = next(line for line in printed.splitlines() if line.startswith(f"{label} "))
+    mixture = result["mixtures"][label]
+    mean = np.mean([one["test"] for one in figures])
+    assert f"{mean:.3f}" in row
+    assert f"{mixture:.3f}" in row
+    assert mixture <= mean
+    assert figures[0]["test"] != figures[1]["test"]
+    # The likelihood is that of all frames of the test pieces, over 88 pitches.
+    pieces = benchmark.polyphonic("jsb", folder=data).test
+    again = likelihood(benchmark.load(folder / "seed-0" / "best.safetensors"), pieces)
+    assert (again.frames, again.nats) == (144, pytest.approx(figures[0]["test"], abs=1e-4))
+    written = sorted((folder / "music").glob("*.mid"))
+    assert [path.name for path in written] == ["jsb-test-0.mid", "jsb-test-2.mid"]
+    assert all(len(read_midi(path).notes) > 0 for path in written)
+    assert result["music"][label]
+
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("trained again")
+
+    monkeypatch.setattr(benchmark, "train", never)
+    command(monkeypatch, benchmark, *given)
+    second = capsys.readouterr().out
+    assert row in second
+    assert benchmark.recipe_of("copying", pieces, {"hidden": 8}).name == "copying"
+
+
+def test_the_benchmark_knows_every_recipe(benchmark: ModuleType) -> None:
+    for name in ALL:
+        knobs = {"steps": 1} if name == "copying" else {"epochs": 1}
+        recipe = benchmark.recipe_of(name, rolls(2), knobs)
+        assert recipe.epochs == 1
+        assert recipe.name == recipe_of(name, rolls(2)).name
