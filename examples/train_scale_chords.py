@@ -16,6 +16,7 @@ import os
 import sys
 from collections.abc import Callable, Hashable
 from dataclasses import asdict, dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -26,8 +27,11 @@ from pianoroll_seq2seq import (
     BeatGrid,
     Draw,
     Evaluation,
+    FanOut,
     FrameGrid,
     History,
+    JsonlTracker,
+    MLflowTracker,
     NoTracker,
     PianoRoll,
     PitchRange,
@@ -49,7 +53,7 @@ from pianoroll_seq2seq import (
     split_by_piece,
 )
 from pianoroll_seq2seq.atomic import writing
-from pianoroll_seq2seq.backends.azureml import Submission, submit
+from pianoroll_seq2seq.backends.azureml import StoredFolder, Submission, open_workspace, submit
 from pianoroll_seq2seq.datasets.scale_chords import write_scale_chords
 from pianoroll_seq2seq.errors import OverwriteError, PianoRollSeq2SeqError, SettingsError
 from pianoroll_seq2seq.evaluation import Continuation
@@ -265,7 +269,11 @@ def run(recipe: Recipe, midi_dir: Path, folder: Path, *, seed: int = 0, device: 
 
 def tracker_of(folder: Path) -> Tracker:
     """The run's page, where Azure Machine Learning has started this script; nothing elsewhere."""
-    return AzureMLTracker(local=folder / "metrics.jsonl") if "AZUREML_RUN_ID" in os.environ else NoTracker()
+    if "AZUREML_RUN_ID" not in os.environ:
+        return NoTracker()
+    if find_spec("azureml") and find_spec("azureml.core"):  # the client of SDK v1
+        return AzureMLTracker(local=folder / "metrics.jsonl")
+    return FanOut(JsonlTracker(folder / "metrics.jsonl"), MLflowTracker())
 
 
 def track(tracker: Tracker, result: Run) -> None:
@@ -317,10 +325,14 @@ def submit_to_azureml(given: argparse.Namespace) -> Submission:
     Raises:
         SettingsError: a folder of this machine's is asked for.
     """
-    from azureml.core import Workspace
-
+    data = {}
     if given.midi_dir is not None:
-        raise SettingsError("--midi-dir names a folder of this machine, which --compute azureml does not send.")
+        if not given.midi_dir.startswith("azureml:"):
+            raise SettingsError(
+                "--midi-dir names a folder of this machine, which --compute azureml does not send. Give the address of "
+                "one in a datastore: azureml://datastores/NAME/paths/PATH."
+            )
+        data["--midi-dir"] = StoredFolder.from_uri(given.midi_dir, access="download")
     arguments: list[str | int] = ["--output", "outputs/scale_chords", "--preset", given.preset, "--seed", given.seed]
     arguments += ["--precision", given.precision, "--threads", given.threads]
     for name, value in (("--epochs", given.epochs), ("--batch-size", given.batch_size), ("--device", given.device)):
@@ -329,13 +341,16 @@ def submit_to_azureml(given: argparse.Namespace) -> Submission:
     return submit(
         script.name,
         arguments,
-        workspace=Workspace.from_config(),
+        workspace=open_workspace(sdk=given.sdk),
         experiment="scale-chords",
         compute=given.cluster,
         source_directory=script.parent,
+        data=data,
         nodes=given.nodes,
         processes_per_node=given.processes_per_node,
         gpu=given.gpu,
+        tags={"preset": given.preset, "epochs": str(given.epochs or PRESETS[given.preset]().epochs)},
+        sdk=given.sdk,
     )
 
 
@@ -345,7 +360,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
     parser.add_argument("--preset", choices=PRESETS, default="default", help="the configuration to start from")
-    parser.add_argument("--midi-dir", type=Path, help="a folder of MIDI files; the built-in pieces by default")
+    parser.add_argument("--midi-dir", help="a folder of MIDI files; the built-in pieces by default")
     parser.add_argument("--epochs", type=int, help="passes over the training windows")
     parser.add_argument("--batch-size", type=int, help="windows a step")
     parser.add_argument("--seed", type=int, default=0, help="of the split, the weights, the training and the music")
@@ -364,6 +379,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     there.add_argument("--nodes", type=int, default=1, help="machines of the cluster")
     there.add_argument("--processes-per-node", type=int, default=1, help="one for each GPU of a machine")
     there.add_argument("--gpu", action="store_true", help="the machines have GPUs")
+    there.add_argument("--sdk", choices=("v1", "v2"), default="v1", help="the client that is installed (%(default)s)")
     return parser.parse_args(arguments)
 
 
@@ -388,7 +404,7 @@ def main(arguments: list[str] | None = None) -> int:
     folder: Path = given.output
     record = {
         "preset": given.preset,
-        "midi_dir": str(given.midi_dir) if given.midi_dir else None,
+        "midi_dir": str(Path(given.midi_dir)) if given.midi_dir else None,
         "epochs": recipe.epochs,
         "batch_size": recipe.batch_size,
         "precision": given.precision,
@@ -396,7 +412,7 @@ def main(arguments: list[str] | None = None) -> int:
     }
     try:
         with join_processes() as processes:
-            midi_dir: Path = given.midi_dir or folder / "midi"
+            midi_dir = Path(given.midi_dir) if given.midi_dir else folder / "midi"
             if processes.first:
                 claim(folder, record)
                 if given.midi_dir is None:

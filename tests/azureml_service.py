@@ -24,7 +24,8 @@ from pathlib import Path
 from typing import Any
 
 WORKSPACE = "/subscriptions/sub/resourceGroups/group/providers/Microsoft.MachineLearningServices/workspaces/ws"
-HOSTS = ("account.blob.core.windows.net", "management.azure.com", "login.microsoftonline.com")
+REGION = "westeurope.api.azureml.ms"
+HOSTS = ("account.blob.core.windows.net", "management.azure.com", "login.microsoftonline.com", REGION)
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,7 @@ class Service:
     targets: dict[str, dict[str, Any]] = field(default_factory=dict)
     statuses: dict[str, list[str]] = field(default_factory=dict)
     logs: dict[str, str] = field(default_factory=dict)
+    definitions: dict[str, dict[str, Any]] = field(default_factory=dict)
     cancelled: list[str] = field(default_factory=list)
     models: list[dict[str, Any]] = field(default_factory=list)
     assets: list[dict[str, Any]] = field(default_factory=list)
@@ -396,6 +398,7 @@ def _resource_manager(service: Service, request: Request, found: re.Match[str]) 
         return 200, [], _PLAIN  # the client knows the public cloud by itself
     if re.search(r"/workspaces/ws(\?|$)", request.path):
         properties = {"discoveryUrl": f"{service.url}/discovery", "workspaceId": "workspace-id", "friendlyName": "ws"}
+        properties["mlFlowTrackingUri"] = f"azureml://{REGION}/mlflow/v1.0{WORKSPACE}"
         content = {"id": WORKSPACE, "name": "ws", "location": "westeurope", "properties": properties}
         return 200, content, _PLAIN
     subscription = {"id": "/subscriptions/sub", "subscriptionId": "sub", "displayName": "sub", "state": "Enabled"}
@@ -407,6 +410,8 @@ def _details(service: Service, request: Request, found: re.Match[str]) -> Answer
     status = statuses.pop(0) if len(statuses) > 1 else statuses[0]
     logs = {"user_logs/std_log.txt": f"{service.url}/logs/{found['run']}"} if found["run"] in service.logs else {}
     details = {"runId": found["run"], "target": "cluster", "status": status, "logFiles": logs, "properties": {}}
+    if found["run"] in service.definitions:
+        details["runDefinition"] = service.definitions[found["run"]]
     return 200, details, _PLAIN
 
 
@@ -511,6 +516,7 @@ def _local_run(service: Service, request: Request, found: re.Match[str]) -> Answ
 
 
 def _submitted(service: Service, request: Request, found: re.Match[str]) -> Answer:
+    service.definitions[found["run"]] = request.json["Configuration"]
     return 200, {"runId": found["run"], "experimentId": "experiment-id"}, _PLAIN
 
 
@@ -526,7 +532,11 @@ _ROUTES: list[Route] = [
     ("POST", r"^/metric/v2\.0.*/runs/(?P<run>[^/?]*)/batch$", _metrics),
     ("POST", r"^/metric/v2\.0.*/runs/(?P<run>[^/?]*)/list", _metric_names),
     ("POST", r"^/metric/v2\.0.*/runs/(?P<run>[^/?]*)/full", _metric_values),
-    ("POST", r"^/artifact/v2\.0.*/artifacts/batch/metadata/ExperimentRun/(?P<container>[^/?]*)", _artifacts),
+    (
+        "POST",
+        r"^/artifact/v2\.0.*/artifacts/batch/metadata/(?:ExperimentRun|LocalUpload)/(?P<container>[^/?]*)",
+        _artifacts,
+    ),
     ("GET", r"^/artifact/v2\.0.*/prefix/contentinfo/ExperimentRun/(?P<container>[^/?]*)/?(?P<path>[^?]*)", _contents),
     ("GET", r"^/artifact/v2\.0.*/contentinfo/ExperimentRun/(?P<container>[^/?]*)/(?P<path>[^?]*)", _content),
     ("GET", r"^/artifact/v2\.0.*/artifacts/ExperimentRun/(?P<container>[^/?]*)", _listed),

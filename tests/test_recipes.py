@@ -120,12 +120,13 @@ def test_the_knobs_of_copying_reach_the_model() -> None:
     """An ablation compares a model with itself."""
     learned = rolls(6, pitches=20)
     chosen = {"channels": 9, "window": 5, "frames": 3, "decays": (0.5, 0.9), "scored_pitches": 7}
-    recipe = copying(learned, hidden=16, copies=3, dropout=0.25, deafness=0.125, **chosen)
+    own = {"hidden": 16, "copies": 3, "dropout": 0.25, "deafness": 0.125, "wrong_notes": 0.1}
+    recipe = copying(learned, **own, **chosen)
     model = recipe.model(20)
     assert isinstance(model, SequenceModel)
     settings = describe(model)["settings"]
     head = settings.pop("head")["settings"]
-    assert settings == {"pitches": 20, "hidden": 16, "copies": 3, "dropout": 0.25, "deafness": 0.125}
+    assert settings == {"pitches": 20} | own
     assert {name: head[name] for name in chosen} | {"decays": tuple(head["decays"])} == chosen
     assert (head["dropout"], head["proposals"], head["pitches"]) == (0.25, 3, 20)
 

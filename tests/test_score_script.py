@@ -22,6 +22,7 @@ import pytest
 import torch
 
 from pianoroll_seq2seq import checkpoint
+from pianoroll_seq2seq.backends.azureml.models import write_model_folder
 from pianoroll_seq2seq.midi_io import to_midi_bytes
 from pianoroll_seq2seq.models.seq2seq_lstm import Seq2SeqLSTM
 from pianoroll_seq2seq.pianoroll import PianoRoll
@@ -91,7 +92,7 @@ def needs_server() -> None:
 
 @pytest.fixture(scope="module")
 def model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """As a registered model is mounted: the file lies somewhere below."""
+    """As a registered model is mounted: below its name and version lies what ``register_checkpoint`` has sent."""
     needs_server()
     folder = tmp_path_factory.mktemp("model")
     active = np.random.default_rng(0).random((60, len(PITCHES))) < 0.2
@@ -99,9 +100,7 @@ def model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     run = folder.parent / "run"
     fit(Seq2SeqLSTM(len(PITCHES), hidden=8), windows, epochs=2, batch_size=8, checkpoint_dir=run, progress=False)
-    place = folder / "scale_chords" / "1"
-    place.mkdir(parents=True)
-    (run / "best.safetensors").rename(place / "best.safetensors")
+    write_model_folder(run / "best.safetensors", folder / "scale_chords" / "1" / "model", metrics={"test_nats": 0.25})
     return folder
 
 

@@ -5,8 +5,9 @@
     curl -s localhost:5001/score -d '{"primer_notes": [{"pitch": 60, "start_beat": 0, "duration_beats": 1}],
                                       "frames": 64}'
 
-The model is the one checkpoint (``.safetensors``) that lies in the model's folder or below; where several lie there,
-the environment variable ``PIANOROLL_SEQ2SEQ_CHECKPOINT`` names one. Requests and answers are those of
+The model is the one checkpoint (``.safetensors``) that lies in the model's folder or below, as in a model that
+``fetch_music.py --register`` has put into the workspace; where several lie there, the environment variable
+``PIANOROLL_SEQ2SEQ_CHECKPOINT`` names one. Requests and answers are those of
 ``pianoroll_seq2seq.serving.Service``. A request that cannot be answered gets a status of 4xx and
 ``{"error": {"status": 422, "field": "frames", "message": "..."}}``.
 """

@@ -1,10 +1,11 @@
 """What is refused before anything is sent to Azure ML."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from pianoroll_seq2seq.backends.azureml import checks
+from pianoroll_seq2seq.backends.azureml import StoredFolder, checks
 from pianoroll_seq2seq.errors import SettingsError
 
 
@@ -47,41 +48,61 @@ def test_a_gpu_that_is_not_asked_for_or_not_in_the_image() -> None:
 
 def test_secrets_are_refused_and_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STORAGE_ACCOUNT_KEY", "xyzzy+secret==")
-    checks.check_secrets(["--epochs", "3"], {"OMP_NUM_THREADS": "1"})
-    for arguments, variables in [
-        (["--key", "xyzzy+secret=="], {}),
-        (["https://a.blob.core.windows.net/c?sv=1&sig=xyzzy%2Bsecret"], {}),
-        ([], {"CONNECTION": "AccountName=a;AccountKey=xyzzy+secret=="}),
+    checks.check_secrets(["--epochs", "3"], {"OMP_NUM_THREADS": "1"}, {"article": "2017"})
+    for arguments, variables, tags in [
+        (["--key", "xyzzy+secret=="], {}, {}),
+        (["https://a.blob.core.windows.net/c?sv=1&sig=xyzzy%2Bsecret"], {}, {}),
+        ([], {"CONNECTION": "AccountName=a;AccountKey=xyzzy+secret=="}, {}),
+        ([], {}, {"from": "https://me:xyzzy@example.org/music"}),
     ]:
         with pytest.raises(SettingsError) as refused:
-            checks.check_secrets(arguments, variables)
+            checks.check_secrets(arguments, variables, tags)
         assert "xyzzy" not in str(refused.value)
 
 
-@pytest.mark.azureml  # it brings pathspec
 def test_a_folder_that_is_too_large_and_what_makes_it_so(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    checks.check_snapshot(source)
-    (source / "data").mkdir()
-    (source / "data" / "corpus.bin").write_bytes(bytes(2000))
+    """The service refuses it after minutes of sending."""
+    (source / "corpus.bin").write_bytes(bytes(2000))
+    files = {"train.py": source / "train.py", "data/corpus.bin": source / "corpus.bin"}
+    checks.check_size(source, files)
     monkeypatch.setattr(checks, "MOST_BYTES", 1000)
     with pytest.raises(SettingsError, match=r"The largest: data \(0\.0 MB\)"):
-        checks.check_snapshot(source)
-    (source / ".amlignore").write_text("data/\n")
-    checks.check_snapshot(source)
+        checks.check_size(source, files)
+    checks.check_size(source, {"train.py": source / "train.py"})
     monkeypatch.setattr(checks, "MOST_FILES", 1)
-    with pytest.raises(SettingsError, match="has 2 files"):
-        checks.check_snapshot(source)
+    with pytest.raises(SettingsError, match="makes 2 files"):
+        checks.check_size(source, files)
 
 
-def test_an_ignore_file_is_written_once_and_never_over_another(source: Path) -> None:
-    checks.write_ignore_file(source)
-    assert ".nox/" in (source / ".amlignore").read_text()
-    (source / ".amlignore").write_text("mine\n")
-    checks.write_ignore_file(source)
-    assert (source / ".amlignore").read_text() == "mine\n"
+MUSIC = StoredFolder("music", "scales/midi")
 
 
-def test_an_ignore_file_of_git_is_enough(source: Path) -> None:
-    (source / ".gitignore").write_text("data/\n")
-    checks.write_ignore_file(source)
-    assert not (source / ".amlignore").exists()
+@pytest.mark.parametrize(
+    ("data", "arguments", "compute", "message"),
+    [
+        ({"midi-dir": MUSIC}, [], "cluster", "expected an option"),
+        ({"--midi-dir": ("music", "scales")}, [], "cluster", "needs a StoredFolder"),
+        ({"--midi-dir": MUSIC}, ["--midi-dir", "here"], "cluster", "among the arguments and in data"),
+        ({"--midi-dir": MUSIC}, ["--midi-dir=here"], "cluster", "among the arguments and in data"),
+        ({"--midi-dir": MUSIC, "--midi_dir": MUSIC}, [], "cluster", "the same name"),
+        ({"--midi-dir": MUSIC}, [], "local", "mounts nothing"),
+    ],
+)
+def test_stored_folders_that_no_script_would_get(data: Any, arguments: list[str], compute: str, message: str) -> None:
+    checks.check_data({"--midi-dir": MUSIC}, ["--epochs", "3"], "cluster")
+    with pytest.raises(SettingsError, match=message):
+        checks.check_data(data, arguments, compute)
+
+
+@pytest.mark.parametrize("size", ["2", "2 g", "g", "0g", "2gb"])
+def test_shared_memory_that_no_container_takes(size: str) -> None:
+    checks.check_shared_memory("512m")
+    with pytest.raises(SettingsError, match="shared_memory"):
+        checks.check_shared_memory(size)
+
+
+def test_an_environment_file_that_is_not_there(source: Path) -> None:
+    checks.check_environment(None)
+    checks.check_environment(source / "train.py")
+    with pytest.raises(SettingsError, match=r"no conda environment file .*missing\.yml"):
+        checks.check_environment(source / "missing.yml")

@@ -1,27 +1,14 @@
 """Submitting to Azure ML: the real client, in a process of its own, against a stand-in of the service."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from azureml_processes import run
 from azureml_service import Metric, Service, running
 
 pytestmark = pytest.mark.azureml
-
-BEGIN = """
-import azureml_service
-from azureml.core import Workspace
-from azureml.core.authentication import TokenAuthentication
-from pianoroll_seq2seq.backends.azureml import submit
-from pianoroll_seq2seq.errors import SettingsError
-workspace = Workspace(
-    "sub", "group", "ws", auth=TokenAuthentication(lambda audience: azureml_service.token()),
-    _location="westeurope", _disable_service_check=True,
-)
-"""
 
 
 @pytest.fixture
@@ -29,33 +16,8 @@ def service(tmp_path):
     with running(tmp_path) as service:
         (tmp_path / "source").mkdir()
         (tmp_path / "source" / "train.py").write_text("print('trained')\n")
-        service.targets["cluster"] = {
-            "id": "cluster",
-            "name": "cluster",
-            "location": "westeurope",
-            "properties": {
-                "computeType": "AmlCompute",
-                "provisioningState": "Succeeded",
-                "properties": {"vmSize": "STANDARD_NC6S_V3", "scaleSettings": {"minNodeCount": 0, "maxNodeCount": 2}},
-            },
-        }
+        service.add_cluster("cluster")
         yield service
-
-
-def run(service: Service, script: str) -> str:
-    environment = {name: value for name, value in service.environment().items() if not name.startswith("AZUREML_")}
-    done = subprocess.run(
-        [sys.executable, "-c", BEGIN + script],
-        env=environment | {"PYTHONPATH": str(Path(__file__).parents[1])},
-        cwd=service.folder,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert not service.unknown
-    return done.stdout
 
 
 def configuration(service: Service) -> dict[str, Any]:
@@ -74,6 +36,7 @@ def test_a_run_on_a_cluster(service):
 done = submit(
     "train.py", ["--epochs", 10, "--device", "cuda"], workspace=workspace, experiment="scale-chords",
     compute="cluster", source_directory="source", nodes=2, processes_per_node=4, gpu=True,
+    data={"--midi-dir": StoredFolder("music", "scales/midi"), "--more": StoredFolder("music", "more", "download")},
     environment_variables={"OMP_NUM_THREADS": "1"}, shared_memory="4g", tags={"article": "2017"},
 )
 print(done.id)
@@ -83,7 +46,15 @@ print(repr(done))
     )
     sent = configuration(service)
     assert sent["script"] == "train.py"
-    assert sent["arguments"] == ["--epochs", 10, "--device", "cuda"]
+    options = ["--midi-dir", "$AZUREML_DATAREFERENCE_midi_dir", "--more", "$AZUREML_DATAREFERENCE_more"]
+    assert sent["arguments"] == ["--epochs", 10, "--device", "cuda", *options]
+    mounted = {"dataStoreName": "music", "pathOnDataStore": "scales/midi", "mode": "mount"}
+    downloaded = {"dataStoreName": "music", "pathOnDataStore": "more", "mode": "download"}
+    found = {
+        name: {key: value for key, value in each.items() if key in mounted}
+        for name, each in sent["dataReferences"].items()
+    }
+    assert found == {"midi_dir": mounted, "more": downloaded}
     assert sent["target"] == "cluster"
     assert sent["framework"].lower() == "pytorch"
     assert sent["nodeCount"] == 2
@@ -92,11 +63,15 @@ print(repr(done))
     environment = sent["environment"]
     assert sent["environmentVariables"]["OMP_NUM_THREADS"] == "1"
     assert "cuda" in environment["docker"]["baseImage"]
-    (pip,) = [each["pip"] for each in environment["python"]["condaDependencies"]["dependencies"] if "pip" in each]
-    assert any(each.startswith("pianoroll-seq2seq[plot,azureml]==") for each in pip)
+    dependencies = environment["python"]["condaDependencies"]["dependencies"]
+    (pip,) = [each["pip"] for each in dependencies if isinstance(each, dict)]
+    assert not any(each.startswith("pianoroll") for each in pip)  # it is sent
+    assert sent["environmentVariables"]["PYTHONPATH"] == "."
     assert any(each.startswith("torch==") and "+" not in each for each in pip)
     assert out.splitlines()[0].startswith("scale-chords_")
-    assert "train.py" in str(service.sent("POST", "/snapshots/getblob")[0].json)
+    files = str([request.json for request in service.sent("POST", "/snapshots/getblob")])
+    assert "train.py" in files
+    assert "pianoroll_seq2seq/train/" in files
     assert b"article" in b"".join(request.body for request in service.requests)
 
 
@@ -127,6 +102,10 @@ for arguments, changes in [
     (("train.py",), {"nodes": 2, "compute": "local"}),
     (("train.py", ["--device", "cuda"]), {}),
     (("train.py", ["AccountKey=c2VjcmV0"]), {}),
+    (("train.py", ["--midi-dir", "x"]), {"data": {"--midi-dir": StoredFolder("music", "midi")}}),
+    (("train.py",), {"environment": "missing.yml"}),
+    (("train.py",), {"workspace": None}),
+    (("train.py",), {"sdk": "v3"}),
     (("train.py",), {}),  # the folder is too large
 ]:
     try:
@@ -135,15 +114,78 @@ for arguments, changes in [
         print("refused:", str(error)[:60])
 """,
     )
-    assert out.count("refused:") == 7
+    assert out.count("refused:") == 11
     assert not [request for request in service.requests if "/execution/" in request.path or "/history/" in request.path]
+
+
+def test_a_cluster_that_cannot_do_what_is_asked_gets_nothing(service):
+    """The run waits for ever, or stands idle on what it costs."""
+    service.add_cluster("cpus", vm_size="STANDARD_D2_V2")
+    out = run(
+        service,
+        """
+right = dict(workspace=workspace, experiment="e", compute="cluster", source_directory="source", gpu=True)
+for changes in [{"compute": "missing"}, {"nodes": 3}, {"gpu": False}, {"compute": "cpus"}]:
+    try:
+        submit("train.py", **right | changes)
+    except SettingsError as error:
+        print("refused:", error)
+try:
+    submit("train.py", **right, sdk="v2")
+except MissingExtraError as error:
+    print(error)
+""",
+    )
+    refusals = [line for line in out.splitlines() if line.startswith("refused:")]
+    for refusal, told in zip(refusals, ("no cluster", "at most 2", "has GPUs", "has no GPU"), strict=True):
+        assert told in refusal
+    assert "pianoroll-seq2seq[azureml-v2]" in out
+    assert not [request for request in service.requests if "/execution/" in request.path or "/content/" in request.path]
+
+
+def test_an_environment_file_is_sent_as_it_is(service):
+    (service.folder / "environment.yml").write_text("name: mine\ndependencies: [python=3.11, {pip: [torch==2.13.0]}]\n")
+    run(
+        service,
+        "submit('train.py', workspace=workspace, experiment='e', compute='cluster', source_directory='source', "
+        "gpu=True, environment='environment.yml')",
+    )
+    environment = configuration(service)["environment"]
+    assert environment["python"]["condaDependencies"]["dependencies"] == ["python=3.11", {"pip": ["torch==2.13.0"]}]
+    assert "cuda" in environment["docker"]["baseImage"]
+
+
+def test_the_log_is_shown_while_one_waits_and_a_run_is_ended(service):
+    service.statuses["known-run"] = ["Running", "Completed"]
+    service.logs["known-run"] = "epoch 1\nepoch 2\n"
+    out = run(
+        service,
+        """
+from pianoroll_seq2seq.backends.azureml import find_submission
+done = find_submission("known-run", workspace=workspace)
+print(done.wait(show_log=True))
+begun = submit("train.py", workspace=workspace, experiment="e", compute="cluster", source_directory="source", gpu=True)
+again = find_submission(begun.id, workspace=workspace)
+again.cancel()
+print(again.id == begun.id, begun.status())
+""",
+    )
+    assert "epoch 1\nepoch 2" in out
+    assert "Completed" in out
+    assert out.splitlines()[-1] == "True Canceled"
+    assert len(service.cancelled) == 1
 
 
 def test_the_handle_waits_reads_and_fetches(service):
     """A run that has logged two figures and left two files, one of which was fetched before."""
     run_id = "known-run"
     service.statuses[run_id] = ["Completed"]
-    service.metrics += [Metric(run_id, "train_loss", step, loss) for step, loss in ((10, 2.0), (20, 1.0))]
+    service.metrics += [Metric(run_id, "roll", None, "a picture")]
+    service.kinds[run_id, "roll"] = {
+        "columns": {"roll": "Artifact"},
+        "properties": {"uxMetricType": "azureml.v1.image"},
+    }
+    service.metrics += [Metric(run_id, "train_loss", step, loss) for step, loss in ((20, 1.0), (10, 2.0))]
     kind = {"columns": {"train_loss": "Double"}, "properties": {"uxMetricType": "azureml.v1.scalar"}}
     service.kinds[run_id, "train_loss"] = kind
     service.files[f"dcid.{run_id}/outputs/run/generated.mid"] = b"MThd"
@@ -155,9 +197,8 @@ def test_the_handle_waits_reads_and_fetches(service):
         service,
         """
 import json
-from azureml.core import Experiment, Run
-from pianoroll_seq2seq.backends.azureml import Submission
-done = Submission("known-run", "", Run(Experiment(workspace, "e"), "known-run"))
+from pianoroll_seq2seq.backends.azureml import find_submission
+done = find_submission("known-run", workspace=workspace)
 print(done.wait())
 print(json.dumps(done.metrics()))
 print([path.as_posix() for path in done.fetch("music")])
@@ -175,6 +216,7 @@ print([path.as_posix() for path in done.fetch("music")])
 
 def test_the_example_submits_itself_and_is_told_to_run_there(service):
     """What arrives on the node is the same script with the same arguments, but for where to run."""
+    service.add_cluster("cluster", vm_size="STANDARD_D2_V2")
     example = Path(__file__).parents[2] / "examples" / "train_scale_chords.py"
     out = run(
         service,

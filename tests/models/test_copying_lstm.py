@@ -118,7 +118,7 @@ def test_a_melody_that_comes_again_is_recognised() -> None:
 
 
 def test_wrong_notes_are_heard_in_training_only_and_never_asked_for() -> None:
-    """Noise in evaluation, or in what shall be predicted, would teach the mistakes instead of how to go on after them."""
+    """Noise in what shall be predicted would teach the mistakes, not how to go on after them."""
     music = piece(60)
     plain, noisy = (model_of(wrong_notes=share).train() for share in (0.0, 0.9))
     torch.manual_seed(0)

@@ -1,9 +1,29 @@
 """What the tests of stores share."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
-from azurite import azurite
+from azurite import Azurite, azurite
+from stores.blobs import BLOCK
+
+from pianoroll_seq2seq.stores.azure_blob import AzureBlobStore
 
 __all__ = ["azurite"]
+
+
+@pytest.fixture
+def store(azurite: Azurite) -> Iterator[AzureBlobStore]:
+    with AzureBlobStore(azurite.new_container(), **azurite.arguments(), block_bytes=BLOCK) as store:
+        store.create_container()
+        yield store
+
+
+@pytest.fixture
+def client(azurite: Azurite, store: AzureBlobStore) -> Iterator[Any]:
+    """Another program, at the same container."""
+    with azurite.container_client(store.container) as client:
+        yield client
 
 
 @pytest.fixture

@@ -167,6 +167,24 @@ def test_a_service_that_is_down_costs_a_warning_and_the_local_file_has_it_all(se
     assert (service.folder / "outputs" / "metrics.jsonl").read_text().count('"loss"') == 10
 
 
+def test_a_file_that_hangs_holds_up_neither_metrics_nor_the_end_of_the_process(service):
+    """A script has trained for a day, and its machine is paid for until the storage answers."""
+    (service.folder / "music.mid").write_bytes(b"MThd")
+
+    def fault(request: Request) -> None:
+        if request.path.startswith("account.blob."):
+            time.sleep(60)
+
+    service.fault = fault
+    begin = time.monotonic()
+    script = "with AzureMLTracker(flush_seconds=3) as tracker:\n    tracker.log_artifact('music.mid')" + TEN
+    error = run(service, script)
+    assert time.monotonic() - begin < 45
+    assert service.values("loss") == expected()
+    assert "did not take the file music.mid: within 3 s" in error
+    assert "did not take metrics" not in error
+
+
 def test_a_refusal_is_reported_once_and_is_not_fatal(service):
     service.fault = lambda request: 400 if "/metric/" in request.path else None
     script = "with AzureMLTracker(flush_seconds=5) as tracker:" + TEN + "    tracker.flush()\n    tracker.flush()"

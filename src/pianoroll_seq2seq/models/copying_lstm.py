@@ -62,8 +62,8 @@ class CopyingLSTM(nn.Module):
         copies: heads of the attention, 0 for none.
         dropout: share of units silenced in training, 0 <= dropout < 1.
         deafness: share of the frames that the LSTM does not hear in training, so that it cannot rely on each.
-        wrong_notes: share of the frames heard in training in which notes are wrong, some missing and some added, so that
-            the model learns to go on after its own mistakes. What it shall predict stays as it is.
+        wrong_notes: share of the frames heard in training in which some notes are missing and some added, so that the
+            model learns to go on after its own mistakes. What it shall predict stays as it is.
         head: turns states into distributions; it reads ``CopyingLSTM.features(pitches, hidden, copies)`` features, of
             which the last are proposals. A :class:`~pianoroll_seq2seq.heads.relative_window.RelativeWindowHead` by
             default.

@@ -9,9 +9,8 @@ here, and nothing that goes wrong on the way to the service slows or ends a trai
 import os
 import time
 import warnings
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from pianoroll_seq2seq.redaction import redacted
 from pianoroll_seq2seq.trackers.base import Value
 from pianoroll_seq2seq.trackers.jsonl import JsonlTracker
 from pianoroll_seq2seq.trackers.numbers import finite
+from pianoroll_seq2seq.trackers.outbox import Outbox
 from pianoroll_seq2seq.trackers.ranks import is_first_process
 from pianoroll_seq2seq.trackers.termination import Termination
 
@@ -28,6 +28,7 @@ _VALUES_AT_ONCE = 250  # of one list; the service refuses more
 _MOST_NAMES = 50  # of metrics in a run
 _MOST_COLUMNS = 15  # of a row
 _IMAGES = (".png", ".jpg", ".jpeg", ".gif", ".bmp")
+_METRICS, _REST = "metrics", "all else"  # have an outbox each: no file shall hold up a metric
 _FOLDER = "tracked"  # files under outputs/ are uploaded by the service itself, under names of its own
 
 
@@ -72,11 +73,12 @@ class AzureMLTracker:
         self._flush_seconds = flush_seconds
         self._first = is_first_process()
         self._closing = ExitStack()
-        self._pending: list[tuple[str, Future[Any]]] = []
+        self._events: deque[tuple[str, str]] = deque()  # what failed in the background and is to be reported
         self._reported: set[str] = set()
         self._names: set[str] = set()
         self._files: Counter[str] = Counter()
-        self._pool: ThreadPoolExecutor | None = None
+        self._tags: dict[str, str] = {}
+        self._outboxes: dict[str, Outbox] = {}
 
     def __enter__(self) -> "AzureMLTracker":
         """Finds the run.
@@ -90,17 +92,19 @@ class AzureMLTracker:
                 stack.enter_context(Termination())
                 if self._local is not None:
                     stack.enter_context(self._local)
+                if self.run is not None:
+                    self._outboxes = {name: Outbox(self._failed) for name in (_METRICS, _REST)}
+                    for outbox in self._outboxes.values():
+                        stack.callback(outbox.close)
                 self._closing = stack.pop_all()
             if self.run is None:
                 self._report("Not a run of Azure ML: metrics stay on this machine", _place(self._local))
-            else:
-                self._pool = ThreadPoolExecutor(2, thread_name_prefix="azureml-tracker")
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         """Delivers what is left, and marks the run completed or failed."""
         try:
-            if self._pool is not None:
+            if self._outboxes:
                 self.flush()
                 if kind is None:
                     self._send("the end of the run", self.run.complete)
@@ -108,8 +112,7 @@ class AzureMLTracker:
                     told = redacted(f"{kind.__name__}: {error}")
                     self._send("the end of the run", lambda: self.run.fail(error_details=told))
                 self._wait()
-                self._pool.shutdown(wait=False, cancel_futures=True)
-                self._pool = None
+                self._outboxes = {}
             if self.dropped:
                 counts = ", ".join(f"{name} ({count})" for name, count in sorted(self.dropped.items()))
                 self._report("Values that are not finite were not sent to Azure ML", counts)
@@ -126,7 +129,7 @@ class AzureMLTracker:
         """Each figure with its step; those that are not finite are left out and counted."""
         if self._local is not None and self._first:
             self._local.log_metrics(metrics, step=step)
-        if self._pool is not None:
+        if self._outboxes:
             for name, value in self._finite(metrics).items():
                 self.run.log(self._named(name), value, step=int(step))  # queued: it never waits
 
@@ -140,19 +143,21 @@ class AzureMLTracker:
             self._local.log_artifact(path)
         if path.suffix.lower() in _IMAGES:
             self.log_image(path.stem, path)
-        elif self._pool is not None:
+        elif self._outboxes:
             self._files[path.name] += 1
-            self._send(f"the file {path}", lambda: self._upload(path))
+            number = self._files[path.name]
+            told = f"the file {path}" if number == 1 else f"the file {path} ({number})"  # each is a file of its own
+            self._send(told, lambda: self._upload(path, number))
 
     def log_image(self, name: str, path: str | os.PathLike[str]) -> None:
         """A picture in a file, under a name."""
-        if self._pool is not None:
+        if self._outboxes:
             shown = self._named(name)
             self._send(f"the image {path}", lambda: self.run.log_image(shown, path=os.fspath(path)))
 
     def log_list(self, name: str, values: Sequence[float]) -> None:
         """Figures without steps, in one metric, in pieces that the service takes."""
-        if self._pool is not None:
+        if self._outboxes:
             numbers = [number for value in values for number in self._finite({name: value}).values()]
             for begin in range(0, len(numbers), _VALUES_AT_ONCE):
                 self.run.log_list(self._named(name), numbers[begin : begin + _VALUES_AT_ONCE])
@@ -167,23 +172,24 @@ class AzureMLTracker:
             raise SettingsError(
                 f"A row of Azure ML has at most {_MOST_COLUMNS} columns, got {len(columns)} for {name!r}."
             )
-        if self._pool is not None:
+        if self._outboxes:
             row = self._finite(columns)
             if row:
                 self.run.log_row(self._named(name), **row)
 
     def tag(self, tags: Mapping[str, str]) -> None:
         """Tags of the run."""
-        if self._pool is not None and tags:
-            copied = dict(tags)
-            self._send("tags", lambda: self.run.set_tags(copied))
+        if self._outboxes and tags:
+            self._tags |= tags
+            all_tags = dict(self._tags)
+            self._send("tags", lambda: self.run.set_tags(all_tags))
 
     def flush(self) -> None:
         """Returns when all is delivered, or ``flush_seconds`` are over, and reports what was not."""
         if self._local is not None and self._first:
             self._local.flush()
-        if self._pool is not None:
-            self._send("metrics", lambda: self.run.flush(timeout_seconds=self._flush_seconds))
+        if self._outboxes:
+            self._send(_METRICS, lambda: self.run.flush(timeout_seconds=self._flush_seconds))
             self._wait()
 
     def _current_run(self) -> Any:
@@ -205,20 +211,22 @@ class AzureMLTracker:
         return None if type(run).__name__ == "_OfflineRun" else run
 
     def _send(self, what: str, call: Callable[[], Any]) -> None:
-        assert self._pool is not None  # the callers saw to it
-        self._pending.append((what, self._pool.submit(call)))
+        self._outboxes[_METRICS if what == _METRICS else _REST].put(what, call)
+
+    def _failed(self, what: str, error: Exception) -> bool:
+        """In the background: no call is made again, for the client itself has tried several times."""
+        self._events.append((f"Azure ML did not take {what}", f"{type(error).__name__}: {error}"))
+        return False
 
     def _wait(self) -> None:
         """For everything that is on its way."""
         deadline = time.monotonic() + self._flush_seconds
-        pending, self._pending = self._pending, []
-        for what, future in pending:
-            try:
-                future.result(timeout=max(deadline - time.monotonic(), 0.0))
-            except TimeoutError:
-                self._report(f"Azure ML did not take {what}", f"within {self._flush_seconds:g} s")
-            except Exception as error:  # whatever a client library, a network or a service comes up with
-                self._report(f"Azure ML did not take {what}", f"{type(error).__name__}: {error}")
+        for outbox in self._outboxes.values():
+            if not outbox.deliver(max(deadline - time.monotonic(), 0.0)):
+                for what in outbox.waiting():
+                    self._report(f"Azure ML did not take {what}", f"within {self._flush_seconds:g} s")
+        while self._events:
+            self._report(*self._events.popleft())
 
     def _report(self, what: str, detail: str) -> None:
         """A warning, once for each thing that goes wrong."""
@@ -241,9 +249,8 @@ class AzureMLTracker:
             )
         return name
 
-    def _upload(self, path: Path) -> None:
+    def _upload(self, path: Path, number: int) -> None:
         """Names are given once in a run, and an earlier start of it may have used some."""
-        number = self._files[path.name]
         while True:
             name = path.name if number == 1 else f"{path.stem}-{number}{path.suffix}"
             try:
@@ -253,7 +260,6 @@ class AzureMLTracker:
                     raise
                 number += 1
             else:
-                self._files[path.name] = max(number, self._files[path.name])
                 return
 
 

@@ -5,30 +5,16 @@ Everything here is looked at before anything is sent.
 
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from pianoroll_seq2seq.errors import MissingExtraError, SettingsError
+from pianoroll_seq2seq.backends.azureml.data import StoredFolder, input_name
+from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.redaction import redacted
 
 MOST_FILES = 2000
 MOST_BYTES = 300_000_000
-IGNORED = """# What is not sent with a run to Azure Machine Learning (like a .gitignore).
-.git/
-.nox/
-.venv/
-venv/
-__pycache__/
-*.egg-info/
-.mypy_cache/
-.pytest_cache/
-.ruff_cache/
-docs/_build/
-dist/
-outputs/
-runs/
-logs/
-"""
 _SHOWN = 5
 
 
@@ -78,7 +64,25 @@ def check_gpu(gpu: bool, arguments: Sequence[str], image: str | None) -> None:
         raise SettingsError(f"gpu=True needs an image with CUDA, and the environment's is {image}. Choose another.")
 
 
-def check_secrets(arguments: Sequence[str], variables: Mapping[str, str]) -> None:
+def check_environment(environment: object) -> None:
+    """A conda environment file, where one is named, is there.
+
+    Raises:
+        SettingsError: it is not.
+    """
+    if isinstance(environment, str | os.PathLike) and not Path(environment).is_file():
+        raise SettingsError(f"environment: there is no conda environment file {os.fspath(environment)}.")
+
+
+def image_of(environment: Any) -> str | None:
+    """The image of an environment of either client; None where that is not known."""
+    if environment is None or isinstance(environment, str | os.PathLike):
+        return None
+    docker = getattr(environment, "docker", None)  # that of SDK v1
+    return getattr(environment, "image", None) if docker is None else docker.base_image
+
+
+def check_secrets(arguments: Sequence[str], variables: Mapping[str, str], tags: Mapping[str, str]) -> None:
     """No secret is among what everyone who sees the run can read.
 
     Raises:
@@ -88,6 +92,7 @@ def check_secrets(arguments: Sequence[str], variables: Mapping[str, str]) -> Non
     for place, text in [
         *((f"argument {number}", argument) for number, argument in enumerate(arguments, start=1)),
         *((f"the environment variable {name}", value) for name, value in variables.items()),
+        *((f"the tag {name}", value) for name, value in tags.items()),
     ]:
         if redacted(text, known) != text:
             raise SettingsError(
@@ -96,45 +101,61 @@ def check_secrets(arguments: Sequence[str], variables: Mapping[str, str]) -> Non
             )
 
 
-def check_snapshot(source: Path) -> None:
-    """The folder is not larger than what Azure ML takes with a run.
+def check_data(data: Mapping[str, object], arguments: Sequence[str], compute: str) -> None:
+    """Each stored folder is handed to the script by an option of its own, on a machine that can reach it.
 
     Raises:
-        SettingsError: it is; names what takes the most room.
-        MissingExtraError: pathspec is not installed.
+        SettingsError: it is not.
     """
-    sizes: dict[str, int] = {}
-    number = 0
-    for path in _sent(source):
-        number += 1
-        top = path.relative_to(source).parts[0]
-        sizes[top] = sizes.get(top, 0) + path.lstat().st_size  # of a link, not of what it points to
-    total = sum(sizes.values())
-    if number > MOST_FILES or total > MOST_BYTES:
-        largest = sorted(sizes, key=lambda name: -sizes[name])[:_SHOWN]
-        told = ", ".join(f"{name} ({sizes[name] / 1e6:.1f} MB)" for name in largest)
+    names: dict[str, str] = {}
+    for option, folder in data.items():
+        if not re.fullmatch(r"--[A-Za-z][A-Za-z0-9_-]*", option):
+            raise SettingsError(f"data: expected an option of the script, such as --midi-dir, got {option!r}.")
+        if not isinstance(folder, StoredFolder):
+            raise SettingsError(
+                f"data: {option} needs a StoredFolder, got {folder!r}. Use StoredFolder(datastore, path)."
+            )
+        if any(argument.partition("=")[0] == option for argument in arguments):
+            raise SettingsError(f"{option} is among the arguments and in data. Leave one of them out.")
+        other = names.setdefault(input_name(option), option)
+        if other != option:
+            raise SettingsError(f"data: {other} and {option} have the same name to Azure ML. Rename one of them.")
+    if data and compute == "local":
         raise SettingsError(
-            f"{source} has {number} files of {total / 1e6:.1f} MB to send; Azure ML takes {MOST_FILES} files of "
-            f"{MOST_BYTES / 1e6:.0f} MB. The largest: {told}. Name what is not needed in {source / '.amlignore'}."
+            f"compute='local' mounts nothing: {', '.join(data)} cannot be a folder of a datastore. Name a folder of "
+            f"this machine among the arguments, or a cluster as compute."
         )
 
 
-def write_ignore_file(source: Path) -> None:
-    """Says what is not to be sent, where nobody has said so."""
-    if not any((source / name).exists() for name in (".amlignore", ".gitignore")):
-        (source / ".amlignore").write_text(IGNORED, encoding="utf-8")
+def check_shared_memory(shared_memory: str) -> None:
+    """A size as containers take it.
+
+    Raises:
+        SettingsError: another text.
+    """
+    if not re.fullmatch(r"[1-9]\d*[bkmg]", shared_memory):
+        raise SettingsError(f"shared_memory must be a number and one of b, k, m, g, such as 2g, got {shared_memory!r}.")
 
 
-def _sent(source: Path) -> Iterable[Path]:
-    """The files that the client will send: all but those that ``.amlignore``, or else ``.gitignore``, names."""
-    try:
-        import pathspec
-    except ImportError as error:
-        raise MissingExtraError("pathspec", "azureml", "submit") from error
-    rules = next((path for name in (".amlignore", ".gitignore") if (path := source / name).is_file()), None)
-    lines = [] if rules is None else rules.read_text(encoding="utf-8").splitlines()
-    ignored = pathspec.PathSpec.from_lines("gitwildmatch", lines)
-    for folder, folders, files in os.walk(source):
-        inside = Path(folder).relative_to(source)
-        folders[:] = [name for name in folders if not ignored.match_file(f"{(inside / name).as_posix()}/")]
-        yield from (Path(folder) / name for name in files if not ignored.match_file((inside / name).as_posix()))
+def check_size(source: Path, files: Mapping[str, Path]) -> None:
+    """The files are not more than what Azure ML takes with a run.
+
+    Args:
+        source: the folder of the script.
+        files: all that are sent, by their paths there.
+
+    Raises:
+        SettingsError: they are; names what takes the most room.
+    """
+    sizes: dict[str, int] = {}
+    for place, path in files.items():
+        top = place.partition("/")[0]
+        sizes[top] = sizes.get(top, 0) + path.stat().st_size
+    total = sum(sizes.values())
+    if len(files) > MOST_FILES or total > MOST_BYTES:
+        largest = sorted(sizes, key=lambda name: -sizes[name])[:_SHOWN]
+        told = ", ".join(f"{name} ({sizes[name] / 1e6:.1f} MB)" for name in largest)
+        raise SettingsError(
+            f"{source} makes {len(files)} files of {total / 1e6:.1f} MB to send; Azure ML takes {MOST_FILES} files of "
+            f"{MOST_BYTES / 1e6:.0f} MB. The largest: {told}. Name what is not needed in {source / '.amlignore'}."
+        )

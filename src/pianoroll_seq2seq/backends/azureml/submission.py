@@ -1,76 +1,66 @@
-"""Submits a script by the client of Azure ML (SDK v1), and looks after the run."""
+"""Submits a script to Azure ML, by whichever of its two clients is installed, and looks after the run."""
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, get_args, runtime_checkable
 
-from pianoroll_seq2seq import __version__
-from pianoroll_seq2seq.backends.azureml import checks
-from pianoroll_seq2seq.errors import MissingExtraError, SettingsError
-
-_CPU_IMAGE = "mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04"
-_GPU_IMAGE = "mcr.microsoft.com/azureml/openmpi4.1.0-cuda11.8-cudnn8-ubuntu22.04"
-_PINNED = ("torch", "numpy", "symusic", "mido", "safetensors", "azureml-core", "azure-storage-blob")
+from pianoroll_seq2seq.backends.azureml import checks, sdk_v1, sdk_v2, snapshot
+from pianoroll_seq2seq.backends.azureml.data import StoredFolder
+from pianoroll_seq2seq.backends.azureml.environments import Sdk
+from pianoroll_seq2seq.backends.azureml.jobs import Job
+from pianoroll_seq2seq.errors import SettingsError
 
 
-@dataclass(frozen=True)
-class Submission:
-    """A run that was submitted.
+@runtime_checkable
+class Submission(Protocol):
+    """A run that was submitted; :func:`find_submission` finds it again."""
 
-    Args:
-        id: the run's name in its experiment.
-        url: its page.
-        run: the client's own object, for what is not here.
-    """
+    @property
+    def id(self) -> str:
+        """The run's name."""
+        ...
 
-    id: str
-    url: str
-    run: Any = field(repr=False)
+    @property
+    def url(self) -> str:
+        """Its page."""
+        ...
 
     def status(self) -> str:
         """Such as ``Queued``, ``Running``, ``Completed``, ``Failed`` or ``Canceled``."""
-        return str(self.run.get_status())
+        ...
 
     def wait(self, *, show_log: bool = False) -> str:
         """Returns the status when the run has ended; ``show_log`` prints its log meanwhile."""
-        self.run.wait_for_completion(show_output=show_log, raise_on_error=False)
-        return self.status()
+        ...
 
     def metrics(self) -> dict[str, list[float]]:
-        """The figures that the run has logged, in their order; rows and images are left out."""
-        found = self.run.get_metrics()
-        listed = {name: value if isinstance(value, list) else [value] for name, value in found.items()}
-        return {
-            name: [float(value) for value in values]
-            for name, values in listed.items()
-            if all(isinstance(value, int | float) for value in values)
-        }
+        """The figures that the run has logged, in their order."""
+        ...
 
     def fetch(self, folder: str | os.PathLike[str], prefix: str = "outputs/") -> list[Path]:
         """Downloads the run's files whose names begin with ``prefix`` into a folder; returns where they lie.
 
         A file that lies there already stays, and is not downloaded again.
         """
-        fetched = []
-        for name in sorted(self.run.get_file_names()):
-            if name.startswith(prefix):
-                target = Path(folder) / name.removeprefix(prefix)
-                if not target.resolve().is_relative_to(Path(folder).resolve()):
-                    raise SettingsError(f"The run's file {name!r} would lie outside {folder}.")
-                if not target.exists():
-                    partial = target.with_name(f".{target.name}.part")
-                    partial.parent.mkdir(parents=True, exist_ok=True)
-                    self.run.download_file(name, output_file_path=os.fspath(partial))
-                    partial.replace(target)
-                fetched.append(target)
-        return fetched
+        ...
 
     def cancel(self) -> None:
         """Ends the run."""
-        self.run.cancel()
+        ...
+
+
+def open_workspace(*, sdk: Sdk = "v1") -> Any:
+    """The workspace that ``config.json`` names, in this folder or one above; logs in if need be.
+
+    Args:
+        sdk: ``v1`` gives an ``azureml.core.Workspace``, ``v2`` an ``azure.ai.ml.MLClient``.
+
+    Raises:
+        SettingsError: no such file, or one that does not name a workspace.
+        MissingExtraError: the client is not installed.
+    """
+    return _client(sdk).open_workspace()
 
 
 def submit(
@@ -81,6 +71,7 @@ def submit(
     experiment: str,
     compute: str,
     source_directory: str | os.PathLike[str] = ".",
+    data: Mapping[str, StoredFolder] | None = None,
     nodes: int = 1,
     processes_per_node: int = 1,
     gpu: bool = False,
@@ -88,85 +79,92 @@ def submit(
     environment_variables: Mapping[str, str] | None = None,
     shared_memory: str = "2g",
     tags: Mapping[str, str] | None = None,
+    sdk: Sdk = "v1",
 ) -> Submission:
     """Sends a folder to Azure ML, where a script in it is run.
 
     All that can be checked is checked before anything is sent. Where the folder says nowhere what is not to be sent, a
-    ``.amlignore`` is written into it.
+    ``.amlignore`` is written into it. This library goes with the folder, as it is here.
 
     Args:
         script: path of the script within ``source_directory``.
         arguments: of its command line.
-        workspace: an ``azureml.core.Workspace``, such as ``Workspace.from_config()``.
+        workspace: an ``azureml.core.Workspace``, such as ``Workspace.from_config()``; for SDK v2 an
+            ``azure.ai.ml.MLClient`` of a workspace.
         experiment: name of the experiment; made if need be.
         compute: name of a cluster, or ``local`` for this machine.
         source_directory: the folder that is sent.
+        data: folders of datastores, by the option by which the script is told where they lie on its machine:
+            ``{"--midi-dir": StoredFolder("music", "midi")}`` runs it with ``--midi-dir`` and a path.
         nodes: machines.
         processes_per_node: processes on each, one for each GPU.
         gpu: whether the machines have GPUs; decides the image.
-        environment: an ``azureml.core.Environment``; by default this version of this library, and what is installed
-            here of what it needs, on Python 3.11.
+        environment: an ``Environment`` of the client, or the path of a conda environment file; by default what this
+            library needs, in the versions installed here, on Python 3.11.
         environment_variables: of the run.
-        shared_memory: of the container.
+        shared_memory: of the container on a cluster, such as ``2g``.
         tags: of the run.
+        sdk: ``v1`` speaks through azureml-core, and the run tracks by ``AzureMLTracker``; ``v2`` speaks through
+            azure-ai-ml, and the run tracks by ``MLflowTracker``. The two cannot be installed together.
 
     Raises:
         SettingsError: something that would fail there.
-        MissingExtraError: azureml-core is not installed.
+        MissingExtraError: the client is not installed.
     """
-    try:
-        from azureml.core import Experiment, ScriptRunConfig
-        from azureml.core.runconfig import DockerConfiguration, PyTorchConfiguration
-    except ImportError as error:
-        raise MissingExtraError("azureml-core", "azureml", "submit") from error
+    client = _client(sdk)
     source = Path(source_directory)
     texts = [str(argument) for argument in arguments]
-    variables = dict(environment_variables or {})
+    variables = {"PYTHONPATH": "."} | dict(environment_variables or {})  # where this library is
+    data, tags = dict(data or {}), {name: str(value) for name, value in (tags or {}).items()}
+    client.check_workspace(workspace)
     checks.check_script(source, script)
     checks.check_counts(compute, nodes, processes_per_node)
-    checks.check_gpu(gpu, texts, None if environment is None else environment.docker.base_image)
-    checks.check_secrets(texts, variables)
-    checks.write_ignore_file(source)
-    checks.check_snapshot(source)
-    environment = environment_of(gpu=gpu) if environment is None else environment
-    # The client's process count is that of all nodes together.
-    processes = PyTorchConfiguration("Nccl" if gpu else "Gloo", nodes * processes_per_node, nodes)
-    config = ScriptRunConfig(
-        os.fspath(source),
-        script=script,
-        arguments=list(arguments),
-        compute_target=compute,
+    checks.check_environment(environment)
+    checks.check_gpu(gpu, texts, checks.image_of(environment))
+    checks.check_secrets(texts, variables, tags)
+    checks.check_data(data, texts, compute)
+    checks.check_shared_memory(shared_memory)
+    snapshot.write_ignore_file(source)
+    files = snapshot.sent_files(source, extra="azureml" if sdk == "v1" else "azureml-v2")
+    checks.check_size(source, files)
+    job = Job(
+        script=Path(script).as_posix(),
+        arguments=tuple(arguments),
+        experiment=experiment,
+        compute=compute,
+        nodes=nodes,
+        processes_per_node=processes_per_node,
+        gpu=gpu,
         environment=environment,
-        distributed_job_config=processes if processes.process_count > 1 else None,
-        docker_runtime_config=None
-        if compute == "local"
-        else DockerConfiguration(use_docker=True, shm_size=shared_memory),
+        variables=variables,
+        data=data,
+        shared_memory=shared_memory,
+        tags=tags,
     )
-    config.run_config.environment_variables.update(variables)
-    run = Experiment(workspace, experiment).submit(config, tags=dict(tags or {}))
-    return Submission(run.id, run.get_portal_url(), run)
+    with snapshot.gathered(files) as folder:
+        submitted: Submission = client.send(job, folder, workspace)
+    return submitted
 
 
-def environment_of(*, gpu: bool = False) -> Any:
-    """An ``azureml.core.Environment`` with this version of the library, and what is installed here of what it needs."""
-    from azureml.core import Environment
-    from azureml.core.conda_dependencies import CondaDependencies
+def find_submission(run_id: str, *, workspace: Any, sdk: Sdk = "v1") -> Submission:
+    """A run that was submitted before, by its ``id``.
 
-    environment = Environment("pianoroll-seq2seq")
-    environment.docker.base_image = _GPU_IMAGE if gpu else _CPU_IMAGE
-    packages = [f"pianoroll-seq2seq[plot,azureml]=={__version__}", *_pins()]
-    environment.python.conda_dependencies = CondaDependencies.create(
-        python_version="3.11", pip_packages=packages, pin_sdk_version=False
-    )
-    return environment
+    Args:
+        run_id: the run's name.
+        workspace: as for :func:`submit`.
+        sdk: as for :func:`submit`.
+
+    Raises:
+        SettingsError: an unknown ``sdk``, or a workspace of the other one.
+        MissingExtraError: the client is not installed.
+    """
+    client = _client(sdk)
+    client.check_workspace(workspace)
+    found: Submission = client.find(run_id, workspace)
+    return found
 
 
-def _pins() -> list[str]:
-    """Versions as installed here, without what names a build for this machine."""
-    pins = []
-    for package in _PINNED:
-        try:
-            pins.append(f"{package}=={version(package).partition('+')[0]}")
-        except PackageNotFoundError:
-            continue
-    return pins
+def _client(sdk: Sdk) -> Any:
+    if sdk not in get_args(Sdk):
+        raise SettingsError(f"sdk must be one of {', '.join(get_args(Sdk))}, got {sdk!r}.")
+    return sdk_v1 if sdk == "v1" else sdk_v2

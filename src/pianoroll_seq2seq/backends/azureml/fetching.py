@@ -1,0 +1,38 @@
+"""A run's files, downloaded into a folder."""
+
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from pianoroll_seq2seq.errors import SettingsError
+
+
+def fetch_files(
+    names: Iterable[str], folder: str | os.PathLike[str], prefix: str, download: Callable[[str, Path], object]
+) -> list[Path]:
+    """Downloads those whose names begin with a prefix, each whole or not at all; returns where they lie.
+
+    A file that lies there already stays, and is not downloaded again.
+
+    Args:
+        names: the names of the run's files.
+        folder: where they go, under their names without the prefix; made if need be.
+        prefix: such as ``outputs/``.
+        download: gets the file of a name to a path.
+
+    Raises:
+        SettingsError: a file would lie outside the folder.
+    """
+    fetched = []
+    for name in sorted(names):
+        if name.startswith(prefix):
+            target = Path(folder) / name.removeprefix(prefix)
+            if not target.resolve().is_relative_to(Path(folder).resolve()):
+                raise SettingsError(f"The run's file {name!r} would lie outside {folder}.")
+            if not target.exists():
+                partial = target.with_name(f".{target.name}.part")
+                partial.parent.mkdir(parents=True, exist_ok=True)
+                download(name, partial)
+                partial.replace(target)
+            fetched.append(target)
+    return fetched

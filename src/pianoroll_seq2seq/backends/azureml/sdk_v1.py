@@ -1,0 +1,170 @@
+"""Jobs by the client of SDK v1, azureml-core."""
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pianoroll_seq2seq.backends.azureml import environments
+from pianoroll_seq2seq.backends.azureml.clusters import check_target
+from pianoroll_seq2seq.backends.azureml.data import input_name
+from pianoroll_seq2seq.backends.azureml.fetching import fetch_files
+from pianoroll_seq2seq.backends.azureml.jobs import Job
+from pianoroll_seq2seq.errors import MissingExtraError, SettingsError
+
+NO_CONFIG = (
+    "No workspace could be opened by a config.json in this folder or one above ({error}). Download it from the "
+    "workspace's page in the Azure portal."
+)
+
+
+@dataclass(frozen=True)
+class SubmittedRun:
+    """A run that was submitted by SDK v1.
+
+    Args:
+        id: the run's name in its experiment.
+        url: its page.
+        run: the client's own object, an ``azureml.core.Run``, for what is not here.
+    """
+
+    id: str
+    url: str
+    run: Any = field(repr=False)
+
+    def status(self) -> str:
+        """Such as ``Queued``, ``Running``, ``Completed``, ``Failed`` or ``Canceled``."""
+        return str(self.run.get_status())
+
+    def wait(self, *, show_log: bool = False) -> str:
+        """Returns the status when the run has ended; ``show_log`` prints its log meanwhile."""
+        self.run.wait_for_completion(show_output=show_log, raise_on_error=False)
+        return self.status()
+
+    def metrics(self) -> dict[str, list[float]]:
+        """The figures that the run has logged, in the order of their steps; rows and images are left out.
+
+        The service keeps them in the order in which they came, which is another where the run sent them quickly.
+        """
+        client = self.run._client.metrics  # Run.get_metrics() does not tell the steps
+        found: dict[str, list[float]] = {}
+        for name in client.list_metric_names_for_run_id():
+            metric = client.get_metric_dto_for_run_v2(name)
+            values = sorted(metric.value if metric else [], key=lambda value: value.step or 0)
+            numbers = [value.data.get(name) for value in values]
+            if numbers and all(isinstance(number, int | float) for number in numbers):
+                found[name] = [float(number) for number in numbers]
+        return found
+
+    def fetch(self, folder: str | os.PathLike[str], prefix: str = "outputs/") -> list[Path]:
+        """Downloads the run's files whose names begin with ``prefix`` into a folder; returns where they lie.
+
+        A file that lies there already stays, and is not downloaded again.
+        """
+
+        def download(name: str, path: Path) -> None:
+            self.run.download_file(name, output_file_path=os.fspath(path))
+
+        return fetch_files(self.run.get_file_names(), folder, prefix, download)
+
+    def cancel(self) -> None:
+        """Ends the run."""
+        self.run.cancel()
+
+
+def check_workspace(workspace: Any) -> None:
+    """The client is installed, and the workspace is one of its own.
+
+    Raises:
+        MissingExtraError: azureml-core is not installed.
+        SettingsError: the workspace is of another kind.
+    """
+    try:
+        from azureml.core import Workspace
+    except ImportError as error:
+        raise MissingExtraError("azureml-core", "azureml", "backends.azureml") from error
+    if not isinstance(workspace, Workspace):
+        raise SettingsError(
+            f"workspace must be an azureml.core.Workspace, such as Workspace.from_config(), got a "
+            f"{type(workspace).__name__}. Pass sdk='v2' for an azure.ai.ml.MLClient."
+        )
+
+
+def open_workspace() -> Any:
+    """The workspace that the nearest ``config.json`` names."""
+    try:
+        from azureml.core import Workspace
+        from azureml.exceptions import UserErrorException
+    except ImportError as error:
+        raise MissingExtraError("azureml-core", "azureml", "open_workspace") from error
+    try:
+        return Workspace.from_config()
+    except UserErrorException as error:
+        raise SettingsError(NO_CONFIG.format(error=" ".join(str(error).split())[:300])) from error
+
+
+def send(job: Job, source: Path, workspace: Any) -> SubmittedRun:
+    """Submits a job whose files are gathered in ``source``.
+
+    Raises:
+        SettingsError: the workspace has no such compute target, or the target cannot do what is asked.
+    """
+    from azureml.core import Experiment, ScriptRunConfig
+    from azureml.core.runconfig import DataReferenceConfiguration, DockerConfiguration, PyTorchConfiguration
+
+    if not job.is_local:
+        check_target(workspace, job.compute, nodes=job.nodes, gpu=job.gpu)
+    options = [text for option in job.data for text in (option, f"$AZUREML_DATAREFERENCE_{input_name(option)}")]
+    # The client's process count is that of all nodes together.
+    processes = PyTorchConfiguration(job.backend.capitalize(), job.processes, job.nodes)
+    config = ScriptRunConfig(
+        os.fspath(source),
+        script=job.script,
+        arguments=[*job.arguments, *options],
+        compute_target=job.compute,
+        environment=_environment(job),
+        distributed_job_config=processes if job.processes > 1 else None,
+        docker_runtime_config=None
+        if job.is_local
+        else DockerConfiguration(use_docker=True, shm_size=job.shared_memory),
+    )
+    config.run_config.environment_variables.update(job.variables)
+    config.run_config.data_references = {
+        input_name(option): DataReferenceConfiguration(folder.datastore, folder.access, folder.path)
+        for option, folder in job.data.items()
+    }
+    run = Experiment(workspace, job.experiment).submit(config, tags=dict(job.tags))
+    return SubmittedRun(run.id, run.get_portal_url(), run)
+
+
+def _environment(job: Job) -> Any:
+    """The one asked for, or one of what this library needs."""
+    from azureml.core import Environment
+    from azureml.core.conda_dependencies import CondaDependencies
+
+    if job.environment is not None and not isinstance(job.environment, str | os.PathLike):
+        return job.environment
+    environment = Environment(environments.NAME)
+    environment.docker.base_image = environments.image(gpu=job.gpu)
+    if job.environment is None:
+        dependencies = CondaDependencies.create(
+            python_version=environments.PYTHON, pip_packages=environments.packages("v1"), pin_sdk_version=False
+        )
+    else:
+        dependencies = CondaDependencies(conda_dependencies_file_path=os.fspath(job.environment))
+    environment.python.conda_dependencies = dependencies
+    return environment
+
+
+def find(run_id: str, workspace: Any) -> SubmittedRun:
+    """A run that was submitted before."""
+    run = workspace.get_run(run_id)
+    return SubmittedRun(run.id, run.get_portal_url(), run)
+
+
+def register(workspace: Any, name: str, folder: Path, tags: dict[str, str], properties: dict[str, str]) -> str:
+    """Registers a folder as a model; returns the version."""
+    from azureml.core import Model
+
+    model = Model.register(workspace, os.fspath(folder), name, tags=tags, properties=properties)
+    return str(model.version)

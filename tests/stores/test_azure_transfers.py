@@ -1,0 +1,180 @@
+"""Downloads from Azure Blob storage, and several that write at once, against Azurite."""
+
+import hashlib
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+from azurite import ACCOUNT, KEY, Azurite
+from stores.blobs import BLOCK, parts, some_bytes
+from stores.racing import race
+
+from pianoroll_seq2seq.errors import (
+    NotStoredError,
+    OverwriteError,
+    StoreConflictError,
+)
+from pianoroll_seq2seq.stores.azure_blob import AzureBlobStore
+from pianoroll_seq2seq.stores.own_files import alone_with
+
+
+class TestDownload:
+    def test_goes_on_with_its_part(self, store: AzureBlobStore, tmp_path: Path) -> None:
+        """A part of damaged bytes, as a power cut leaves, or one that is too long, ends in a damaged file."""
+        data = some_bytes(5000)
+        store.put("key", data)
+        part = self.part(store, tmp_path)
+        for before in (b"", data[:100], data[:2048], data, b"\0" * 700, data + b"too long", b"\0" * 5000):
+            part.write_bytes(before)
+            store.download("key", tmp_path / "copy", overwrite=True)
+            assert (tmp_path / "copy").read_bytes() == data
+            assert parts(tmp_path) == ["copy"]
+
+    def test_parts_of_other_versions_are_removed(self, store: AzureBlobStore, tmp_path: Path) -> None:
+        """The disk fills with halves of old versions; or another file's half is removed with them."""
+        store.put("key", b"new")
+        old, other = ".copy.0123456789abcdef.part", ".copy2.0123456789abcdef.part"
+        for name in (old, other, ".copy.mine.part"):
+            (tmp_path / name).write_bytes(b"half")
+        store.download("key", tmp_path / "copy")
+        assert parts(tmp_path) == sorted([other, ".copy.mine.part", "copy"])
+
+    def test_a_part_in_use_is_left_alone(self, store: AzureBlobStore, tmp_path: Path) -> None:
+        """Two processes fetch two versions, and the one takes the other's part away."""
+        store.put("key", b"new")
+        part = tmp_path / ".copy.0123456789abcdef.part"
+        with alone_with(part):
+            store.download("key", tmp_path / "copy")
+            assert part.exists()
+
+    def test_an_object_that_changes_meanwhile(
+        self, store: AzureBlobStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Half of one version and half of another pass for a file."""
+        versions = [some_bytes(5000, seed) for seed in range(9)]
+        store.put("key", versions[0])
+        changes = self.change_on_third_request(store, monkeypatch, versions[1:2])
+        store.download("key", tmp_path / "copy")
+        assert (tmp_path / "copy").read_bytes() == versions[1]
+        assert parts(tmp_path) == ["copy"]
+        changes += versions[2:3]
+        assert store.get("key") == versions[2]
+        changes += versions[3:]
+        with pytest.raises(StoreConflictError, match="changed by somebody else each of the 3 times"):
+            store.download("key", tmp_path / "copy", overwrite=True)
+        assert (tmp_path / "copy").read_bytes() == versions[1]
+        with pytest.raises(StoreConflictError, match="changed by somebody else each of the 3 times"):
+            store.get("key")
+
+    def test_an_object_that_is_deleted_meanwhile(
+        self, store: AzureBlobStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Half of a file passes for the file."""
+        from azure.storage.blob import BlobClient
+
+        store.put("key", some_bytes(5000))
+        real = BlobClient.download_blob
+
+        def download_blob(self: Any, offset: int, *arguments: Any, **options: Any) -> Any:
+            if offset == 2 * BLOCK:
+                store.delete("key")
+            return real(self, offset, *arguments, **options)
+
+        monkeypatch.setattr(BlobClient, "download_blob", download_blob)
+        with pytest.raises(NotStoredError, match="'key'"):
+            store.download("key", tmp_path / "copy")
+        assert not (tmp_path / "copy").exists()
+
+    def test_two_at_a_time(self, store: AzureBlobStore, tmp_path: Path) -> None:
+        """Both write to the same part, and the file is twice as long; or the slower one leaves its part behind."""
+        from concurrent.futures import ThreadPoolExecutor
+
+        data = some_bytes(20_000)
+        store.put("key", data)
+
+        def fetch(_: int) -> bool:
+            try:
+                store.download("key", tmp_path / "copy")
+            except OverwriteError:
+                return False
+            return True
+
+        with ThreadPoolExecutor(4) as pool:
+            assert sum(pool.map(fetch, range(4))) == 1
+        assert (tmp_path / "copy").read_bytes() == data
+        assert parts(tmp_path) == ["copy"]
+
+    def part(self, store: AzureBlobStore, folder: Path) -> Path:
+        found = store.find("key")
+        assert found is not None
+        return folder / f".copy.{hashlib.sha256(found.etag.encode()).hexdigest()[:16]}.part"
+
+    def change_on_third_request(
+        self, store: AzureBlobStore, monkeypatch: pytest.MonkeyPatch, versions: list[bytes]
+    ) -> list[bytes]:
+        """Somebody else stores the next version whenever the third range is asked for; more may be added."""
+        from azure.storage.blob import BlobClient
+
+        real, left = BlobClient.download_blob, list(versions)
+
+        def download_blob(self: Any, offset: int, *arguments: Any, **options: Any) -> Any:
+            if offset == 2 * BLOCK and left:
+                store.put("key", left.pop(0), overwrite=True)
+            return real(self, offset, *arguments, **options)
+
+        monkeypatch.setattr(BlobClient, "download_blob", download_blob)
+        return left
+
+
+class TestWriters:
+    def test_blocks_swept_away_by_another_are_sent_again(
+        self, store: AzureBlobStore, client: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A large upload fails for good, as somebody stored a small object under the same key meanwhile."""
+        from azure.storage.blob import BlobBlock, BlobClient
+
+        real, commits = BlobClient.commit_block_list, []
+
+        def commit_block_list(self: Any, blocks: Any, **options: Any) -> Any:
+            commits.append(len(blocks))
+            if len(commits) == 1:  # another commits one of its own blocks just before, which drops all others
+                self.stage_block(f"00000-{'f' * 40}", b"theirs")
+                real(self, [BlobBlock(f"00000-{'f' * 40}")])
+            return real(self, blocks, **options)
+
+        monkeypatch.setattr(BlobClient, "commit_block_list", commit_block_list)
+        data = some_bytes(5000)
+        store.put("key", data, overwrite=True)
+        assert commits == [5, 5]
+        assert store.get("key") == data
+        commits.clear()
+        with pytest.raises(OverwriteError):
+            store.put("other", data)
+        assert store.get("other") == b"theirs"
+
+    @pytest.mark.parametrize("condition", ["nothing there", "etag"])
+    def test_one_of_two_processes_wins(self, azurite: Azurite, store: AzureBlobStore, condition: str) -> None:
+        """Two machines both believe that theirs is stored."""
+        script = """
+            import random, sys
+            from pianoroll_seq2seq.errors import OverwriteError, StoreConflictError
+            from pianoroll_seq2seq.stores.azure_blob import AzureBlobStore
+            container, name, key, url, seed, etag = sys.argv[1:]
+            access = {"account_name": name, "account_key": key, "account_url": url}
+            data = random.Random(int(seed)).randbytes(300_000)
+            with AzureBlobStore(container, **access, block_bytes=20_000) as store:
+                print("ready", flush=True)
+                sys.stdin.readline()
+                try:
+                    store.put("wanted", data, etag=etag or None)
+                    print("won")
+                except (OverwriteError, StoreConflictError) as error:
+                    print(type(error).__name__)
+        """
+        etag = "" if condition == "nothing there" else store.put("wanted", b"first").etag
+        access = [store.container, ACCOUNT, KEY, azurite.url]
+        said = race(script, *([*access, str(seed), etag] for seed in (1, 2)))
+        refusal = "StoreConflictError" if etag else "OverwriteError"
+        assert sorted(said) == sorted(["won", refusal])
+        assert store.get("wanted") == random.Random(1 + said.index("won")).randbytes(300_000)
