@@ -5,9 +5,9 @@
 
 A recipe's epoch is chosen on the validation pieces; the test pieces are scored once, exactly: every frame given all
 before it, over all 88 pitches jointly, in nats per frame, first frames included (the figure without them stands
-beside it). ``mixture`` is that of the seeds' models. With ``--music`` the first seed's model continues the first 16
-frames of 60 test pieces by 48 frames, drawn at temperature 1; the figures of that music stand beside those of the
-pieces' own frames 17 to 64, and the MIDI files are written to be heard.
+beside it). ``mixture`` is that of the seeds' models. With ``--music`` each seed's model continues the first 16 frames
+of the test pieces by 48 frames, drawn at temperature 1, as often as makes 60 continuations or more; the figures of
+that music stand beside those of the pieces' own frames 17 to 64, and MIDI files are written to be heard.
 
 Every run is kept in a folder of its own below ``--output``: interrupted, the same command goes on; finished, it
 reads the figures back. ``--set`` changes arguments of the recipes, for ablations.
@@ -21,6 +21,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ from pianoroll_seq2seq.atomic import writing
 from pianoroll_seq2seq.checkpoint import load
 from pianoroll_seq2seq.datasets.polyphonic import Splits, polyphonic
 from pianoroll_seq2seq.models.base import SequenceModel
+from pianoroll_seq2seq.music_metrics import METRICS, Metric, scale_consistency
 
 SETS = ("jsb", "nottingham", "musedata", "piano_midi")
 PUBLISHED = {
@@ -51,7 +53,8 @@ PUBLISHED = {
 }
 """Test nats per frame on each of ``SETS``. Those of 2012 and of Johnson are quoted from surveys."""
 
-PRIMER, CONTINUATION, PIECES = 16, 48, 60
+PRIMER, CONTINUATION, CONTINUATIONS = 16, 48, 60
+FIGURES: Mapping[str, Metric] = {**METRICS, "scale_consistency_by_frames": partial(scale_consistency, weight="frames")}
 STRETCH = 16
 """Frames of the stretches that are looked for elsewhere."""
 
@@ -121,14 +124,16 @@ def run(recipe: Recipe, data: Splits, folder: Path, *, seed: int) -> Outcome:
 
 def music(name: str, model: SequenceModel, data: Splits, folder: Path, *, seed: int) -> dict[str, Any]:
     """Continues test pieces, writes them as MIDI, and compares them to how the pieces go on."""
-    pieces = [roll for roll in data.test if len(roll) >= PRIMER + CONTINUATION][:PIECES]
-    written = generate(model, [roll[:PRIMER] for roll in pieces], frames=CONTINUATION, seed=seed, progress=True)
+    pieces = [roll for roll in data.test if len(roll) >= PRIMER + CONTINUATION][:CONTINUATIONS]
+    primers = [roll[:PRIMER] for roll in pieces] * -(-CONTINUATIONS // len(pieces))
+    written = generate(model, primers, frames=CONTINUATION, seed=seed, progress=True)
     folder.mkdir(parents=True, exist_ok=True)
-    for piece, continuation in zip(pieces, written, strict=True):
+    for piece, continuation in zip(pieces, written, strict=False):  # the first of each
         path = folder / f"{piece.name.replace('/', '-')}.mid"
         (piece[:PRIMER] + continuation).to_midi(path, overwrite=True)
-    comparison = compare_sets(written, [roll[PRIMER : PRIMER + CONTINUATION] for roll in pieces])
-    print(f"\n{name}, {len(pieces)} continuations (MIDI in {folder})\n{comparison}", flush=True)
+    own = [roll[PRIMER : PRIMER + CONTINUATION] for roll in pieces]
+    comparison = compare_sets(written, own, metrics=FIGURES)
+    print(f"\n{name}, {len(written)} continuations (MIDI in {folder})\n{comparison}", flush=True)
     return comparison.to_json()
 
 
@@ -184,7 +189,10 @@ def main() -> None:
         if len(outcomes) > 1:
             mixtures[name + label] = score(recipe, [outcome.model for outcome in outcomes], data.test).nats
         if given.music:
-            heard[name + label] = music(name + label, outcomes[0].model, data, folder / "music", seed=given.first_seed)
+            heard[name + label] = [
+                music(f"{name}{label}, seed {seed}", outcome.model, data, folder / f"music-{seed}", seed=seed)
+                for seed, outcome in enumerate(outcomes, start=given.first_seed)
+            ]
         print(f"\n{report(given.dataset, rows, mixtures)}", flush=True)
     versions = {"machine": platform.processor() or platform.machine(), "torch": torch.__version__}
     result = {"dataset": given.dataset, **versions, "rows": rows, "mixtures": mixtures, "music": heard}

@@ -36,6 +36,7 @@ def encoder_decoder(
     hidden: int = 256,
     layers: int = 1,
     dropout: float = 0.3,
+    frame_noise: float = 0.0,
     input_frames: int = 16,
     target_frames: int = 32,
     semitones: int = 6,
@@ -54,6 +55,7 @@ def encoder_decoder(
         hidden: units of each LSTM layer.
         layers: of the encoder, and of the decoder.
         dropout: share of units silenced.
+        frame_noise: share of the cells heard that are flipped in training.
         input_frames: frames that the encoder hears; before a piece they are silent.
         target_frames: frames that the decoder writes.
         semitones: windows are transposed by up to so many, up or down.
@@ -73,7 +75,7 @@ def encoder_decoder(
             input_frames=input_frames,
             target_frames=target_frames,
             hop=hop,
-            short="pad",
+            short="skip",
             augmentation=augmentation if training else None,
         )
 
@@ -84,6 +86,7 @@ def encoder_decoder(
             encoder_layers=layers,
             decoder_layers=layers,
             dropout=dropout,
+            frame_noise=frame_noise,
             decoder="parallel" if parallel else "autoregressive",
             block_frames=target_frames,
             attention=attention,
