@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from pianoroll_seq2seq.checkpoint import save as save
     from pianoroll_seq2seq.comparison import MusicComparison as MusicComparison
     from pianoroll_seq2seq.comparison import compare_sets as compare_sets
+    from pianoroll_seq2seq.conditions import one_hot as one_hot
+    from pianoroll_seq2seq.conditions import pitch_class_vector as pitch_class_vector
     from pianoroll_seq2seq.corpus import Corpus as Corpus
     from pianoroll_seq2seq.corpus import build_corpus as build_corpus
     from pianoroll_seq2seq.datasets.folder import read_folder as read_folder
@@ -52,11 +54,15 @@ if TYPE_CHECKING:
     from pianoroll_seq2seq.midi_io import write_midi as write_midi
     from pianoroll_seq2seq.models.base import SequenceModel as SequenceModel
     from pianoroll_seq2seq.models.copying_lstm import CopyingLSTM as CopyingLSTM
+    from pianoroll_seq2seq.models.guided import GuidedModel as GuidedModel
     from pianoroll_seq2seq.models.seq2seq_lstm import Seq2SeqLSTM as Seq2SeqLSTM
     from pianoroll_seq2seq.pianoroll import PianoRoll as PianoRoll
     from pianoroll_seq2seq.pianoroll import concatenate as concatenate
     from pianoroll_seq2seq.pieces import WholePieces as WholePieces
     from pianoroll_seq2seq.pitches import PitchRange as PitchRange
+    from pianoroll_seq2seq.pretrained import load_pretrained as load_pretrained
+    from pianoroll_seq2seq.pretrained import model_card as model_card
+    from pianoroll_seq2seq.pretrained import pretrained_names as pretrained_names
     from pianoroll_seq2seq.sampling import Draw as Draw
     from pianoroll_seq2seq.sampling import Sampler as Sampler
     from pianoroll_seq2seq.sampling import Threshold as Threshold
@@ -101,6 +107,7 @@ _HOME = {
     "FanOut": "trackers.fan_out",
     "FrameDistribution": "heads.base",
     "FrameGrid": "grid",
+    "GuidedModel": "models.guided",
     "History": "history",
     "JsonlTracker": "trackers.jsonl",
     "Likelihood": "likelihoods",
@@ -149,10 +156,15 @@ _HOME = {
     "join_processes": "train",
     "likelihood": "likelihoods",
     "load": "checkpoint",
+    "load_pretrained": "pretrained",
     "load_service": "serving",
+    "model_card": "pretrained",
+    "one_hot": "conditions",
     "pitch_class_set": "splitting",
+    "pitch_class_vector": "conditions",
     "pull_folder": "stores.sync",
     "push_folder": "stores.sync",
+    "pretrained_names": "pretrained",
     "read_folder": "datasets.folder",
     "read_midi": "midi_io",
     "read_pypianoroll": "interchange",

@@ -9,6 +9,7 @@ from pianoroll_seq2seq.errors import SettingsError
 
 Frames = Int64[np.ndarray, "batch frames"]
 Packed = UInt8[np.ndarray, "batch frames bytes"]
+Steps = Int64[np.ndarray, " batch"]
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,11 @@ class Augmentation:
         return frames
 
     def transpose(self, windows: Packed, pitches: int, generator: np.random.Generator) -> Packed:
-        """Each window's notes moved by a step of its own.
+        """Each window's notes moved by a step of its own: :meth:`steps`, then :func:`moved`."""
+        return moved(windows, self.steps(windows, pitches, generator))
+
+    def steps(self, windows: Packed, pitches: int, generator: np.random.Generator) -> Steps:
+        """By how many semitones each window is to be moved.
 
         Args:
             windows: frames as bits, as :func:`~pianoroll_seq2seq.corpus.packing.pack` gives them.
@@ -67,7 +72,7 @@ class Augmentation:
             generator: what the steps are drawn from.
         """
         if self.semitones == (0, 0):
-            return windows
+            return np.zeros(len(windows), dtype=np.int64)
         sounds = np.unpackbits(_sounding(windows), axis=1)[:, :pitches]
         silent = ~sounds.any(axis=1)
         below = np.where(silent, pitches - 1, sounds.argmax(axis=1))
@@ -77,12 +82,24 @@ class Augmentation:
         steps = generator.integers(down, up, endpoint=True)
         if self.share < 1:
             steps[generator.random(len(steps)) >= self.share] = 0
-        bits = windows.reshape(len(windows), windows.shape[1] * windows.shape[2])
-        moved = bits.copy()
-        for step in np.unique(steps[steps != 0]).tolist():
-            here = np.flatnonzero(steps == step)
-            moved[here] = _shifted(bits[here], step)
-        return moved.reshape(windows.shape)
+        return steps
+
+
+def moved(windows: Packed, steps: Steps) -> Packed:
+    """Each window's notes moved by its step, which keeps them within the pitch range.
+
+    Args:
+        windows: frames as bits.
+        steps: semitones, upwards above 0.
+    """
+    if not steps.any():
+        return windows
+    bits = windows.reshape(len(windows), windows.shape[1] * windows.shape[2])
+    after = bits.copy()
+    for step in np.unique(steps[steps != 0]).tolist():
+        here = np.flatnonzero(steps == step)
+        after[here] = _shifted(bits[here], step)
+    return after.reshape(windows.shape)
 
 
 def _sounding(windows: Packed) -> UInt8[np.ndarray, "batch bytes"]:

@@ -23,7 +23,7 @@ import torch
 from jaxtyping import Int64
 from torch import Tensor
 
-from pianoroll_seq2seq.models.base import SequenceModel, device_of, inference
+from pianoroll_seq2seq.models.base import SequenceModel, device_of, inference, predict
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.splitting import pitch_class_set
 from pianoroll_seq2seq.windowing import SlidingWindows
@@ -92,7 +92,8 @@ def evaluate(
 
     Args:
         model: any sequence model.
-        windows: held-out windows. Their hop is set to ``target_frames``, so that each frame counts once.
+        windows: held-out windows. Their hop is set to ``target_frames``, so that each frame counts once. Their
+            conditions, if there are any, are told to the model.
         threshold: marginal probability from which a pitch counts as predicted, for precision and recall.
         batch_size: windows at once.
 
@@ -105,8 +106,10 @@ def evaluate(
     log_probs, predicted, previous, first, truth = [], [], [], [], []
     with inference(model):
         for begin in range(0, len(windows), batch_size):
-            inputs, targets = windows.batch(np.arange(begin, min(begin + batch_size, len(windows))))
-            distribution = model(inputs.to(device), targets.to(device))
+            batch = np.arange(begin, min(begin + batch_size, len(windows)))
+            inputs, targets, condition = windows.conditioned_batch(batch)
+            told = None if condition is None else condition.to(device)
+            distribution = predict(model, inputs.to(device), targets.to(device), told)
             log_probs.append(distribution.log_prob(targets.to(device)).double().cpu())
             predicted.append((distribution.mean >= threshold).cpu())
             truth.append(targets.bool())

@@ -11,10 +11,11 @@ from jaxtyping import Bool
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from pianoroll_seq2seq.conditions import side_by_side
 from pianoroll_seq2seq.corpus.packing import struck
 from pianoroll_seq2seq.errors import SettingsError, ShapeError
 from pianoroll_seq2seq.heads.base import FrameDistribution
-from pianoroll_seq2seq.models.base import SequenceModel, device_of, inference
+from pianoroll_seq2seq.models.base import SequenceModel, device_of, hearing, inference
 from pianoroll_seq2seq.pianoroll import PianoRoll
 
 
@@ -101,6 +102,7 @@ def generate(
     seed: int = ...,
     progress: bool = ...,
     onsets: bool = ...,
+    condition: np.ndarray | None = ...,
 ) -> PianoRoll: ...
 @overload
 def generate(
@@ -112,6 +114,7 @@ def generate(
     seed: int = ...,
     progress: bool = ...,
     onsets: bool = ...,
+    condition: np.ndarray | Sequence[np.ndarray] | None = ...,
 ) -> list[PianoRoll]: ...
 def generate(
     model: Continues,
@@ -122,6 +125,7 @@ def generate(
     seed: int = 0,
     progress: bool = False,
     onsets: bool = False,
+    condition: np.ndarray | Sequence[np.ndarray] | None = None,
 ) -> PianoRoll | list[PianoRoll]:
     """Continues a primer, or many at once.
 
@@ -136,21 +140,29 @@ def generate(
         onsets: whether the model was trained on windows with ``onsets=True``. It then hears and writes what is
             struck beside what sounds, so that notes may be repeated without a gap. Otherwise a note is struck
             where it begins to sound.
+        condition: what the model is told besides (:mod:`~pianoroll_seq2seq.conditions`): for a primer an array of
+            shape (size,), or (frames, size) with a row for each frame of the primer and of what follows; for a list of
+            primers one array of shape (size,) for all, or one for each. None tells nothing.
 
     Returns:
         The continuation alone, of ``frames`` frames, at the tempo on which the primer ends: ``primer +
         generate(...)`` is the whole piece. Notes held over from the primer go on. A list for a list.
 
     Raises:
-        SettingsError: fewer than one frame.
-        ShapeError: primers of different lengths or none, or not of the columns the model knows.
+        SettingsError: fewer than one frame, a condition that the model does not hear, or none for one that has not
+            learned to do without.
+        ShapeError: primers of different lengths or none, or not of the columns the model knows; or conditions of
+            another number or length.
     """
     if frames < 1:
         raise SettingsError(f"frames must be at least 1, got {frames}.")
     primers = [primer] if isinstance(primer, PianoRoll) else list(primer)
     _check_primers(primers)
     heard = np.stack([np.hstack([roll.active, struck(roll)]) if onsets else roll.active for roll in primers])
-    steps = generate_frames(model, heard, sampler=sampler, seed=seed, onsets=onsets)
+    if condition is not None:
+        given = [np.asarray(condition)] if isinstance(primer, PianoRoll) else condition
+        condition = side_by_side(given, len(primers), frames=len(primers[0]) + frames)
+    steps = generate_frames(model, heard, sampler=sampler, seed=seed, onsets=onsets, condition=condition)
     bar = tqdm(range(frames), "generate", disable=not progress)
     with inference(model) if isinstance(model, SequenceModel) else nullcontext():
         written = np.stack([frame for _, frame in zip(bar, steps, strict=False)], axis=1)
@@ -165,6 +177,7 @@ def generate_frames(
     sampler: Sampler = Draw(),
     seed: int = 0,
     onsets: bool = False,
+    condition: np.ndarray | Sequence[np.ndarray] | None = None,
 ) -> Iterator[Bool[np.ndarray, "batch columns"]]:
     """The endless stream of frames behind :func:`generate`: each is there as soon as it is drawn, for live use.
 
@@ -177,12 +190,15 @@ def generate_frames(
         seed: equal arguments and seed give equal frames (on one kind of device).
         onsets: whether frames have two columns for each pitch: first which sound, then which are struck. Of what the
             sampler chooses, that is then struck which also sounds, and so is all that begins to sound.
+        condition: what the model is told besides: one array of shape (size,) for all continuations, or one for each,
+            (size,) or (frames, size) from the first frame of the primer on. Its last row stands for all frames beyond.
 
     Yields:
         The next frame of every continuation, of as many columns as the primers.
 
     Raises:
-        ShapeError: an odd number of columns, with ``onsets``.
+        ShapeError: an odd number of columns, with ``onsets``; or conditions of another number.
+        SettingsError: a condition that the model does not hear, or none for one that has not learned to do without.
     """
     if onsets and primers.shape[-1] % 2:
         raise ShapeError(
@@ -194,7 +210,11 @@ def generate_frames(
     generator = torch.Generator(device).manual_seed(seed)
     with _listening(trained):
         heard = torch.tensor(primers, dtype=torch.float32, device=device)
-        distribution, state = model.start(heard)
+        if condition is None:
+            distribution, state = model.start(heard)
+        else:
+            told = torch.from_numpy(side_by_side(condition, len(primers))).to(device)
+            distribution, state = hearing(model, told.shape[-1]).start(heard, told)
         frame = sampler(distribution, generator=generator)
         if onsets:
             frame = _sounded(frame, heard[:, -1])

@@ -13,7 +13,8 @@ import torch
 from jaxtyping import Float32, Int64
 from torch import Tensor
 
-from pianoroll_seq2seq.augmentation import Augmentation
+from pianoroll_seq2seq.augmentation import Augmentation, moved
+from pianoroll_seq2seq.conditions import Conditions, turned
 from pianoroll_seq2seq.corpus import Corpus, PackedPieces, pack_rolls
 from pianoroll_seq2seq.errors import PieceTooShortError, SettingsError
 from pianoroll_seq2seq.grid import SecondsGrid
@@ -43,9 +44,16 @@ class SlidingWindows(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
         augmentation: variations of the windows, drawn in :meth:`batch` from the generator given there;
             :func:`~pianoroll_seq2seq.train.fit` gives one.
         onsets: whether a frame says which pitches are struck, beside which sound.
+        conditions: what a model is told of each piece besides, one array a piece: (size,) for all of it or
+            (frames, size); see :mod:`~pianoroll_seq2seq.conditions`. Frames of silence after a short piece have the
+            condition of its last. :meth:`conditioned_batch` fetches them.
+        pitch_classes: whether the first twelve numbers of a condition are pitch classes, counted from C: they turn with
+            the transposition that is drawn for a window. All other numbers stay as they are.
 
     Raises:
-        SettingsError: a size below 1, another ``short``, or a tempo to vary on a grid in beats.
+        SettingsError: a size below 1, another ``short``, a tempo to vary on a grid in beats, or pitch classes without
+            conditions of at least twelve numbers.
+        ShapeError: conditions of another number or length than the pieces, or of different sizes.
         PieceTooShortError: short pieces and ``short="error"``, or no window at all.
         GridError, PitchRangeError: rolls that do not fit one another.
     """
@@ -60,6 +68,8 @@ class SlidingWindows(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
         short: Literal["error", "pad", "skip"] = "error",
         augmentation: Augmentation | None = None,
         onsets: bool = False,
+        conditions: Sequence[np.ndarray] | np.ndarray | None = None,
+        pitch_classes: bool = False,
     ) -> None:
         """Packs the rolls, unless they are a corpus, and notes where windows begin."""
         if min(input_frames, target_frames, hop) < 1:
@@ -74,6 +84,8 @@ class SlidingWindows(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
         self.short = short
         self.augmentation = augmentation
         self.onsets = onsets
+        self.conditions = conditions
+        self.pitch_classes = pitch_classes
         self.rolls: Sequence[PianoRoll] = rolls if isinstance(rolls, Corpus) else tuple(rolls)
         self.padded: tuple[str, ...] = ()
         self.skipped: tuple[str, ...] = ()
@@ -84,6 +96,14 @@ class SlidingWindows(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
         self.pitches = packed.pitches
         if augmentation is not None and augmentation.tempo != (1.0, 1.0) and not isinstance(self.grid, SecondsGrid):
             raise SettingsError(f"A tempo can be varied on a SecondsGrid; {self.grid} follows the beat at any tempo.")
+        self._conditions = None if conditions is None else Conditions.of(conditions)
+        if self._conditions is not None:
+            self._conditions.check_fit(packed.frames, packed.names)
+        if pitch_classes and self.condition_size < 12:
+            raise SettingsError(
+                f"pitch_classes=True needs conditions whose first twelve numbers are pitch classes, got conditions of "
+                f"{self.condition_size}. Put pitch_class_vector(...) first."
+            )
         kept = self._handle_short_pieces(packed)
         if not len(kept):
             raise PieceTooShortError(
@@ -110,6 +130,11 @@ class SlidingWindows(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
         return len(self.pitches) * len(self._planes)
 
     @property
+    def condition_size(self) -> int:
+        """Numbers of a condition, 0 where there are none."""
+        return 0 if self._conditions is None else self._conditions.size
+
+    @property
     def frames(self) -> int:
         """Target frames of all windows together."""
         return len(self) * self.target_frames
@@ -126,6 +151,8 @@ class SlidingWindows(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
                 short=self.short,
                 augmentation=self.augmentation,
                 onsets=self.onsets,
+                conditions=self.conditions,
+                pitch_classes=self.pitch_classes,
             )
 
     def __len__(self) -> int:
@@ -179,16 +206,52 @@ class SlidingWindows(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
             out: memory to use again, of at least as many windows: a fifth more windows a second. The batch is a
                 view of it, good until it is used the next time. New memory by default.
         """
+        inputs, targets, _ = self._fetched(indices, generator, out)
+        return inputs, targets
+
+    def conditioned_batch(
+        self,
+        indices: Int64[np.ndarray, " batch"] | Sequence[int],
+        *,
+        generator: np.random.Generator | None = None,
+        out: Float32[Tensor, "most window pitches"] | None = None,
+    ) -> tuple[
+        Float32[Tensor, "batch input pitches"],
+        Float32[Tensor, "batch target pitches"],
+        Float32[Tensor, "batch window size"] | None,
+    ]:
+        """The same, and the conditions of all their frames, input and target; None where there are none.
+
+        They vary as the windows do: at another pace with the frames that are taken, and pitch classes with the key.
+        """
+        if self._conditions is None:
+            return (*self.batch(indices, generator=generator, out=out), None)
+        return self._fetched(indices, generator, out)
+
+    def _fetched(
+        self,
+        indices: Int64[np.ndarray, " batch"] | Sequence[int],
+        generator: np.random.Generator | None,
+        out: Tensor | None,
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Inputs, targets and conditions of many windows."""
         window = np.asarray(indices, dtype=np.int64)
         if len(window) and not 0 <= window.min() <= window.max() < len(self):
             raise IndexError(f"Windows {window.min()} to {window.max()} of {len(self)}.")
         piece = np.searchsorted(self._first_window, window, side="right") - 1
         within = (window - self._first_window[piece]) * self.hop
         start = self._offset[piece] + within
-        if generator is None or self.augmentation is None:
+        drawn = None if generator is None else self.augmentation
+        frames, steps = np.arange(self.window_frames)[None], np.zeros(len(window), dtype=np.int64)
+        if drawn is None or generator is None or drawn.tempo == (1.0, 1.0):
             packed = self._windows(self._shard[piece], start)
         else:
-            packed = self._varied(self.augmentation, self._shard[piece], start, self._frames[piece] - within, generator)
+            frames = drawn.frames(self._frames[piece] - within, self.window_frames, generator)
+            packed = self._picked(self._shard[piece], start[:, None] + frames)
+        if drawn is not None and generator is not None:
+            # What is struck lies beside what sounds and moves by as many bits; it sounds, so it stays in the range too.
+            steps = drawn.steps(packed, len(self.pitches), generator)
+            packed = moved(packed, steps)
         width = packed.shape[2]
         cells = np.unpackbits(packed.reshape(len(packed), self.window_frames * width), axis=1)
         planes = len(self._planes)
@@ -198,7 +261,11 @@ class SlidingWindows(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
             windows = torch.from_numpy(cells.astype(np.float32))
         else:
             windows = out[: len(cells)].copy_(torch.from_numpy(cells))
-        return windows[:, : self.input_frames], windows[:, self.input_frames :]
+        condition = None
+        if self._conditions is not None:
+            told = self._conditions.at(self._pieces[piece], within[:, None] + frames)
+            condition = torch.from_numpy(turned(told, steps) if self.pitch_classes else told)
+        return windows[:, : self.input_frames], windows[:, self.input_frames :], condition
 
     def counted(self, indices: Int64[np.ndarray, " batch"] | Sequence[int]) -> None:
         """Nothing: all target frames of a window count (see :class:`~pianoroll_seq2seq.train.examples.Examples`)."""
@@ -234,29 +301,17 @@ class SlidingWindows(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
             planes.append(np.frombuffer(packed, dtype=np.uint8).reshape(len(start), self.window_frames, width))
         return planes[0] if len(planes) == 1 else np.concatenate(planes, axis=2)
 
-    def _varied(
-        self,
-        augmentation: Augmentation,
-        shard: np.ndarray,
-        start: np.ndarray,
-        left: np.ndarray,
-        generator: np.random.Generator,
-    ) -> np.ndarray:
-        """The same, each in a key and at a pace of its own; ``left`` are frames to the end of each window's piece."""
-        if augmentation.tempo == (1.0, 1.0):
-            packed = self._windows(shard, start)
-        else:
-            frames = start[:, None] + augmentation.frames(left, self.window_frames, generator)
-            width = self._shards[0].shape[1]
-            packed = np.empty((*frames.shape, width * len(self._planes)), dtype=np.uint8)
-            for number in np.unique(shard).tolist():
-                here = np.flatnonzero(shard == number)
-                active = self._shards[number][frames[here]]
-                packed[here, :, :width] = active
-                if self.onsets:
-                    packed[here, :, width:] = active & _struck_since(self._onset_shards[number], frames[here])
-        # What is struck lies beside what sounds and moves by as many bits; it sounds, so it stays within the range too.
-        return augmentation.transpose(packed, len(self.pitches), generator)
+    def _picked(self, shard: np.ndarray, frames: np.ndarray) -> np.ndarray:
+        """The same of windows that take some frames of their shard, (windows, frames)."""
+        width = self._shards[0].shape[1]
+        packed = np.empty((*frames.shape, width * len(self._planes)), dtype=np.uint8)
+        for number in np.unique(shard).tolist():
+            here = np.flatnonzero(shard == number)
+            active = self._shards[number][frames[here]]
+            packed[here, :, :width] = active
+            if self.onsets:
+                packed[here, :, width:] = active & _struck_since(self._onset_shards[number], frames[here])
+        return packed
 
     def _handle_short_pieces(self, packed: PackedPieces) -> np.ndarray:
         """The indices of the pieces that give windows."""

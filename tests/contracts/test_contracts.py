@@ -28,6 +28,7 @@ from pianoroll_seq2seq.heads.relative_bernoulli import RelativeBernoulliHead
 from pianoroll_seq2seq.heads.relative_window import RelativeWindowHead
 from pianoroll_seq2seq.models.base import SequenceModel
 from pianoroll_seq2seq.models.copying_lstm import CopyingLSTM
+from pianoroll_seq2seq.models.guided import GuidedModel
 from pianoroll_seq2seq.models.past import past_of
 from pianoroll_seq2seq.models.seq2seq_lstm import Seq2SeqLSTM
 from pianoroll_seq2seq.pianoroll import PianoRoll
@@ -90,6 +91,8 @@ MODELS: dict[str, Callable[[], Model]] = {
     "Seq2SeqLSTM autoregressive": lambda: Seq2SeqLSTM(PITCHES, hidden=5),
     "Seq2SeqLSTM parallel": lambda: Seq2SeqLSTM(PITCHES, hidden=5, decoder="parallel", block_frames=STEPS),
     "Seq2SeqLSTM with attention": lambda: Seq2SeqLSTM(PITCHES, hidden=5, attention=True),
+    "Seq2SeqLSTM with conditions": lambda: Seq2SeqLSTM(PITCHES, hidden=5, condition_size=3, condition_dropout=0.5),
+    "GuidedModel": lambda: GuidedModel(Seq2SeqLSTM(PITCHES, hidden=5, condition_size=3, condition_dropout=0.5), 0.5),
     "CopyingLSTM": lambda: CopyingLSTM(PITCHES, hidden=5, copies=2),
 }
 SAMPLERS: dict[str, Sampler] = {

@@ -42,8 +42,8 @@ def export_onnx(model: Seq2SeqLSTM, path: str | os.PathLike[str], *, overwrite: 
     Raises:
         MissingExtraError: onnx, onnxscript or onnxruntime is not installed, or PyTorch is older than 2.8.
         OverwriteError: a file stands there and ``overwrite`` is false.
-        SettingsError: another kind of model, an autoregressive one with attention, or a head that gives another
-            distribution or that ONNX cannot express.
+        SettingsError: another kind of model, one that hears conditions, an autoregressive one with attention, or a
+            head that gives another distribution or that ONNX cannot express.
         CheckpointError: the ONNX Runtime installed is too old for what was written.
         CheckpointWriteError: no space, no permission: what stood there before is as it was.
     """
@@ -68,6 +68,11 @@ def export_onnx(model: Seq2SeqLSTM, path: str | os.PathLike[str], *, overwrite: 
 
 def _plain(model: Seq2SeqLSTM) -> Seq2SeqLSTM:
     """A copy on the CPU, in float32 and evaluation mode, of a model that can be exported."""
+    if model.condition_size:
+        raise SettingsError(
+            f"A model that hears conditions (condition_size={model.condition_size}) cannot be exported: an exported "
+            f"file takes frames alone. Export a model with condition_size=0, or keep this one with save(model, path)."
+        )
     if model.attention is not None and model.decoder == "autoregressive":
         raise SettingsError(
             "An autoregressive model with attention=True cannot be exported: it looks back at the encoder's outputs, "

@@ -1,7 +1,8 @@
 """The contract of a model: all that ``fit``, ``evaluate`` and ``generate`` ask of one.
 
 Derive from ``torch.nn.Module`` and write ``forward``, ``start`` and ``advance``; nothing of this file
-needs to be imported. With ``settings`` as well, checkpoints of the model load by themselves.
+needs to be imported. With ``settings`` as well, checkpoints of the model load by themselves. A model that hears
+conditions has a ``condition_size`` and takes them in ``forward`` and ``start``.
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,6 +12,7 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
+from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.heads.base import FrameDistribution
 
 
@@ -59,6 +61,57 @@ class SequenceModel(Protocol):
     def training(self) -> bool:
         """As of ``torch.nn.Module``."""
         ...
+
+
+@runtime_checkable
+class HearsConditions(Protocol):
+    """What a model has besides that is told more of a piece than its frames (:mod:`~pianoroll_seq2seq.conditions`)."""
+
+    condition_size: int
+    """Numbers of a condition, 0 for a model that hears none."""
+
+    def __call__(self, inputs: Tensor, targets: Tensor, condition: Tensor | None = None) -> FrameDistribution:
+        """``forward``, with the conditions of inputs and targets, (batch, input_frames + target_frames, size).
+
+        Target ``t`` may be predicted from the conditions of all frames up to ``t``, never from later ones. None tells
+        nothing.
+        """
+        ...
+
+    def start(self, primer: Tensor, condition: Tensor | None = None) -> tuple[FrameDistribution, Any]:
+        """``start``, with the conditions of the primer and of the frames to come, the last for all beyond."""
+        ...
+
+    def advance(self, frame: Tensor, state: Any) -> tuple[FrameDistribution, Any]:
+        """As of :class:`SequenceModel`."""
+        ...
+
+
+def hearing(model: object, size: int) -> HearsConditions:
+    """The model as one that hears conditions of a size.
+
+    Raises:
+        SettingsError: it hears conditions of another size, or none.
+    """
+    if isinstance(model, HearsConditions) and model.condition_size == size:
+        return model
+    heard = getattr(model, "condition_size", 0)
+    raise SettingsError(
+        f"Conditions of {size} numbers were given, but this {type(model).__name__} hears "
+        f"{f'conditions of {heard}' if heard else 'none'}. Build a Seq2SeqLSTM with condition_size={size} and "
+        f"train it on SlidingWindows(..., conditions=), or leave the conditions out."
+    )
+
+
+def predict(model: SequenceModel, inputs: Tensor, targets: Tensor, condition: Tensor | None) -> FrameDistribution:
+    """The distribution of every target frame, with the condition where there is one.
+
+    Raises:
+        SettingsError: a condition that the model does not hear.
+    """
+    if condition is None:
+        return model(inputs, targets)
+    return hearing(model, condition.shape[-1])(inputs, targets, condition)
 
 
 @contextmanager

@@ -16,7 +16,8 @@ from pianoroll_seq2seq.errors import SettingsError, ShapeError
 from pianoroll_seq2seq.heads.base import FrameDistribution, OutputHead
 from pianoroll_seq2seq.heads.bernoulli import BernoulliHead
 from pianoroll_seq2seq.models.attention import Attention
-from pianoroll_seq2seq.models.base import inference
+from pianoroll_seq2seq.models.base import hearing, inference
+from pianoroll_seq2seq.models.conditioning import NOTHING_TOLD, Conditioning, Told
 from pianoroll_seq2seq.models.lstm_stack import LSTMStack
 from pianoroll_seq2seq.models.past import Past, past_of
 from pianoroll_seq2seq.models.stepping import Memory, Stepping, stepping
@@ -34,6 +35,7 @@ class GenerationState:
         memory: the decoder's memory, and how to go on from it (autoregressive).
         features: the decoder's output for the whole block (parallel), (batch, block_frames, hidden).
         encoded: the encoder's outputs, (batch, input_frames, hidden), for attention to look at (autoregressive).
+        told: the conditions of all frames.
     """
 
     past: Past
@@ -42,6 +44,7 @@ class GenerationState:
     memory: Stepping | None
     features: Tensor | None
     encoded: Tensor | None = None
+    told: Told = NOTHING_TOLD
 
 
 class Seq2SeqLSTM(nn.Module):
@@ -50,6 +53,9 @@ class Seq2SeqLSTM(nn.Module):
     ``decoder="autoregressive"`` feeds each frame back before the next is predicted; in training these are
     the true ones (teacher forcing). ``decoder="parallel"`` is the model of the 2017 article: the encoder's
     last output is repeated to every target frame, and all are written at once, none knowing the others.
+
+    With ``condition_size`` it hears more than frames: the encoder the condition of each frame beside the frame, the
+    decoder that of each frame it is about to predict.
 
     Args:
         pitches: size of a frame.
@@ -69,6 +75,9 @@ class Seq2SeqLSTM(nn.Module):
             over teacher-forced frames it would carry statistics of later frames into earlier ones).
         attention: whether the decoder looks at every output of the encoder too, anew for each frame it writes: see
             :class:`~pianoroll_seq2seq.models.attention.Attention`.
+        condition_size: numbers that are told of every frame (:mod:`~pianoroll_seq2seq.conditions`), 0 for none.
+        condition_dropout: share of the examples of which nothing is told in training, 0 <= condition_dropout < 1.
+            Above 0 the model learns to do without, and need not be given a condition.
         head: turns decoder outputs into distributions; independent pitches by default.
 
     Raises:
@@ -94,6 +103,8 @@ class Seq2SeqLSTM(nn.Module):
         frame_noise: float = 0.0,
         batch_norm: bool = False,
         attention: bool = False,
+        condition_size: int = 0,
+        condition_dropout: float = 0.0,
         head: OutputHead | None = None,
     ) -> None:
         """Checks the arguments and builds the layers."""
@@ -129,6 +140,8 @@ class Seq2SeqLSTM(nn.Module):
         self.decoder = decoder
         self.block_frames = block_frames
         self.frame_noise = frame_noise
+        self.condition_size = condition_size
+        self._conditioning = Conditioning(condition_size, condition_dropout)
         self._settings = {
             "pitches": pitches,
             "hidden": hidden,
@@ -142,9 +155,12 @@ class Seq2SeqLSTM(nn.Module):
             "attention": attention,
             "head": head,
         }
+        if condition_size:  # only then, so that runs from before there were any go on
+            self._settings |= {"condition_size": condition_size, "condition_dropout": condition_dropout}
+        columns = self._conditioning.columns
         decoder_input = pitches if decoder == "autoregressive" else hidden
-        self.encoder_lstm = LSTMStack(pitches, hidden, encoder_layers, dropout)
-        self.decoder_lstm = LSTMStack(decoder_input, hidden, decoder_layers, dropout)
+        self.encoder_lstm = LSTMStack(pitches + columns, hidden, encoder_layers, dropout)
+        self.decoder_lstm = LSTMStack(decoder_input + columns, hidden, decoder_layers, dropout)
         self.dropout = Dropout(dropout)
         self.encoder_norm = nn.BatchNorm1d(hidden) if batch_norm else nn.Identity()
         self.decoder_norm = nn.BatchNorm1d(hidden) if batch_norm else nn.Identity()
@@ -152,50 +168,66 @@ class Seq2SeqLSTM(nn.Module):
         self.head = head
 
     def forward(
-        self, inputs: Float[Tensor, "batch input pitches"], targets: Float[Tensor, "batch target pitches"]
+        self,
+        inputs: Float[Tensor, "batch input pitches"],
+        targets: Float[Tensor, "batch target pitches"],
+        condition: Float[Tensor, "_ told size"] | None = None,
     ) -> FrameDistribution:
-        """The distribution of each target frame, given the inputs and (autoregressive) the targets before it."""
+        """The distribution of each target frame, given the inputs and (autoregressive) the targets before it.
+
+        The condition is that of inputs and targets, and its last frame stands for all beyond; None tells nothing.
+        """
         past = torch.cat([inputs, targets[:, :-1]], dim=1)
         if self.training and self.frame_noise:
             past = (past - chosen(past.shape, self.frame_noise, past.device).to(past.dtype)).abs()
         heard = past[:, : inputs.shape[1]]
+        told = self._tell(condition, heard)
         if self.decoder == "parallel":
-            features = self._write_block(heard, targets.shape[1])
+            features = self._write_block(heard, targets.shape[1], told)
         else:
-            encoded, memory = self._encode(heard)
-            outputs, _ = self.decoder_lstm(past[:, inputs.shape[1] - 1 :], memory)
+            encoded, memory = self._encode(heard, told)
+            outputs, _ = self.decoder_lstm(told.beside_next(past[:, inputs.shape[1] - 1 :]), memory)
             features = self._features(outputs, encoded)
         return self.head(features, past)
 
-    def start(self, primer: Float[Tensor, "batch frames pitches"]) -> tuple[FrameDistribution, GenerationState]:
-        """Hears a primer: the distribution of the frame after it, and the state to go on from."""
+    def start(
+        self, primer: Float[Tensor, "batch frames pitches"], condition: Float[Tensor, "_ told size"] | None = None
+    ) -> tuple[FrameDistribution, GenerationState]:
+        """Hears a primer: the distribution of the frame after it, and the state to go on from.
+
+        The condition is that of the primer and of the frames to come, and its last frame stands for all beyond.
+        """
         if primer.shape[1] < 1 or primer.shape[2] != self.pitches:
             raise ShapeError(
                 f"The model expects a primer of shape (batch, frames >= 1, {self.pitches}), got {tuple(primer.shape)}. "
                 f"Read the primer with the grid and PitchRange that the model was trained on."
             )
-        return self._begin_block(primer, past_of(self.head, primer))
+        return self._begin_block(primer, past_of(self.head, primer), self._tell(condition, primer))
 
     def advance(
         self, frame: Float[Tensor, "batch pitches"], state: GenerationState
     ) -> tuple[FrameDistribution, GenerationState]:
         """Hears one more frame: the distribution of the frame after it, and the new state."""
         past, inputs, written = state.past.after(frame), state.inputs, state.written + 1
+        told = state.told.after()
         if inputs is not None:
             inputs = torch.cat([inputs[:, 1:], frame.unsqueeze(1)], dim=1)
             if written == self.block_frames:
-                return self._begin_block(inputs, past)
+                return self._begin_block(inputs, past, told)
         if state.features is not None:
             features, memory = state.features[:, written], None
         else:
             assert state.memory is not None  # an autoregressive decoder has one
-            output, memory = state.memory.step(frame)
+            output, memory = state.memory.step(told.beside_next_one(frame))
             features = self._feature(output, state.encoded)
-        after = GenerationState(past, inputs, written, memory, state.features, state.encoded)
+        after = GenerationState(past, inputs, written, memory, state.features, state.encoded, told)
         return past.distribution(features), after
 
     def attention_weights(
-        self, inputs: Float[Tensor, "batch input pitches"], targets: Float[Tensor, "batch target pitches"]
+        self,
+        inputs: Float[Tensor, "batch input pitches"],
+        targets: Float[Tensor, "batch target pitches"],
+        condition: Float[Tensor, "_ told size"] | None = None,
     ) -> Float[Tensor, "batch target input"]:
         """How much the decoder looks at each input frame when it predicts each target frame, given those before it.
 
@@ -211,28 +243,56 @@ class Seq2SeqLSTM(nn.Module):
         if self.attention is None:
             raise SettingsError("This model has no attention to look at. Build it with attention=True.")
         with inference(self):
+            told = self._tell(condition, inputs)
             if self.decoder == "parallel":
-                outputs, encoded = self._decode_block(inputs, targets.shape[1])
+                outputs, encoded = self._decode_block(inputs, targets.shape[1], told)
             else:
-                encoded, memory = self._encode(inputs)
-                outputs, _ = self.decoder_lstm(torch.cat([inputs[:, -1:], targets[:, :-1]], dim=1), memory)
+                encoded, memory = self._encode(inputs, told)
+                heard = torch.cat([inputs[:, -1:], targets[:, :-1]], dim=1)
+                outputs, _ = self.decoder_lstm(told.beside_next(heard), memory)
             return self.attention.weights(outputs, encoded)
+
+    @classmethod
+    def from_pretrained(cls, name: str) -> "Seq2SeqLSTM":
+        """A trained model that comes with the library, on the CPU and ready to generate.
+
+        :func:`~pianoroll_seq2seq.pretrained.model_card` says what it was trained on, how good it is, and what it is not
+        for.
+
+        Args:
+            name: such as ``bach-chorales``.
+
+        Raises:
+            SettingsError: no such model comes with the library.
+        """
+        from pianoroll_seq2seq.pretrained import load_pretrained
+
+        model = load_pretrained(name)
+        if not isinstance(model, cls):
+            raise SettingsError(f"The model {name!r} is a {type(model).__name__}: load it with load_pretrained.")
+        return model
 
     def settings(self) -> dict[str, Any]:
         """The constructor's arguments: what JSON can hold, and the head."""
         return dict(self._settings)
 
-    def _begin_block(self, inputs: Tensor, past: Past) -> tuple[FrameDistribution, GenerationState]:
+    def _tell(self, condition: Tensor | None, heard: Tensor) -> Told:
+        """What is told of the frames heard and of those after them."""
+        if condition is not None:
+            hearing(self, condition.shape[-1])
+        return self._conditioning.tell(condition, heard, training=self.training)
+
+    def _begin_block(self, inputs: Tensor, past: Past, told: Told) -> tuple[FrameDistribution, GenerationState]:
         """Runs the encoder over its inputs, and the decoder for the first frame after them."""
         kept = None if self.block_frames is None else inputs
         if self.decoder == "parallel":
             assert self.block_frames is not None  # the constructor saw to it
-            block = self._write_block(inputs, self.block_frames)
-            return past.distribution(block[:, 0]), GenerationState(past, kept, 0, None, block)
-        encoded, start = self._encode(inputs)
-        output, memory = stepping(self.decoder_lstm, start).step(inputs[:, -1])
+            block = self._write_block(inputs, self.block_frames, told)
+            return past.distribution(block[:, 0]), GenerationState(past, kept, 0, None, block, None, told)
+        encoded, start = self._encode(inputs, told)
+        output, memory = stepping(self.decoder_lstm, start).step(told.beside_next_one(inputs[:, -1]))
         looked_at = None if self.attention is None else encoded
-        state = GenerationState(past, kept, 0, memory, None, looked_at)
+        state = GenerationState(past, kept, 0, memory, None, looked_at, told)
         return past.distribution(self._feature(output, looked_at)), state
 
     def _features(self, outputs: Tensor, encoded: Tensor) -> Tensor:
@@ -246,24 +306,24 @@ class Seq2SeqLSTM(nn.Module):
         """The same of a single frame, (batch, hidden); ``encoded`` is None in a model without attention."""
         return self.dropout(output) if encoded is None else self._features(output.unsqueeze(1), encoded)[:, 0]
 
-    def _encode(self, inputs: Tensor) -> tuple[Tensor, Memory]:
+    def _encode(self, inputs: Tensor, told: Told = NOTHING_TOLD) -> tuple[Tensor, Memory]:
         """The encoder's outputs, (batch, input, hidden), and what each decoder layer begins with."""
-        outputs, (hidden, cell) = self.encoder_lstm(inputs)
+        outputs, (hidden, cell) = self.encoder_lstm(told.beside_heard(inputs))
         last, count = len(hidden) - 1, self.decoder_lstm.num_layers
         unused = max(len(hidden) - count, 0)  # layers below, which the layers above have read
         layers = [min(unused + layer, last) for layer in range(count)]
         return outputs, (hidden[layers], cell[layers])
 
-    def _write_block(self, inputs: Tensor, frames: int) -> Tensor:
+    def _write_block(self, inputs: Tensor, frames: int, told: Told = NOTHING_TOLD) -> Tensor:
         """What the head reads for a whole block: (batch, frames, hidden)."""
-        features = self._features(*self._decode_block(inputs, frames))
+        features = self._features(*self._decode_block(inputs, frames, told))
         # Statistics are over batch and frames alike, and quicker to take where the units lie side by side.
         block: Tensor = self.decoder_norm(features.reshape(-1, features.shape[2]))
         return block.view(features.shape)
 
-    def _decode_block(self, inputs: Tensor, frames: int) -> tuple[Tensor, Tensor]:
+    def _decode_block(self, inputs: Tensor, frames: int, told: Told) -> tuple[Tensor, Tensor]:
         """For a block: outputs of the decoder, (batch, frames, hidden), and of the encoder, (batch, input, hidden)."""
-        encoded, _ = self.encoder_lstm(inputs)
+        encoded, _ = self.encoder_lstm(told.beside_heard(inputs))
         context = self.encoder_norm(self.dropout(encoded[:, -1]))
-        outputs, _ = self.decoder_lstm(context.unsqueeze(1).expand(-1, frames, -1))
+        outputs, _ = self.decoder_lstm(told.beside_next(context.unsqueeze(1).expand(-1, frames, -1)))
         return outputs, encoded

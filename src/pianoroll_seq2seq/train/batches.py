@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pianoroll_seq2seq.train.examples import Examples
+from pianoroll_seq2seq.train.examples import Examples, fetch
 
 _AHEAD = 2
 """Batches that are ready before they are asked for."""
@@ -36,11 +36,18 @@ class Batch:
         inputs: (rows, input_frames, pitches).
         targets: (rows, target_frames, pitches).
         counted: which target frames count, (rows, target_frames); None where all do.
+        condition: of all frames, (rows, input_frames + target_frames, size); None where there are none.
     """
 
     inputs: Tensor
     targets: Tensor
     counted: Tensor | None = None
+    condition: Tensor | None = None
+
+    @property
+    def shown(self) -> tuple[Tensor, ...]:
+        """What a model is given: inputs, targets and, where there is one, the condition."""
+        return (self.inputs, self.targets) if self.condition is None else (self.inputs, self.targets, self.condition)
 
 
 @dataclass(frozen=True)
@@ -86,29 +93,36 @@ class Batches:
     def _make(self, pick: Pick) -> _Ready:
         generator = None if self._examples.augmentation is None else np.random.default_rng(pick.seed)
         if not self._alike:
-            inputs, targets = self._examples.batch(pick.windows, generator=generator)
+            inputs, targets, condition = fetch(self._examples, pick.windows, generator=generator)
             counted = self._examples.counted(pick.windows)
-            counted = None if counted is None else counted.to(self._device)
-            return _Ready(Batch(inputs.to(self._device), targets.to(self._device), counted))
+            return _Ready(
+                Batch(inputs.to(self._device), targets.to(self._device), self._there(counted), self._there(condition))
+            )
         memory = self._memory[0]
         self._memory.rotate(-1)
         if memory.data_ptr() in self._copied:
             self._copied[memory.data_ptr()].synchronize()  # still on its way from the time before
-        inputs, targets = self._examples.batch(pick.windows, generator=generator, out=memory)
+        inputs, targets, condition = fetch(self._examples, pick.windows, generator=generator, out=memory)
         if self._stream is None:
-            return _Ready(Batch(inputs, targets))
+            return _Ready(Batch(inputs, targets, condition=self._there(condition)))
         with torch.cuda.stream(self._stream):
             whole = memory[: len(inputs)].to(self._device, non_blocking=True)
+            condition = self._there(condition)
             copied = torch.cuda.Event()  # type: ignore[no-untyped-call]
             copied.record(self._stream)
         self._copied[memory.data_ptr()] = copied
         split = inputs.shape[1]
-        return _Ready(Batch(whole[:, :split], whole[:, split:]), copied)
+        return _Ready(Batch(whole[:, :split], whole[:, split:], condition=condition), copied)
+
+    def _there(self, values: Tensor | None) -> Tensor | None:
+        return None if values is None else values.to(self._device)
 
     def _arrived(self, ready: _Ready) -> Batch:
         """On a GPU the computation, not this process, waits until the copy is there."""
         if ready.copied is not None:
             current = torch.cuda.current_stream(self._device)
             current.wait_event(ready.copied)
-            ready.batch.inputs.record_stream(current)  # its memory is not given away while it is in use
+            for values in (ready.batch.inputs, ready.batch.condition):
+                if values is not None:
+                    values.record_stream(current)  # its memory is not given away while it is in use
         return ready.batch

@@ -69,3 +69,44 @@ class Examples(Protocol):
     def counted(self, indices: Int64[np.ndarray, " batch"] | Sequence[int]) -> Tensor | None:
         """Which of the batch's target frames count, (rows, target_frames); None where all do."""
         ...
+
+
+@runtime_checkable
+class ConditionedExamples(Examples, Protocol):
+    """What examples may have besides: conditions, for a model to hear (:mod:`~pianoroll_seq2seq.conditions`).
+
+    Windows may have them. Groups of whole pieces have none.
+    """
+
+    @property
+    def condition_size(self) -> int:
+        """Numbers of a condition, 0 where there are none."""
+        ...
+
+    def conditioned_batch(
+        self,
+        indices: Int64[np.ndarray, " batch"] | Sequence[int],
+        *,
+        generator: np.random.Generator | None = None,
+        out: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """As :meth:`Examples.batch`, and the conditions, (rows, input_frames + target_frames, size), if any."""
+        ...
+
+
+def condition_size_of(examples: Examples) -> int:
+    """Numbers of the examples' conditions, 0 where there are none."""
+    return examples.condition_size if isinstance(examples, ConditionedExamples) else 0
+
+
+def fetch(
+    examples: Examples,
+    indices: Int64[np.ndarray, " batch"] | Sequence[int],
+    *,
+    generator: np.random.Generator | None = None,
+    out: Tensor | None = None,
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Inputs, targets and, where there are any, conditions."""
+    if isinstance(examples, ConditionedExamples):
+        return examples.conditioned_batch(indices, generator=generator, out=out)
+    return (*examples.batch(indices, generator=generator, out=out), None)

@@ -13,11 +13,11 @@ import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from pianoroll_seq2seq.models.base import SequenceModel, device_of
+from pianoroll_seq2seq.models.base import SequenceModel, device_of, hearing
 from pianoroll_seq2seq.train.averaging import AveragedModel
 from pianoroll_seq2seq.train.batches import Batch, Batches, Pick
 from pianoroll_seq2seq.train.events import OnStep, StepEnd, ends
-from pianoroll_seq2seq.train.examples import Examples
+from pianoroll_seq2seq.train.examples import Examples, condition_size_of
 from pianoroll_seq2seq.train.interruption import Interruption
 from pianoroll_seq2seq.train.losses import finite, go_on, loss_sum, only_counted
 from pianoroll_seq2seq.train.precision import Arithmetic, Precision
@@ -94,6 +94,8 @@ class Loop:
     def __post_init__(self) -> None:
         """Makes ready what every step needs."""
         plan = self.plan
+        if condition_size_of(self.train):
+            hearing(self.model, condition_size_of(self.train))
         self.device = device_of(self.model)
         self.processes = Processes.of_run(self.device)
         self.steps_per_epoch = math.ceil(len(self.train) / plan.batch_size)
@@ -218,7 +220,7 @@ class Loop:
             batch = next(batches)
             with self._synchronised(part is step.parts[-1]):
                 with self.arithmetic.autocast():
-                    log_probs = self._forward(batch.inputs, batch.targets).log_prob(batch.targets)
+                    log_probs = self._forward(*batch.shown).log_prob(batch.targets)
                     loss: Tensor = -only_counted(log_probs, batch.counted).mean()
                 self.arithmetic.backward(loss * part.weight)
             if part.weight:

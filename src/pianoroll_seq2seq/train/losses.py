@@ -7,8 +7,8 @@ import numpy as np
 from torch import Tensor
 
 from pianoroll_seq2seq.errors import TrainingDivergedError
-from pianoroll_seq2seq.models.base import SequenceModel, device_of, inference
-from pianoroll_seq2seq.train.examples import Examples
+from pianoroll_seq2seq.models.base import SequenceModel, device_of, inference, predict
+from pianoroll_seq2seq.train.examples import Examples, fetch
 
 
 def mean_loss(model: SequenceModel, windows: Examples, *, batch_size: int = 256) -> float:
@@ -26,8 +26,10 @@ def loss_sum(
     with inference(model):
         for begin in range(0, len(chosen), batch_size):
             indices = chosen[begin : begin + batch_size]
-            inputs, targets = (half.to(device) for half in windows.batch(indices))
-            log_probs = only_counted(model(inputs, targets).log_prob(targets), windows.counted(indices))
+            inputs, targets, condition = fetch(windows, indices)
+            inputs, targets = inputs.to(device), targets.to(device)
+            distribution = predict(model, inputs, targets, None if condition is None else condition.to(device))
+            log_probs = only_counted(distribution.log_prob(targets), windows.counted(indices))
             total -= float(log_probs.double().sum())
             heed()
     return total

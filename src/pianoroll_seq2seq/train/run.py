@@ -21,7 +21,7 @@ from pianoroll_seq2seq.history import Epoch, History
 from pianoroll_seq2seq.models.base import SequenceModel
 from pianoroll_seq2seq.trackers.base import Tracker
 from pianoroll_seq2seq.train.events import EpochEnd, OnEpoch, ends
-from pianoroll_seq2seq.train.examples import Examples
+from pianoroll_seq2seq.train.examples import Examples, condition_size_of
 from pianoroll_seq2seq.train.loop import Interrupted, Loop, Progress
 from pianoroll_seq2seq.train.mirror import Mirror, Position
 from pianoroll_seq2seq.train.run_folder import RunFolder, check_same_run
@@ -211,6 +211,8 @@ def _data(windows: Examples) -> Mapping[str, Any]:
     }
     if windows.frame_size != len(windows.pitches):
         data["onsets"] = True  # only then, so that runs from before there were any go on
+    if condition_size_of(windows):
+        data["condition_size"] = condition_size_of(windows)
     return data
 
 

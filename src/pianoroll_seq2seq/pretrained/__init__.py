@@ -1,0 +1,51 @@
+"""Models that come with the library, each one file: weights, settings and a card that says what it is and is not for.
+
+A model is named by its file in this folder. To add one, put it there; ``save(model, path, details={"grid": ...,
+"pitches": ..., "card": ...})`` writes it.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from pianoroll_seq2seq import checkpoint
+from pianoroll_seq2seq.errors import SettingsError
+from pianoroll_seq2seq.models.base import SequenceModel
+
+_FOLDER = Path(__file__).parent
+
+
+def pretrained_names() -> tuple[str, ...]:
+    """The names of the models that are here."""
+    return tuple(sorted(path.stem for path in _FOLDER.glob("*.safetensors")))
+
+
+def load_pretrained(name: str) -> SequenceModel:
+    """A trained model, on the CPU and ready to generate.
+
+    Raises:
+        SettingsError: no model of that name.
+        CheckpointError: a damaged installation.
+
+    Example:
+        >>> type(load_pretrained("bach-chorales")).__name__
+        'Seq2SeqLSTM'
+    """
+    model: SequenceModel = checkpoint.load(_path(name))
+    return model
+
+
+def model_card(name: str) -> dict[str, Any]:
+    """What a model was trained on and how, how well it does, and what it is not for.
+
+    Raises:
+        SettingsError: no model of that name.
+        CheckpointError: a damaged installation.
+    """
+    card: dict[str, Any] = checkpoint.read_header(_path(name))["details"]["card"]
+    return card
+
+
+def _path(name: str) -> Path:
+    if name not in pretrained_names():
+        raise SettingsError(f"No model named {name!r} comes with the library; there are {list(pretrained_names())}.")
+    return _FOLDER / f"{name}.safetensors"
