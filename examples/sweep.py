@@ -103,7 +103,7 @@ class Watch:
     def __call__(self, end: EpochEnd) -> bool:
         """Whether the trial is to end here."""
         self.tell(end.history)
-        return self.trial.should_prune()
+        return bool(self.trial.should_prune())  # NumPy's otherwise
 
 
 def read(dataset: str, folder: Path | None) -> Splits:
