@@ -161,7 +161,12 @@ def main() -> None:
     names = ", ".join(["copying", *HEADS])
     parser.add_argument("--dataset", choices=SETS, default="jsb")
     parser.add_argument("--data", type=Path, help="folder of the benchmark's .mat files; fetched by default")
-    parser.add_argument("--recipes", nargs="+", default=["copying"], help=f"{names}; +attention, +parallel after heads")
+    parser.add_argument(
+        "--recipes",
+        nargs="+",
+        default=["copying"],
+        help=f"{names}; heads also +attention, bernoulli and nade +parallel",
+    )
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--set", nargs="*", default=[], metavar="KNOB=VALUE", help="arguments of the recipes")
