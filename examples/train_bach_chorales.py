@@ -34,7 +34,7 @@ NAME = "bach-chorales"
 
 
 def recipe() -> Recipe:
-    """Sixteenths; the decoder looks back at eight bars and judges pitches from low to high."""
+    """Sixteenths; the decoder looks back at four bars, and the head judges pitches from low to high."""
     return encoder_decoder(
         head="relative-window",
         attention=True,
