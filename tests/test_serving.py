@@ -395,7 +395,7 @@ def test_a_checkpoint_without_a_grid_says_what_to_do(tmp_path: Path) -> None:
     ]
     for number, each in enumerate(details):
         path = checkpoint.save(model, tmp_path / f"{number}.safetensors", details=each)
-        with pytest.raises(CheckpointError, match=r"Use Service\(load\(path\)"):
+        with pytest.raises(CheckpointError, match=r"say it yourself: TrainedModel\(load\(path\)"):
             load_service(path)
     with pytest.raises(CheckpointNotFoundError, match="no such checkpoint"):
         load_service(tmp_path / "none.safetensors")

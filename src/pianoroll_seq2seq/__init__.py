@@ -91,6 +91,8 @@ if TYPE_CHECKING:
     from pianoroll_seq2seq.train import find_learning_rate as find_learning_rate
     from pianoroll_seq2seq.train import fit as fit
     from pianoroll_seq2seq.train import join_processes as join_processes
+    from pianoroll_seq2seq.trained import TrainedModel as TrainedModel
+    from pianoroll_seq2seq.trained import open_model as open_model
     from pianoroll_seq2seq.windowing import SlidingWindows as SlidingWindows
 
 _HOME = {
@@ -141,6 +143,7 @@ _HOME = {
     "TempoMap": "tempo",
     "Threshold": "sampling",
     "Tracker": "trackers.base",
+    "TrainedModel": "trained",
     "WholePieces": "pieces",
     "build_corpus": "corpus",
     "compare_sets": "comparison",
@@ -160,6 +163,7 @@ _HOME = {
     "load_service": "serving",
     "model_card": "pretrained",
     "one_hot": "conditions",
+    "open_model": "trained",
     "pitch_class_set": "splitting",
     "pitch_class_vector": "conditions",
     "pull_folder": "stores.sync",

@@ -30,7 +30,7 @@ def load_pretrained(name: str) -> SequenceModel:
         >>> type(load_pretrained("bach-chorales")).__name__
         'Seq2SeqLSTM'
     """
-    model: SequenceModel = checkpoint.load(_path(name))
+    model: SequenceModel = checkpoint.load(pretrained_path(name))
     return model
 
 
@@ -41,11 +41,16 @@ def model_card(name: str) -> dict[str, Any]:
         SettingsError: no model of that name.
         CheckpointError: a damaged installation.
     """
-    card: dict[str, Any] = checkpoint.read_header(_path(name))["details"]["card"]
+    card: dict[str, Any] = checkpoint.read_header(pretrained_path(name))["details"]["card"]
     return card
 
 
-def _path(name: str) -> Path:
+def pretrained_path(name: str) -> Path:
+    """The file of a model.
+
+    Raises:
+        SettingsError: no model of that name.
+    """
     if name not in pretrained_names():
         raise SettingsError(f"No model named {name!r} comes with the library; there are {list(pretrained_names())}.")
     return _FOLDER / f"{name}.safetensors"

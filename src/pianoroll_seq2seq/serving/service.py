@@ -8,9 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pianoroll_seq2seq import checkpoint
 from pianoroll_seq2seq.errors import (
-    CheckpointError,
     GridError,
     LimitError,
     MidiError,
@@ -35,6 +33,7 @@ from pianoroll_seq2seq.serving.requests import (
     parse_request,
 )
 from pianoroll_seq2seq.tempo import DEFAULT_US_PER_BEAT, MAX_TICK, TempoMap
+from pianoroll_seq2seq.trained import open_model
 
 _BEATS_A_SECOND = 1_000_000 // DEFAULT_US_PER_BEAT
 _FINE_TICKS = 10_000  # in a beat; 50 microseconds each, so that a frame of 20 ms is 400
@@ -195,10 +194,11 @@ class Service:
 def load_service(
     path: str | os.PathLike[str], *, limits: RequestLimits = RequestLimits(), classes: Iterable[type] = ()
 ) -> Service:
-    """A service of a model that ``fit`` saved, with the grid and pitches that it was trained on.
+    """A service of a trained model, with the grid and pitches that it was trained on.
 
     Args:
-        path: a checkpoint, such as the ``best.safetensors`` of a run.
+        path: as :func:`~pianoroll_seq2seq.trained.open_model` has it: a checkpoint, such as the
+            ``best.safetensors`` of a run, the run's folder, or the name of a model that comes with the library.
         limits: how much one request may ask for.
         classes: models, heads and grids of your own that it may be built of.
 
@@ -207,15 +207,5 @@ def load_service(
         CheckpointError: not a checkpoint, or one that does not say what grid and pitches its model knows.
         ShapeError: the model does not fit these pitches.
     """
-    classes = tuple(classes)
-    label = os.fspath(path)
-    data = checkpoint.read_header(path)["details"].get("data")
-    try:
-        grid = checkpoint.build(data["grid"], classes=classes, label=label)
-        pitches = PitchRange(**data["pitches"])
-    except (TypeError, KeyError, PitchRangeError) as error:
-        raise CheckpointError(
-            f"{label}: does not say which grid and pitches its model was trained on, as checkpoints of fit do. "
-            f"Use Service(load(path), grid=..., pitches=...)."
-        ) from error
-    return Service(checkpoint.load(path, classes=classes), grid=grid, pitches=pitches, limits=limits)
+    trained = open_model(path, classes=classes)
+    return Service(trained.model, grid=trained.grid, pitches=trained.pitches, limits=limits)

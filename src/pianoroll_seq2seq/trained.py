@@ -1,0 +1,97 @@
+"""A trained model together with what one must know to use it: the grid and the pitches of its frames."""
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pianoroll_seq2seq import checkpoint
+from pianoroll_seq2seq.errors import CheckpointError, CheckpointNotFoundError, PitchRangeError
+from pianoroll_seq2seq.grid import FrameGrid
+from pianoroll_seq2seq.models.base import SequenceModel
+from pianoroll_seq2seq.pitches import PitchRange
+from pianoroll_seq2seq.pretrained import pretrained_names, pretrained_path
+
+DEFAULT_MODEL = "bach-chorales"
+"""The model that is used where none is named."""
+_BEST = "best.safetensors"
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A model, and the frames that it knows.
+
+    Args:
+        model: on the CPU and ready to generate.
+        grid: where its frames lie in time.
+        pitches: what the columns of its frames stand for.
+        name: what it was opened as.
+        onsets: whether it hears and writes what is struck beside what sounds (``generate(..., onsets=True)``).
+        condition_size: numbers that it may be told of every frame; 0 for none.
+        card: what it was trained on and how good it is, as its maker wrote it; empty where nothing was written.
+    """
+
+    model: SequenceModel
+    grid: FrameGrid
+    pitches: PitchRange
+    name: str = ""
+    onsets: bool = False
+    condition_size: int = 0
+    card: Mapping[str, Any] = field(default_factory=dict)
+
+
+def open_model(source: str | os.PathLike[str] = DEFAULT_MODEL, *, classes: Iterable[type] = ()) -> TrainedModel:
+    """Opens a trained model: one that comes with the library, one of a run, or one in a file.
+
+    Args:
+        source: a name such as ``bach-chorales``; the folder of a run of ``fit``, whose best model is taken; or a
+            checkpoint.
+        classes: models, heads and grids of your own that it may be built of.
+
+    Raises:
+        CheckpointNotFoundError: neither a name that is known nor a file or folder of a run.
+        CheckpointError: not a checkpoint, a damaged one, or one that does not say which grid and pitches its model
+            knows.
+
+    Example:
+        >>> open_model("bach-chorales").grid
+        BeatGrid(frames_per_beat=4)
+    """
+    classes = tuple(classes)
+    path = _located(source)
+    label = os.fspath(source)
+    details = checkpoint.read_header(path)["details"]
+    data = details.get("data", details)
+    try:
+        grid = checkpoint.build(data["grid"], classes=classes, label=label)
+        pitches = PitchRange(**data["pitches"])
+    except (TypeError, KeyError, PitchRangeError) as error:
+        raise CheckpointError(
+            f"{label}: does not say which grid and pitches its model was trained on, as checkpoints of fit do. "
+            f'Save it with save(model, path, details={{"grid": grid, "pitches": asdict(pitches)}}), or say it yourself: '
+            f"TrainedModel(load(path), grid, pitches)."
+        ) from error
+    return TrainedModel(
+        checkpoint.load(path, classes=classes),
+        grid,
+        pitches,
+        name=label,
+        onsets=bool(data.get("onsets", False)),
+        condition_size=int(data.get("condition_size", 0)),
+        card=details.get("card", {}),
+    )
+
+
+def _located(source: str | os.PathLike[str]) -> Path:
+    if isinstance(source, str) and source in pretrained_names():
+        return pretrained_path(source)
+    path = Path(source)
+    if path.is_dir():
+        path /= _BEST
+    if not path.is_file():
+        raise CheckpointNotFoundError(
+            f"{os.fspath(source)}: no model there. Give a checkpoint, the folder of a run (with {_BEST} in it), or the "
+            f"name of a model that comes with the library: {', '.join(pretrained_names())}."
+        )
+    return path
