@@ -69,8 +69,8 @@ def open_model(source: str | os.PathLike[str] = DEFAULT_MODEL, *, classes: Itera
     except (TypeError, KeyError, PitchRangeError) as error:
         raise CheckpointError(
             f"{label}: does not say which grid and pitches its model was trained on, as checkpoints of fit do. "
-            f'Save it with save(model, path, details={{"grid": grid, "pitches": asdict(pitches)}}), or say it yourself: '
-            f"TrainedModel(load(path), grid, pitches)."
+            f'Save it with save(model, path, details={{"grid": grid, "pitches": asdict(pitches)}}), or say it '
+            f"yourself: TrainedModel(load(path), grid, pitches)."
         ) from error
     return TrainedModel(
         checkpoint.load(path, classes=classes),
