@@ -397,7 +397,7 @@ def test_a_checkpoint_without_a_grid_says_what_to_do(tmp_path: Path) -> None:
         path = checkpoint.save(model, tmp_path / f"{number}.safetensors", details=each)
         with pytest.raises(CheckpointError, match=r"say it yourself: TrainedModel\(load\(path\)"):
             load_service(path)
-    with pytest.raises(CheckpointNotFoundError, match="no such checkpoint"):
+    with pytest.raises(CheckpointNotFoundError, match="no model there"):
         load_service(tmp_path / "none.safetensors")
 
 
