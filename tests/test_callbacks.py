@@ -142,6 +142,15 @@ def test_samples_of_models_of_onsets(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["epoch_0001_piece_1.mid"]
 
 
+def test_samples_of_models_that_hear_conditions(tmp_path: Path) -> None:
+    """A model of scales cannot be listened to while it trains."""
+    condition = np.array([1.0, 0.0])
+    windows = SlidingWindows([roll(25)], input_frames=4, target_frames=4, hop=1, conditions=[condition])
+    sample = SampleMusic([roll(4), roll(4, 1)], frames=6, folder=tmp_path, condition=condition, picture=False)
+    fit(Seq2SeqLSTM(5, hidden=4, condition_size=2), windows, epochs=1, batch_size=8, on_epoch=[sample], progress=False)
+    assert len(list(tmp_path.iterdir())) == 2
+
+
 def test_samples_without_pictures(tmp_path: Path) -> None:
     """Sampling needs matplotlib, though no picture is asked for."""
     train(epochs=1, on_epoch=[SampleMusic([roll(6)], frames=8, folder=tmp_path, picture=False)])

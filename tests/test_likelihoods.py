@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from pianoroll_seq2seq import CopyingLSTM, PianoRoll, PitchRange, Seq2SeqLSTM, likelihood
-from pianoroll_seq2seq.errors import SettingsError
+from pianoroll_seq2seq import CopyingLSTM, NotesHead, PianoRoll, PitchRange, Seq2SeqLSTM, likelihood
+from pianoroll_seq2seq.errors import SettingsError, ShapeError
 
 
 def roll_of(frames: int, seed: int) -> PianoRoll:
@@ -57,6 +57,38 @@ def test_a_mixture_averages_probabilities() -> None:
     found = likelihood(models, ROLLS[:1], input_frames=3)
     assert found.nats == pytest.approx(-float(chances.log().mean()), rel=1e-5)
     assert found.nats < max(likelihood(m, ROLLS[:1], input_frames=3).nats for m in models)
+
+
+def test_what_is_told_of_each_frame() -> None:
+    """Conditions of other frames, or of another piece; silence before a piece is told what its first frame is."""
+    torch.manual_seed(0)
+    model = Seq2SeqLSTM(10, hidden=8, condition_size=2).eval()
+    rng = np.random.default_rng(3)
+    conditions = [rng.random((11, 2)), rng.random(2), rng.random((1, 2))]
+    total = 0.0
+    for roll, given in zip(ROLLS, conditions, strict=True):
+        told = torch.tensor(np.broadcast_to(given, (len(roll), 2)), dtype=torch.float32)
+        begun, told = torch.cat([torch.zeros(4, 10), tensor(roll)]), torch.cat([told[:1].expand(4, 2), told])
+        for frame in range(len(roll)):
+            cut = slice(frame - frame % 6, 5 + frame)
+            window = begun[cut][None]
+            distribution = model(window[:, :4], window[:, 4:], told[cut][None])
+            total -= float(distribution.log_prob(window[:, 4:]).detach()[0, -1])
+    found = likelihood(model, ROLLS, input_frames=4, target_frames=6, conditions=conditions)
+    assert found.nats == pytest.approx(total / 36, rel=1e-5)
+    with pytest.raises(ShapeError, match="3 pieces"):
+        likelihood(model, ROLLS, input_frames=4, conditions=conditions[:2])
+    with pytest.raises(SettingsError, match="Give it one"):
+        likelihood(model, ROLLS, input_frames=4)
+
+
+def test_of_what_is_struck_too() -> None:
+    """A model of onsets is scored as if nothing were ever struck again."""
+    torch.manual_seed(0)
+    model = Seq2SeqLSTM(20, hidden=8, head=NotesHead(8, 20)).eval()
+    planes = [torch.cat([tensor(roll), torch.from_numpy(roll.onset.astype(np.float32))], dim=1)[None] for roll in ROLLS]
+    total = sum(-float(model(torch.zeros(1, 3, 20), both).log_prob(both).detach().sum()) for both in planes)
+    assert likelihood(model, ROLLS, input_frames=3, onsets=True).nats == pytest.approx(total / 36, rel=1e-5)
 
 
 def test_a_model_is_left_in_its_mode() -> None:

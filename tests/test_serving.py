@@ -427,3 +427,38 @@ def test_the_model_stops_training(path: Path) -> None:
 def test_limits_that_let_nothing_pass_are_refused(make: Callable[[], RequestLimits]) -> None:
     with pytest.raises(SettingsError, match="RequestLimits"):
         make()
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.5])
+def test_a_model_that_hears_conditions_is_told_them(tmp_path: Path, dropout: float) -> None:
+    """Whoever asks for a scale hears the one before, or a model of scales cannot be asked at all."""
+    torch.manual_seed(0)
+    model = Seq2SeqLSTM(2 * len(PITCHES), hidden=8, condition_size=2, condition_dropout=dropout)
+    active = np.random.default_rng(0).random((60, len(PITCHES))) < 0.2
+    roll = PianoRoll.from_active(active, pitches=PITCHES)
+    conditioned = SlidingWindows(
+        [roll], input_frames=8, target_frames=4, hop=2, onsets=True, conditions=[np.array([1.0, 0.0])]
+    )
+    fit(model, conditioned, epochs=1, batch_size=8, checkpoint_dir=tmp_path, progress=False)
+    service = load_service(tmp_path, limits=LIMITS)
+    request = {"primer_midi": base64_of(roll[:16]), "frames": 32, "seed": 3, "condition": [8.0, -8.0]}
+    heard = PianoRoll.from_midi(to_midi_bytes(roll[:16].to_score()), pitches=PITCHES).renamed("")
+    expected = generate(
+        checkpoint.load(tmp_path / "best.safetensors"),
+        heard,
+        frames=32,
+        seed=3,
+        onsets=True,
+        condition=np.array([8.0, -8.0]),
+    )
+    assert service.answer(request)["midi"] == base64_of(expected)
+    assert service.answer(request | {"condition": [-8.0, 8.0]})["midi"] != base64_of(expected)
+    for wrong in ([1.0], 3, ["a", "b"], [1.0, None]):
+        with pytest.raises(RequestError, match="condition"):
+            service.answer(request | {"condition": wrong})
+    del request["condition"]
+    if dropout:
+        service.answer(request)
+    else:
+        with pytest.raises(RequestError, match="has not learned to do without"):
+            service.answer(request)

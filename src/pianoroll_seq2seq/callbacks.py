@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.sampling import Draw, Sampler, generate
@@ -30,6 +32,7 @@ class SampleMusic:
         sampler: how to choose frames.
         seed: of the draws.
         onsets: as :func:`~pianoroll_seq2seq.sampling.generate` has it, for a model of windows with onsets.
+        condition: as ``generate`` has it for a list of primers: what a model that hears conditions is told.
         picture: whether to draw, too.
 
     Raises:
@@ -43,6 +46,7 @@ class SampleMusic:
     sampler: Sampler = field(default_factory=Draw)
     seed: int = 0
     onsets: bool = False
+    condition: np.ndarray | Sequence[np.ndarray] | None = None
     picture: bool = True
 
     def __post_init__(self) -> None:
@@ -65,6 +69,7 @@ class SampleMusic:
             sampler=self.sampler,
             seed=self.seed,
             onsets=self.onsets,
+            condition=self.condition,
         )
         for number, (primer, continuation) in enumerate(zip(self.primers, written, strict=True), start=1):
             path = Path(self.folder) / f"epoch_{epoch:04}_piece_{number}.mid"

@@ -7,16 +7,19 @@ Published figures differ in whether the first frame of a piece counts, of which 
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from jaxtyping import Bool, Float32, Float64
 from torch import Tensor
 from torch.nn import functional
 
+from pianoroll_seq2seq.conditions import Conditions
+from pianoroll_seq2seq.corpus.packing import struck
 from pianoroll_seq2seq.errors import SettingsError
-from pianoroll_seq2seq.models.base import SequenceModel, device_of, inference
+from pianoroll_seq2seq.models.base import SequenceModel, device_of, inference, predict
 from pianoroll_seq2seq.pianoroll import PianoRoll
 
 
@@ -50,6 +53,8 @@ def likelihood(
     *,
     input_frames: int = 0,
     target_frames: int | None = None,
+    onsets: bool = False,
+    conditions: Sequence[np.ndarray] | np.ndarray | None = None,
 ) -> Likelihood:
     """The exact likelihood of whole pieces.
 
@@ -60,9 +65,14 @@ def likelihood(
             many frames of it are put in front. 0 for a model that predicts a piece from its first frame on.
         target_frames: how many frames it predicts before it hears anew, the latest ``input_frames``; None for
             the whole piece at once.
+        onsets: whether the model knows what is struck beside what sounds, as of windows with ``onsets=True``. The
+            probability is then that of both.
+        conditions: what the model is told of each piece, arrays of shape (size,) or (frames, size). Silence before a
+            piece has the condition of its first frame. None tells nothing.
 
     Raises:
-        SettingsError: sizes out of range, or no pieces.
+        SettingsError: sizes out of range, no pieces, or conditions that a model does not hear.
+        ShapeError: conditions of another number or length than the pieces.
     """
     if input_frames < 0 or (target_frames is not None and (target_frames < 1 or input_frames < 1)):
         raise SettingsError(
@@ -72,7 +82,16 @@ def likelihood(
     models = [model] if isinstance(model, SequenceModel) else list(model)
     if not rolls or not models or not all(len(roll) for roll in rolls):
         raise SettingsError("likelihood needs at least one model, and at least one piece, each of at least one frame.")
-    pieces = [frame_log_probs(models, roll, input_frames, target_frames) for roll in rolls]
+    sizes = (input_frames, target_frames)
+    told: list[np.ndarray | None] = [None] * len(rolls)
+    if conditions is not None:
+        table = Conditions.of(conditions)
+        table.check_fit(np.array([len(roll) for roll in rolls]), [roll.name for roll in rolls])
+        told = [table.at(np.array([piece]), np.arange(len(roll))[None])[0] for piece, roll in enumerate(rolls)]
+    pieces = [
+        frame_log_probs(models, np.hstack([roll.active, struck(roll)]) if onsets else roll.active, condition, *sizes)
+        for roll, condition in zip(rolls, told, strict=True)
+    ]
     total = -sum(float(piece.sum()) for piece in pieces)
     first = -sum(float(piece[0]) for piece in pieces)
     frames = sum(map(len, pieces))
@@ -81,29 +100,34 @@ def likelihood(
 
 
 def frame_log_probs(
-    models: Sequence[SequenceModel], roll: PianoRoll, input_frames: int, target_frames: int | None
-) -> Tensor:
-    """The log-probability of every frame of a piece under the mixture of some models: float64, (frames,)."""
+    models: Sequence[SequenceModel],
+    frames: Bool[np.ndarray, "frames columns"],
+    condition: Float32[np.ndarray, "frames size"] | None,
+    input_frames: int,
+    target_frames: int | None,
+) -> Float64[Tensor, " frames"]:
+    """The log-probability of every frame of a piece under the mixture of some models."""
     of_models = []
     for model in models:
+        device = device_of(model)
+        played = torch.from_numpy(frames.astype(np.float32)).to(device)
+        told = None if condition is None else torch.from_numpy(condition).to(device)
+        inputs, targets, told = _cut(played, told, input_frames, target_frames)
         with inference(model):
-            parts = [
-                model(inputs, targets).log_prob(targets).double().flatten()
-                for inputs, targets in _cut(
-                    torch.from_numpy(roll.active.astype(np.float32)).to(device_of(model)), input_frames, target_frames
-                )
-            ]
-        of_models.append(torch.cat(parts)[: len(roll)].cpu())
+            log_probs = predict(model, inputs, targets, told).log_prob(targets).double().flatten()
+        of_models.append(log_probs[: len(frames)].cpu())
     return torch.stack(of_models).logsumexp(dim=0) - math.log(len(models))
 
 
-def _cut(frames: Tensor, input_frames: int, target_frames: int | None) -> Iterator[tuple[Tensor, Tensor]]:
-    """Inputs and targets in which every frame is a target once, in order, and perhaps silence after the last."""
+def _cut(
+    frames: Tensor, told: Tensor | None, input_frames: int, target_frames: int | None
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Inputs, targets in which every frame stands once, and what is told of both. Beyond the piece there is silence."""
     count = len(frames)
-    if target_frames is None:
-        yield frames.new_zeros(1, input_frames, frames.shape[1]), frames.unsqueeze(0)
-        return
-    blocks = -(-count // target_frames)
-    padded = functional.pad(frames, (0, 0, input_frames, blocks * target_frames - count))
-    windows = padded.unfold(0, input_frames + target_frames, target_frames).transpose(1, 2)
-    yield windows[:, :input_frames], windows[:, input_frames:]
+    size = count if target_frames is None else target_frames
+    after = -count % size
+    windows = functional.pad(frames, (0, 0, input_frames, after)).unfold(0, input_frames + size, size).transpose(1, 2)
+    if told is not None:
+        rows = torch.arange(-input_frames, count + after, device=told.device).clamp(0, count - 1)
+        told = told[rows].unfold(0, input_frames + size, size).transpose(1, 2)
+    return windows[:, :input_frames], windows[:, input_frames:], told

@@ -89,6 +89,7 @@ class Request:
     frames: int
     sampler: Sampler
     seed: int
+    condition: tuple[float, ...] | None = None
 
 
 def parse_json(raw: str | bytes, limits: RequestLimits) -> Any:
@@ -107,18 +108,22 @@ def parse_json(raw: str | bytes, limits: RequestLimits) -> Any:
         raise RequestError(400, "request", f"not JSON ({error}). Send one JSON object in UTF-8.") from error
 
 
-def parse_request(request: object, limits: RequestLimits, *, unit: str) -> Request:
+def parse_request(request: object, limits: RequestLimits, *, unit: str, condition_size: int = 0) -> Request:
     """Checks a request, field by field.
 
     Args:
         request: what the JSON holds.
         limits: how much it may ask for.
         unit: what the grid counts in, "beat" or "second".
+        condition_size: numbers that the model may be told, 0 for none.
 
     Raises:
         RequestError: anything that is not as it should be.
     """
-    fields = _object(request, "request", {"primer_midi", "primer_notes", "frames", "sampler", "seed"})
+    allowed = {"primer_midi", "primer_notes", "frames", "sampler", "seed"} | (
+        {"condition"} if condition_size else set()
+    )
+    fields = _object(request, "request", allowed)
     given = [name for name in ("primer_midi", "primer_notes") if name in fields]
     if len(given) != 1:
         told = "both were given" if given else "neither was given"
@@ -134,7 +139,9 @@ def parse_request(request: object, limits: RequestLimits, *, unit: str) -> Reque
     if frames > limits.frames:
         raise RequestError(413, "frames", f"{frames}, and at most {limits.frames} are written at a time.")
     seed = _integer(fields.get("seed", 0), "seed", lowest=0, highest=_MAX_SEED)
-    return Request(primer, frames, _sampler(fields.get("sampler", {"kind": "draw"}), limits), seed)
+    sampler = _sampler(fields.get("sampler", {"kind": "draw"}), limits)
+    condition = _condition(fields["condition"], condition_size) if "condition" in fields else None
+    return Request(primer, frames, sampler, seed, condition)
 
 
 def _midi(value: object, limits: RequestLimits) -> bytes:
@@ -173,6 +180,12 @@ def _notes(value: object, limits: RequestLimits, unit: str) -> tuple[Note, ...]:
             raise RequestError(422, f"{place}.{duration}", f"must be above 0, got {note.duration}.")
         notes.append(note)
     return tuple(notes)
+
+
+def _condition(value: object, size: int) -> tuple[float, ...]:
+    if not isinstance(value, list) or len(value) != size:
+        raise RequestError(400, "condition", f"must be a list of {size} numbers, got {_shown(value)}.")
+    return tuple(_number(one, f"condition[{index}]") for index, one in enumerate(value))
 
 
 def note_fields(unit: str) -> tuple[str, str]:

@@ -14,6 +14,7 @@ from pianoroll_seq2seq.errors import (
     MidiError,
     NoNotesError,
     PitchRangeError,
+    SettingsError,
     ShapeError,
 )
 from pianoroll_seq2seq.grid import BeatGrid, FrameGrid, SecondsGrid
@@ -51,6 +52,7 @@ class Service:
     - ``sampler``: ``{"kind": "draw", "temperature": 1.0}`` (the default) or ``{"kind": "threshold", "threshold":
       0.1}``.
     - ``seed``: equal requests with equal seeds get equal answers; 0 by default.
+    - ``condition``: for a model that hears conditions, what it is told of all frames, a list of numbers.
 
     The answer holds what follows the primer, without it: ``midi`` (a file in base64), ``notes`` (as in a request),
     ``frames`` and ``seed``. Many threads may ask at once.
@@ -60,13 +62,22 @@ class Service:
         grid: the grid that it was trained on.
         pitches: the pitches that it was trained on.
         limits: how much one request may ask for.
+        onsets: whether it was trained on windows with ``onsets=True``.
+        condition_size: numbers that it was told of every frame, 0 for none.
 
     Raises:
         ShapeError: the model does not know so many pitches.
     """
 
     def __init__(
-        self, model: Continues, *, grid: FrameGrid, pitches: PitchRange, limits: RequestLimits = RequestLimits()
+        self,
+        model: Continues,
+        *,
+        grid: FrameGrid,
+        pitches: PitchRange,
+        limits: RequestLimits = RequestLimits(),
+        onsets: bool = False,
+        condition_size: int = 0,
     ) -> None:
         """Tries the model once, so that one that does not fit is found out now."""
         if isinstance(model, SequenceModel):
@@ -75,10 +86,13 @@ class Service:
         self.grid = grid
         self.pitches = pitches
         self.limits = limits
+        self.onsets = onsets
+        self.condition_size = condition_size
         self._unit = "second" if isinstance(grid, SecondsGrid) else "beat"
         one_note = PianoRoll.from_active(np.eye(1, len(pitches), dtype=bool), grid=grid, pitches=pitches)
         try:
-            generate(model, one_note, frames=1)
+            nothing = np.zeros(condition_size, np.float32) if condition_size else None
+            generate(model, one_note, frames=1, onsets=onsets, condition=nothing)
         except (RuntimeError, ValueError, IndexError) as error:
             raise ShapeError(f"The model does not go on from a roll of {len(pitches)} pitches ({error}).") from error
 
@@ -99,9 +113,23 @@ class Service:
         Raises:
             RequestError: something is wrong with the request; its ``status`` says of what kind, its text of what.
         """
-        asked = parse_request(request, self.limits, unit=self._unit)
+        asked = parse_request(request, self.limits, unit=self._unit, condition_size=self.condition_size)
         primer = self._from_midi(asked.primer) if isinstance(asked.primer, bytes) else self._from_notes(asked.primer)
-        music = generate(self.model, primer, frames=asked.frames, sampler=asked.sampler, seed=asked.seed)
+        told = None if asked.condition is None else np.array(asked.condition, np.float32)
+        try:
+            music = generate(
+                self.model,
+                primer,
+                frames=asked.frames,
+                sampler=asked.sampler,
+                seed=asked.seed,
+                onsets=self.onsets,
+                condition=told,
+            )
+        except SettingsError as error:
+            raise RequestError(
+                422, "condition", f"missing, and this model has not learned to do without ({error})."
+            ) from error
         try:
             midi = to_midi_bytes(music.to_score())
         except GridError as error:
@@ -208,4 +236,11 @@ def load_service(
         ShapeError: the model does not fit these pitches.
     """
     trained = open_model(path, classes=classes)
-    return Service(trained.model, grid=trained.grid, pitches=trained.pitches, limits=limits)
+    return Service(
+        trained.model,
+        grid=trained.grid,
+        pitches=trained.pitches,
+        limits=limits,
+        onsets=trained.onsets,
+        condition_size=trained.condition_size,
+    )
