@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pianoroll_seq2seq.evaluation import evaluate as evaluate
     from pianoroll_seq2seq.export import OnnxModel as OnnxModel
     from pianoroll_seq2seq.export import export_onnx as export_onnx
+    from pianoroll_seq2seq.generations import Generations as Generations
     from pianoroll_seq2seq.grid import BeatGrid as BeatGrid
     from pianoroll_seq2seq.grid import FrameGrid as FrameGrid
     from pianoroll_seq2seq.grid import SecondsGrid as SecondsGrid
@@ -72,6 +73,7 @@ if TYPE_CHECKING:
     from pianoroll_seq2seq.score import Part as Part
     from pianoroll_seq2seq.score import Score as Score
     from pianoroll_seq2seq.serving import load_service as load_service
+    from pianoroll_seq2seq.showing import Piece as Piece
     from pianoroll_seq2seq.splitting import drop_duplicates as drop_duplicates
     from pianoroll_seq2seq.splitting import pitch_class_set as pitch_class_set
     from pianoroll_seq2seq.splitting import split_by_piece as split_by_piece
@@ -109,6 +111,7 @@ _HOME = {
     "FanOut": "trackers.fan_out",
     "FrameDistribution": "heads.base",
     "FrameGrid": "grid",
+    "Generations": "generations",
     "GuidedModel": "models.guided",
     "History": "history",
     "JsonlTracker": "trackers.jsonl",
@@ -127,6 +130,7 @@ _HOME = {
     "OutputHead": "heads.base",
     "Part": "score",
     "PianoRoll": "pianoroll",
+    "Piece": "showing",
     "PitchRange": "pitches",
     "RelativeBernoulliHead": "heads.relative_bernoulli",
     "RelativeWindow": "heads.relative_window",

@@ -84,6 +84,12 @@ class Evaluation:
             )
         return "\n".join(lines)
 
+    def _repr_html_(self) -> str:
+        """The table in a notebook; see :mod:`pianoroll_seq2seq.showing`."""
+        from pianoroll_seq2seq.showing import evaluation_html
+
+        return evaluation_html(self)
+
 
 def evaluate(
     model: SequenceModel, windows: SlidingWindows, *, threshold: float = 0.5, batch_size: int = 256

@@ -94,3 +94,9 @@ class History:
         from pianoroll_seq2seq.plot import plot_histories
 
         return plot_histories({"": self}, ax=ax)
+
+    def _repr_html_(self) -> str:
+        """The curves and the epochs in a notebook; see :mod:`pianoroll_seq2seq.showing`."""
+        from pianoroll_seq2seq.showing import history_html
+
+        return history_html(self)

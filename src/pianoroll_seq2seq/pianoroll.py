@@ -342,6 +342,12 @@ class PianoRoll:
         name = f"{self.name!r}, " if self.name else ""
         return f"PianoRoll({name}{len(self)} frames x {len(self.pitches)} pitches {ends}, {count} notes, {self.grid})"
 
+    def _repr_html_(self) -> str:
+        """The roll in a notebook, with a player; see :mod:`pianoroll_seq2seq.showing`."""
+        from pianoroll_seq2seq.showing import Piece, pieces_html
+
+        return pieces_html([Piece(self)])
+
 
 def _trusted(active: np.ndarray, onset: np.ndarray, **others: object) -> PianoRoll:
     """A roll of planes that are known to fit: checking those just rasterized would cost as much again."""

@@ -14,6 +14,7 @@ from tqdm.auto import tqdm
 from pianoroll_seq2seq.conditions import side_by_side
 from pianoroll_seq2seq.corpus.packing import struck
 from pianoroll_seq2seq.errors import SettingsError, ShapeError
+from pianoroll_seq2seq.generations import Generations
 from pianoroll_seq2seq.heads.base import FrameDistribution
 from pianoroll_seq2seq.models.base import SequenceModel, device_of, hearing, inference
 from pianoroll_seq2seq.pianoroll import PianoRoll
@@ -115,7 +116,7 @@ def generate(
     progress: bool = ...,
     onsets: bool = ...,
     condition: np.ndarray | Sequence[np.ndarray] | None = ...,
-) -> list[PianoRoll]: ...
+) -> Generations: ...
 def generate(
     model: Continues,
     primer: PianoRoll | Sequence[PianoRoll],
@@ -126,7 +127,7 @@ def generate(
     progress: bool = False,
     onsets: bool = False,
     condition: np.ndarray | Sequence[np.ndarray] | None = None,
-) -> PianoRoll | list[PianoRoll]:
+) -> PianoRoll | Generations:
     """Continues a primer, or many at once.
 
     Args:
@@ -146,7 +147,8 @@ def generate(
 
     Returns:
         The continuation alone, of ``frames`` frames, at the tempo on which the primer ends: ``primer +
-        generate(...)`` is the whole piece. Notes held over from the primer go on. A list for a list.
+        generate(...)`` is the whole piece. Notes held over from the primer go on. For a list of primers a
+        list, which in a notebook shows each piece as a whole.
 
     Raises:
         SettingsError: fewer than one frame, a condition that the model does not hear, or none for one that has not
@@ -167,7 +169,7 @@ def generate(
     with inference(model) if isinstance(model, SequenceModel) else nullcontext():
         written = np.stack([frame for _, frame in zip(bar, steps, strict=False)], axis=1)
     continuations = [_continuation(*pair, onsets) for pair in zip(primers, written, strict=True)]
-    return continuations[0] if isinstance(primer, PianoRoll) else continuations
+    return continuations[0] if isinstance(primer, PianoRoll) else Generations(continuations, primers)
 
 
 def generate_frames(
