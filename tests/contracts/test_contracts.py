@@ -18,6 +18,8 @@ import torch
 from torch import Tensor, nn
 
 from pianoroll_seq2seq import checkpoint
+from pianoroll_seq2seq.datasets.bach_chorales import bach_chorales
+from pianoroll_seq2seq.datasets.scale_chords import scale_chords
 from pianoroll_seq2seq.evaluation import evaluate
 from pianoroll_seq2seq.grid import BeatGrid, FrameGrid, SecondsGrid
 from pianoroll_seq2seq.heads.base import FrameDistribution, OutputHead
@@ -33,7 +35,8 @@ from pianoroll_seq2seq.models.past import past_of
 from pianoroll_seq2seq.models.seq2seq_lstm import Seq2SeqLSTM
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.pitches import PitchRange
-from pianoroll_seq2seq.sampling import Draw, Sampler, Threshold, generate
+from pianoroll_seq2seq.sampling import Draw, InScale, Sampler, Threshold, generate
+from pianoroll_seq2seq.score import Score
 from pianoroll_seq2seq.stores.azure_blob import AzureBlobStore
 from pianoroll_seq2seq.stores.base import Store
 from pianoroll_seq2seq.stores.local import LocalStore
@@ -98,6 +101,7 @@ MODELS: dict[str, Callable[[], Model]] = {
 SAMPLERS: dict[str, Sampler] = {
     "Threshold": Threshold(0.3),
     "Draw": Draw(0.8),
+    "InScale": InScale(Draw(), (0, 2, 3), PitchRange(60, 63)),
 }
 TRACKERS: dict[str, Callable[[Path], Tracker]] = {
     "NoTracker": lambda folder: NoTracker(),
@@ -114,6 +118,12 @@ TRACKER_MARKS = {
 STORES: dict[str, Callable[[Path], Store]] = {
     "LocalStore": LocalStore,
     "AzureBlobStore": lambda folder: AzureBlobStore("runs", account_name="account", account_key="c2VjcmV0"),
+}
+DATA_SETS: dict[str, Callable[[], Mapping[str, Score]]] = {
+    "bach_chorales": lambda: {
+        name: chorale.score for name, chorale in bach_chorales(["bwv269"], progress=False).items()
+    },
+    "scale_chords": scale_chords,
 }
 
 T = TypeVar("T")
@@ -494,3 +504,24 @@ class TestTracker:
 @pytest.mark.parametrize("make", STORES.values(), ids=STORES)
 def test_a_store_fits_at_run_time(make: Callable[[Path], Store], tmp_path: Path) -> None:
     assert isinstance(make(tmp_path), Store)
+
+
+@pytest.mark.parametrize("make", DATA_SETS.values(), ids=DATA_SETS)
+class TestDataSet:
+    def test_gives_the_same_music_each_time(self, make: Callable[[], Mapping[str, Score]]) -> None:
+        """Two runs learn from different pieces, or from the same in another order, and cannot be compared."""
+        first, second = make(), make()
+        assert list(first) == list(second)
+        assert all(first[name] == second[name] for name in first)
+
+    def test_pieces_bear_their_names(self, make: Callable[[], Mapping[str, Score]]) -> None:
+        """What a split or a score says of a piece cannot be traced to it."""
+        for name, score in make().items():
+            assert score.name == name
+            assert PianoRoll.from_score(score).name == name
+
+    def test_pieces_hold_music_within_a_piano(self, make: Callable[[], Mapping[str, Score]]) -> None:
+        """An empty piece, or one out of range, ends a training that took the set as it is."""
+        for score in make().values():
+            assert (score.notes.end_tick > score.notes.onset_tick).all()
+            assert PianoRoll.from_score(score).active.any()
