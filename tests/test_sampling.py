@@ -18,7 +18,7 @@ from pianoroll_seq2seq.heads.relative_bernoulli import RelativeBernoulliHead
 from pianoroll_seq2seq.models.seq2seq_lstm import Seq2SeqLSTM
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.pitches import PitchRange
-from pianoroll_seq2seq.sampling import Draw, Threshold, generate, generate_frames
+from pianoroll_seq2seq.sampling import Draw, InScale, Threshold, generate, generate_frames
 from pianoroll_seq2seq.tempo import TempoMap
 
 PITCHES = PitchRange(60, 65)
@@ -116,6 +116,51 @@ class TestDraw:
     def test_out_of_range_is_an_error(self, temperature):
         with pytest.raises(SettingsError, match="temperature"):
             Draw(temperature)
+
+
+class Chords(Bernoulli):
+    """Either C and E or C# and F in each row, as often the one as the other: never any other notes together."""
+
+    FRAMES = torch.tensor([[1.0, 0, 0, 0, 1, 0], [0, 1, 0, 0, 0, 1]])
+
+    def sample(self, *, generator: torch.Generator) -> Tensor:
+        return self.FRAMES[torch.randint(2, self.logits.shape[:-1], generator=generator)]
+
+
+class TestInScale:
+    def test_is_the_models_own_draw_given_that_it_lies_in_the_scale(self):
+        """Notes that belong together are torn apart where only some of them lie in the scale."""
+        sampler = InScale(Draw(), (0, 2, 4, 5), PITCHES)  # F lies in it, the C# beside it does not
+        frames = sampler(Chords(torch.zeros(500, 6)), generator=torch.Generator().manual_seed(0))
+        assert (frames == Chords.FRAMES[0]).all()
+
+    def test_what_no_try_brings_into_the_scale_is_silent(self):
+        """The music leaves the scale after all, or the choice never ends."""
+        sampler = InScale(Draw(), (5,), PITCHES)
+        frames = sampler(Chords(torch.zeros(500, 6)), generator=torch.Generator().manual_seed(0))
+        assert set(map(tuple, frames.tolist())) == {(0,) * 6, (0,) * 5 + (1,)}
+        once = InScale(Draw(), (0,), PITCHES, tries=1)(
+            Chords(torch.zeros(500, 6)), generator=torch.Generator().manual_seed(0)
+        )
+        assert 0.4 < once[:, 0].mean() < 0.6
+
+    def test_music_that_lies_in_the_scale_is_left_alone(self):
+        everything = InScale(Draw(0.7), tuple(range(12)), PITCHES)
+        distribution = Bernoulli(torch.randn(9, 6))
+        drawn = [
+            sampler(distribution, generator=torch.Generator().manual_seed(1)) for sampler in (everything, Draw(0.7))
+        ]
+        assert torch.equal(*drawn)
+
+    def test_both_planes_are_kept_to_the_scale(self):
+        """A note outside the scale is struck, though it does not sound."""
+        frames = InScale(Threshold(), (0, 4), PITCHES)(Bernoulli(torch.full((2, 12), 9.0)), generator=torch.Generator())
+        assert frames.tolist() == [[1, 0, 0, 0, 1, 0] * 2] * 2
+
+    @pytest.mark.parametrize("wrong", [{"scale": ()}, {"scale": (12,)}, {"tries": 0}])
+    def test_no_scale_is_an_error(self, wrong):
+        with pytest.raises(SettingsError, match=r"InScale|Pitch classes"):
+            InScale(**({"sampler": Draw(), "scale": (0,), "pitches": PITCHES} | wrong))
 
 
 class TestGenerate:

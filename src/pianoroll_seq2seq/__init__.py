@@ -64,7 +64,11 @@ if TYPE_CHECKING:
     from pianoroll_seq2seq.pretrained import load_pretrained as load_pretrained
     from pianoroll_seq2seq.pretrained import model_card as model_card
     from pianoroll_seq2seq.pretrained import pretrained_names as pretrained_names
+    from pianoroll_seq2seq.report import describe_model as describe_model
+    from pianoroll_seq2seq.report import report_run as report_run
+    from pianoroll_seq2seq.report import write_report as write_report
     from pianoroll_seq2seq.sampling import Draw as Draw
+    from pianoroll_seq2seq.sampling import InScale as InScale
     from pianoroll_seq2seq.sampling import Sampler as Sampler
     from pianoroll_seq2seq.sampling import Threshold as Threshold
     from pianoroll_seq2seq.sampling import generate as generate
@@ -114,6 +118,7 @@ _HOME = {
     "Generations": "generations",
     "GuidedModel": "models.guided",
     "History": "history",
+    "InScale": "sampling",
     "JsonlTracker": "trackers.jsonl",
     "Likelihood": "likelihoods",
     "Limits": "limits",
@@ -153,6 +158,7 @@ _HOME = {
     "compare_sets": "comparison",
     "concatenate": "pianoroll",
     "cosine_schedule": "train",
+    "describe_model": "report",
     "drop_duplicates": "splitting",
     "evaluate": "evaluation",
     "export_onnx": "export",
@@ -176,6 +182,7 @@ _HOME = {
     "read_folder": "datasets.folder",
     "read_midi": "midi_io",
     "read_pypianoroll": "interchange",
+    "report_run": "report",
     "roll_from_array": "interchange",
     "roll_to_array": "interchange",
     "save": "checkpoint",
@@ -184,6 +191,7 @@ _HOME = {
     "split_by_piece": "splitting",
     "write_midi": "midi_io",
     "write_pypianoroll": "interchange",
+    "write_report": "report",
 }
 
 __all__ = sorted(_HOME)  # noqa: PLE0605 (a test holds it against the imports above)

@@ -11,13 +11,14 @@ from jaxtyping import Bool
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from pianoroll_seq2seq.conditions import side_by_side
+from pianoroll_seq2seq.conditions import pitch_class_vector, side_by_side
 from pianoroll_seq2seq.corpus.packing import struck
 from pianoroll_seq2seq.errors import SettingsError, ShapeError
 from pianoroll_seq2seq.generations import Generations
 from pianoroll_seq2seq.heads.base import FrameDistribution
 from pianoroll_seq2seq.models.base import SequenceModel, device_of, hearing, inference
 from pianoroll_seq2seq.pianoroll import PianoRoll
+from pianoroll_seq2seq.pitches import PitchRange
 
 
 @runtime_checkable
@@ -78,6 +79,61 @@ class Draw:
         if self.temperature != 1.0:
             distribution = distribution.tempered(self.temperature)
         return distribution.sample(generator=generator)
+
+
+@dataclass(frozen=True)
+class InScale:
+    """Keeps what another sampler chooses to a scale, whatever model and head it draws from.
+
+    A frame with a note outside the scale is chosen again, up to ``tries`` times; what then still lies outside is
+    silent. A frame that was drawn and accepted is an exact draw from the model's own distribution, given that all of it
+    lies in the scale; only where no try succeeds is a frame thinner than the model meant it. The model hears what was
+    kept.
+
+    Args:
+        sampler: chooses the frames.
+        scale: pitch classes that may sound, 0..11 with 0 for C.
+        pitches: what the columns of a frame stand for.
+        tries: how often a frame is chosen at most.
+
+    Raises:
+        SettingsError: no pitch classes, one out of range, or fewer than one try.
+
+    Example:
+        >>> from pianoroll_seq2seq.heads.bernoulli import Bernoulli
+        >>> only_c = InScale(Draw(), (0,), PitchRange(60, 62))
+        >>> only_c(Bernoulli(torch.full((3,), 9.0)), generator=torch.Generator()).tolist()
+        [1.0, 0.0, 0.0]
+    """
+
+    sampler: Sampler
+    scale: tuple[int, ...]
+    pitches: PitchRange
+    tries: int = 16
+
+    def __post_init__(self) -> None:
+        """Checks the scale and the tries."""
+        if not pitch_class_vector(self.scale).any() or self.tries < 1:
+            raise SettingsError(
+                f"InScale needs at least one pitch class and one try, got {self.scale} and tries={self.tries}."
+            )
+
+    def __call__(self, distribution: FrameDistribution, *, generator: torch.Generator) -> Tensor:
+        """The frames kept; with two columns for each pitch, both planes are."""
+        frame = self.sampler(distribution, generator=generator)
+        inside = self._inside(frame)
+        for _ in range(self.tries - 1):
+            strays = (frame * (1 - inside)).any(dim=-1, keepdim=True)
+            if not strays.any():
+                return frame
+            frame = torch.where(strays, self.sampler(distribution, generator=generator), frame)
+        return frame * inside
+
+    def _inside(self, frame: Tensor) -> Tensor:
+        """1 for each column of a frame that may sound."""
+        of_column = (np.arange(len(self.pitches)) + self.pitches.lowest) % 12
+        inside = np.tile(np.isin(of_column, self.scale), frame.shape[-1] // len(self.pitches))
+        return torch.as_tensor(inside, dtype=frame.dtype, device=frame.device)
 
 
 @runtime_checkable
