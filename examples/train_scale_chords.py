@@ -58,6 +58,7 @@ from pianoroll_seq2seq.datasets.scale_chords import write_scale_chords
 from pianoroll_seq2seq.errors import OverwriteError, PianoRollSeq2SeqError, SettingsError
 from pianoroll_seq2seq.evaluation import Continuation
 from pianoroll_seq2seq.plot import plot_histories, plot_roll, save_figure
+from pianoroll_seq2seq.report import report_run
 from pianoroll_seq2seq.splitting import Split
 from pianoroll_seq2seq.train import Precision, Schedule
 
@@ -255,8 +256,15 @@ def finish(recipe: Recipe, trained: Trained, split: Split, folder: Path, *, seed
     save_figure(plot_histories({"": trained.history}), folder / "loss.png", overwrite=True)
     continuation = make_music(recipe, trained.model, split, folder, seed=seed)
     best_epoch = trained.history.best_epoch
-    report = {"best_epoch": best_epoch, "test": scores.to_json(), "continuation": asdict(continuation)}
-    write_json(folder / "scores.json", report)
+    found = {
+        "best_epoch": best_epoch,
+        "test": scores.to_json(),
+        "continuation": asdict(continuation),
+        "primer_frames": recipe.primer_frames,
+        "data": {f"{part}_pieces": len(rolls) for part, rolls in split._asdict().items()},
+    }
+    write_json(folder / "scores.json", found)
+    report_run(folder, title="Scales and chords", overwrite=True)
     return Run(trained.history, scores, continuation, folder)
 
 
@@ -281,7 +289,15 @@ def track(tracker: Tracker, result: Run) -> None:
     scores = result.scores.model
     figures = {"test_nats": scores.all.nats, "test_f1": scores.all.f1, "test_changed_nats": scores.changed.nats}
     tracker.log_metrics(figures, step=result.history.epochs[-1].step)
-    for name in ("loss.png", "roll.png", "primer.mid", "generated.mid", "scores.json", "best.safetensors"):
+    for name in (
+        "loss.png",
+        "roll.png",
+        "primer.mid",
+        "generated.mid",
+        "scores.json",
+        "report.html",
+        "best.safetensors",
+    ):
         tracker.log_artifact(result.folder / name)
 
 
@@ -442,6 +458,7 @@ def main(arguments: list[str] | None = None) -> int:
         f"no frame repeated more than {heard.longest_repeat_frames} times"
     )
     say(f"\nListen to {folder / 'generated.mid'}; look at {folder / 'roll.png'} and {folder / 'loss.png'}.")
+    say(f"All of it on one page, to look at and to listen to: {folder / 'report.html'}")
     return 0
 
 

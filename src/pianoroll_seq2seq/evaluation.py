@@ -15,6 +15,7 @@ Where frames say which pitches are struck as well (``SlidingWindows(..., onsets=
 copying lets sound what sounds and strikes nothing again; a frame in which the notes before it are held has not changed.
 """
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -72,6 +73,16 @@ class Evaluation:
     def to_json(self) -> dict[str, Any]:
         """As JSON can hold it."""
         return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Evaluation":
+        """The inverse of :meth:`to_json`."""
+
+        def predictor(row: Mapping[str, Any]) -> Predictor:
+            return Predictor(Scores(**row["all"]), Scores(**row["changed"]))
+
+        rows = (predictor(data[name]) for name in ("model", "copy_last", "copy_input"))
+        return cls(data["frames"], data["changed_frames"], *rows)
 
     def __str__(self) -> str:
         """The table."""

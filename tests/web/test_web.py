@@ -82,20 +82,153 @@ def _position(page: Page, figure: int = 0) -> float:
     return float(page.evaluate(f"figures[{figure}].player.position"))
 
 
+def _play(page: Page, *, until: float) -> None:
+    page.evaluate("figures[0].player.play()")
+    page.wait_for_function(f"figures[0].player.position > {until}")
+
+
 def test_it_plays_and_the_cursor_moves() -> None:
-    """The button does nothing, or nobody sees where the music is."""
-    with _mounted(music(_roll(), primer_frames=4)) as page:
+    """The button does nothing, nobody sees where the music is, or it goes on after the end."""
+    with _mounted(music(_roll(frames=4), primer_frames=2)) as page:
         group = page.get_by_role("group", name="upwards")
         cursor = group.locator(".pr-cursor")
         before = cursor.bounding_box()
         group.get_by_role("button", name="Play").click()
         page.wait_for_function("figures[0].player.position > 0.3")
-        assert page.evaluate("figures[0].player.playing")
         after = cursor.bounding_box()
         assert before is not None
         assert after is not None
-        assert after["x"] > before["x"] + 5
+        assert after["x"] > before["x"] + 100
         group.get_by_role("button", name="Pause").click()
         paused = _position(page)
-        page.wait_for_timeout(200)
-        assert _position(page) == paused
+        page.wait_for_timeout(150)
+        assert _position(page) == paused < 1
+        group.get_by_role("button", name="Play").click()
+        group.get_by_role("button", name="Play").wait_for()  # it has ended
+        assert _position(page) == 1
+        assert group.locator(".pr-time").inner_text() == "0:01 / 0:01"
+        group.get_by_role("button", name="Play").click()  # and begins again
+        assert _position(page) < 0.5
+
+
+def test_the_sound_is_that_of_the_notes() -> None:
+    """It moves and is silent, plays another pitch, or clicks where a note begins or ends."""
+    active = np.zeros((8, 1), dtype=bool)
+    active[2:5] = True
+    silence_a4_silence = PianoRoll.from_active(active, grid=BeatGrid(2), pitches=PitchRange(69, 69))
+    with _mounted() as page:  # the page's clock is that of the samples
+        samples = np.array(
+            page.evaluate(
+                """async (music) => {
+                    const context = new OfflineAudioContext(1, 2 * 44100, 44100);
+                    context.resume = () => {};
+                    window.pianorollAudio = context;
+                    const player = new Player(music);
+                    player.play();
+                    player.extend([], music.seconds);
+                    const buffer = await context.startRendering();
+                    return Array.from(buffer.getChannelData(0));
+                }""",
+                music(silence_a4_silence),
+            )
+        )
+    assert np.abs(samples[:21_000]).max() == 0
+    sounding = samples[24_000:54_000]
+    spectrum = np.abs(np.fft.rfft(sounding * np.hanning(len(sounding))))
+    assert abs(np.argmax(spectrum) * 44100 / len(sounding) - 440) < 1.5
+    assert 0.05 < np.abs(sounding).max() < 0.9
+    assert np.abs(samples[80_000:]).max() < 1e-3
+    assert np.abs(np.diff(samples)).max() < 3 * np.abs(np.diff(sounding)).max(), "no jump louder than the tone"
+
+
+def test_seeking_tempo_and_loop() -> None:
+    """A click beside the cursor does nothing, double tempo is not double, or the loop ends."""
+    with _mounted(music(_roll(frames=64))) as page:
+        roll = page.get_by_role("img", name="Piano roll of upwards: 64 notes")
+        roll.click(position={"x": 240, "y": 100})
+        clicked = _position(page)
+        assert clicked == pytest.approx(200 / 60, abs=0.1)  # forty pixels of pitch names, sixty for a second
+        _play(page, until=clicked + 0.2)
+        page.evaluate("figures[0].player.seek(8)")
+        assert 7.9 < _position(page) < 8.2
+        page.get_by_label("Tempo").fill("2")
+        gone = "[figures[0].player.position, pianorollAudio.currentTime]"
+        before = page.evaluate(gone)
+        page.wait_for_timeout(400)
+        after = page.evaluate(gone)
+        assert after[0] - before[0] == pytest.approx(2 * (after[1] - before[1]), rel=0.02)
+        assert page.get_by_label("Tempo").get_attribute("aria-valuetext") == "2.00 times"
+        page.get_by_label("Loop").check()
+        page.evaluate("figures[0].player.seek(15.8)")
+        page.wait_for_function("figures[0].player.position < 1")
+        assert page.evaluate("figures[0].player.playing")
+        page.wait_for_function("figures[0].player.position > 1")
+
+
+def test_more_music_while_it_plays() -> None:
+    """Music that streams in stops the player, is not drawn, or is heard too late."""
+    with _mounted(music(_roll(frames=4))) as page:
+        _play(page, until=0.2)
+        page.evaluate("figures[0].player.extend([[1, 2, 80, 0.8], [2, 3, 40, 0.8]], 3)")
+        page.evaluate("figures[0].view.extend([[1, 2, 80, 0.8], [2, 3, 40, 0.8]], 3)")
+        assert page.evaluate("figures[0].player.seconds") == 3
+        page.wait_for_function("figures[0].player.position > 1.1")
+        assert page.evaluate("figures[0].player.playing")
+        roll = page.get_by_role("img", name="6 notes between E2 and G#5 in 3.0 seconds")
+        assert roll.locator(".pr-note").count() == 6
+        page.evaluate("figures[0].player.destroy()")
+        assert not page.evaluate("figures[0].player.playing")
+
+
+def test_one_player_at_a_time() -> None:
+    """Whoever starts a second piece hears two."""
+    with _mounted(music(_roll()), music(_roll())) as page:
+        page.get_by_role("button", name="Play").first.click()
+        page.get_by_role("button", name="Play").last.click()
+        assert page.evaluate("figures.map((figure) => figure.player.playing)") == [False, True]
+        assert page.get_by_role("button").all_inner_texts() == ["Play", "Pause"]
+
+
+def test_by_keyboard_alone() -> None:
+    """Who cannot use a mouse reaches only some of the controls, or none."""
+    with _mounted(music(_roll(frames=64))) as page:
+        reached = []
+        for _ in range(4):
+            page.keyboard.press("Tab")
+            reached.append(page.evaluate("document.activeElement.className"))
+        assert reached == ["pr-play", "pr-seek", "pr-tempo", "pr-loop"]
+        page.keyboard.press("Space")
+        assert page.evaluate("figures[0].player.loop")
+        page.locator(".pr-seek").focus()
+        for key in ("ArrowRight", "ArrowUp", "PageUp", "ArrowLeft"):
+            page.keyboard.press(key)
+        assert _position(page) == 11
+        position = page.get_by_role("slider", name="Position")
+        assert position.get_attribute("aria-valuetext") == "0:11 of 0:16"
+        page.keyboard.press("Home")
+        assert _position(page) == 0
+        page.locator(".pr-play").focus()
+        page.keyboard.press("Enter")
+        page.wait_for_function("figures[0].player.position > 0.1")
+
+
+def test_a_figure_that_is_taken_away_falls_silent() -> None:
+    """A notebook's cell that is run again plays on without anything to stop it with."""
+    with _mounted(music(_roll(frames=64))) as page:
+        page.get_by_role("button", name="Play").click()
+        page.wait_for_function("figures[0].player.position > 0.1")
+        page.evaluate("document.querySelector('.pr-figure').remove()")
+        page.wait_for_function("!figures[0].player.playing")
+
+
+def test_readers_who_dislike_motion() -> None:
+    """The strip slides under the cursor for readers whom motion makes ill."""
+    with _mounted(music(_roll(frames=400))) as page:
+        shift = "new DOMMatrix(getComputedStyle(document.querySelector('.pr-strip')).transform).e"
+        page.evaluate("figures[0].view.draw(10)")
+        assert page.evaluate(shift) < -100
+        page.emulate_media(reduced_motion="reduce")
+        page.evaluate("figures[0].view.draw(10)")
+        assert page.evaluate(shift) == 0
+        page.evaluate("figures[0].view.draw(20)")
+        assert page.evaluate(shift) < -600

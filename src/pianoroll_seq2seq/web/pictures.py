@@ -63,7 +63,7 @@ def roll_label(music: Music) -> str:
 
 
 def curves_svg(histories: Mapping[str, History]) -> str:
-    """The loss curves of runs, by their names: validation in full, training faint; a dot marks the best epoch."""
+    """The loss curves of runs, by their names: validation thick, training thin; a dot marks the best epoch."""
     losses = [loss for history in histories.values() for loss in (*history.train_losses, *history.valid_losses)]
     epochs = [epoch.epoch for history in histories.values() for epoch in history.epochs]
     first, last = min(epochs, default=1), max(epochs, default=1)
@@ -87,10 +87,10 @@ def curves_svg(histories: Mapping[str, History]) -> str:
         colour, dashes = _CURVES[index % len(_CURVES)]
         validated = bool(history.epochs) and len(history.valid_losses) == len(history.epochs)
         prefix = f"{name}: " if name else ""
-        curves = [("training", history.train_losses, 0.5 if validated else 1.0)]
-        curves += [("validation", history.valid_losses, 1.0)] if validated else []
-        for what, values, opacity in curves:
-            style = f'stroke="{colour}" stroke-width="2" opacity="{opacity}" stroke-dasharray="{dashes}"'
+        curves = [("training", history.train_losses, 1.2 if validated else 2.5)]
+        curves += [("validation", history.valid_losses, 2.5)] if validated else []
+        for what, values, width in curves:
+            style = f'stroke="{colour}" stroke-width="{width}" stroke-dasharray="{dashes}"'
             dots = [point(epoch.epoch, loss) for epoch, loss in zip(history.epochs, values, strict=True)]
             parts.append(f'<polyline points="{_points(dots)}" {style}/>')
             legend.append((style, prefix + what))
