@@ -6,7 +6,7 @@
 
 class PrimerEditor {
   static BEAT = 56; // pixels
-  static ROW = 13;
+  static ROW = 11;
   static CELL = 0.25; // beats
 
   newLength = 1; // beats of a note that is drawn by a click

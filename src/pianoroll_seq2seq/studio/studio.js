@@ -10,6 +10,7 @@
   const model = () => facts.models.find((one) => one.name === byId("model").value);
   const option = (text, value, parent) => parent.append(Object.assign(document.createElement("option"), { textContent: text, value }));
   const tell = (text) => (byId("status").textContent = text);
+  const counted = (notes) => (notes === 1 ? "1 note" : `${notes} notes`);
   const complain = (text) => (byId("error").textContent = text);
 
   // A cadence in C, so that there is something to hear at once.
@@ -42,7 +43,7 @@
     editor.showNotes();
     const scale = told
       ? "It is told the scale you choose."
-      : "A scale is kept by drawing a frame again that leaves it.";
+      : "With a scale, frames that leave it are drawn again.";
     const not = card.not_for ? `Not for: ${card.not_for}` : "";
     byId("about").textContent = [card.what, card.data, not, scale].filter(Boolean).join(" ");
   }
@@ -104,6 +105,7 @@
 
   async function write() {
     complain("");
+    tell("");
     let asked;
     try {
       asked = wish();
@@ -170,8 +172,8 @@
       editor.replace(notes.map(({ pitch, start_beat, duration_beats }) => ({ pitch, start: start_beat, length: duration_beats })));
       editor.showNotes();
       byId("tempo").value = tempo;
-      const lost = left ? ` ${left} notes outside the model's pitches were left out.` : "";
-      tell(`${notes.length} notes of ${file.name}${cut ? `, its first ${editor.beats} beats` : ""}.${lost}`);
+      const lost = left ? ` Left out: ${counted(left)} outside the model's pitches.` : "";
+      tell(`${counted(notes.length)} of ${file.name}${cut ? `, its first ${editor.beats} beats` : ""}.${lost}`);
     } catch (error) {
       complain(error.message);
     } finally {
