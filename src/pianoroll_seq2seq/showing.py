@@ -15,7 +15,7 @@ import numpy as np
 from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.history import Epoch, History
 from pianoroll_seq2seq.pianoroll import PianoRoll
-from pianoroll_seq2seq.web import Figure, asset, curves_svg, mounting, music
+from pianoroll_seq2seq.web import Figure, asset, curves_image, mounting, music
 
 if TYPE_CHECKING:
     from pianoroll_seq2seq.evaluation import Evaluation
@@ -91,7 +91,7 @@ def history_html(history: History) -> str:
     if not history.epochs:
         return "<p>A history without epochs.</p>"
     table = f"<details><summary>{epochs_summary(history)}</summary>{epochs_table(history)}</details>"
-    return f"<div>{curves_svg({'': history})}{table}</div>"
+    return f"<div>{curves_image({'': history})}{table}</div>"
 
 
 def epochs_table(history: History) -> str:

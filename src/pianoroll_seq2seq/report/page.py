@@ -16,13 +16,13 @@ from pianoroll_seq2seq.evaluation import Evaluation
 from pianoroll_seq2seq.history import History
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.showing import Piece, epochs_summary, epochs_table, evaluation_html
-from pianoroll_seq2seq.web import Download, Figure, asset, curves_svg, mounting
+from pianoroll_seq2seq.web import Download, Figure, asset, curves_image, mounting
 
 if TYPE_CHECKING:
     from torch import nn
 
 _MAX_NOTES = 20_000
-_NOTHING_FROM_ELSEWHERE = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'"
+_NOTHING_FROM_ELSEWHERE = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"
 
 
 def write_report(
@@ -155,7 +155,7 @@ def _curves(histories: Mapping[str, History]) -> str:
         f'<div class="pr-wide">{epochs_table(history)}</div></details>'
         for name, history in histories.items()
     ]
-    return _section("Loss curves", [f'<div class="pr-wide">{curves_svg(histories)}</div>', *tables])
+    return _section("Loss curves", [curves_image(histories), *tables])
 
 
 def _facts(facts: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ the notebook display and the studio are made of these parts and of nothing else.
 
 from pianoroll_seq2seq.web.assets import asset, scripts
 from pianoroll_seq2seq.web.figures import Download, Figure, mounting
-from pianoroll_seq2seq.web.pictures import curves_svg, roll_svg
+from pianoroll_seq2seq.web.pictures import curves_image, roll_image
 from pianoroll_seq2seq.web.piece import VELOCITY, Music, music, script_json
 
 __all__ = [
@@ -16,10 +16,10 @@ __all__ = [
     "Figure",
     "Music",
     "asset",
-    "curves_svg",
+    "curves_image",
     "mounting",
     "music",
-    "roll_svg",
+    "roll_image",
     "script_json",
     "scripts",
 ]

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TypedDict
 
 from pianoroll_seq2seq.web.assets import scripts
-from pianoroll_seq2seq.web.pictures import roll_svg
+from pianoroll_seq2seq.web.pictures import roll_image
 from pianoroll_seq2seq.web.piece import Music, script_json
 
 
@@ -40,7 +40,7 @@ class Figure:
     @property
     def slot(self) -> str:
         """The element for it, with the still picture in it until :func:`mounting` puts the player there."""
-        return f'<div class="pr-slot" data-pianoroll="{self.key}">{roll_svg(self.music)}</div>'
+        return f'<div class="pr-slot" data-pianoroll="{self.key}">{roll_image(self.music)}</div>'
 
 
 def mounting(figures: Iterable[Figure]) -> str:

@@ -1,8 +1,10 @@
-"""Still pictures as SVG text: a piano roll, and loss curves. They need no package, no script and no style.
+"""Still pictures: a piano roll, and loss curves. They need no package, no script and no style.
 
-Lines and letters take the colour of the text around them, so that they can be read on light and on dark.
+Each is an ``<img>`` that holds its SVG, since notebooks that are not trusted keep images and take other SVG out. It
+follows light and dark by itself.
 """
 
+import base64
 import math
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -19,9 +21,13 @@ _WIDTH, _LEFT, _RIGHT, _BOTTOM = 900, 44, 12, 34
 _ROLL_TOP, _ROLL_HEIGHT = 8, 220
 _CURVES_HEIGHT, _CURVES_TOP = 260, 28
 _FONT = 'font-family="system-ui, sans-serif" font-size="12"'
+_STYLE = (
+    "<style>svg{color:#1c1e21;background:#fff}"
+    "@media(prefers-color-scheme:dark){svg{color:#e8e8e8;background:#16181c}}</style>"
+)
 
 
-def roll_svg(music: Music) -> str:
+def roll_image(music: Music) -> str:
     """The whole piece at one look: time to the right, pitch upwards, the primer blue and what follows orange."""
     rows = music["highest"] - music["lowest"] + 1
     across = (_WIDTH - _LEFT - _RIGHT) / max(music["seconds"], 1e-3)
@@ -52,7 +58,7 @@ def roll_svg(music: Music) -> str:
         x = _LEFT + primer * across
         parts.append(_line(x, _ROLL_TOP, x, _ROLL_TOP + _ROLL_HEIGHT, opacity=1, dashes="4 3"))
     parts.append(_text((_LEFT + _WIDTH) / 2, _ROLL_TOP + _ROLL_HEIGHT + 31, "seconds"))
-    return _svg(_ROLL_TOP + _ROLL_HEIGHT + _BOTTOM, roll_label(music), parts)
+    return _image(_ROLL_TOP + _ROLL_HEIGHT + _BOTTOM, roll_label(music), parts)
 
 
 def roll_label(music: Music) -> str:
@@ -62,7 +68,7 @@ def roll_label(music: Music) -> str:
     return f"{name}: {len(music['notes'])} notes in {music['seconds']:.1f} seconds{primer}"
 
 
-def curves_svg(histories: Mapping[str, History]) -> str:
+def curves_image(histories: Mapping[str, History]) -> str:
     """The loss curves of runs, by their names: validation thick, training thin; a dot marks the best epoch."""
     losses = [loss for history in histories.values() for loss in (*history.train_losses, *history.valid_losses)]
     epochs = [epoch.epoch for history in histories.values() for epoch in history.epochs]
@@ -104,14 +110,16 @@ def curves_svg(histories: Mapping[str, History]) -> str:
         parts.append(_text(_LEFT + 44, y, label, anchor="start"))
     runs = f" of {len(histories)} runs" if len(histories) > 1 else ""
     label = f"Loss curves{runs}: nats per frame over {last} epochs"
-    return _svg(bottom + 18 * len(legend) + 4, label, parts)
+    return _image(bottom + 18 * len(legend) + 4, label, parts)
 
 
-def _svg(height: float, label: str, parts: Sequence[str]) -> str:
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height:.0f}" width="100%" role="img" '
-        f'aria-label="{escape(label)}" style="max-width: {_WIDTH}px" fill="none" {_FONT}>{"".join(parts)}</svg>'
+def _image(height: float, label: str, parts: Sequence[str]) -> str:
+    svg = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{height:.0f}" '
+        f'viewBox="0 0 {_WIDTH} {height:.0f}" fill="none" {_FONT}>{_STYLE}{"".join(parts)}</svg>'
     )
+    source = base64.b64encode(svg.encode()).decode()
+    return f'<img alt="{escape(label)}" src="data:image/svg+xml;base64,{source}" style="max-width: 100%">'
 
 
 def _line(x1: float, y1: float, x2: float, y2: float, *, opacity: float = 0.2, dashes: str = "") -> str:
