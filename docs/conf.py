@@ -13,12 +13,15 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
 ]
-exclude_patterns = ["_build"]
-myst_enable_extensions = ["colon_fence", "dollarmath"]
+exclude_patterns = ["_build", "conf.py"]
+myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
+myst_heading_anchors = 3
+nb_custom_formats = {".py": ["jupytext.reads", {"fmt": "py:percent"}]}  # the tutorials
 nb_execution_mode = "cache"
 nb_execution_in_temp = True
 nb_execution_raise_on_error = True
 nb_execution_timeout = 300
+nb_output_stderr = "remove"  # progress bars, and what they say of missing widgets
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
