@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from types import UnionType
 from typing import Any, Unpack, get_args, get_origin, get_type_hints
 
 _TRUTHS = ("true", "false")
@@ -58,7 +59,8 @@ def _parameters(function: Callable[..., Any]) -> Iterator[tuple[str, Any, bool]]
 
 def _is_list(hint: object) -> bool:
     """Whether it is a list of plain values; those of classes are left to the parser."""
-    return get_origin(hint) is list and get_origin(get_args(hint)[0]) is None
+    kinds = get_args(hint) if isinstance(hint, UnionType) else (hint,)
+    return any(get_origin(kind) is list and get_args(kind)[0] in (str, int, float) for kind in kinds)
 
 
 def normalised(given: Sequence[str], shapes: Shapes) -> list[str]:

@@ -84,6 +84,23 @@ def read_music(music: Music, reading: Reading, *, seed: int) -> Pieces:
     return Pieces(split, sum(map(len, duplicates.values())), refused)
 
 
+def read_all(music: Music, reading: Reading) -> tuple[Sequence[PianoRoll], Mapping[str, str]]:
+    """Reads pieces without dealing them, for scores; of a published set those that its authors test on.
+
+    Args:
+        music: what to read.
+        reading: what counts as a note, for a folder of MIDI files.
+
+    Returns:
+        The pieces, and why files could not be used, by their paths.
+
+    Raises:
+        MidiNotFoundError: ``data`` is neither a folder nor a known set.
+        SettingsError: settings that the data does not leave open.
+    """
+    return (_published(music).test, {}) if music.data in _POLYPHONIC else _rolls(music, reading)
+
+
 _scales: Callable[[PianoRoll], Hashable] = pitch_class_set  # relatives stay together: they are made of the same notes
 
 

@@ -1,0 +1,35 @@
+"""Scales by their names."""
+
+import re
+
+from pianoroll_seq2seq.datasets.scale_chords import SCALES
+from pianoroll_seq2seq.errors import SettingsError
+
+_NATURALS = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}
+_NAME = re.compile(r"(?P<root>[a-g])(?P<turn>#|sharp|b|flat)?[ _:-]*(?P<scale>[a-z][a-z _-]*)")
+
+
+def pitch_classes_of(name: str) -> tuple[int, ...]:
+    """The pitch classes of a scale, 0 for C, in order of their numbers.
+
+    Args:
+        name: root and scale, such as ``C major``, ``f#_dorian`` or ``Bb minor pentatonic``.
+
+    Raises:
+        SettingsError: no such scale is known.
+
+    Example:
+        >>> pitch_classes_of("G major")
+        (0, 2, 4, 6, 7, 9, 11)
+    """
+    found = _NAME.fullmatch(name.strip().lower())
+    if found is not None:
+        words = re.split(r"[ _-]+", found["scale"].strip())
+        for scale in ("_".join(words), "_".join(reversed(words))):
+            if scale in SCALES:
+                turn = {"#": 1, "sharp": 1, "b": -1, "flat": -1}.get(found["turn"] or "", 0)
+                return tuple(sorted((_NATURALS[found["root"]] + turn + step) % 12 for step in SCALES[scale]))
+    raise SettingsError(
+        f"{name!r} is no scale that is known. Give a root and one of {', '.join(SCALES)}, such as 'C major' or "
+        f"'f#_dorian'."
+    )
