@@ -24,7 +24,7 @@ MAX_NOTES = 6000
 """Notes of a piece that a notebook shows, some ten minutes of piano music: models that have learned nothing yet write
 hundreds a second."""
 _MAX_EPOCHS = 50
-_RIGHT = '<td style="text-align: right">'
+_TABLE_STYLE = "<style>.pr-table :is(td, th) { padding: 2px 8px; text-align: right }</style>"
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def history_html(history: History) -> str:
     if not history.epochs:
         return "<p>A history without epochs.</p>"
     table = f"<details><summary>{epochs_summary(history)}</summary>{epochs_table(history)}</details>"
-    return f"<div>{curves_image({'': history})}{table}</div>"
+    return f"<div>{_TABLE_STYLE}{curves_image({'': history})}{table}</div>"
 
 
 def epochs_table(history: History) -> str:
@@ -105,7 +105,7 @@ def epochs_table(history: History) -> str:
     )
     heads = ("epoch", "training loss", "validation loss", "learning rate", "seconds")
     head = "".join(f'<th scope="col">{name}</th>' for name in heads)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+    return f'<table class="pr-table"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
 
 
 def epochs_summary(history: History) -> str:
@@ -118,11 +118,16 @@ def _epoch_row(epoch: Epoch, *, best: bool) -> str:
     valid = "" if epoch.valid_loss is None else f"{epoch.valid_loss:.4f}"
     cells = (f"{epoch.train_loss:.4f}", valid, f"{epoch.learning_rate:.2e}", f"{epoch.seconds:.1f}")
     number = f"{epoch.epoch} (best)" if best else str(epoch.epoch)
-    return f'<tr><th scope="row">{number}</th>{"".join(f"{_RIGHT}{cell}</td>" for cell in cells)}</tr>'
+    return f'<tr><th scope="row">{number}</th>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>'
 
 
 def evaluation_html(evaluation: "Evaluation") -> str:
-    """A model's scores beside those of copying, as a table."""
+    """A model's scores beside those of copying."""
+    return f"<div>{_TABLE_STYLE}{evaluation_table(evaluation)}</div>"
+
+
+def evaluation_table(evaluation: "Evaluation") -> str:
+    """The table itself."""
     heads = ("", "nats per frame", "precision", "recall", "F1", "nats per frame", "F1")
     head = "".join(f'<th scope="col">{name}</th>' if name else "<td></td>" for name in heads)
     rows = []
@@ -132,10 +137,11 @@ def evaluation_html(evaluation: "Evaluation") -> str:
         ("copy input", evaluation.copy_input),
     ):
         numbers = (row.all.nats, row.all.precision, row.all.recall, row.all.f1, row.changed.nats, row.changed.f1)
-        cells = "".join(f"{_RIGHT}{number:.3f}</td>" for number in numbers)
+        cells = "".join(f"<td>{number:.3f}</td>" for number in numbers)
         rows.append(f'<tr><th scope="row">{label}</th>{cells}</tr>')
+    counts = f"{evaluation.frames:,} frames, {evaluation.changed_frames:,} of them changed"
     return (
-        f"<table><caption>{evaluation.frames:,} frames, {evaluation.changed_frames:,} of them changed</caption>"
+        f'<table class="pr-table"><caption>{counts}</caption>'
         f'<thead><tr><td></td><th scope="colgroup" colspan="4">all frames</th>'
         f'<th scope="colgroup" colspan="2">changed frames</th></tr><tr>{head}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table>"

@@ -15,7 +15,7 @@ from pianoroll_seq2seq.checkpoint.descriptions import is_description
 from pianoroll_seq2seq.evaluation import Evaluation
 from pianoroll_seq2seq.history import History
 from pianoroll_seq2seq.pianoroll import PianoRoll
-from pianoroll_seq2seq.showing import Piece, epochs_summary, epochs_table, evaluation_html
+from pianoroll_seq2seq.showing import Piece, epochs_summary, epochs_table, evaluation_table
 from pianoroll_seq2seq.web import Download, Figure, asset, curves_image, mounting
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def write_report(
     with writing(path, overwrite=overwrite) as temporary:  # refuses first, before anything is rendered
         sections = [
             _music(shown, wav=wav),
-            _section("Scores", [_named(name, evaluation_html(one)) for name, one in evaluations.items()]),
+            _section("Scores", [_named(name, evaluation_table(one)) for name, one in evaluations.items()]),
             _curves(histories),
             _section("What was trained", [_named(name, _facts(facts)) for name, facts in (trained_on or {}).items()]),
         ]
