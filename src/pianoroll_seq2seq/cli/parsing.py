@@ -7,7 +7,6 @@ from argparse import Action, RawDescriptionHelpFormatter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import docstring_parser
 import jsonargparse
 from jsonargparse import ArgumentError, ArgumentParser, DefaultHelpFormatter, Namespace
 
@@ -64,7 +63,8 @@ def parse(name: str, command: Command, given: Sequence[str]) -> Call:
             command.add(parser, arguments)
         options = parser.parse_args(arguments)
         as_json = options.pop("json")
-        options.pop("config", None)
+        if command.configurable:
+            options.pop("config")
         text = parser.dump(options, skip_unset=False, skip_validation=True)
         made = parser.instantiate(options, instantiators=_instantiators(command))
     except (ArgumentError, ValueError, TypeError, ImportError) as error:
@@ -144,5 +144,7 @@ class _Help(DefaultHelpFormatter, RawDescriptionHelpFormatter):
 
 def _policies() -> dict[str, str]:
     """What the docstring of the policies says of each."""
+    import docstring_parser  # comes along for the help; a run on another machine does without
+
     found = docstring_parser.parse(Policies.__doc__ or "").params
     return {one.arg_name: (one.description or "").replace("\n", " ") for one in found}

@@ -11,7 +11,19 @@ CPU_IMAGE = "mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04"
 GPU_IMAGE = "mcr.microsoft.com/azureml/openmpi4.1.0-cuda11.8-cudnn8-ubuntu22.04"
 PYTHON = "3.11"
 NAME = "pianoroll-seq2seq"
-_NEEDED = ("numpy", "torch", "mido", "symusic", "pretty_midi", "safetensors", "tqdm", "jaxtyping", "matplotlib")
+_NEEDED = (
+    "numpy",
+    "torch",
+    "mido",
+    "symusic",
+    "pretty_midi",
+    "safetensors",
+    "tqdm",
+    "jaxtyping",
+    "jsonargparse",
+    "PyYAML",
+    "matplotlib",
+)
 _TRACKING: dict[Sdk, tuple[str, ...]] = {
     "v1": ("azureml-core", "pathspec", "azure-storage-blob", "azure-identity"),
     "v2": ("azureml-mlflow", "mlflow-skinny", "azure-storage-blob", "azure-identity"),
