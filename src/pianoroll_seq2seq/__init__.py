@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from pianoroll_seq2seq.audio import Audio as Audio
+    from pianoroll_seq2seq.audio import to_audio as to_audio
     from pianoroll_seq2seq.augmentation import Augmentation as Augmentation
     from pianoroll_seq2seq.callbacks import SampleMusic as SampleMusic
     from pianoroll_seq2seq.callbacks import StopAfter as StopAfter
@@ -102,6 +104,7 @@ if TYPE_CHECKING:
     from pianoroll_seq2seq.windowing import SlidingWindows as SlidingWindows
 
 _HOME = {
+    "Audio": "audio",
     "Augmentation": "augmentation",
     "AzureBlobStore": "stores.azure_blob",
     "AzureMLTracker": "trackers.azureml",
@@ -189,6 +192,7 @@ _HOME = {
     "score_from_music21": "interchange",
     "score_to_music21": "interchange",
     "split_by_piece": "splitting",
+    "to_audio": "audio",
     "write_midi": "midi_io",
     "write_pypianoroll": "interchange",
     "write_report": "report",

@@ -17,11 +17,14 @@ from pianoroll_seq2seq.limits import DEFAULT_LIMITS, Limits
 from pianoroll_seq2seq.pitches import PIANO, PitchRange
 from pianoroll_seq2seq.quantize import lines_to_ticks, planes_to_notes
 from pianoroll_seq2seq.rasterize import Reading, rasterize, read_planes
+from pianoroll_seq2seq.rendering import Rendering
 from pianoroll_seq2seq.score import NoteTable, Part, Score
 from pianoroll_seq2seq.tempo import TempoMap
 
 if TYPE_CHECKING:
     import pretty_midi
+
+    from pianoroll_seq2seq.audio import Audio
 
 
 @dataclass(frozen=True, eq=False)
@@ -231,6 +234,36 @@ class PianoRoll:
 
         data = midi_io.to_midi_bytes(self.to_score(velocity=velocity, program=program))
         return pretty_midi.PrettyMIDI(io.BytesIO(data))
+
+    def to_audio(self, *, velocity: int = 100, program: int = 0, **rendering: Unpack[Rendering]) -> "Audio":
+        """As sound: see :func:`~pianoroll_seq2seq.audio.to_audio`, which takes the same arguments."""
+        from pianoroll_seq2seq.audio import to_audio
+
+        return to_audio(self, velocity=velocity, program=program, **rendering)
+
+    def to_wav(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        velocity: int = 100,
+        program: int = 0,
+        overwrite: bool = False,
+        **rendering: Unpack[Rendering],
+    ) -> Path:
+        """Writes it as a sound file, of the kind that its name ends in: ``.wav``, ``.flac`` or ``.ogg``.
+
+        Args:
+            path: where; missing folders are made.
+            velocity: how hard every note is struck, 1..127.
+            program: General MIDI program, 0..127 (0 is a grand piano).
+            overwrite: whether a file that stands there may be replaced.
+            **rendering: as :func:`~pianoroll_seq2seq.audio.to_audio` has them.
+
+        Raises:
+            OverwriteError: a file stands there and ``overwrite`` is false.
+            SettingsError, MissingExtraError, LimitError, GridError: as that function has them.
+        """
+        return self.to_audio(velocity=velocity, program=program, **rendering).save(path, overwrite=overwrite)
 
     def __len__(self) -> int:
         """The number of frames."""

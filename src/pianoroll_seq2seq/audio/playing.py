@@ -1,0 +1,126 @@
+"""From music to sound."""
+
+import math
+from typing import Unpack, get_args
+
+import numpy as np
+
+from pianoroll_seq2seq.audio import plain, soundfont
+from pianoroll_seq2seq.audio.loudness import normalized
+from pianoroll_seq2seq.audio.samples import Audio
+from pianoroll_seq2seq.errors import LimitError, SettingsError
+from pianoroll_seq2seq.pianoroll import PianoRoll
+from pianoroll_seq2seq.rendering import Rendering, Synthesizer
+from pianoroll_seq2seq.score import Score
+
+LONGEST_SECONDS = 2 * 3600.0
+"""Music beyond this is refused: its samples would fill gigabytes."""
+_FADE_SECONDS = 0.02
+_TAPS = 32
+"""Half the length of the filter before samples are left out, in samples that are kept."""
+
+
+def to_audio(
+    music: PianoRoll | Score, *, velocity: int = 100, program: int = 0, **rendering: Unpack[Rendering]
+) -> Audio:
+    """Plays music.
+
+    Args:
+        music: a piano roll, or a score, whose parts have programs and velocities of their own.
+        velocity: how hard the notes of a roll are struck, 1..127.
+        program: General MIDI program of a roll, 0..127 (0 is a grand piano).
+        **rendering: as follows.
+        synthesizer: ``soundfont`` (extra ``audio``), ``plain``, or by default ``auto``: a SoundFont if that can be.
+        soundfont: a file (.sf2) with the instruments; by default the one that pretty_midi brings.
+        sample_rate: frames a second: 48,000 (by default), or that divided by a whole number, such as 24,000.
+        mono: one channel instead of two. The plain synthesizer has one in any case.
+        tail_seconds: how long it goes on after the music, for the last notes to ring out; 2 by default. With 0 it ends
+            with the music.
+        normalize: whether to bring it to one loudness, its peak between -6 and -1 dB below full scale; True by default.
+
+    Returns:
+        Sound that lasts as long as the music and the tail, to a sample.
+
+    Raises:
+        SettingsError: arguments out of range, or a file that is no SoundFont.
+        MissingExtraError: a SoundFont is asked for and midirenderer is not installed.
+        LimitError: more than two hours.
+        GridError: a roll whose tempo map's ticks are too coarse for its grid.
+
+    Example:
+        >>> roll = PianoRoll.from_active(np.eye(4, 88, dtype=bool))
+        >>> to_audio(roll, synthesizer="plain", tail_seconds=1.5).seconds  # 4 sixteenths at 120 beats a minute
+        2.0
+    """
+    told = Rendering(
+        synthesizer="auto",
+        soundfont=None,
+        sample_rate=soundfont.SAMPLE_RATE,
+        mono=False,
+        tail_seconds=2.0,
+        normalize=True,
+    )
+    told.update(rendering)
+    step = _checked(told)
+    seconds = music.seconds if isinstance(music, PianoRoll) else music.end_seconds
+    if seconds + told["tail_seconds"] > LONGEST_SECONDS:
+        raise LimitError(
+            f"{music.name or 'The music'}: {seconds:.0f} seconds, and at most {LONGEST_SECONDS:.0f} are played. Play a "
+            f"part of it: roll[:1000] or score.until(3600)."
+        )
+    score = music.to_score(velocity=velocity, program=program) if isinstance(music, PianoRoll) else music
+    rate = soundfont.SAMPLE_RATE
+    frames = round((seconds + told["tail_seconds"]) * rate)
+    if _chosen(told["synthesizer"], told["soundfont"] is not None) == "soundfont":
+        samples = soundfont.play(score, told["soundfont"], frames=frames)
+    else:
+        samples = plain.synthesize(score, frames=frames, sample_rate=rate)
+    if told["mono"]:
+        samples = samples.mean(axis=1, keepdims=True)
+    samples = _every(samples, step)
+    if told["normalize"]:
+        samples = normalized(samples, rate // step)
+    return Audio(_faded(samples, rate // step).astype(np.float32), rate // step)
+
+
+def _checked(told: Rendering) -> int:
+    """Checks the settings; returns of how many samples one is kept."""
+    if told["synthesizer"] not in get_args(Synthesizer):
+        raise SettingsError(f"synthesizer must be one of {get_args(Synthesizer)}, got {told['synthesizer']!r}.")
+    if told["synthesizer"] == "plain" and told["soundfont"] is not None:
+        raise SettingsError("The plain synthesizer plays without a SoundFont: leave out soundfont= or synthesizer=.")
+    rate = told["sample_rate"]
+    if not 8000 <= rate <= soundfont.SAMPLE_RATE or soundfont.SAMPLE_RATE % rate:
+        raise SettingsError(f"sample_rate must be 48000, 24000, 16000, 12000 or another whole part, got {rate}.")
+    if not (math.isfinite(told["tail_seconds"]) and told["tail_seconds"] >= 0):
+        raise SettingsError(f"tail_seconds must be 0 or above, got {told['tail_seconds']}.")
+    return soundfont.SAMPLE_RATE // rate
+
+
+def _chosen(asked: Synthesizer, own_file: bool) -> Synthesizer:
+    if asked != "auto":
+        return asked
+    return "soundfont" if own_file or soundfont.can_play() else "plain"
+
+
+def _every(samples: np.ndarray, step: int) -> np.ndarray:
+    """One sample of so many, after what is too high for them is filtered out (a sinc in a Hann window)."""
+    if step == 1:
+        return samples
+    place = np.arange(-_TAPS * step, _TAPS * step + 1)
+    kernel = np.sinc(0.9 * place / step) * np.hanning(len(place) + 2)[1:-1]
+    kernel = (kernel / kernel.sum()).astype(np.float32)
+    count = -(-len(samples) // step)
+    kept = np.empty((count, samples.shape[1]), dtype=np.float32)
+    for channel in range(samples.shape[1]):
+        filtered = np.convolve(samples[:, channel], kernel)[_TAPS * step :]
+        kept[:, channel] = filtered[: len(samples) : step]
+    return kept
+
+
+def _faded(samples: np.ndarray, rate: int) -> np.ndarray:
+    """Ending in silence, so that the end does not click."""
+    size = min(round(_FADE_SECONDS * rate), len(samples))
+    samples = samples.copy()
+    samples[len(samples) - size :] *= np.linspace(1, 0, size, dtype=np.float32)[:, None]
+    return samples
