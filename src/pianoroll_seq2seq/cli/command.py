@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
 
 
+@runtime_checkable
 class Result(Protocol):
     """What a command found out or made: text for people, JSON for programs."""
 

@@ -1,0 +1,77 @@
+"""``inspect``: what is in a MIDI file or folder."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from command_line import Run
+
+from pianoroll_seq2seq import NoteTable, Part, Score, TempoMap, write_midi
+from pianoroll_seq2seq.cli.inspect import inspect
+
+
+def score(onsets: list[int], *, drums: bool = False, tempo: TempoMap | None = None) -> Score:
+    pitches = [60 + number % 5 for number in range(len(onsets))]
+    notes = NoteTable(onsets, [onset + 100 for onset in onsets], pitches, [90] * len(onsets), [0] * len(onsets))
+    return Score(notes, tempo or TempoMap(480), (Part("melody", drums=drums),))
+
+
+def test_one_file(run: Run, tmp_path: Path) -> None:
+    """The tempo, the parts, the pitches or the grid of a file are told wrongly."""
+    tempo = TempoMap(480, [(0, 500_000), (960, 250_000)])
+    write_midi(score([0, 240, 480, 720, 960], tempo=tempo), tmp_path / "a.mid")
+    found = run("inspect", tmp_path / "a.mid", "--json").json
+    (file,) = found["files"]
+    assert (file["notes"], file["ticks_per_beat"], file["problems"]) == (5, 480, [])
+    assert file["tempi"] == [[0.0, 120.0], [1.0, 240.0]]
+    assert file["seconds"] == pytest.approx(1.052, abs=0.001)
+    assert [(part["name"], part["notes"], part["lowest"], part["highest"]) for part in file["parts"]] == [
+        ("melody", 5, 60, 64)
+    ]
+    assert found["pitches"] == {"60": 1, "61": 1, "62": 1, "63": 1, "64": 1}
+    assert found["suggestion"] == {"frames_per_beat": 2, "on_grid": 1.0, "pitches": [60, 64]}
+    text = run("inspect", tmp_path / "a.mid").out
+    assert "120 from 0 s, 240 from 1 s" in text
+    assert "C4..E4" in text
+    assert "suggested: --grid.frames_per_beat 2 --pitches.lowest 60 --pitches.highest 64" in text
+
+
+@pytest.mark.parametrize(("frames_per_beat", "step"), [(1, 480), (3, 160), (4, 120), (6, 80), (16, 30)])
+def test_the_suggested_grid_is_the_coarsest_that_fits(tmp_path: Path, frames_per_beat: int, step: int) -> None:
+    """Triplets are put on a grid of sixteenths."""
+    path = write_midi(score([step * number for number in range(50)]), tmp_path / "a.mid")
+    assert inspect(path).suggestion.frames_per_beat == frames_per_beat
+
+
+def test_music_that_was_played_in_has_no_grid_in_beats(tmp_path: Path) -> None:
+    """A performance is squeezed onto a grid that it never knew."""
+    onsets = np.sort(np.random.default_rng(0).integers(0, 48_000, size=300)).tolist()
+    found = inspect(write_midi(score(onsets), tmp_path / "a.mid"))
+    assert found.suggestion.frames_per_beat is None
+    assert "--grid.frame_seconds 0.02" in str(found)
+
+
+def test_a_folder_with_files_that_cause_trouble(run: Run, tmp_path: Path) -> None:
+    """One broken file hides all others, or goes unnoticed."""
+    whole = write_midi(score([0, 480]), tmp_path / "good.mid").read_bytes()
+    write_midi(score([0], drums=True), tmp_path / "drums.mid")
+    write_midi(score([480 * number for number in range(200)] + [480_000]), tmp_path / "stray.mid")
+    (tmp_path / "cut.mid").write_bytes(whole[:-6])
+    (tmp_path / "text.mid").write_text("no music")
+    done = run("inspect", tmp_path)
+    assert done.code == 0
+    assert "4 files" in done.out
+    assert "text.mid: not a MIDI file" in done.out
+    assert "cut.mid: damaged" in done.out
+    assert "drums.mid: nothing but drums" in done.out
+    assert "stray.mid: stray notes" in done.out
+    assert "read:" not in done.out  # progress is none of the result
+    assert list(run("inspect", tmp_path, "--json").json["unreadable"]) == ["text.mid"]
+
+
+def test_what_is_not_there_or_no_music(run: Run, tmp_path: Path) -> None:
+    """A wrong path is a traceback."""
+    assert "no such file or folder" in run("inspect", tmp_path / "nothing").refused()
+    assert "no .mid" in run("inspect", tmp_path).refused()
+    (tmp_path / "a.mid").write_bytes(b"")
+    assert "a.mid" in run("inspect", tmp_path / "a.mid").refused()
