@@ -1,6 +1,7 @@
 """The page of a run, as whoever gets it opens it: a file in a browser."""
 
 import json
+import wave
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -108,6 +109,13 @@ def test_it_plays_marks_the_primer_and_gives_files(opened: tuple[Page, Path]) ->
     assert told.value.suggested_filename == "with_a_primer.mid"
     told.value.save_as(folder / "saved.mid")
     assert PianoRoll.from_midi(folder / "saved.mid", grid=BeatGrid(2), pitches=PitchRange(60, 84)) == _roll()
+    with page.expect_download() as told:
+        group.get_by_role("link", name="WAV").click()
+    assert told.value.suggested_filename == "with_a_primer.wav"
+    told.value.save_as(folder / "saved.wav")
+    with wave.open(str(folder / "saved.wav")) as file:
+        assert (file.getnchannels(), file.getframerate()) == (1, 24_000)
+        assert file.getnframes() == 24_000 * (8 + 2)  # the last note rings out
 
 
 def test_names_are_only_names(tmp_path: Path, evaluation: Evaluation) -> None:
@@ -181,7 +189,9 @@ def test_what_is_missing_is_left_out(run: Path, tmp_path: Path) -> None:
     assert "<h2>Music</h2>" not in text
     only_music = tmp_path / "music"
     _roll().to_midi(only_music / "generated.mid")
-    assert "<h2>Music</h2>" in report_run(only_music, wav=False).read_text(encoding="utf-8")
+    text = report_run(only_music, wav=False).read_text(encoding="utf-8")
+    assert "<h2>Music</h2>" in text
+    assert "audio/wav" not in text
 
 
 def test_mistakes_are_named(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 _MAX_NOTES = 20_000
+_SAMPLE_RATE = 24_000
 _NOTHING_FROM_ELSEWHERE = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"
 
 
@@ -46,11 +47,12 @@ def write_report(
         history: loss curves; of several runs by their names.
         trained_on: what else to tell, as tables of names and values under headings of their own, such as
             ``{"Data": {"pieces": 280}, "Model": describe_model(model)}``.
-        wav: whether each piece can be saved as WAV too, some 3.5 MB a minute of music. MIDI is always there.
+        wav: whether each piece can be saved as WAV too (mono, 24 kHz), 4 MB a minute of music. MIDI is always there.
         overwrite: whether a file that stands there may be replaced.
 
     Raises:
         OverwriteError: a file stands there and ``overwrite`` is false.
+        LimitError: a piece of more than two hours, with ``wav``.
 
     Example:
         >>> import tempfile
@@ -139,6 +141,9 @@ def _figure(piece: Piece, number: int, *, wav: bool) -> Figure:
     stem = re.sub(r"[^\w.-]+", "_", piece.name or piece.roll.name).strip("_.") or f"piece_{number}"
     midi = midi_io.to_midi_bytes(piece.roll.to_score())
     downloads = [_download("MIDI", midi, "audio/midi", f"{stem}.mid")]
+    if wav:
+        sound = piece.roll.to_audio(sample_rate=_SAMPLE_RATE, mono=True).to_bytes()
+        downloads.append(_download("WAV", sound, "audio/wav", f"{stem}.wav"))
     return replace(piece.figure(max_notes=_MAX_NOTES), downloads=tuple(downloads))
 
 

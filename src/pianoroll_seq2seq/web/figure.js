@@ -8,6 +8,7 @@ function mountMusic(element, music, { downloads = [] } = {}) {
   const group = make("div", { className: "pr-figure" }, element);
   group.setAttribute("role", "group");
   group.setAttribute("aria-label", music.name || "Music");
+  group.dataset.lmSuppressShortcuts = ""; // JupyterLab would take the arrow keys for itself
   const view = new RollView(group, music);
   const player = new Player(music, { onended: () => show() });
 
