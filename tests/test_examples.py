@@ -45,6 +45,7 @@ def test_training_leaves_music_pictures_scores_and_a_model(some_scales: Path, tm
     assert "copy last" in first.stdout
     primer, whole = read_midi(out / "primer.mid"), read_midi(out / "generated.mid")
     assert len(whole.notes) > len(primer.notes) > 0
+    assert (out / "generated.wav").read_bytes().startswith(b"RIFF")
     for picture in ("roll.png", "loss.png"):
         assert (out / picture).read_bytes().startswith(b"\x89PNG")
     assert len(History.load(out / "history.jsonl").epochs) == 1
