@@ -25,7 +25,7 @@ def install(session: nox.Session, *, extras: str, groups: tuple[str, ...] = ()) 
 @nox.session
 def demo(session: nox.Session) -> None:
     """Trains on scales and chords, and writes music, pictures and scores to runs/demo."""
-    install(session, extras="plot")
+    install(session, extras="plot,audio")
     arguments = session.posargs or ["--output", "runs/demo"]
     session.run("python", "examples/train_scale_chords.py", *arguments)
 
@@ -33,7 +33,7 @@ def demo(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """The whole test suite, with branch coverage; what shares no environment with the rest has a session of its own."""
-    install(session, extras="fast,plot,datasets,metrics,onnx,azure,sweep", groups=("test",))
+    install(session, extras="fast,plot,audio,studio,datasets,metrics,onnx,azure,sweep", groups=("test",))
     there = Path(".nox/azurite/node_modules/azurite").is_dir()
     if not there and (shutil.which("npm") or os.environ.get("CI")):  # elsewhere the tests that need it are skipped
         session.run("npm", "install", "--silent", "--prefix", ".nox/azurite", AZURITE, external=True)

@@ -244,6 +244,7 @@ def make_music(recipe: Recipe, model: Seq2SeqLSTM, split: Split, folder: Path, *
     whole = (primer + continuation).renamed(f"{piece.name} continued")
     primer.to_midi(folder / "primer.mid", overwrite=True)
     whole.to_midi(folder / "generated.mid", overwrite=True)
+    whole.to_wav(folder / "generated.wav", overwrite=True)
     axes = plot_roll(whole, primer_frames=len(primer))
     axes.set_title(f"{piece.name}, continued by the model", loc="right")
     save_figure(axes, folder / "roll.png", overwrite=True)
@@ -294,6 +295,7 @@ def track(tracker: Tracker, result: Run) -> None:
         "roll.png",
         "primer.mid",
         "generated.mid",
+        "generated.wav",
         "scores.json",
         "report.html",
         "best.safetensors",
@@ -457,7 +459,7 @@ def main(arguments: list[str] | None = None) -> int:
         f"{heard.silent_share:.0%} of its frames silent, else {heard.polyphony:.1f} pitches at once on average, "
         f"no frame repeated more than {heard.longest_repeat_frames} times"
     )
-    say(f"\nListen to {folder / 'generated.mid'}; look at {folder / 'roll.png'} and {folder / 'loss.png'}.")
+    say(f"\nListen to {folder / 'generated.wav'}; look at {folder / 'roll.png'} and {folder / 'loss.png'}.")
     say(f"All of it on one page, to look at and to listen to: {folder / 'report.html'}")
     return 0
 

@@ -244,7 +244,7 @@ def test_nonsense_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"ending in \.wav, \.flac, \.ogg"):
         roll.to_wav(tmp_path / "piece.mp3")
     endless = Score(NoteTable([0], [480 * 20_000], [60], [100], [0]), TempoMap(480))
-    with pytest.raises(LimitError, match="at most 7200 are played"):
+    with pytest.raises(LimitError, match="at most 3600 are played"):
         to_audio(endless)
     with pytest.raises(ShapeError, match="float32 of shape"):
         Audio(np.zeros((4, 3), np.float32), 48_000)

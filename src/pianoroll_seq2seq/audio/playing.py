@@ -13,7 +13,7 @@ from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.rendering import Rendering, Synthesizer
 from pianoroll_seq2seq.score import Score
 
-LONGEST_SECONDS = 2 * 3600.0
+LONGEST_SECONDS = 3600.0
 """Music beyond this is refused: its samples would fill gigabytes."""
 _FADE_SECONDS = 0.02
 _TAPS = 32
@@ -44,7 +44,7 @@ def to_audio(
     Raises:
         SettingsError: arguments out of range, or a file that is no SoundFont.
         MissingExtraError: a SoundFont is asked for and midirenderer is not installed.
-        LimitError: more than two hours.
+        LimitError: more than an hour.
         GridError: a roll whose tempo map's ticks are too coarse for its grid.
 
     Example:
@@ -66,7 +66,7 @@ def to_audio(
     if seconds + told["tail_seconds"] > LONGEST_SECONDS:
         raise LimitError(
             f"{music.name or 'The music'}: {seconds:.0f} seconds, and at most {LONGEST_SECONDS:.0f} are played. Play a "
-            f"part of it: roll[:1000] or score.until(3600)."
+            f"part of it: roll[:1000] or score.until(600)."
         )
     score = music.to_score(velocity=velocity, program=program) if isinstance(music, PianoRoll) else music
     rate = soundfont.SAMPLE_RATE
