@@ -173,6 +173,7 @@ def test_everything_works_by_keyboard_and_has_a_name(studio: Served) -> None:
         page.locator("#continue").focus()
         page.keyboard.press("Enter")
         expect(page.locator("#status")).to_contain_text("Written", timeout=20_000)
+        assert page.evaluate("document.activeElement.id") == "continue"
         tree = page.context.new_cdp_session(page).send("Accessibility.getFullAXTree")["nodes"]
         controls = {"button", "textbox", "spinbutton", "slider", "checkbox", "combobox", "link", "application", "img"}
         found = [

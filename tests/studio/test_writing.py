@@ -13,7 +13,7 @@ from pianoroll_seq2seq.grid import BeatGrid
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.pitches import PitchRange
 from pianoroll_seq2seq.sampling import Draw, generate
-from pianoroll_seq2seq.studio.writing import OpenNotes, Piece, written
+from pianoroll_seq2seq.studio.writing import Draft, OpenNotes, written
 from pianoroll_seq2seq.trained import TrainedModel
 from pianoroll_seq2seq.web import music
 
@@ -39,7 +39,7 @@ def test_notes_end_as_they_do_in_the_whole_roll(cells: list[list[int]]) -> None:
 def test_what_is_sent_is_what_is_kept_and_what_the_model_plays(trained: TrainedModel) -> None:
     """One hears another piece than one downloads, or than ``generate`` writes with that seed."""
     wish = wish_for(trained, frames=70, sampler=Draw(0.9), seed=5)
-    piece = Piece(wish.primer)
+    piece = Draft(wish.primer)
     parts = list(written(wish, piece))
     opening, *rest, done = parts
     assert done == {"done": True}
@@ -60,7 +60,7 @@ def test_what_is_sent_is_what_is_kept_and_what_the_model_plays(trained: TrainedM
 def test_a_model_that_fails_says_so_and_leaves_what_it_wrote() -> None:
     """A model that breaks in the middle takes the page with it, without a word."""
     wish = wish_for(TrainedModel(Failing(after=5), BeatGrid(4), PITCHES, name="failing"), frames=20)
-    piece = Piece(wish.primer)
+    piece = Draft(wish.primer)
     parts: list[dict[str, Any]] = list(written(wish, piece))
     assert "broken on purpose" in parts[-1]["error"]["message"]
     assert len(piece.roll()) == len(wish.primer) + 5

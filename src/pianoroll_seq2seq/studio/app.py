@@ -2,11 +2,11 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import closing
 from typing import Any
 
-from pianoroll_seq2seq.errors import GridError, MissingExtraError, SettingsError
+from pianoroll_seq2seq.errors import MissingExtraError, PianoRollSeq2SeqError, SettingsError
 from pianoroll_seq2seq.midi_io import to_midi_bytes
 from pianoroll_seq2seq.serving.requests import RequestError
 from pianoroll_seq2seq.studio.desk import Desk, Turn
@@ -14,9 +14,8 @@ from pianoroll_seq2seq.studio.guard import HOSTS, SecureHeaders, body_of, page_o
 from pianoroll_seq2seq.studio.limits import StudioLimits
 from pianoroll_seq2seq.studio.page import PARTS, page_html, part_of_page
 from pianoroll_seq2seq.studio.primers import drawn_primer
-from pianoroll_seq2seq.studio.sound import wav_bytes
 from pianoroll_seq2seq.studio.wishes import parse_wish
-from pianoroll_seq2seq.studio.writing import Piece, written
+from pianoroll_seq2seq.studio.writing import Draft, written
 from pianoroll_seq2seq.trained import TrainedModel
 
 try:
@@ -79,25 +78,20 @@ class Studio:
         raw = await body_of(request, self._limits.request.request_bytes, "request")
         wish = await run_in_threadpool(parse_wish, raw, self._models, self._limits)
         async with self.desk.turn(client) as turn:
-            piece = Piece(wish.primer)
-            lines = _lines(written(wish, piece), turn, self.desk.keep(piece))
+            draft = Draft(wish.primer)
+            lines = _lines(written(wish, draft), turn, self.desk.keep(draft))
             await StreamingResponse(lines, media_type="application/x-ndjson")(scope, receive, send)
 
     async def midi(self, request: Request) -> Response:
         """A piece as a MIDI file."""
         roll = self.desk.kept(request.path_params["place"]).roll()
-        try:
-            data = await run_in_threadpool(lambda: to_midi_bytes(roll.to_score()))
-        except GridError as error:
-            raise RequestError(422, "beats_per_minute", str(error)) from error
-        return _file(data, "audio/midi", "continued.mid")
+        return _file(await _made(lambda: to_midi_bytes(roll.to_score())), "audio/midi", "continued.mid")
 
     async def wav(self, request: Request) -> Response:
         """A piece as sound."""
         roll = self.desk.kept(request.path_params["place"]).roll()
         async with self._one_rendering:
-            data = await run_in_threadpool(wav_bytes, roll)
-        return _file(data, "audio/wav", "continued.wav")
+            return _file(await _made(lambda: roll.to_audio().to_bytes("wav")), "audio/wav", "continued.wav")
 
 
 def studio_app(models: Iterable[TrainedModel], *, limits: StudioLimits = StudioLimits()) -> Starlette:
@@ -135,7 +129,7 @@ def studio_app(models: Iterable[TrainedModel], *, limits: StudioLimits = StudioL
 class _Endpoint:
     """A method as an application of its own, so that it knows when its answer has been sent or given up."""
 
-    def __init__(self, answer: Any) -> None:
+    def __init__(self, answer: Callable[[Scope, Receive, Send], Awaitable[None]]) -> None:
         self._answer = answer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -151,6 +145,14 @@ async def _lines(parts: Iterator[dict[str, Any]], turn: Turn, place: str) -> Asy
             if turn.stopped:
                 yield _line({"stopped": True})
                 return
+
+
+async def _made(make: Callable[[], bytes]) -> bytes:
+    """A file of a piece, made beside what else goes on."""
+    try:
+        return await run_in_threadpool(make)
+    except PianoRollSeq2SeqError as error:
+        raise RequestError(422, "piece", str(error)) from error
 
 
 def _line(part: dict[str, Any]) -> str:

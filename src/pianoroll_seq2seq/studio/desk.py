@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from pianoroll_seq2seq.serving.requests import RequestError
 from pianoroll_seq2seq.studio.limits import StudioLimits
-from pianoroll_seq2seq.studio.writing import Piece
+from pianoroll_seq2seq.studio.writing import Draft
 
 
 @dataclass(eq=False)
@@ -36,7 +36,7 @@ class Desk:
         """Nobody is writing."""
         self._limits = limits
         self._turns: dict[str, Turn] = {}
-        self._shelf: OrderedDict[str, Piece] = OrderedDict()
+        self._shelf: OrderedDict[str, Draft] = OrderedDict()
 
     @property
     def busy(self) -> int:
@@ -62,15 +62,15 @@ class Desk:
             del self._turns[client]
             turn.over.set()
 
-    def keep(self, piece: Piece) -> str:
+    def keep(self, draft: Draft) -> str:
         """Puts a piece on the shelf, and says where; nobody can guess it."""
         place = secrets.token_urlsafe(16)
-        self._shelf[place] = piece
+        self._shelf[place] = draft
         while len(self._shelf) > self._limits.kept:
             self._shelf.popitem(last=False)
         return place
 
-    def kept(self, place: str) -> Piece:
+    def kept(self, place: str) -> Draft:
         """A piece of the shelf.
 
         Raises:

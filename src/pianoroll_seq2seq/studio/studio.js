@@ -105,29 +105,30 @@
 
   async function write() {
     complain("");
-    tell("");
     let asked;
     try {
       asked = wish();
     } catch (error) {
+      tell("");
       return complain(error.message);
     }
     // In the click itself, as browsers want it: the sound is ready before the music is.
     (window.pianorollAudio ??= new AudioContext()).resume();
     const mine = (writing = new AbortController());
     busy(true);
+    tell("Writing …");
     byId("downloads").hidden = true;
     let hearing = null;
     try {
       const answer = await ask("/continue", { body: JSON.stringify(asked), signal: mine.signal });
       for await (const part of linesOf(answer)) {
         if (part.piece) offer(part.piece);
-        else if (part.music) hearing = listener(part.music);
-        else if (part.error) throw new Error(part.error.message);
-        else if (part.notes) {
-          hearing.extend(part.notes, part.seconds);
-          tell(`Writing: ${part.seconds.toFixed(1)} seconds`);
-        } else if (part.done) tell(`Written: ${figure.player.seconds.toFixed(1)} seconds`);
+        else if (part.music) {
+          hearing = listener(part.music);
+          hearing.extend([], part.music.seconds); // what is known of the primer sounds at once
+        } else if (part.error) throw new Error(part.error.message);
+        else if (part.notes) hearing.extend(part.notes, part.seconds);
+        else if (part.done) tell(`Written: ${figure.player.seconds.toFixed(1)} seconds`);
         else if (part.stopped) tell("Stopped: another piece was begun.");
       }
     } catch (error) {
@@ -155,9 +156,13 @@
     figure?.player.pause();
   }
 
+  // Who pressed the one by keyboard stands on the other then.
   function busy(on) {
-    byId("continue").disabled = on;
-    byId("stop").disabled = !on;
+    const [now, before] = on ? ["stop", "continue"] : ["continue", "stop"];
+    const focused = document.activeElement === byId(before);
+    byId(now).disabled = false;
+    if (focused) byId(now).focus();
+    byId(before).disabled = true;
   }
 
   async function bring() {

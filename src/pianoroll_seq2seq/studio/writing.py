@@ -20,7 +20,7 @@ PART_SECONDS = 0.04
 
 
 @dataclass
-class Piece:
+class Draft:
     """A primer and what has been written after it so far.
 
     Attributes:
@@ -48,7 +48,7 @@ class Piece:
             primer.grid,
             primer.pitches,
             primer.tempo,
-            "piece",
+            "",
         )
 
 
@@ -86,12 +86,12 @@ class OpenNotes:
         return min(self._began.values(), default=self.frames)
 
 
-def written(wish: Wish, piece: Piece) -> Iterator[dict[str, Any]]:
+def written(wish: Wish, draft: Draft) -> Iterator[dict[str, Any]]:
     """Writes a piece, and tells of it in parts that a page can play and draw as they come.
 
     Args:
         wish: what to write.
-        piece: where to put it.
+        draft: where to put it.
 
     Yields:
         First ``{"music": ...}`` with the notes of the primer (:class:`~pianoroll_seq2seq.web.Music`), then ``{"notes":
@@ -111,18 +111,18 @@ def written(wish: Wish, piece: Piece) -> Iterator[dict[str, Any]]:
     yield {"music": _opening(wish, told(heard), times[notes.known_until], times[len(primer)])}
     frames = _frames(wish)
     try:
-        while len(piece.active) < wish.frames:
+        while len(draft.active) < wish.frames:
             ended = []
             deadline = time.monotonic() + PART_SECONDS
-            while len(piece.active) < wish.frames:
+            while len(draft.active) < wish.frames:
                 frame = next(frames)
-                piece.add(*frame)
+                draft.add(*frame)
                 ended += notes.hear(*frame)
                 if time.monotonic() >= deadline:
                     break
-            if len(piece.active) == wish.frames:
+            if len(draft.active) == wish.frames:
                 ended += notes.end()
-            yield {"notes": told(ended), "seconds": times[notes.known_until], "frames": len(piece.active)}
+            yield {"notes": told(ended), "seconds": times[notes.known_until], "frames": len(draft.active)}
     except (PianoRollSeq2SeqError, RuntimeError, ValueError, IndexError) as error:
         yield {"error": {"message": f"The model could not go on: {error}"}}
         return
