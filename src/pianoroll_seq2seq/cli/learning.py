@@ -76,7 +76,7 @@ class Learning:
     Args:
         epochs: passes over the training windows.
         batch_size: windows a step.
-        optimizer: an optimizer by its class, such as torch.optim.SGD.
+        optimizer: an optimizer by its class, such as torch.optim.SGD; null is fit's own, Adam.
         schedule: how the learning rate changes: not at all, up and down along a cosine, or a function of your own, from
             a step and the number of all steps to a factor.
         warmup: share of the steps on the cosine's way up.
@@ -94,7 +94,7 @@ class Learning:
 
     epochs: int = 20
     batch_size: int = 32
-    optimizer: OptimizerOf = torch.optim.AdamW
+    optimizer: OptimizerOf | None = None
     schedule: Literal["constant", "cosine"] | Callable[[int, int], float] = "cosine"
     warmup: float = 0.05
     clip_norm: float | None = 1.0

@@ -2,9 +2,10 @@
 
 import os
 from collections.abc import Iterable
+from importlib.util import find_spec
 from pathlib import Path
 
-from pianoroll_seq2seq.errors import OverwriteError, SettingsError
+from pianoroll_seq2seq.errors import MissingExtraError, OverwriteError, SettingsError
 from pianoroll_seq2seq.pianoroll import PianoRoll
 
 MIDI, SOUND, PICTURE = (".mid", ".midi"), (".wav", ".flac", ".ogg"), (".png",)
@@ -18,6 +19,7 @@ def check_outputs(paths: Iterable[Path], *, overwrite: bool) -> None:
     Raises:
         SettingsError: an ending that says nothing, or a file named twice.
         OverwriteError: a file stands there.
+        MissingExtraError: a package is not installed.
     """
     seen = set()
     for path in paths:
@@ -31,6 +33,7 @@ def check_outputs(paths: Iterable[Path], *, overwrite: bool) -> None:
         if path.exists() and not overwrite:
             raise OverwriteError(f"{path} exists already. Choose another name, or add --overwrite.")
         _check_writable(path)
+        _check_packages(path)
 
 
 def _check_writable(path: Path) -> None:
@@ -38,6 +41,15 @@ def _check_writable(path: Path) -> None:
     there = next(parent for parent in path.absolute().parents if parent.exists())
     if not there.is_dir() or not os.access(there, os.W_OK):
         raise SettingsError(f"{path}: {there} is no folder that can be written to. Choose another place.")
+
+
+def _check_packages(path: Path) -> None:
+    """What is needed to write it is installed."""
+    ending = path.suffix.lower()
+    if ending in PICTURE and find_spec("matplotlib") is None:
+        raise MissingExtraError("matplotlib", "plot", f"Drawing {path}")
+    if ending in SOUND[1:] and find_spec("soundfile") is None:
+        raise MissingExtraError("soundfile", "audio", f"Writing {path}")
 
 
 def write_music(
@@ -69,8 +81,24 @@ def write_music(
     elif ending in SOUND:
         roll.to_audio(program=program, soundfont=soundfont).save(path, overwrite=overwrite)
     else:
-        from pianoroll_seq2seq.plot import plot_roll, save_figure
+        draw(roll, path, primer_frames=primer_frames, overwrite=overwrite)
 
-        axes = plot_roll(roll, primer_frames=primer_frames)
-        axes.set_title(roll.name, loc="right")
-        save_figure(axes, path, overwrite=overwrite)
+
+def draw(roll: PianoRoll, path: Path, *, primer_frames: int = 0, overwrite: bool = False) -> None:
+    """Writes a picture of a roll, under its name.
+
+    Args:
+        roll: the music.
+        path: where.
+        primer_frames: how many frames were given to the model.
+        overwrite: whether a file that stands there may be replaced.
+
+    Raises:
+        OverwriteError: a file stands there and ``overwrite`` is false.
+        MissingExtraError: matplotlib is not installed.
+    """
+    from pianoroll_seq2seq.plot import plot_roll, save_figure
+
+    axes = plot_roll(roll, primer_frames=primer_frames)
+    axes.set_title(roll.name, loc="right")
+    save_figure(axes, path, overwrite=overwrite)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, fields
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack, cast
 
@@ -116,7 +117,7 @@ def train(
                 tracker=logs,
                 on_epoch=_callbacks(learning, windows, pieces, place),
                 checkpoint_dir=place.output,
-                optimizer=learning.optimizer(built.parameters()),
+                optimizer=None if learning.optimizer is None else learning.optimizer(built.parameters()),
                 schedule=learning.schedule_of(),
                 seed=place.seed,
                 **_fit_settings(learning),
@@ -162,6 +163,7 @@ def _callbacks(learning: Learning, windows: Windows, pieces: Pieces, place: Plac
         seed=place.seed,
         onsets=windows.onsets,
         condition=None if condition is None else [condition],
+        picture=find_spec("matplotlib") is not None,
     )
     return [*learning.on_epoch, samples]
 

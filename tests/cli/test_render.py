@@ -1,0 +1,81 @@
+"""``render``: MIDI files as sound or pictures, and generated music as sound."""
+
+import shutil
+import sys
+import wave
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from command_line import Run
+
+from pianoroll_seq2seq import read_midi
+from pianoroll_seq2seq.cli import outputs
+
+PLAIN = ("--synthesizer", "plain", "--tail_seconds", 0.5)
+
+
+def seconds(path: Path) -> float:
+    with wave.open(str(path)) as file:
+        return file.getnframes() / file.getframerate()
+
+
+def test_a_file(run: Run, midi: Path, tmp_path: Path) -> None:
+    """The sound is cut off, or the picture is not there."""
+    song = midi / "scale_c_major_pentatonic.mid"
+    made = [tmp_path / "song.wav", tmp_path / "deep" / "song.png", tmp_path / "copy.mid"]
+    done = run("render", song, "--output", *made, *PLAIN, "--json")
+    assert done.json == {"files": [str(path) for path in made], "refused": {}}
+    assert seconds(made[0]) == pytest.approx(read_midi(song).end_seconds + 0.5, abs=1e-3)
+    assert made[1].read_bytes().startswith(b"\x89PNG")
+    assert read_midi(made[2]) == read_midi(song)
+
+
+def test_a_folder(run: Run, midi: Path, tmp_path: Path) -> None:
+    """One broken file keeps all others from being heard."""
+    (tmp_path / "music" / "inner").mkdir(parents=True)
+    shutil.copy(midi / "scale_c_major_pentatonic.mid", tmp_path / "music" / "inner" / "c.mid")
+    (tmp_path / "music" / "broken.mid").write_bytes(b"MThd")
+    given = ("render", tmp_path / "music", "--output", tmp_path / "heard", "--endings", "wav", *PLAIN)
+    done = run(*given)
+    assert done.code == 0
+    assert "broken.mid" in done.out
+    assert seconds(tmp_path / "heard" / "inner" / "c.wav") > 10
+    assert "exists already" in run(*given).refused()
+    assert run(*given, "--overwrite").code == 0
+
+
+def test_generated_music_as_sound(run: Run, small_run: Path, tmp_path: Path) -> None:
+    """The sound is not as long as the music and its tail."""
+    given = ("generate", "--model", small_run, "--seconds", 3, "--output", tmp_path / "a.wav", "--json")
+    assert seconds(tmp_path / "a.wav" if run(*given).code == 0 else Path()) == pytest.approx(5, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("nothing.mid", "--output", "a.wav"), "no such file or folder"),
+        (("file.mid", "--output", "a.wav"), "file.mid: not a MIDI file"),
+        (("file.mid", "--output", "a.mp3"), "one of .mid"),
+        (("file.mid",), "output"),
+        (("file.mid", "--output", "a.wav", "--endings", "png"), "--endings is for folders"),
+        (("folder", "--output", "a", "b"), "give one folder"),
+        (("folder", "--output", "a", "--endings", "mp3"), "none of .mid"),
+        (("folder", "--output", "a"), "no .mid"),
+    ],
+)
+def test_mistakes(run: Run, here: Path, options: tuple[object, ...], words: str) -> None:
+    """A slip ends in a traceback."""
+    (here / "file.mid").write_text("no music")
+    (here / "folder").mkdir()
+    assert words in run("render", *options).refused()
+
+
+def test_what_is_not_installed_is_said_first(run: Run, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All is written, and then it turns out that it cannot be drawn."""
+    monkeypatch.setattr(
+        outputs, "find_spec", lambda name: None if name in ("matplotlib", "soundfile") else find_spec(name)
+    )
+    for name, extra in (("a.png", "plot"), ("a.flac", "audio")):
+        assert f"pianoroll-seq2seq[{extra}]" in run("generate", "--output", name).refused()
+    assert "pianoroll_seq2seq.nothing" not in sys.modules

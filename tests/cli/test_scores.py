@@ -1,0 +1,92 @@
+"""``evaluate``, ``compare`` and ``report``: what runs and models are worth."""
+
+import json
+import math
+import shutil
+from pathlib import Path
+
+import pytest
+from command_line import SMALL, SMALL_MODEL, Run
+
+from pianoroll_seq2seq import SlidingWindows, evaluate, likelihood, open_model, read_folder
+
+
+def test_scores_are_those_of_the_library(run: Run, midi: Path, small_run: Path) -> None:
+    """The command scores other windows than a script would, or forgets the baselines."""
+    trained = open_model(small_run)
+    rolls = read_folder(midi, grid=trained.grid, pitches=trained.pitches).rolls
+    done = run("evaluate", midi, "--model", small_run, "--continuations", 3, "--json").json
+    windows = SlidingWindows(rolls, input_frames=8, target_frames=8, hop=8)
+    assert done["windows"] == json.loads(json.dumps(evaluate(trained.model, windows).to_json()))
+    whole = likelihood(trained.model, rolls, input_frames=8, target_frames=8)
+    assert done["likelihood"]["nats"] == whole.nats
+    assert done["pieces"] == 12
+    assert done["music"]["generated_pieces"] == 3
+    text = run("evaluate", midi, "--model", small_run, "--continuations", 3).out
+    assert all(word in text for word in ("copy last", "whole pieces", "scale_consistency"))
+
+
+def test_what_cannot_be_scored(run: Run, midi: Path, small_run: Path, tmp_path: Path) -> None:
+    """A wrong path or pitch range is a traceback."""
+    assert "no model there" in run("evaluate", midi, "--model", "nothing").refused()
+    assert "neither a folder" in run("evaluate", tmp_path / "nothing", "--model", small_run).refused()
+    long = ("--input_frames", 5000)
+    assert "5001" in run("evaluate", midi, "--model", small_run, *long, "--target_frames", 1).refused()
+
+
+@pytest.fixture
+def runs(run: Run, midi: Path, small_run: Path, tmp_path: Path) -> list[Path]:
+    """Two runs, the worse one first."""
+    worse, better = tmp_path / "worse" / "run", tmp_path / "better" / "run"
+    shutil.copytree(small_run, worse)
+    given = ("train", "--data", midi, *SMALL, *SMALL_MODEL, "--optimizer.lr", 0.004, "--hop", 2, "--output", better)
+    assert run(*given).code == 0
+    return [worse, better]
+
+
+def test_runs_side_by_side(run: Run, runs: list[Path], tmp_path: Path) -> None:
+    """The best run is not the first, or what made it better does not show."""
+    files = ("--picture", tmp_path / "curves.png", "--page", tmp_path / "page.html")
+    done = run("compare", *runs, *files)
+    assert done.code == 0, done.err
+    head, first, second, *_ = done.out.splitlines()
+    assert (first.split()[0], second.split()[0]) == ("better/run", "worse/run")
+    assert {"hop", "optimizer.lr"} <= set(head.split())
+    assert "hidden" not in head
+    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+    page = (tmp_path / "page.html").read_text()
+    assert page.index("better/run") < page.index("worse/run")
+    assert "exists already" in run("compare", *runs, *files).refused()
+    found = run("compare", *runs, "--json").json["runs"]
+    assert [row["options"]["hop"] for row in found] == [2, 16]
+    assert found[0]["valid_loss"] < found[1]["valid_loss"]
+    assert all(math.isfinite(row["test_nats"]) for row in found)
+
+
+def test_what_is_no_run(run: Run, runs: list[Path], tmp_path: Path) -> None:
+    """A folder of something else is compared, or ends in a traceback."""
+    assert "no run there" in run("compare", *runs, tmp_path).refused()
+    assert "named twice" in run("compare", runs[0], runs[0]).refused()
+    assert "written as .png" in run("compare", *runs, "--picture", tmp_path / "curves.jpg").refused()
+    (runs[0] / "scores.json").write_text("{")
+    assert "scores.json: not JSON" in run("compare", *runs).refused()
+    (runs[0] / "history.jsonl").write_text("nothing\n")
+    assert "history.jsonl" in run("compare", *runs).refused()
+
+
+def test_runs_that_know_less(run: Run, runs: list[Path]) -> None:
+    """Runs of scripts, without configuration or scores, cannot be compared."""
+    for name in ("config.yaml", "scores.json"):
+        (runs[0] / name).unlink()
+    found = run("compare", *runs, "--json").json["runs"]
+    assert found[1]["test_nats"] is None
+    assert run("compare", runs[0]).code == 0
+
+
+def test_the_page_of_a_run(run: Run, small_run: Path, tmp_path: Path) -> None:
+    """The page lacks what the run has, or replaces one that was there."""
+    done = run("report", small_run, "--output", tmp_path / "page.html", "--title", "A small run", "--wav", "false")
+    assert done.code == 0, done.err
+    assert "A small run" in (tmp_path / "page.html").read_text()
+    assert "page.html" in run("report", small_run, "--output", tmp_path / "page.html").refused()
+    assert "no run to report on" in run("report", tmp_path).refused()
