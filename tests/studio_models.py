@@ -49,7 +49,7 @@ class Failing(Slow):
 
     def advance(self, frame: Tensor, state: Any) -> tuple[Bernoulli, Any]:
         if self.frames == self.after:
-            raise RuntimeError("broken on purpose")
+            raise RuntimeError("broken\n  on purpose")
         return super().advance(frame, state)
 
 

@@ -375,6 +375,14 @@ def test_a_connection_that_says_nonsense_or_nothing_harms_nobody(studio: Served,
     assert page.get("/").status_code == 200
 
 
+def test_a_model_that_was_being_trained_plays_as_it_is_meant_to() -> None:
+    """Dropout is heard, and pieces of several pages change each other's mode."""
+    trained = small_model()
+    trained.model.train()
+    studio_app([trained])
+    assert not trained.model.training
+
+
 def test_models_need_names_of_their_own() -> None:
     """Of two models under one name, one can never be chosen."""
     with pytest.raises(SettingsError, match="different names"):

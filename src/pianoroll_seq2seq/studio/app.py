@@ -98,7 +98,8 @@ def studio_app(models: Iterable[TrainedModel], *, limits: StudioLimits = StudioL
     """The application, for any ASGI server that serves it on this machine alone.
 
     Args:
-        models: those that the page offers, the first of them chosen; their names must differ.
+        models: those that the page offers, the first of them chosen; their names must differ. They are put into
+            evaluation mode.
         limits: how much may be asked for.
 
     Raises:
@@ -108,6 +109,8 @@ def studio_app(models: Iterable[TrainedModel], *, limits: StudioLimits = StudioL
     by_name = {trained.name: trained for trained in listed}
     if not listed or len(by_name) < len(listed):
         raise SettingsError(f"A studio needs models of different names, got {[trained.name for trained in listed]}.")
+    for trained in listed:
+        trained.model.train(False)
     studio = Studio(by_name, limits)
     routes = [
         Route("/", studio.page),

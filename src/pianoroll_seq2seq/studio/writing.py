@@ -124,7 +124,7 @@ def written(wish: Wish, draft: Draft) -> Iterator[dict[str, Any]]:
                 ended += notes.end()
             yield {"notes": told(ended), "seconds": times[notes.known_until], "frames": len(draft.active)}
     except (PianoRollSeq2SeqError, RuntimeError, ValueError, IndexError) as error:
-        yield {"error": {"message": f"The model could not go on: {error}"}}
+        yield {"error": {"message": f"The model could not go on: {' '.join(str(error).split())}"}}
         return
     yield {"done": True}
 
