@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pianoroll_seq2seq.atomic import writing
+from pianoroll_seq2seq.atomic import writing, writing_folder
 from pianoroll_seq2seq.errors import OverwriteError
 
 
@@ -143,7 +143,7 @@ def test_killed_in_the_middle_of_writing(tmp_path: Path) -> None:
     path.write_bytes(b"old")
     script = """
 import os, signal, sys
-from pianoroll_seq2seq.atomic import writing
+from pianoroll_seq2seq.atomic import writing, writing_folder
 with writing(sys.argv[1], overwrite=True) as temporary:
     temporary.write_bytes(b"half")
     os.kill(os.getpid(), signal.SIGKILL)
@@ -162,3 +162,83 @@ def _burn() -> bytes:
 
 def _no_links(*paths: object) -> None:
     raise PermissionError("this file system has no hard links")
+
+
+# ---- Folders
+
+
+def _write(path: Path, *files: str, replaces: tuple[str, ...] = (), fail: bool = False) -> None:
+    with writing_folder(path, replaces=replaces) as temporary:
+        for name in files:
+            (temporary / name).write_text(name)
+        if fail:
+            _burn()
+
+
+def test_a_folder_is_there_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
+    """A failure while a folder is written leaves half of it, or destroys what was there."""
+    path = tmp_path / "deep" / "folder"
+    with pytest.raises(RuntimeError):
+        _write(path, "a", fail=True)
+    assert list(path.parent.iterdir()) == []
+    path.mkdir()
+    _write(path, "a", "b")  # an empty folder is nothing to lose
+    assert _contents(path) == {"a": b"a", "b": b"b"}
+    with pytest.raises(RuntimeError):
+        _write(path, "c", replaces=("a", "b"), fail=True)
+    assert _contents(path) == {"a": b"a", "b": b"b"}
+    _write(path, "c", replaces=("a", "b"))
+    assert _contents(path) == {"c": b"c"}
+    assert [child.name for child in path.parent.iterdir()] == ["folder"]
+
+
+def test_a_folder_of_other_things_is_left_alone(tmp_path: Path) -> None:
+    """A mistyped path costs somebody their files; also where they appear while the folder is written."""
+    path = tmp_path / "folder"
+    _write(path, "a", "thesis")
+    with pytest.raises(OverwriteError, match=r"folder exists already and holds a, thesis.*pass overwrite=True"):
+        _write(path, "b")
+    with pytest.raises(OverwriteError, match="holds thesis: "):
+        _write(path, "b", replaces=("a", "b"))
+    with pytest.raises(OverwriteError):
+        _write(path / "thesis", "b", replaces=("thesis",))
+    late = tmp_path / "late"
+
+    def meanwhile() -> None:
+        with writing_folder(late):
+            _write(late, "thesis")
+
+    with pytest.raises(OverwriteError, match="holds thesis"):
+        meanwhile()
+    assert _contents(path) == {"a": b"a", "thesis": b"thesis"}
+    assert sorted(child.name for child in tmp_path.iterdir()) == ["folder", "late"]
+
+
+def test_a_link_to_a_folder_stays_one(tmp_path: Path) -> None:
+    """Whoever keeps large files on another disk finds them on the wrong one."""
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "link").symlink_to("disk")
+    _write(tmp_path / "link", "a")
+    _write(tmp_path / "link", "b", replaces=("a",))
+    assert (tmp_path / "link").is_symlink()
+    assert _contents(tmp_path / "disk") == {"b": b"b"}
+
+
+def test_the_old_folder_comes_back_when_the_new_one_cannot_be_moved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error in the last step leaves a user without the old and the new."""
+    path = tmp_path / "folder"
+    _write(path, "a")
+    rename = Path.rename
+
+    def fails(source: Path, target: Path) -> Path:
+        if source.suffix == ".tmp":
+            raise OSError("the disk is gone")
+        return rename(source, target)
+
+    monkeypatch.setattr(Path, "rename", fails)
+    with pytest.raises(OSError, match="the disk is gone"):
+        _write(path, "b", replaces=("a",))
+    assert _contents(path) == {"a": b"a"}
+    assert [child.name for child in tmp_path.iterdir()] == ["folder"]

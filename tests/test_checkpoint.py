@@ -406,6 +406,8 @@ def test_headers_that_are_not_a_description_are_named(tmp_path: Path, text: str)
         "pianoroll_seq2seq.atomic:Path",
         "pianoroll_seq2seq.midi_io:defaultdict",
         "pianoroll_seq2seq.train:tqdm",
+        "pianoroll_seq2seq.errors:CheckpointError",
+        "pianoroll_seq2seq.stores.local:LocalStore",
         "pianoroll_seq2seq.nothing:Model",
         "pianoroll_seq2seq.:Model",
         "pianoroll_seq2seq..os:system",
@@ -441,7 +443,6 @@ def test_foreign_classes_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyP
     [
         ("pianoroll_seq2seq.grid:BeatGrid", {"frames_per_beat": 4}),
         ("pianoroll_seq2seq.heads.bernoulli:BernoulliHead", {"features": 3, "pitches": 3}),
-        ("pianoroll_seq2seq.errors:CheckpointError", {}),
     ],
 )
 def test_what_is_no_model_is_refused(tmp_path: Path, path: str, settings: dict[str, Any]) -> None:

@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from pianoroll_seq2seq.pretrained import load_pretrained as load_pretrained
     from pianoroll_seq2seq.pretrained import model_card as model_card
     from pianoroll_seq2seq.pretrained import pretrained_names as pretrained_names
+    from pianoroll_seq2seq.pretrained import save_pretrained as save_pretrained
     from pianoroll_seq2seq.report import describe_model as describe_model
     from pianoroll_seq2seq.report import report_run as report_run
     from pianoroll_seq2seq.report import write_report as write_report
@@ -189,6 +190,7 @@ _HOME = {
     "roll_from_array": "interchange",
     "roll_to_array": "interchange",
     "save": "checkpoint",
+    "save_pretrained": "pretrained",
     "score_from_music21": "interchange",
     "score_to_music21": "interchange",
     "split_by_piece": "splitting",

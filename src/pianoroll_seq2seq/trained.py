@@ -11,7 +11,8 @@ from pianoroll_seq2seq.errors import CheckpointError, CheckpointNotFoundError, P
 from pianoroll_seq2seq.grid import FrameGrid
 from pianoroll_seq2seq.models.base import SequenceModel
 from pianoroll_seq2seq.pitches import PitchRange
-from pianoroll_seq2seq.pretrained import pretrained_names, pretrained_path
+from pianoroll_seq2seq.pretrained import pretrained_names, pretrained_path, save_pretrained
+from pianoroll_seq2seq.pretrained.folders import CONFIG, is_model_folder, load_folder, read_config
 
 DEFAULT_MODEL = "bach-chorales"
 """The model that is used where none is named."""
@@ -40,13 +41,33 @@ class TrainedModel:
     condition_size: int = 0
     card: Mapping[str, Any] = field(default_factory=dict)
 
+    def save_pretrained(
+        self, folder: str | os.PathLike[str], *, card: Mapping[str, Any] | None = None, overwrite: bool = False
+    ) -> Path:
+        """Writes the model into a folder to share it: see :func:`~pianoroll_seq2seq.pretrained.save_pretrained`.
+
+        Args:
+            folder: where.
+            card: what a stranger must know of it; the card that it has by default.
+            overwrite: whether a folder that holds such a model, and nothing else, may be replaced.
+        """
+        return save_pretrained(
+            self.model,
+            folder,
+            grid=self.grid,
+            pitches=self.pitches,
+            onsets=self.onsets,
+            card=self.card if card is None else card,
+            overwrite=overwrite,
+        )
+
 
 def open_model(source: str | os.PathLike[str] = DEFAULT_MODEL, *, classes: Iterable[type] = ()) -> TrainedModel:
-    """Opens a trained model: one that comes with the library, one of a run, or one in a file.
+    """Opens a trained model: one that comes with the library, one of a run, one that was shared, or one in a file.
 
     Args:
-        source: a name such as ``bach-chorales``; the folder of a run of ``fit``, whose best model is taken; or a
-            checkpoint.
+        source: a name such as ``bach-chorales``; the folder of a run of ``fit``, whose best model is taken; a folder
+            of ``save_pretrained``; or a checkpoint.
         classes: models, heads and grids of your own that it may be built of.
 
     Raises:
@@ -61,7 +82,8 @@ def open_model(source: str | os.PathLike[str] = DEFAULT_MODEL, *, classes: Itera
     classes = tuple(classes)
     path = _located(source)
     label = os.fspath(source)
-    details = checkpoint.read_header(path)["details"]
+    shared = path.is_dir()
+    details = read_config(path) if shared else checkpoint.read_header(path)["details"]
     data = details.get("data", details)
     try:
         grid = checkpoint.build(data["grid"], classes=classes, label=label)
@@ -73,7 +95,7 @@ def open_model(source: str | os.PathLike[str] = DEFAULT_MODEL, *, classes: Itera
             f"yourself: TrainedModel(load(path), grid, pitches)."
         ) from error
     return TrainedModel(
-        checkpoint.load(path, classes=classes),
+        load_folder(path, classes=classes) if shared else checkpoint.load(path, classes=classes),
         grid,
         pitches,
         name=label,
@@ -84,14 +106,18 @@ def open_model(source: str | os.PathLike[str] = DEFAULT_MODEL, *, classes: Itera
 
 
 def _located(source: str | os.PathLike[str]) -> Path:
+    """The checkpoint, or the folder of ``save_pretrained``."""
     if isinstance(source, str) and source in pretrained_names():
         return pretrained_path(source)
     path = Path(source)
+    if path.is_dir() and not (path / _BEST).exists() and is_model_folder(path):
+        return path
     if path.is_dir():
         path /= _BEST
     if not path.is_file():
         raise CheckpointNotFoundError(
-            f"{os.fspath(source)}: no model there. Give a checkpoint, the folder of a run (with {_BEST} in it), or the "
-            f"name of a model that comes with the library: {', '.join(pretrained_names())}."
+            f"{os.fspath(source)}: no model there. Give a checkpoint, the folder of a run (with {_BEST} in it) or of "
+            f"save_pretrained (with {CONFIG}), or the name of a model that comes with the library: "
+            f"{', '.join(pretrained_names())}."
         )
     return path

@@ -40,8 +40,8 @@ def build(description: Mapping[str, Any], *, classes: Iterable[type] = (), label
     """The inverse of :func:`describe`.
 
     Raises:
-        CheckpointError: a class that is neither this library's nor in ``classes``, or whose constructor
-            does not take the settings.
+        CheckpointError: a class that is neither a model, head or grid of this library nor in ``classes``, or whose
+            constructor does not take the settings.
     """
     if not is_description(description):
         raise CheckpointError(f"{label}: damaged; expected a class and its settings, got {description}.")
@@ -94,4 +94,6 @@ def _own_class(path: str) -> type | None:
         kind = getattr(importlib.import_module(module_name), name, None)
     except ImportError:
         return None
-    return kind if isinstance(kind, type) and kind.__module__ == module_name else None
+    if not isinstance(kind, type) or kind.__module__ != module_name:
+        return None
+    return kind if hasattr(kind, "settings") else None  # no store or tracker, which would reach for files or a network

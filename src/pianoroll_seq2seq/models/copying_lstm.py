@@ -16,6 +16,7 @@ from pianoroll_seq2seq.heads.fading import Fading, by_class, fading_averages
 from pianoroll_seq2seq.heads.relative_window import RelativeWindowHead
 from pianoroll_seq2seq.models.copy_attention import Copies, CopyAttention, CopyMemory
 from pianoroll_seq2seq.models.past import Past, past_of
+from pianoroll_seq2seq.models.sharing import Shareable
 from pianoroll_seq2seq.models.stepping import Memory, Stepping, stepping
 
 _DECAYS = (0.8, 0.95, 0.995)
@@ -49,7 +50,7 @@ class CopyingState:
     state: Tensor
 
 
-class CopyingLSTM(nn.Module):
+class CopyingLSTM(Shareable, nn.Module):
     """One LSTM that hears a piece from its beginning, with attention that proposes earlier frames as the next.
 
     There is no division into encoder and decoder: every frame is predicted from all before it, and a piece may be

@@ -20,6 +20,7 @@ from pianoroll_seq2seq.models.base import hearing, inference
 from pianoroll_seq2seq.models.conditioning import NOTHING_TOLD, Conditioning, Told
 from pianoroll_seq2seq.models.lstm_stack import LSTMStack
 from pianoroll_seq2seq.models.past import Past, past_of
+from pianoroll_seq2seq.models.sharing import Shareable
 from pianoroll_seq2seq.models.stepping import Memory, Stepping, stepping
 
 
@@ -47,7 +48,7 @@ class GenerationState:
     told: Told = NOTHING_TOLD
 
 
-class Seq2SeqLSTM(nn.Module):
+class Seq2SeqLSTM(Shareable, nn.Module):
     """Multi-layer LSTM encoder, multi-layer LSTM decoder, any output head.
 
     ``decoder="autoregressive"`` feeds each frame back before the next is predicted; in training these are
@@ -251,26 +252,6 @@ class Seq2SeqLSTM(nn.Module):
                 heard = torch.cat([inputs[:, -1:], targets[:, :-1]], dim=1)
                 outputs, _ = self.decoder_lstm(told.beside_next(heard), memory)
             return self.attention.weights(outputs, encoded)
-
-    @classmethod
-    def from_pretrained(cls, name: str) -> "Seq2SeqLSTM":
-        """A trained model that comes with the library, on the CPU and ready to generate.
-
-        :func:`~pianoroll_seq2seq.pretrained.model_card` says what it was trained on, how good it is, and what it is not
-        for.
-
-        Args:
-            name: such as ``bach-chorales``.
-
-        Raises:
-            SettingsError: no such model comes with the library.
-        """
-        from pianoroll_seq2seq.pretrained import load_pretrained
-
-        model = load_pretrained(name)
-        if not isinstance(model, cls):
-            raise SettingsError(f"The model {name!r} is a {type(model).__name__}: load it with load_pretrained.")
-        return model
 
     def settings(self) -> dict[str, Any]:
         """The constructor's arguments: what JSON can hold, and the head."""
