@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -27,9 +27,8 @@ class Served:
         return waited(lambda: not self.studio.desk.busy, seconds)
 
 
-def waited(reached: "threading.Event | object", seconds: float = 5) -> bool:
+def waited(reached: Callable[[], bool], seconds: float = 5) -> bool:
     """Whether a condition comes to hold within some time."""
-    assert callable(reached)
     deadline = time.monotonic() + seconds
     while not reached():
         if time.monotonic() > deadline:
