@@ -51,6 +51,8 @@ def test_training_leaves_music_pictures_scores_and_a_model(some_scales: Path, tm
     assert len(History.load(out / "history.jsonl").epochs) == 1
     assert json.loads((out / "scores.json").read_text())["test"]["frames"] > 0
     assert load(out / "best.safetensors").pitches == 36
+    report = (out / "report.html").read_text(encoding="utf-8")
+    assert all(words in report for words in ("copy last", "RelativeBernoulliHead", "audio/midi", "audio/wav"))
 
     music = (out / "generated.mid").read_bytes()
     again = run_example(*command)

@@ -137,7 +137,8 @@ class Player {
 
   // How far the music has run since the anchor, through all turns of the loop.
   #run() {
-    return this.#anchor.position + (this.#context.currentTime - this.#anchor.time) * this.#tempo;
+    const since = Math.max(this.#context.currentTime - this.#anchor.time, 0);
+    return this.#anchor.position + since * this.#tempo;
   }
 
   // When the audio clock reaches a position of the turn that is being scheduled.
