@@ -203,7 +203,7 @@ def test_by_keyboard_alone() -> None:
         for key in ("ArrowRight", "ArrowUp", "PageUp", "ArrowLeft"):
             page.keyboard.press(key)
         assert _position(page) == 11
-        assert page.evaluate("(figures[0].player.play(), figures[0].player.position)") == 11, "not before it began"
+        assert page.evaluate("(figures[0].player.play(), figures[0].player.position)") >= 11, "not before it began"
         page.evaluate("figures[0].player.pause()")
         position = page.get_by_role("slider", name="Position")
         assert position.get_attribute("aria-valuetext") == "0:11 of 0:16"
