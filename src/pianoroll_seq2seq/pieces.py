@@ -14,7 +14,9 @@ from torch import Tensor
 from pianoroll_seq2seq.augmentation import Augmentation
 from pianoroll_seq2seq.corpus import pack_rolls
 from pianoroll_seq2seq.errors import PieceTooShortError, SettingsError
+from pianoroll_seq2seq.grid import FrameGrid
 from pianoroll_seq2seq.pianoroll import PianoRoll
+from pianoroll_seq2seq.pitches import PitchRange
 
 
 class WholePieces(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
@@ -55,12 +57,13 @@ class WholePieces(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
             )
         if augmentation is not None and augmentation.tempo != (1.0, 1.0):
             raise SettingsError("Whole pieces keep their tempo: leave augmentation.tempo as it is, or use windows.")
-        self.rolls = tuple(rolls)
+        self.rolls: tuple[PianoRoll, ...] = tuple(rolls)
         empty = [roll.name for roll in self.rolls if not len(roll)]
         if not self.rolls or empty:
             raise PieceTooShortError(f"Pieces without frames: {empty}." if empty else "There are no pieces.")
         packed = pack_rolls(self.rolls)
-        self.grid, self.pitches = packed.grid, packed.pitches
+        self.grid: FrameGrid = packed.grid
+        self.pitches: PitchRange = packed.pitches
         self.input_frames = input_frames
         self.augmentation = augmentation
         self.group_frames = group_frames

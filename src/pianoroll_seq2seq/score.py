@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Bool, Int
@@ -84,7 +85,7 @@ class NoteTable:
             return NotImplemented
         return all(np.array_equal(getattr(self, name), getattr(other, name)) for name in _COLUMNS)
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]
 
     def where(self, keep: Bool[np.ndarray, " notes"]) -> "NoteTable":
         """The notes for which ``keep`` is true."""
@@ -178,7 +179,7 @@ class Score:
             return NotImplemented
         return (self.notes, self.tempo, self.parts) == (other.notes, other.tempo, other.parts)
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]
 
     @property
     def ticks_per_beat(self) -> int:

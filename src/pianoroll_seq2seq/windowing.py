@@ -17,8 +17,9 @@ from pianoroll_seq2seq.augmentation import Augmentation, moved
 from pianoroll_seq2seq.conditions import Conditions, turned
 from pianoroll_seq2seq.corpus import Corpus, PackedPieces, pack_rolls
 from pianoroll_seq2seq.errors import PieceTooShortError, SettingsError
-from pianoroll_seq2seq.grid import SecondsGrid
+from pianoroll_seq2seq.grid import FrameGrid, SecondsGrid
 from pianoroll_seq2seq.pianoroll import PianoRoll
+from pianoroll_seq2seq.pitches import PitchRange
 
 
 class SlidingWindows(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
@@ -92,8 +93,8 @@ class SlidingWindows(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
         if not self.rolls:
             raise PieceTooShortError("No windows: there are no pieces.")
         packed = self._packed()
-        self.grid = packed.grid
-        self.pitches = packed.pitches
+        self.grid: FrameGrid = packed.grid
+        self.pitches: PitchRange = packed.pitches
         if augmentation is not None and augmentation.tempo != (1.0, 1.0) and not isinstance(self.grid, SecondsGrid):
             raise SettingsError(f"A tempo can be varied on a SecondsGrid; {self.grid} follows the beat at any tempo.")
         self._conditions = None if conditions is None else Conditions.of(conditions)

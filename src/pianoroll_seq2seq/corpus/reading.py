@@ -77,10 +77,10 @@ class Corpus(Sequence[PianoRoll]):
 
     def __init__(self, folder: str | Path, *, grid: FrameGrid | None = None) -> None:
         """Reads the manifest and the index of each shard."""
-        self.folder = Path(folder)
+        self.folder: Path = Path(folder)
         manifest = _manifest(self.folder)
-        self.grid = _grid(manifest["grid"], grid, self.folder)
-        self.pitches = PitchRange(*manifest["pitches"])
+        self.grid: FrameGrid = _grid(manifest["grid"], grid, self.folder)
+        self.pitches: PitchRange = PitchRange(*manifest["pitches"])
         self.failures: dict[str, str] = {one["source"]: one["reason"] for one in manifest["failures"]}
         self._shard_names: list[str] = [shard["name"] for shard in manifest["shards"]]
         self._maps: dict[int, np.ndarray] = {}

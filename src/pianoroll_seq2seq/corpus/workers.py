@@ -44,7 +44,7 @@ class Build:
         """Takes the progress bar that counts files, and who does the work (processes of its own, if None)."""
         self.bar = bar
         self.executor = executor
-        self.failed = 0
+        self.failed: int = 0
 
     def run(self, tasks: Sequence[ShardTask]) -> None:
         """Builds all shards; a file whose reading kills workers ends among its shard's failures.

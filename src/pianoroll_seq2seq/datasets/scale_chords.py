@@ -26,7 +26,7 @@ from pianoroll_seq2seq.tempo import TempoMap
 ROOTS = ("c", "csharp", "d", "dsharp", "e", "f", "fsharp", "g", "gsharp", "a", "asharp", "b")
 """Names of the roots, from C upwards in semitones."""
 
-SCALES = {
+SCALES: dict[str, tuple[int, ...]] = {
     "ionian": (0, 2, 4, 5, 7, 9, 11),
     "dorian": (0, 2, 3, 5, 7, 9, 10),
     "phrygian": (0, 1, 3, 5, 7, 8, 10),

@@ -53,7 +53,8 @@ class OnnxLSTM(nn.Module):
     def __init__(self, lstm: nn.LSTM) -> None:
         """Puts the weights into the order of ONNX."""
         super().__init__()
-        self.num_layers, self.hidden_size = lstm.num_layers, lstm.hidden_size
+        self.num_layers: int = lstm.num_layers
+        self.hidden_size: int = lstm.hidden_size
         names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
         for layer in range(lstm.num_layers):
             inputs, hidden, bias, more_bias = (_onnx_order(getattr(lstm, f"{name}_l{layer}")) for name in names)

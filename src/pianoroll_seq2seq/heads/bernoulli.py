@@ -72,7 +72,7 @@ class BernoulliHead(nn.Module):
         self.features = features
         self.pitches = pitches
         self.context_frames: int | None = 0
-        self.logits = nn.Linear(features, pitches)
+        self.logits: nn.Linear = nn.Linear(features, pitches)
         nn.init.constant_(self.logits.bias, -3.0)
 
     def forward(

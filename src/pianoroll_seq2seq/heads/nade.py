@@ -129,12 +129,12 @@ class NADEHead(nn.Module):
         self.features = features
         self.pitches = pitches
         self.context_frames: int | None = 0
-        self.start = nn.Linear(features, hidden)
-        self.bias = nn.Linear(features, pitches)
+        self.start: nn.Linear = nn.Linear(features, hidden)
+        self.bias: nn.Linear = nn.Linear(features, pitches)
         nn.init.constant_(self.bias.bias, -3.0)
         # As linear layers of these sizes start.
-        self.below = nn.Parameter(torch.empty(pitches, hidden).uniform_(-(pitches**-0.5), pitches**-0.5))
-        self.above = nn.Parameter(torch.empty(pitches, hidden).uniform_(-(hidden**-0.5), hidden**-0.5))
+        self.below: nn.Parameter = nn.Parameter(torch.empty(pitches, hidden).uniform_(-(pitches**-0.5), pitches**-0.5))
+        self.above: nn.Parameter = nn.Parameter(torch.empty(pitches, hidden).uniform_(-(hidden**-0.5), hidden**-0.5))
 
     def forward(
         self, features: Float[Tensor, "batch steps features"], past: Float[Tensor, "batch known pitches"]

@@ -105,7 +105,7 @@ class NotesHead(nn.Module):
         self.features = features
         self.pitches = pitches
         self.context_frames: int | None = 1
-        self.logits = nn.Linear(features, 3 * (pitches // 2))
+        self.logits: nn.Linear = nn.Linear(features, 3 * (pitches // 2))
         with torch.no_grad():
             self.logits.bias.view(-1, 3)[:] = torch.tensor([0.0, 0.0, -3.0])
 

@@ -83,15 +83,15 @@ class RelativeBernoulliHead(nn.Module):
         self.context_frames: int | None = None
         self._settings = {"channels": channels, "window": window, "frames": frames, "decays": list(decays)}
         self._window, self._frames = window, frames
-        self.of_features = nn.Linear(features, channels)
+        self.of_features: nn.Linear = nn.Linear(features, channels)
         # One output more than the channels: what the tonal context says of a pitch by itself.
-        self.of_tones = nn.Sequential(
+        self.of_tones: nn.Sequential = nn.Sequential(
             nn.Linear((len(decays) + 1) * _OCTAVE, _TONAL_WIDTH), nn.GELU(), nn.Linear(_TONAL_WIDTH, channels + 1)
         )
-        self.of_window = nn.Conv2d(1, channels, (frames, 2 * window + 1), bias=False)
-        self.of_pitch = nn.Parameter(torch.zeros(channels, 1, pitches))
-        self.mix = nn.Linear(channels, channels)
-        self.logit = nn.Linear(channels, 1)
+        self.of_window: nn.Conv2d = nn.Conv2d(1, channels, (frames, 2 * window + 1), bias=False)
+        self.of_pitch: nn.Parameter = nn.Parameter(torch.zeros(channels, 1, pitches))
+        self.mix: nn.Linear = nn.Linear(channels, channels)
+        self.logit: nn.Linear = nn.Linear(channels, 1)
         nn.init.constant_(self.logit.bias, -3.0)
         # Row p of this table holds the pitch classes p, p + 1, ... as seen from pitch class p.
         rotation = (torch.arange(_OCTAVE)[:, None] + torch.arange(_OCTAVE)) % _OCTAVE

@@ -29,9 +29,9 @@ class Attention(nn.Module):
     def __init__(self, hidden: int) -> None:
         """Builds both layers."""
         super().__init__()
-        self.scale = 1 / math.sqrt(hidden)
-        self.query = nn.Linear(hidden, hidden, bias=False)
-        self.combine = nn.Linear(2 * hidden, hidden, bias=False)
+        self.scale: float = 1 / math.sqrt(hidden)
+        self.query: nn.Linear = nn.Linear(hidden, hidden, bias=False)
+        self.combine: nn.Linear = nn.Linear(2 * hidden, hidden, bias=False)
 
     def forward(
         self, outputs: Float[Tensor, "batch target hidden"], encoded: Float[Tensor, "batch input hidden"]

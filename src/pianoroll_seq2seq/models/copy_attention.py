@@ -67,14 +67,15 @@ class CopyAttention(nn.Module):
     def __init__(self, state: int, pitches: int, *, heads: int = 6, size: int = 24) -> None:
         """Heads that begin with a liking for places where the music agrees."""
         super().__init__()
-        self.heads, self.size = heads, size
-        self.query = nn.Linear(state, heads * size)
-        self.key = nn.Linear(state, heads * size)
-        self.nothing = nn.Linear(state, heads)
-        self.by_distance = nn.Parameter(torch.zeros(heads, _FARTHEST))
-        self.by_phase = nn.ParameterList(nn.Parameter(torch.zeros(heads, cycle)) for cycle in _CYCLES)
-        self.decay = nn.Parameter(-torch.linspace(0.1, 1.0, heads))
-        self.by_agreement = nn.Parameter(torch.rand(heads, _KINDS * len(_SPANS)))
+        self.heads = heads
+        self.size = size
+        self.query: nn.Linear = nn.Linear(state, heads * size)
+        self.key: nn.Linear = nn.Linear(state, heads * size)
+        self.nothing: nn.Linear = nn.Linear(state, heads)
+        self.by_distance: nn.Parameter = nn.Parameter(torch.zeros(heads, _FARTHEST))
+        self.by_phase: nn.ParameterList = nn.ParameterList(nn.Parameter(torch.zeros(heads, cycle)) for cycle in _CYCLES)
+        self.decay: nn.Parameter = nn.Parameter(-torch.linspace(0.1, 1.0, heads))
+        self.by_agreement: nn.Parameter = nn.Parameter(torch.rand(heads, _KINDS * len(_SPANS)))
         # Weights of a sum that tells frames apart; whole numbers, so that the sum is exact.
         generator = torch.Generator().manual_seed(0)
         self.register_buffer("_marking", torch.randint(2**61, (pitches,), generator=generator), persistent=False)

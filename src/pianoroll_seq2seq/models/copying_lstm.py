@@ -122,10 +122,10 @@ class CopyingLSTM(Shareable, nn.Module):
             "head": head,
         }
         tones = len(_DECAYS) * 12
-        self.hear = nn.Linear(2 * pitches + tones + 2 * len(_CYCLES) + 2, hidden)
-        self.lstm = nn.LSTM(hidden, hidden, batch_first=True)
-        self.dropout = Dropout(dropout)
-        self.copy = CopyAttention(hidden, pitches, heads=copies) if copies else None
+        self.hear: nn.Linear = nn.Linear(2 * pitches + tones + 2 * len(_CYCLES) + 2, hidden)
+        self.lstm: nn.LSTM = nn.LSTM(hidden, hidden, batch_first=True)
+        self.dropout: Dropout = Dropout(dropout)
+        self.copy: CopyAttention | None = CopyAttention(hidden, pitches, heads=copies) if copies else None
         self.head = head
         self.register_buffer("_decays", torch.tensor(_DECAYS), persistent=False)
 

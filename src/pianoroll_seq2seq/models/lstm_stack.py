@@ -23,7 +23,7 @@ class LSTMStack(nn.LSTM):
         """Builds the layers."""
         # PyTorch warns of dropout where there is a single layer and nothing between.
         super().__init__(inputs, hidden, layers, batch_first=True, dropout=dropout if layers > 1 else 0.0)
-        self.between = Dropout(self.dropout)
+        self.between: Dropout = Dropout(self.dropout)
 
     def forward(self, frames: Tensor, memory: Memory | None = None) -> tuple[Tensor, Memory]:  # type: ignore[override]
         """Outputs of the last layer, (batch, frames, hidden), and the memory of all layers at the end."""

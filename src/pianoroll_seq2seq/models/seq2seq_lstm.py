@@ -160,12 +160,12 @@ class Seq2SeqLSTM(Shareable, nn.Module):
             self._settings |= {"condition_size": condition_size, "condition_dropout": condition_dropout}
         columns = self._conditioning.columns
         decoder_input = pitches if decoder == "autoregressive" else hidden
-        self.encoder_lstm = LSTMStack(pitches + columns, hidden, encoder_layers, dropout)
-        self.decoder_lstm = LSTMStack(decoder_input + columns, hidden, decoder_layers, dropout)
-        self.dropout = Dropout(dropout)
-        self.encoder_norm = nn.BatchNorm1d(hidden) if batch_norm else nn.Identity()
-        self.decoder_norm = nn.BatchNorm1d(hidden) if batch_norm else nn.Identity()
-        self.attention = Attention(hidden) if attention else None
+        self.encoder_lstm: LSTMStack = LSTMStack(pitches + columns, hidden, encoder_layers, dropout)
+        self.decoder_lstm: LSTMStack = LSTMStack(decoder_input + columns, hidden, decoder_layers, dropout)
+        self.dropout: Dropout = Dropout(dropout)
+        self.encoder_norm: nn.BatchNorm1d | nn.Identity = nn.BatchNorm1d(hidden) if batch_norm else nn.Identity()
+        self.decoder_norm: nn.BatchNorm1d | nn.Identity = nn.BatchNorm1d(hidden) if batch_norm else nn.Identity()
+        self.attention: Attention | None = Attention(hidden) if attention else None
         self.head = head
 
     def forward(

@@ -48,7 +48,7 @@ class LocalStore:
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         """Remembers the folder."""
-        self.folder = Path(folder)
+        self.folder: Path = Path(folder)
         self._sha256: dict[str, tuple[str, str]] = {}  # key: (etag, checksum)
 
     def __repr__(self) -> str:

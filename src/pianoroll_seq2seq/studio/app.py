@@ -28,8 +28,8 @@ try:
     from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
     from starlette.routing import Route
     from starlette.types import Receive, Scope, Send
-except ImportError as missing:
-    raise MissingExtraError("starlette", "studio", "The studio") from missing
+except ImportError as _missing:
+    raise MissingExtraError("starlette", "studio", "The studio") from _missing
 
 
 class Studio:
@@ -44,7 +44,7 @@ class Studio:
         """With an empty desk."""
         self._models = models
         self._limits = limits
-        self.desk = Desk(limits)
+        self.desk: Desk = Desk(limits)
         self._page = page_html(models.values(), limits)
         self._one_rendering = asyncio.Semaphore(1)
 

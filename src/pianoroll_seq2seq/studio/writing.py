@@ -57,7 +57,7 @@ class OpenNotes:
 
     def __init__(self) -> None:
         """Before the first frame."""
-        self.frames = 0
+        self.frames: int = 0
         self._began: dict[int, int] = {}
 
     def hear(

@@ -67,7 +67,7 @@ class AzureMLTracker:
         """Connects to nothing yet."""
         if not flush_seconds > 0:
             raise SettingsError(f"flush_seconds must be above 0, got {flush_seconds}.")
-        self.run = run
+        self.run: Any = run
         self.dropped: Counter[str] = Counter()
         self._local = None if local is None else JsonlTracker(local)
         self._flush_seconds = flush_seconds

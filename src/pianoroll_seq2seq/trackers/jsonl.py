@@ -32,7 +32,7 @@ class JsonlTracker:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         """Remembers the path; the file is opened by ``with``."""
-        self.path = Path(path)
+        self.path: Path = Path(path)
         self._file: TextIO | None = None
 
     def __enter__(self) -> "JsonlTracker":

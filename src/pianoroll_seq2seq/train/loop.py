@@ -96,11 +96,13 @@ class Loop:
         plan = self.plan
         if condition_size_of(self.train):
             hearing(self.model, condition_size_of(self.train))
-        self.device = device_of(self.model)
-        self.processes = Processes.of_run(self.device)
-        self.steps_per_epoch = math.ceil(len(self.train) / plan.batch_size)
-        self.base_rates = [float(group.setdefault("initial_lr", group["lr"])) for group in self.optimizer.param_groups]
-        self.arithmetic = Arithmetic(plan.precision, self.device, plan.clip_norm)
+        self.device: torch.device = device_of(self.model)
+        self.processes: Processes = Processes.of_run(self.device)
+        self.steps_per_epoch: int = math.ceil(len(self.train) / plan.batch_size)
+        self.base_rates: list[float] = [
+            float(group.setdefault("initial_lr", group["lr"])) for group in self.optimizer.param_groups
+        ]
+        self.arithmetic: Arithmetic = Arithmetic(plan.precision, self.device, plan.clip_norm)
         self._summing = torch.float32 if self.device.type == "mps" else torch.float64  # which Apple's GPUs have not
         self._parameters = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         self._wrapped = self.processes.wrap(self.model)  # which gives all processes the weights of the first

@@ -33,7 +33,7 @@ class Arithmetic:
         self._device = device
         self._dtype = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}[precision]
         self._clip_norm = clip_norm
-        self.scaler = torch.amp.GradScaler(device.type) if precision == "float16" else None
+        self.scaler: torch.amp.GradScaler | None = torch.amp.GradScaler(device.type) if precision == "float16" else None
 
     def autocast(self) -> AbstractContextManager[Any]:
         """Around the forward pass."""

@@ -69,10 +69,10 @@ class Run:
 
     def __post_init__(self) -> None:
         """At the very beginning."""
-        self.history = History()
-        self.progress = Progress(1)
-        self.best_weights = _copy_weights(self.loop.smoothed)
-        self.settings = _settings(self.loop, self.judge.monitor)
+        self.history: History = History()
+        self.progress: Progress = Progress(1)
+        self.best_weights: dict[str, Tensor] = _copy_weights(self.loop.smoothed)
+        self.settings: dict[str, Any] = _settings(self.loop, self.judge.monitor)
         self._saved_at = time.monotonic()
 
     def begin(self, resume: bool) -> None:

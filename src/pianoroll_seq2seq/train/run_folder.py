@@ -27,7 +27,7 @@ class RunFolder:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         """Takes the folder for this process, and sweeps up what a killed one was just writing."""
-        self.path = Path(path)
+        self.path: Path = Path(path)
         self.path.mkdir(parents=True, exist_ok=True)
         self._lock = _locked(self.path)
         for name in (_LAST, _PREVIOUS, _BEST, _HISTORY):

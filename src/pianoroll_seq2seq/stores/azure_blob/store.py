@@ -78,7 +78,7 @@ class AzureBlobStore:
                 f"block_bytes is from 1 to {_MAX_BLOCK_BYTES} and retries at least 0, got {block_bytes} and {retries}."
             )
         self.container = container
-        self.prefix = checked_key(prefix) if prefix else ""
+        self.prefix: str = checked_key(prefix) if prefix else ""
         arguments = Arguments(account_name, account_key, connection_string, credential, account_url)
         try:
             import azure.storage.blob  # noqa: F401 - before anything else is asked for
