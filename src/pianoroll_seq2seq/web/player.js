@@ -160,7 +160,7 @@ class Player {
   #begin(position) {
     this.#bus = this.#context.createGain();
     this.#bus.connect(this.#output);
-    this.#goOn(position);
+    this.#goOn(position, 0.02); // time to schedule what sounds first
     for (const note of this.#notes) {
       if (note[0] >= position) break;
       if (note[1] > position + 0.05) this.#strike(note, position);
@@ -168,8 +168,8 @@ class Player {
     this.#schedule();
   }
 
-  #goOn(position) {
-    this.#anchor = { time: this.#context.currentTime + 0.02, position };
+  #goOn(position, delay) {
+    this.#anchor = { time: this.#context.currentTime + delay, position };
     this.#lap = 0;
     this.#next = this.#firstFrom(position);
   }
@@ -193,7 +193,7 @@ class Player {
     const position = this.position;
     change();
     for (const voice of this.#voices) if (voice.from > this.#context.currentTime) voice.oscillator.stop(0);
-    this.#goOn(position);
+    this.#goOn(position, 0);
     this.#schedule();
   }
 
