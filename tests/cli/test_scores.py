@@ -39,7 +39,7 @@ def runs(run: Run, midi: Path, small_run: Path, tmp_path: Path) -> list[Path]:
     """Two runs, the worse one first."""
     worse, better = tmp_path / "worse" / "run", tmp_path / "better" / "run"
     shutil.copytree(small_run, worse)
-    given = ("train", "--data", midi, *SMALL, *SMALL_MODEL, "--optimizer.lr", 0.004, "--hop", 2, "--output", better)
+    given = ("train", "--data", midi, *SMALL, *SMALL_MODEL, "--optimizer.lr", 0.02, "--epochs", 3, "--output", better)
     assert run(*given).code == 0
     return [worse, better]
 
@@ -51,14 +51,14 @@ def test_runs_side_by_side(run: Run, runs: list[Path], tmp_path: Path) -> None:
     assert done.code == 0, done.err
     head, first, second, *_ = done.out.splitlines()
     assert (first.split()[0], second.split()[0]) == ("better/run", "worse/run")
-    assert {"hop", "optimizer.lr"} <= set(head.split())
+    assert {"epochs", "optimizer.lr"} <= set(head.split())
     assert "hidden" not in head
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
     page = (tmp_path / "page.html").read_text()
     assert page.index("better/run") < page.index("worse/run")
     assert "exists already" in run("compare", *runs, *files).refused()
     found = run("compare", *runs, "--json").json["runs"]
-    assert [row["options"]["hop"] for row in found] == [2, 16]
+    assert [row["options"]["epochs"] for row in found] == [3, 1]
     assert found[0]["valid_loss"] < found[1]["valid_loss"]
     assert all(math.isfinite(row["test_nats"]) for row in found)
 

@@ -27,7 +27,7 @@ class Windows:
     Args:
         input_frames: frames that the model hears.
         target_frames: frames that it learns to go on with.
-        hop: frames from the start of one window to the next.
+        hop: frames from the start of one window to the next, in training.
         short: what becomes of pieces shorter than a window.
         onsets: whether frames say which pitches are struck, beside which sound; the model needs a head for it, such as
             NotesHead.
@@ -45,7 +45,7 @@ class Windows:
     augmentation: Augmentation | None = None
 
     def of(self, rolls: Sequence[PianoRoll], *, training: bool) -> SlidingWindows:
-        """The windows of pieces; only those for training are varied.
+        """The windows of pieces: those for training overlap and are varied, of others each target frame counts once.
 
         Raises:
             PieceTooShortError: no piece is as long as a window.
@@ -55,7 +55,7 @@ class Windows:
             rolls,
             input_frames=self.input_frames,
             target_frames=self.target_frames,
-            hop=self.hop,
+            hop=self.hop if training else self.target_frames,
             short=self.short,
             augmentation=self.augmentation if training else None,
             onsets=self.onsets,
