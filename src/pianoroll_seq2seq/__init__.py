@@ -41,8 +41,8 @@ if TYPE_CHECKING:
     from pianoroll_seq2seq.heads.notes import Notes as Notes
     from pianoroll_seq2seq.heads.notes import NotesHead as NotesHead
     from pianoroll_seq2seq.heads.relative_bernoulli import RelativeBernoulliHead as RelativeBernoulliHead
-    from pianoroll_seq2seq.heads.relative_window import RelativeWindow as RelativeWindow
     from pianoroll_seq2seq.heads.relative_window import RelativeWindowHead as RelativeWindowHead
+    from pianoroll_seq2seq.heads.relative_window_frame import RelativeWindow as RelativeWindow
     from pianoroll_seq2seq.history import History as History
     from pianoroll_seq2seq.interchange import read_pypianoroll as read_pypianoroll
     from pianoroll_seq2seq.interchange import roll_from_array as roll_from_array
@@ -142,7 +142,7 @@ _HOME = {
     "Piece": "showing",
     "PitchRange": "pitches",
     "RelativeBernoulliHead": "heads.relative_bernoulli",
-    "RelativeWindow": "heads.relative_window",
+    "RelativeWindow": "heads.relative_window_frame",
     "RelativeWindowHead": "heads.relative_window",
     "SampleMusic": "callbacks",
     "Sampler": "sampling",

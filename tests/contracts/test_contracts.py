@@ -89,6 +89,7 @@ HEADS: dict[str, Callable[[], Head]] = {
     "NotesHead": lambda: NotesHead(FEATURES, PITCHES),
     "RelativeBernoulliHead": lambda: RelativeBernoulliHead(FEATURES, PITCHES, channels=5, window=2, frames=3),
     "RelativeWindowHead": lambda: RelativeWindowHead(FEATURES, PITCHES, channels=5, window=2, frames=3),
+    "RelativeWindowHead that counts": lambda: RelativeWindowHead(FEATURES, PITCHES, channels=5, window=2, counted=2),
 }
 MODELS: dict[str, Callable[[], Model]] = {
     "Seq2SeqLSTM autoregressive": lambda: Seq2SeqLSTM(PITCHES, hidden=5),

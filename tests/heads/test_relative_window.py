@@ -1,3 +1,4 @@
+import itertools
 from typing import Any
 
 import pytest
@@ -5,7 +6,8 @@ import torch
 from torch import nn
 
 from pianoroll_seq2seq.errors import SettingsError
-from pianoroll_seq2seq.heads.relative_window import RelativeWindow, RelativeWindowHead
+from pianoroll_seq2seq.heads.relative_window import RelativeWindowHead
+from pianoroll_seq2seq.heads.relative_window_frame import RelativeWindow
 
 
 def head_of(features: int = 6, pitches: int = 20, **settings: Any) -> RelativeWindowHead:
@@ -51,6 +53,50 @@ def test_draws_are_those_of_a_loop_over_pitches() -> None:
         frames[:, pitch] = (uniform[:, pitch] < torch.sigmoid(head.logits(flat, frames))[:, pitch]).float()
     assert torch.equal(drawn, frames)
     assert 0 < drawn.mean() < 0.9
+
+
+@pytest.mark.parametrize("counted", [1, 3, 6])
+def test_the_number_of_pitches_is_decided_first(counted: int) -> None:
+    """Probabilities of all frames that do not sum to 1, draws of unlikely ones, or of another number."""
+    head = head_of(pitches=8, counted=counted, within=(1, 7))
+    features, past = heard(pitches=8)
+    possible = torch.tensor(list(itertools.product((0.0, 1.0), repeat=8)))
+    one = head(features[:1, :1], past[:1])
+    every = head(features[:1, :1].expand(256, 1, -1), past[:1].expand(256, -1, -1))
+    chances = every.log_prob(possible.unsqueeze(1)).detach()[:, 0].exp()
+    assert float(chances.sum()) == pytest.approx(1, abs=1e-4)
+    many = head(features[:1, :1].expand(20_000, 1, -1), past[:1].expand(20_000, -1, -1))
+    drawn = many.sample(generator=torch.Generator().manual_seed(0))[:, 0]
+    shares = torch.bincount((drawn @ (2.0 ** torch.arange(7, -1, -1))).long(), minlength=256) / len(drawn)
+    assert (shares - chances).abs().max() < 0.012
+    assert (one.mean[0, 0] - chances @ possible).abs().max() < 0.09
+    assert head.counting is not None
+    numbers = head.counting.chances(one.around.state.flatten(0, 1)).detach().exp()[0]
+    of_number = torch.zeros(counted + 1).index_add(0, possible[:, 1:7].sum(1).long().clamp(max=counted), chances)
+    assert torch.allclose(numbers, of_number, atol=1e-4)
+
+
+def test_counted_draws_stay_certain_at_any_temperature() -> None:
+    """Heat moves notes to where none can be, or adds some after the last."""
+    head = head_of(pitches=8, counted=4)
+    features, past = heard(pitches=8)
+    distribution = head(features, past).tempered(20.0)
+    chances = distribution.log_prob(distribution.sample(generator=torch.Generator().manual_seed(0)))
+    assert torch.isfinite(chances).all()
+    possible = torch.tensor(list(itertools.product((0.0, 1.0), repeat=8)))
+    every = head(features[:1, :1].expand(256, 1, -1), past[:1].expand(256, -1, -1)).tempered(20.0)
+    assert float(every.log_prob(possible.unsqueeze(1)).detach().exp().sum()) == pytest.approx(1, abs=1e-4)
+
+
+def test_counted_training_is_right_on_average() -> None:
+    """Scoring some pitches would count the number of pitches more than once, or not at all."""
+    frames = frames_of()
+    head = head_of(scored_pitches=8, counted=4)
+    exact = head(*heard()).log_prob(frames).mean().detach()
+    head.train()
+    torch.manual_seed(0)
+    estimates = torch.stack([head(*heard()).log_prob(frames).mean().detach() for _ in range(400)])
+    assert float(estimates.mean()) == pytest.approx(float(exact), rel=0.03)
 
 
 def test_pitches_outside_the_range_hardly_sound() -> None:

@@ -50,8 +50,14 @@ def draw_by_jumps(logits_given: LogitsGiven, uniform: Float[Tensor, "rows pitche
 
 @torch.no_grad()
 def estimated_mean(
-    logits_given: LogitsGiven, rows: int, pitches: int, *, device: torch.device, draws: int = 32
-) -> Float[Tensor, "rows pitches"]:
+    logits_given: LogitsGiven,
+    rows: int,
+    pitches: int,
+    *,
+    device: torch.device,
+    draws: int = 32,
+    decisions_of: Callable[[Tensor], Tensor] = lambda frames: frames,
+) -> Float[Tensor, "rows decisions"]:
     """The probability of each pitch: an estimate, as there is no formula for it; without gradients.
 
     The mean of the conditionals over some draws, which varies less than that of the draws themselves (Rao and
@@ -66,12 +72,16 @@ def estimated_mean(
         pitches: how many pitches a frame has.
         device: where to compute.
         draws: how many draws, at least 2.
+        decisions_of: what is decided of frames (n, pitches), from the left to the right, where that is more than their
+            pitches: (n, decisions).
 
     Returns:
-        (rows, pitches).
+        (rows, decisions).
     """
     if 2**pitches <= draws:
-        return _mean_of_all(logits_given, rows, pitches, device)
+        possible = torch.tensor(list(itertools.product((0.0, 1.0), repeat=pitches)), device=device)
+        return _mean_of_all(logits_given, rows, decisions_of(possible))
+    pitches = decisions_of(torch.zeros(1, pitches, device=device)).shape[1]
     generator = torch.Generator().manual_seed(0)  # on the CPU, for the same numbers on every device
     stratum = torch.rand(draws, pitches, generator=generator).argsort(dim=0)
     # Rounding may give a 1, which is none of [0, 1) but does no harm: the pitch is silent.
@@ -91,12 +101,11 @@ def estimated_mean(
     return torch.stack(sums).sum(dim=0) / draws
 
 
-def _mean_of_all(logits_given: LogitsGiven, rows: int, pitches: int, device: torch.device) -> Tensor:
-    """The exact mean, by going through all frames that there are."""
-    possible = torch.tensor(list(itertools.product((0.0, 1.0), repeat=pitches)), device=device)
-    every = torch.arange(rows, device=device).repeat(len(possible))
+def _mean_of_all(logits_given: LogitsGiven, rows: int, possible: Tensor) -> Tensor:
+    """The exact mean, by going through all that can be decided: (possible, decisions)."""
+    every = torch.arange(rows, device=possible.device).repeat(len(possible))
     frames = possible.repeat_interleave(rows, dim=0)
     logits = logits_given(frames, every)
     frames = frames.to(logits.dtype)
     nats = functional.binary_cross_entropy_with_logits(logits, frames, reduction="none").sum(dim=1)
-    return (torch.exp(-nats)[:, None] * frames).view(len(possible), rows, pitches).sum(dim=0)
+    return (torch.exp(-nats)[:, None] * frames).view(len(possible), rows, -1).sum(dim=0)

@@ -6,7 +6,7 @@ autoregressive model over the pitches of a frame (as in NADE, Larochelle and Mur
 pitches (as in Johnson, 2017, "Generating polyphonic music using tied parallel networks").
 """
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -16,12 +16,11 @@ from torch.nn import functional
 
 from pianoroll_seq2seq.dropout import Dropout
 from pianoroll_seq2seq.errors import SettingsError
-from pianoroll_seq2seq.heads.ascending import draw_by_jumps, estimated_mean
+from pianoroll_seq2seq.heads.counting import Counting
 from pianoroll_seq2seq.heads.fading import Fading, by_class, fading_averages, rotations
+from pianoroll_seq2seq.heads.relative_window_frame import RelativeWindow, Surroundings, cross_entropy
 from pianoroll_seq2seq.heads.scoring import FAR, scored
 
-_NEVER = -12.0
-"""Log-odds of a pitch outside the range that the head covers."""
 _BELOW = 24
 """Semitones below a pitch in which it sees the notes decided."""
 _COPY_WINDOW = 6
@@ -30,104 +29,6 @@ _WAVES = 12
 _HISTORIES = 2
 _NEAR_SEMITONES = 4
 """Pitches as close as this to one that sounds are scored in training more often than those far from all."""
-
-
-@dataclass(frozen=True)
-class Surroundings:
-    """What is known before a frame's first pitch is decided: batch shape (...).
-
-    Args:
-        planes: the past frames, newest first, then the faded histories, (..., frames + 2, pitches).
-        proposals: what the model proposes for each pitch, (..., proposals, pitches).
-        tones: the tonal context, (..., rates, 12).
-        state: what the head makes of the decoder's state, (..., channels).
-    """
-
-    planes: Tensor
-    proposals: Tensor
-    tones: Tensor
-    state: Tensor
-
-    def map(self, change: Any) -> "Surroundings":
-        """With a function applied to every tensor."""
-        return Surroundings(*(change(getattr(self, field.name)) for field in fields(self)))
-
-    @property
-    def batch(self) -> torch.Size:
-        """The batch shape."""
-        return self.state.shape[:-1]
-
-
-@dataclass(frozen=True, eq=False)
-class RelativeWindow:
-    """A frame whose pitches are decided from low to high.
-
-    Args:
-        head: whose network decides.
-        around: what it knows, batch shape (...).
-        temperature: the log-odds of every decision are divided by it.
-    """
-
-    head: "RelativeWindowHead"
-    around: Surroundings
-    temperature: float = 1.0
-
-    def log_prob(self, frames: Float[Tensor, "*batch pitches"]) -> Float[Tensor, "*batch"]:
-        """Log-probability of whole frames in nats, exact.
-
-        While the head is in training mode and has ``scored_pitches``, an estimate of it instead, as dropout's result
-        is: of some pitches drawn at random, weighted so that its mean is right.
-        """
-        flat = self.around.map(lambda values: values.flatten(0, len(self.around.batch) - 1))
-        frames = frames.reshape(-1, frames.shape[-1])
-        inside, outside = self.head.divided(frames)
-        if self.head.training and self.head.scored_pitches is not None:
-            nats = self.head.estimated_nats(flat, inside)
-        else:
-            logits = self.head.logits(flat, inside) / self.temperature
-            nats = functional.binary_cross_entropy_with_logits(logits, inside.to(logits.dtype), reduction="none").sum(1)
-        never = torch.full_like(outside, _NEVER / self.temperature, dtype=nats.dtype)
-        nats = nats + functional.binary_cross_entropy_with_logits(never, outside.to(nats.dtype), reduction="none").sum(
-            1
-        )
-        return -nats.view(self.around.batch)
-
-    def sample(self, *, generator: torch.Generator) -> Float[Tensor, "*batch pitches"]:
-        """One draw, exact."""
-        around = self.around
-        flat = around.map(lambda values: values.flatten(0, len(around.batch) - 1))
-        state = flat.state
-        uniform = torch.rand(
-            len(state), self.head.pitches, generator=generator, device=state.device, dtype=torch.float32
-        )
-        inside, outside = self.head.divided(uniform)
-        never = torch.sigmoid(torch.tensor(_NEVER / self.temperature))
-        drawn = draw_by_jumps(self.head.decider(flat, self.temperature), inside)
-        return self.head.joined(drawn, (outside < never).to(drawn.dtype)).view(*around.batch, -1)
-
-    @property
-    def mean(self) -> Float[Tensor, "*batch pitches"]:
-        """The probability of each pitch, estimated from draws: within a tenth or so of the truth."""
-        around = self.around
-        flat = around.map(lambda values: values.flatten(0, len(around.batch) - 1))
-        rows, device = len(flat.state), flat.state.device
-        decide = self.head.decider(flat, self.temperature)
-        inside = estimated_mean(decide, rows, self.head.inside, device=device)
-        outside = inside.new_full(
-            (rows, self.head.pitches - self.head.inside),
-            float(torch.sigmoid(torch.tensor(_NEVER / self.temperature))),
-        )
-        return self.head.joined(inside, outside).view(*around.batch, -1)
-
-    def __getitem__(self, index: Any) -> "RelativeWindow":
-        """The distributions at some places of the batch shape."""
-        return replace(self, around=self.around.map(lambda values: values[index]))
-
-    def tempered(self, temperature: float) -> "RelativeWindow":
-        """The log-odds of every decision divided by the temperature."""
-        if not temperature > 0:
-            raise SettingsError(f"temperature must be above 0, got {temperature}.")
-        return replace(self, temperature=self.temperature * temperature)
 
 
 @dataclass(frozen=True)
@@ -162,6 +63,8 @@ class RelativeWindowHead(nn.Module):
             suits a range never heard in training. All by default.
         scored_pitches: in training, score so many pitches of each frame, chosen at random, and the others by
             estimate: see :meth:`RelativeWindow.log_prob`. All by default.
+        counted: decide first how many pitches sound, told apart up to so many, and then which
+            (:mod:`~pianoroll_seq2seq.heads.counting`). 0 decides which alone.
 
     Raises:
         SettingsError: a size below 1, a decay or share out of range, proposals that take more than the features.
@@ -185,6 +88,7 @@ class RelativeWindowHead(nn.Module):
         proposals: int = 0,
         within: tuple[int, int] | list[int] | None = None,
         scored_pitches: int | None = None,
+        counted: int = 0,
     ) -> None:
         """Starts near silence."""
         super().__init__()
@@ -201,11 +105,16 @@ class RelativeWindowHead(nn.Module):
             raise SettingsError(f"within must be columns of {pitches} pitches, the second after the first: {within}.")
         if scored_pitches is not None and scored_pitches < FAR + 2:
             raise SettingsError(f"scored_pitches must be at least {FAR + 2}, or None, got {scored_pitches}.")
+        if not 0 <= counted <= end - first:
+            raise SettingsError(f"counted must be at most the {end - first} pitches that may sound, got {counted}.")
         self.features = features
         self.pitches = pitches
-        self.inside = end - first
+        self.inside: int = end - first
+        self.decisions: int = self.inside + (counted + 1 if counted else 0)
         self.context_frames: int | None = None
-        self.scored_pitches = None if scored_pitches is None or scored_pitches >= self.inside else scored_pitches
+        self.scored_pitches: int | None = (
+            None if scored_pitches is None or scored_pitches >= self.inside else scored_pitches
+        )
         self._settings = {
             "channels": channels,
             "window": window,
@@ -216,19 +125,23 @@ class RelativeWindowHead(nn.Module):
             "proposals": proposals,
             "within": None if within is None else list(within),
             "scored_pitches": scored_pitches,
+            "counted": counted,
         }
         self._first, self._end = first, end
         self._window, self._frames, self._proposals = window, frames, proposals
-        self.of_state = nn.Linear(state, channels)
-        self.of_window = nn.Linear((frames + _HISTORIES) * (2 * window + 1), channels, bias=False)
-        self.of_below = nn.Linear(_BELOW + _COUNTS + proposals, channels, bias=False)
-        self.of_tones = nn.Linear(len(decays) * 12, channels, bias=False)
-        self.of_place = nn.Linear(2 * _WAVES, channels, bias=False)
-        self.of_proposals = nn.Linear(proposals * (2 * _COPY_WINDOW + 1), channels, bias=False) if proposals else None
-        self.norm = nn.LayerNorm(channels)
-        self.mix = nn.ModuleList(nn.Linear(channels, channels) for _ in range(layers))
-        self.dropout = Dropout(dropout)
-        self.logit = nn.Linear(channels, 1)
+        self.of_state: nn.Linear = nn.Linear(state, channels)
+        self.of_window: nn.Linear = nn.Linear((frames + _HISTORIES) * (2 * window + 1), channels, bias=False)
+        self.of_below: nn.Linear = nn.Linear(_BELOW + _COUNTS + proposals, channels, bias=False)
+        self.of_tones: nn.Linear = nn.Linear(len(decays) * 12, channels, bias=False)
+        self.of_place: nn.Linear = nn.Linear(2 * _WAVES, channels, bias=False)
+        self.of_proposals: nn.Linear | None = (
+            nn.Linear(proposals * (2 * _COPY_WINDOW + 1), channels, bias=False) if proposals else None
+        )
+        self.counting: Counting | None = Counting(channels, counted) if counted else None
+        self.norm: nn.LayerNorm = nn.LayerNorm(channels)
+        self.mix: nn.ModuleList = nn.ModuleList(nn.Linear(channels, channels) for _ in range(layers))
+        self.dropout: Dropout = Dropout(dropout)
+        self.logit: nn.Linear = nn.Linear(channels, 1)
         nn.init.constant_(self.logit.bias, -3.0)
         self.register_buffer("_rotation", rotations(), persistent=False)
         self.register_buffer("_decays", torch.tensor(list(decays)), persistent=False)
@@ -273,17 +186,24 @@ class RelativeWindowHead(nn.Module):
         """The inverse of :meth:`divided`."""
         return torch.cat([outside[:, : self._first], inside, outside[:, self._first :]], dim=1)
 
-    def logits(self, around: Surroundings, frames: Tensor) -> Tensor:
-        """The log-odds of every pitch of some frames, given the pitches below it: (rows, inside)."""
-        return self._judge(self._seen_before(around) + self.of_below(self._seen_below(around, frames)))
+    def decisions_of(self, frames: Tensor) -> Tensor:
+        """All that is decided of frames (rows, inside), from the left: how many sound, if that is, and which.
+
+        (rows, decisions).
+        """
+        return frames if self.counting is None else torch.cat([self.counting.of(frames), frames], dim=1)
+
+    def logits(self, around: Surroundings, decisions: Tensor, temperature: float = 1.0) -> Tensor:
+        """The log-odds of every decision, given those to its left: (rows, decisions)."""
+        return self._logits(around, self._seen_before(around), decisions, temperature)
 
     def decider(self, around: Surroundings, temperature: float) -> Any:
         """``logits`` of some rows, as draws want it, with what does not depend on the frames found once."""
         before = self._seen_before(around)
 
-        def decide(frames: Tensor, rows: Tensor) -> Tensor:
-            below = self._seen_below(around.map(lambda values: values[rows]), frames.to(before.dtype))
-            return self._judge(before[rows] + self.of_below(below)) / temperature
+        def decide(decisions: Tensor, rows: Tensor) -> Tensor:
+            some = around.map(lambda values: values[rows])
+            return self._logits(some, before[rows], decisions.to(before.dtype), temperature)
 
         return decide
 
@@ -297,9 +217,26 @@ class RelativeWindowHead(nn.Module):
         seen = self._seen_before(around, places)
         seen = seen + self.of_below(_at(self._seen_below(around, frames), places))
         truth = frames.gather(1, places)
-        logits = self._judge(seen)
-        nats = functional.binary_cross_entropy_with_logits(logits, truth.to(logits.dtype), reduction="none")
-        return (nats * weights).sum(dim=1)
+        if self.counting is None:
+            return (cross_entropy(self._judge(seen), truth) * weights).sum(dim=1)
+        counts = self.counting.of(frames)
+        left = self.counting.left(counts, frames).gather(1, places)
+        logits = self.counting.bound(
+            self._judge(seen + self.counting.seen(left)), left, counts, above=self.inside - places
+        )
+        of_number = (self.counting.chances(around.state) * counts).sum(dim=1)
+        return (cross_entropy(logits, truth) * weights).sum(dim=1) - of_number
+
+    def _logits(self, around: Surroundings, before: Tensor, decisions: Tensor, temperature: float) -> Tensor:
+        """As :meth:`logits`, with what is seen before."""
+        if self.counting is None:
+            return self._judge(before + self.of_below(self._seen_below(around, decisions))) / temperature
+        counts, frames = decisions[:, : -self.inside], decisions[:, -self.inside :]
+        left = self.counting.left(counts, frames)
+        logits = self._judge(before + self.of_below(self._seen_below(around, frames)) + self.counting.seen(left))
+        above = torch.arange(self.inside, 0, -1, device=frames.device)
+        logits = self.counting.bound(logits / temperature, left, counts, above)
+        return torch.cat([self.counting.logits(around.state, counts, temperature), logits], dim=1)
 
     def _around(self, features: Tensor, latest: Tensor, average: Tensor) -> RelativeWindow:
         """From the window's frames, newest first, and the averages of the past, both over the columns inside."""
