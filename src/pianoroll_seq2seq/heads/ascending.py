@@ -108,4 +108,4 @@ def _mean_of_all(logits_given: LogitsGiven, rows: int, possible: Tensor) -> Tens
     logits = logits_given(frames, every)
     frames = frames.to(logits.dtype)
     nats = functional.binary_cross_entropy_with_logits(logits, frames, reduction="none").sum(dim=1)
-    return (torch.exp(-nats)[:, None] * frames).view(len(possible), rows, -1).sum(dim=0)
+    return (torch.exp(-nats)[:, None] * frames).view(len(possible), rows, possible.shape[1]).sum(dim=0)
