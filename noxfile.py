@@ -81,14 +81,53 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def typecheck(session: nox.Session) -> None:
     """mypy, strictly."""
-    install(session, extras="plot,datasets,metrics,azure,sweep", groups=("types", "test"))
+    install(session, extras="plot,audio,studio,datasets,metrics,azure,sweep", groups=("types", "test"))
     session.run("mypy")
+
+
+@nox.session
+def package(session: nox.Session) -> None:
+    """Wheel and sdist as a stranger gets them: built, checked, installed where nothing else is, used, and typed."""
+    session.install(*CONSTRAINTS, *nox.project.dependency_groups(PYPROJECT, "package"))
+    session.run("cffconvert", "--validate")
+    session.run("hadolint", "examples/azureml/Dockerfile")
+    session.run("check-sdist")
+    folder = Path(session.create_tmp()).resolve()
+    for before in folder.iterdir():
+        shutil.rmtree(before) if before.is_dir() else before.unlink()
+    session.run("python", "-m", "build", "--outdir", f"{folder}/dist")
+    session.run("twine", "check", "--strict", *map(str, (folder / "dist").iterdir()))
+    (wheel,) = (folder / "dist").glob("*.whl")
+    session.run("check-wheel-contents", str(wheel))
+    session.run("python", "-m", "venv", f"{folder}/clean")
+    use(session, wheel, folder / "clean", folder / "made")
+
+
+def use(session: nox.Session, wheel: Path, environment: Path, made: Path) -> None:
+    """Installs the wheel into an empty environment, and does there what a user does."""
+    python, program = f"{environment}/bin/python", f"{environment}/bin/pianoroll-seq2seq"
+
+    def run(*arguments: str) -> None:
+        session.run(*arguments, external=True)
+
+    run(python, "-m", "pip", "install", "--quiet", *CONSTRAINTS, str(wheel))
+    run(python, "-m", "pip", "check")
+    run(program, "--version")
+    run(program, "generate", "--output", f"{made}/music.wav")
+    run(python, "tests/downstream/whole_way.py", str(made))
+    # What optional packages are for is looked at, too: by type checkers, and by ear.
+    run(python, "-m", "pip", "install", "--quiet", *CONSTRAINTS, f"{wheel}[audio,plot,studio,datasets]")
+    run(program, "generate", "--output", f"{made}/music.flac")
+    session.run("mypy", "--config-file", "tests/downstream/mypy.ini", "--python-executable", python, "tests/downstream")
+    session.run("pyright", "--project", "tests/downstream", "--pythonpath", python)
+    path = os.pathsep.join((f"{environment}/bin", session.bin, os.environ["PATH"]))  # where it looks for the package
+    session.run("pyright", "--verifytypes", "pianoroll_seq2seq", "--ignoreexternal", env={"PATH": path})
 
 
 @nox.session
 def docs(session: nox.Session) -> None:
     """The documentation, with warnings as errors, into docs/_build/html."""
-    install(session, extras="plot,datasets,metrics,onnx,azure", groups=("docs",))
+    install(session, extras="plot,audio,studio,datasets,metrics,onnx,azure", groups=("docs",))
     session.run("sphinx-build", "-W", "--keep-going", "-b", "html", "docs", "docs/_build/html")
     session.log(f"Open {Path('docs/_build/html/index.html').resolve()}")
 

@@ -1,0 +1,202 @@
+"""The whole way, from MIDI files to music and back, as a user composes it: with the base dependencies alone.
+
+python whole_way.py FOLDER
+"""
+
+import sys
+from pathlib import Path
+from typing import Any, assert_type
+
+import numpy as np
+from own_parts import AtMost, Printing, Repeating, TwoLayerHead
+
+import pianoroll_seq2seq
+from pianoroll_seq2seq import (
+    Augmentation,
+    BeatGrid,
+    CopyingLSTM,
+    Corpus,
+    Draw,
+    Evaluation,
+    FanOut,
+    Generations,
+    GuidedModel,
+    History,
+    InScale,
+    JsonlTracker,
+    Likelihood,
+    Limits,
+    LocalStore,
+    NADEHead,
+    NotesHead,
+    NoteTable,
+    NoTracker,
+    Part,
+    PianoRoll,
+    Piece,
+    PitchRange,
+    RelativeBernoulliHead,
+    RelativeWindowHead,
+    SampleMusic,
+    Score,
+    Seq2SeqLSTM,
+    SequenceModel,
+    SlidingWindows,
+    StopAfter,
+    TempoMap,
+    Threshold,
+    TrainedModel,
+    WholePieces,
+    build_corpus,
+    concatenate,
+    cosine_schedule,
+    drop_duplicates,
+    evaluate,
+    fit,
+    generate,
+    generate_frames,
+    join_processes,
+    likelihood,
+    load,
+    load_pretrained,
+    load_service,
+    model_card,
+    one_hot,
+    open_model,
+    pitch_class_set,
+    pitch_class_vector,
+    pretrained_names,
+    pull_folder,
+    push_folder,
+    read_folder,
+    read_midi,
+    roll_from_array,
+    roll_to_array,
+    save,
+    save_pretrained,
+    split_by_piece,
+    write_midi,
+)
+from pianoroll_seq2seq.datasets.scale_chords import write_scale_chords
+from pianoroll_seq2seq.errors import MidiError, PianoRollSeq2SeqError
+from pianoroll_seq2seq.serving import Service
+
+PITCHES = PitchRange(36, 96)
+
+
+def read(folder: Path) -> list[PianoRoll]:
+    """Files become rolls."""
+    midi = write_scale_chords(folder / "midi")
+    for path in sorted(midi.glob("*.mid"))[6:]:
+        path.unlink()
+    rolls, failures = read_folder(midi, grid=BeatGrid(2), pitches=PITCHES, drums=False)
+    assert_type(rolls, list[PianoRoll])
+    assert_type(failures, dict[str, str])
+    first = sorted(midi.glob("*.mid"))[0]
+    score = read_midi(first, limits=Limits(file_bytes=10**6))
+    assert_type(score, Score)
+    assert_type(score.notes, NoteTable)
+    assert_type(score.parts[0], Part)
+    assert_type(score.tempo, TempoMap)
+    write_midi(score, folder / "same.mid", overwrite=True)
+    assert_type(PianoRoll.from_midi(first, grid=BeatGrid(2), pitches=PITCHES), PianoRoll)
+    try:
+        read_midi(b"not music")
+    except MidiError as error:
+        told: PianoRollSeq2SeqError = error
+        print(told)
+    corpus = build_corpus(midi, folder / "corpus", grid=BeatGrid(2), pitches=PITCHES, progress=False)
+    assert_type(corpus, Corpus)
+    assert_type(corpus[0], PianoRoll)
+    kept, duplicates = drop_duplicates(rolls)
+    print(len(kept), "pieces,", duplicates, pitch_class_set(kept[0]))
+    return list(kept)
+
+
+def arrays(roll: PianoRoll) -> None:
+    """Rolls are arrays, and made of them."""
+    assert_type(roll[:4], PianoRoll)
+    assert_type(roll + roll.transpose(0), PianoRoll)
+    assert_type(concatenate([roll, roll]), PianoRoll)
+    again = roll_from_array(roll_to_array(roll), grid=roll.grid, pitches=roll.pitches)
+    assert_type(again, PianoRoll)
+    silence = PianoRoll.from_active(np.zeros((8, len(PITCHES)), bool), grid=BeatGrid(2), pitches=PITCHES)
+    print(len(silence), silence.seconds, Piece(roll, primer_frames=4).name)
+
+
+def learn(rolls: list[PianoRoll], folder: Path) -> None:
+    """Windows, models, training, scores."""
+    split = split_by_piece(rolls, valid=0.2, test=0.2, seed=0)
+    windows = SlidingWindows(split.train, input_frames=8, target_frames=8, hop=8, augmentation=Augmentation((-2, 2)))
+    valid = SlidingWindows(split.valid, input_frames=8, target_frames=8, hop=8)
+    own = Seq2SeqLSTM(len(PITCHES), hidden=8, head=TwoLayerHead(8, len(PITCHES)), block_frames=8)
+    tracker = FanOut(Printing(), NoTracker(), JsonlTracker(folder / "metrics.jsonl"))
+    with tracker:
+        history = fit(
+            own,
+            windows,
+            valid,
+            epochs=1,
+            batch_size=8,
+            schedule=cosine_schedule(0.1),
+            tracker=tracker,
+            checkpoint_dir=folder / "run",
+            on_epoch=[StopAfter(60), SampleMusic([rolls[0][:8]], 8, folder / "samples", picture=False)],
+            progress=False,
+        )
+    assert_type(history, History)
+    assert_type(history.train_losses, list[float])
+    assert_type(evaluate(own, valid), Evaluation)
+    assert_type(evaluate(Repeating(len(PITCHES)), valid), Evaluation)
+    copying = CopyingLSTM(len(PITCHES), hidden=8, copies=2)
+    fit(copying, WholePieces(split.train, group_frames=256), epochs=1, batch_size=1, progress=False)
+    assert_type(likelihood([copying, copying], split.test), Likelihood)
+    for head in (RelativeBernoulliHead(8, 5), RelativeWindowHead(8, 5), NADEHead(8, 5), NotesHead(8, 6)):
+        Seq2SeqLSTM(head.pitches, hidden=8, head=head)
+    hearing = Seq2SeqLSTM(len(PITCHES), hidden=8, condition_size=12, condition_dropout=0.2)
+    told = pitch_class_vector({0, 2, 4, 5, 7, 9, 11})
+    generate(GuidedModel(hearing, 0.5), rolls[0][:8], frames=4, condition=told)
+    print(one_hot(["bach"], ["bach", "mozart"]).shape)
+
+
+def play(rolls: list[PianoRoll], folder: Path) -> None:
+    """Trained models, music, and sharing."""
+    trained = open_model(folder / "run", classes=[TwoLayerHead])
+    assert_type(trained, TrainedModel)
+    assert_type(trained.model, SequenceModel)
+    primer = rolls[0][:8]
+    assert_type(generate(trained.model, primer, frames=8, sampler=AtMost(3)), PianoRoll)
+    scale = InScale(Draw(0.9), (0, 2, 4, 5, 7, 9, 11), PITCHES)
+    several = generate(trained.model, [primer, primer], frames=8, sampler=scale, seed=1)
+    assert_type(several, Generations)
+    frame = next(generate_frames(trained.model, primer.active[None], sampler=Threshold(0.3)))
+    print(frame.shape)
+    several[0].to_midi(folder / "music.mid", overwrite=True)
+    trained.save_pretrained(folder / "shared", card={"license": "mit"}, overwrite=True)
+    save_pretrained(Repeating(len(PITCHES)), folder / "other", grid=BeatGrid(2), pitches=PITCHES, overwrite=True)
+    assert_type(load_pretrained(folder / "other", classes=[Repeating]), SequenceModel)
+    assert_type(Seq2SeqLSTM.from_pretrained(folder / "shared", classes=[TwoLayerHead]), Seq2SeqLSTM)
+    assert_type(model_card(pretrained_names()[0]), dict[str, Any])
+    save(CopyingLSTM(5, hidden=4), folder / "bare.safetensors", overwrite=True)
+    copying: CopyingLSTM = load(folder / "bare.safetensors")
+    print(copying.pitches)
+    assert_type(load_service("bach-chorales"), Service)
+    store = LocalStore(folder / "store")
+    push_folder(folder / "shared", store, "models/shared")
+    pull_folder(store, folder / "pulled", "models/shared")
+    assert_type(store.get("models/shared/config.json"), bytes)
+
+
+def main(folder: Path) -> None:
+    """All of it."""
+    print("pianoroll_seq2seq", pianoroll_seq2seq.__version__)
+    with join_processes() as processes:
+        print(processes.rank)
+    rolls = read(folder)
+    arrays(rolls[0])
+    learn(rolls, folder)
+    play(rolls, folder)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
