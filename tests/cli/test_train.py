@@ -98,6 +98,7 @@ def test_the_same_command_goes_on(run: Run, midi: Path, tmp_path: Path) -> None:
     assert "'hidden': 9" in run(*given, "--model.hidden", 9).refused()
     assert losses(tmp_path / "run")[:1] == before
     (tmp_path / "mine.txt").write_text("keep")
+    assert "not of a run" in run(*given, "--output", tmp_path / "mine.txt").refused()
     assert "not of a run" in run(*given, "--output", tmp_path).refused()
 
 
@@ -120,6 +121,14 @@ def test_sizes_that_follow_from_the_data_are_filled_in(
     assert done.code == 0, done.err
     found = settings(tmp_path / "run")
     assert {name: found[name] for name in expected} == expected
+
+
+def test_what_failed_at_once_does_not_stand_in_the_way(run: Run, midi: Path, tmp_path: Path) -> None:
+    """After a mistake in the options, the mended command is refused, too."""
+    given = ("train", "--data", midi, *SMALL, *SMALL_MODEL, "--output", tmp_path / "run")
+    for wrong in (("--input_frames", 100_000), ("--batch_size", 0), ("--device", "teapot")):
+        assert run(*given, *wrong).refused()
+    assert run(*given).code == 0
 
 
 def test_another_model_takes_no_defaults_of_the_first(run: Run, midi: Path, tmp_path: Path) -> None:

@@ -80,18 +80,16 @@ def instantiators() -> list[tuple[Callable[..., object], type, bool]]:
     """For the parser: what still lacks arguments becomes a :class:`Recipe`."""
 
     def waiting(kind: type, *positional: Any, **arguments: Any) -> Any:
+        signature = inspect.signature(kind)
+        model = hasattr(kind, "advance")
+        head = "features" in signature.parameters and "features" not in arguments
         try:
-            inspect.signature(kind).bind(*positional, **arguments)
+            signature.bind(*positional, **arguments)
         except TypeError:
             return Recipe(kind, arguments)
-        return kind(*positional, **arguments) if _is_part(kind) else Recipe(kind, arguments)
+        return Recipe(kind, arguments) if model or head else kind(*positional, **arguments)
 
     return [(waiting, nn.Module, True)]
-
-
-def _is_part(kind: type) -> bool:
-    """Whether it is a part of a model, and no model."""
-    return not hasattr(kind, "advance")
 
 
 def build_model(model: Recipe, head: Recipe | None, *, sizes: Mapping[str, Any], seed: int) -> SequenceModel:
@@ -109,8 +107,9 @@ def build_model(model: Recipe, head: Recipe | None, *, sizes: Mapping[str, Any],
         SettingsError: a head for a model that takes none, or arguments that make no sense.
     """
     given = {name: value for name, value in sizes.items() if model.takes(name)}
-    if model.arguments.get("decoder") != "parallel" or model.arguments.get("block_frames") is not None:
-        given.pop("block_frames", None)  # only a parallel decoder must know it
+    writes_blocks = not model.takes("decoder") or model.arguments.get("decoder") == "parallel"
+    if not writes_blocks or model.arguments.get("block_frames") is not None:
+        given.pop("block_frames", None)
     if head is not None:
         if not model.takes("head"):
             raise SettingsError(f"{_name(model)} has no parameter 'head'. Leave out --head.")

@@ -9,41 +9,55 @@ from pianoroll_seq2seq.atomic import writing
 from pianoroll_seq2seq.errors import OverwriteError, SettingsError
 
 CONFIG = "config.yaml"
-_MAY_DIFFER = frozenset({"output", "epochs", "patience", "device", "threads", "on_epoch", "tracker", "sample_every"})
+_MAY_DIFFER = frozenset(
+    {
+        *("output", "device", "threads", "tracker"),
+        *("epochs", "patience", "on_epoch", "sample_every", "checkpoint_seconds"),
+    }
+)
 """Options with which a run may go on otherwise than it began."""
+_BEGUN = ("last.safetensors", "previous.safetensors", "history.jsonl")
 
 
-def claim(folder: Path, text: str) -> bool:
-    """Takes a folder for a run, or finds in it an earlier one of the same configuration to go on with.
+def check_folder(folder: Path, text: str) -> bool:
+    """Whether a run of this configuration has begun in a folder; nothing is written.
 
     Args:
-        folder: the folder; made if need be.
+        folder: the folder, there or not.
         text: the configuration as YAML.
-
-    Returns:
-        Whether a run is there already.
 
     Raises:
         OverwriteError: the folder holds another run, or anything else.
     """
     path = folder / CONFIG
-    before = read(path) if path.is_file() else None
-    now: dict[str, Any] = yaml.safe_load(text)
-    if before is None and folder.is_dir() and any(folder.iterdir()):
-        raise OverwriteError(f"{folder} holds files that are not of a run of this command. Choose another --output.")
-    if before is not None:
-        differing = [
-            f"{name} {before.get(name)!r}, now {now.get(name)!r}"
-            for name in sorted({*before, *now} - _MAY_DIFFER)
-            if before.get(name) != now.get(name)
-        ]
-        if differing:
-            raise OverwriteError(
-                f"{folder} holds a run of another configuration: {'; '.join(differing)}. Choose another --output."
-            )
-    with writing(path, overwrite=True) as temporary:
+    if not path.is_file():
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise OverwriteError(f"{folder} holds what is not of a run of this command. Choose another --output.")
+        return False
+    if not any((folder / name).exists() for name in _BEGUN):
+        return False  # of a command that failed before it made anything
+    before, now = read(path), yaml.safe_load(text)
+    differing = [
+        f"{name} {before.get(name)!r}, now {now.get(name)!r}"
+        for name in sorted({*before, *now} - _MAY_DIFFER)
+        if before.get(name) != now.get(name)
+    ]
+    if differing:
+        raise OverwriteError(
+            f"{folder} holds a run of another configuration: {'; '.join(differing)}. Choose another --output."
+        )
+    return True
+
+
+def record(folder: Path, text: str) -> None:
+    """Writes the configuration into the run's folder, in place of that of an earlier part of the run.
+
+    Args:
+        folder: the folder; made if need be.
+        text: the configuration as YAML.
+    """
+    with writing(folder / CONFIG, overwrite=True) as temporary:
         temporary.write_text(text, encoding="utf-8")
-    return before is not None
 
 
 def read(path: Path) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from pianoroll_seq2seq.cli.building import Head, Logs, Model, Recipe, build_mode
 from pianoroll_seq2seq.cli.command import Command
 from pianoroll_seq2seq.cli.learning import Learning, Windows
 from pianoroll_seq2seq.cli.music import SETS, Music, Pieces, read_music
-from pianoroll_seq2seq.cli.run_config import CONFIG, claim, read
+from pianoroll_seq2seq.cli.run_config import CONFIG, check_folder, read, record
 from pianoroll_seq2seq.cli.trained_run import TrainedRun, finish, opening
 from pianoroll_seq2seq.cli.words import say
 from pianoroll_seq2seq.errors import SettingsError
@@ -99,7 +99,7 @@ def train(
     """
     torch.set_num_threads(place.threads)
     with join_processes() as processes:
-        if processes.first and claim(place.output, text):
+        if processes.first and check_folder(place.output, text):
             say(f"going on with the run in {place.output}")
         pieces = read_music(music, reading or {}, seed=place.seed)
         examples = windows.of(pieces.split.train, training=True)
@@ -108,6 +108,8 @@ def train(
             _tell(pieces, examples)
         built = build_model(model, head, sizes=_sizes(examples), seed=place.seed)
         with ExitStack() as stack:
+            if processes.first:
+                record(place.output, text)
             own = JsonlTracker(place.output / "metrics.jsonl") if processes.first else NoTracker()
             logs = stack.enter_context(FanOut(own, tracker))
             history = fit(
@@ -214,9 +216,9 @@ def _call(made: "Namespace", text: str) -> TrainedRun | None:
         for kind in cast("tuple[type[Any], ...]", (Music, Windows, Learning, Place))
     )
     model, head, tracker = (given.pop(name) for name in ("model", "head", "tracker"))
-    record = yaml.safe_load(text)
+    options = yaml.safe_load(text)
     if music.data not in SETS:
-        record["data"] = str(Path(music.data).absolute())  # the configuration is read elsewhere, too
+        options["data"] = str(Path(music.data).absolute())  # the configuration is read elsewhere, too
     return train(
         music,
         windows,
@@ -226,7 +228,7 @@ def _call(made: "Namespace", text: str) -> TrainedRun | None:
         head=head,
         tracker=NoTracker() if tracker is None else tracker,
         reading=cast(Reading, given),
-        text=yaml.safe_dump(record, sort_keys=False),
+        text=yaml.safe_dump(options, sort_keys=False),
     )
 
 
