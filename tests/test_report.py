@@ -187,6 +187,12 @@ def test_what_is_missing_is_left_out(run: Path, tmp_path: Path) -> None:
     text = report_run(tmp_path).read_text(encoding="utf-8")
     assert "<h2>Loss curves</h2>" in text
     assert "<h2>Music</h2>" not in text
+    (tmp_path / "config.yaml").write_text("epochs: 3\nmodel:\n  class_path: my_module.Mine\n", encoding="utf-8")
+    text = report_run(tmp_path, overwrite=True).read_text(encoding="utf-8")
+    assert "my_module.Mine" in text
+    (tmp_path / "config.yaml").write_text("epochs: [3", encoding="utf-8")
+    with pytest.raises(SettingsError, match=r"config\.yaml: not YAML"):
+        report_run(tmp_path, overwrite=True)
     only_music = tmp_path / "music"
     _roll().to_midi(only_music / "generated.mid")
     text = report_run(only_music, wav=False).read_text(encoding="utf-8")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import safetensors
+import yaml
 
 from pianoroll_seq2seq import checkpoint
 from pianoroll_seq2seq.errors import SettingsError
@@ -20,6 +21,7 @@ from pianoroll_seq2seq.report.page import model_facts, write_report
 from pianoroll_seq2seq.showing import Piece
 
 _MODEL, _HISTORY, _SCORES, _SETTINGS = "best.safetensors", "history.jsonl", "scores.json", "run.json"
+_CONFIGURATION = "config.yaml"
 _GENERATED, _PRIMER = "generated.mid", "primer.mid"
 _ALL_PITCHES = PitchRange(0, 127)
 
@@ -37,7 +39,7 @@ def report_run(
     """Writes the page of a run from its folder, as ``fit`` and ``examples/train_scale_chords.py`` leave it.
 
     What of it is there is shown: ``history.jsonl``, ``best.safetensors`` (its settings, not its weights),
-    ``scores.json``, ``run.json``, ``generated.mid`` with ``primer.mid``, and the folder's other MIDI files.
+    ``scores.json``, ``run.json`` or the command line's ``config.yaml``, ``generated.mid`` with ``primer.mid``, and the folder's other MIDI files.
 
     Args:
         folder: of the run.
@@ -65,7 +67,8 @@ def report_run(
     model = _model(folder / _MODEL)
     grid = model.get("data", {}).get("grid")
     read_on = SIXTEENTHS if grid is None else checkpoint.build(grid, classes=classes, label=str(folder / _MODEL))
-    trained_on = _trained_on(model, scores, _json(folder / _SETTINGS))
+    settings = {**_yaml(folder / _CONFIGURATION), **_json(folder / _SETTINGS)}
+    trained_on = _trained_on(model, scores, settings)
     return write_report(
         folder / "report.html" if path is None else path,
         title=title or folder.resolve().name,
@@ -86,6 +89,19 @@ def _json(path: Path) -> Mapping[str, Any]:
         content = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise SettingsError(f"{path}: not JSON ({error}). Remove it, or run again.") from error
+    if not isinstance(content, dict):
+        raise SettingsError(f"{path}: expected names and values, got {type(content).__name__}.")
+    return content
+
+
+def _yaml(path: Path) -> Mapping[str, Any]:
+    """What a configuration says; nothing where it is not there."""
+    if not path.is_file():
+        return {}
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise SettingsError(f"{path}: not YAML ({error}). Remove it, or run again.") from error
     if not isinstance(content, dict):
         raise SettingsError(f"{path}: expected names and values, got {type(content).__name__}.")
     return content
