@@ -10,6 +10,7 @@ from pathlib import Path
 
 import matplotlib
 import pytest
+import typechecker  # noqa: F401  (before the hook that asks it)
 from jaxtyping import install_import_hook
 
 install_import_hook("pianoroll_seq2seq", "typechecker.check")
