@@ -39,7 +39,8 @@ def report_run(
     """Writes the page of a run from its folder, as ``fit`` and ``examples/train_scale_chords.py`` leave it.
 
     What of it is there is shown: ``history.jsonl``, ``best.safetensors`` (its settings, not its weights),
-    ``scores.json``, ``run.json`` or the command line's ``config.yaml``, ``generated.mid`` with ``primer.mid``, and the folder's other MIDI files.
+    ``scores.json``, ``run.json`` or the command line's ``config.yaml``, ``generated.mid`` with ``primer.mid``, and the
+    folder's other MIDI files.
 
     Args:
         folder: of the run.
