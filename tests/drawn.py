@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.colors import to_hex
+from matplotlib.path import Path
 
 from pianoroll_seq2seq import BeatGrid, FrameGrid, PianoRoll, PitchRange
 
@@ -24,16 +25,30 @@ class Bar(NamedTuple):
 
 def bars(ax: Axes) -> list[Bar]:
     """The bars of the notes, in the order in which they were drawn."""
-    return [bar for collection in ax.collections if isinstance(collection, PolyCollection) for bar in _bars(collection)]
+    hatches = {corners for patch in ax.patches if patch.get_hatch() for corners in _rectangles(patch.get_path())}
+    collections = [collection for collection in ax.collections if isinstance(collection, PolyCollection)]
+    return [bar for collection in collections for bar in _bars(collection, hatches)]
 
 
-def _bars(collection: PolyCollection) -> Iterator[Bar]:
+def _bars(collection: PolyCollection, hatches: set[tuple[float, ...]]) -> Iterator[Bar]:
     collection.update_scalarmappable()
-    colours = [to_hex(colour) for colour in np.atleast_2d(collection.get_facecolor())] or ["none"]
+    colours = [to_hex(colour) for colour in np.atleast_2d(collection.get_facecolor()) if len(colour)] or ["none"]
     for index, path in enumerate(collection.get_paths()):
-        (left, low), (right, high) = path.vertices.min(axis=0), path.vertices.max(axis=0)
-        colour = colours[index % len(colours)]
-        yield Bar(left, right, (low + high) / 2, high - low, bool(collection.get_hatch()), colour)
+        left, low, right, high = _corners(path.vertices)
+        hatched = (left, low, right, high) in hatches
+        yield Bar(left, right, (low + high) / 2, high - low, hatched, colours[index % len(colours)])
+
+
+def _rectangles(path: Path) -> Iterator[tuple[float, ...]]:
+    """The corners of each rectangle of a path."""
+    begins = np.flatnonzero(path.codes == Path.MOVETO) if path.codes is not None else np.zeros(1, int)
+    for vertices in np.split(path.vertices, begins[1:]):
+        yield _corners(vertices)
+
+
+def _corners(vertices: np.ndarray) -> tuple[float, ...]:
+    """Left, low, right, high."""
+    return (*vertices.min(axis=0).tolist(), *vertices.max(axis=0).tolist())
 
 
 def onsets(ax: Axes) -> list[tuple[float, float]]:

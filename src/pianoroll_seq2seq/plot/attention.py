@@ -37,7 +37,7 @@ def plot_attention(
             f"Draw one of a batch: weights[0]."
         )
     ax = ax if ax is not None else new_axes(width=7)
-    from matplotlib.ticker import MaxNLocator
+    from matplotlib.ticker import AutoLocator, MaxNLocator
 
     shares = np.array(weights.tolist())
     extent = unit = None
@@ -51,5 +51,5 @@ def plot_attention(
     ax.figure.colorbar(image, ax=ax, label="weight")
     for axis, what in ((ax.xaxis, "input"), (ax.yaxis, "target")):
         axis.set_label_text(f"{what} frame" if unit is None else f"{what}, {unit}")
-        axis.set_major_locator(MaxNLocator(integer=unit is None))
+        axis.set_major_locator(MaxNLocator(integer=True) if unit is None else AutoLocator())
     return ax

@@ -73,7 +73,7 @@ def _draw_run(ax: "Axes", index: int, name: str, history: History) -> "list[Line
         curves[0].set_alpha(0.45)
         curves += ax.plot(epochs, shown, linewidth=2, label=f"{prefix}validation")
     for curve in curves:
-        curve.set(color=colour, linestyle=dashes, marker=marker, markersize=5)
+        curve.set(color=colour, linestyle=dashes, marker=marker, markersize=5 if curve is curves[-1] else 3)
         curve.set_markevery(max(len(epochs) // _MARKS, 1))
     if history.best_epoch in epochs:
         ax.plot([history.best_epoch], [shown[epochs.index(history.best_epoch)]], "o", color=colour)

@@ -11,7 +11,7 @@ from pianoroll_seq2seq.comparison import compare_sets
 from pianoroll_seq2seq.music_metrics import METRICS, Metric, groove_consistency
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.plot.figures import given_panels, new_panels
-from pianoroll_seq2seq.plot.palette import CONTINUATION_COLOUR
+from pianoroll_seq2seq.plot.palette import COLOURS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -53,11 +53,11 @@ def plot_distributions(
     measured = dict(metrics)
     if frames_per_bar is not None:
         measured["groove_consistency"] = partial(groove_consistency, frames_per_bar=frames_per_bar)
+    compared = compare_sets(generated, data, metrics=measured).metrics
     if axes is None:
         panels = new_panels(len(measured), columns=_COLUMNS, width=2.9, height=2.3)
     else:
         panels = given_panels(axes, len(measured), what="plot_distributions")
-    compared = compare_sets(generated, data, metrics=measured).metrics
     for ax, (name, metric) in zip(panels, measured.items(), strict=True):
         _panel(ax, *(_values(rolls, metric) for rolls in (generated, data)))
         ax.set_title(f"{name.replace('_', ' ')}\noverlap {compared[name].overlap:.2f}", fontsize="medium")
@@ -78,7 +78,7 @@ def _panel(ax: "Axes", generated: Float64[np.ndarray, " n"], data: Float64[np.nd
         edges = np.histogram_bin_edges(both, bins=count)
         of_data, of_generated = (np.histogram(values, edges)[0] / max(len(values), 1) for values in (data, generated))
         ax.stairs(of_data, edges, fill=True, facecolor="0.8", edgecolor="0.45", label="data")
-        ax.stairs(of_generated, edges, color=CONTINUATION_COLOUR, linewidth=2.2, label="generated")
+        ax.stairs(of_generated, edges, color=COLOURS[1], linewidth=2.2, label="generated")
     else:
         ax.text(0.5, 0.5, "undefined", ha="center", va="center", transform=ax.transAxes)
     ax.set_ylim(bottom=0)
@@ -95,5 +95,5 @@ def _add_legend(panels: np.ndarray, *, own: bool) -> None:
         if own:
             ax.figure.legend(handles, labels, loc="outside upper left", ncols=2, frameon=False)
         else:
-            ax.legend(frameon=False)
+            ax.legend(fontsize="small", framealpha=0.85)
         return

@@ -102,56 +102,49 @@ def add_bars(
     *,
     height: float | Float64[np.ndarray, " notes"] = BAR,
     hatch: str = "",
+    points: float = _EDGE_POINTS,
     **style: Any,
 ) -> "PolyCollection":
     """Draws the notes as bars, however many there are.
 
     Args:
-        ax: where to draw, its limits already set.
+        ax: where to draw.
         notes: what to draw.
         height: of the bars, in semitones; one for all, or one for each.
         hatch: lines to draw over the bars.
+        points: width of their edges, where they are large enough.
         **style: as of ``PolyCollection``.
     """
-    from matplotlib.collections import PolyCollection
+    from pianoroll_seq2seq.plot.bars import Bars
 
     low, high = notes.pitch - np.divide(height, 2), notes.pitch + np.divide(height, 2)
-    corners = ((notes.start, low), (notes.start, high), (notes.end, high), (notes.end, low), (notes.start, low))
+    corners = ((notes.start, low), (notes.start, high), (notes.end, high), (notes.end, low))
     shapes = np.stack([np.stack(corner, axis=-1) for corner in corners], axis=1)
-    bars = PolyCollection([], **{"edgecolors": "white", "linewidths": line_widths(ax, notes, _EDGE_POINTS), **style})
-    if len(notes):
-        bars.set_verts(shapes[:, :-1])  # as one array, which is quicker than a list
+    bars = Bars(shapes, points=points, **{"edgecolors": "white", **style})
     ax.add_collection(bars, autolim=False)
     for begin in range(0, len(notes) if hatch else 0, _AT_ONCE):
         _add_hatch(ax, shapes[begin : begin + _AT_ONCE], hatch)
     return bars
 
 
-def _add_hatch(ax: "Axes", shapes: Float64[np.ndarray, "notes 5 2"], hatch: str) -> None:
+def _add_hatch(ax: "Axes", shapes: Float64[np.ndarray, "notes 4 2"], hatch: str) -> None:
     """Hatches many bars as one shape: one by one, a hundred thousand would take minutes."""
     from matplotlib.patches import PathPatch
     from matplotlib.path import Path
 
     codes = np.tile([Path.MOVETO, Path.LINETO, Path.LINETO, Path.LINETO, Path.CLOSEPOLY], len(shapes))
-    shape = Path(shapes.reshape(-1, 2), codes.astype(Path.code_type))
+    closed = np.concatenate([shapes, shapes[:, :1]], axis=1)
+    shape = Path(closed.reshape(-1, 2), codes.astype(Path.code_type))
     ax.add_artist(PathPatch(shape, facecolor="none", edgecolor="white", linewidth=0, hatch=hatch))
 
 
 def add_onsets(ax: "Axes", notes: Notes, *, height: float | Float64[np.ndarray, " notes"] = BAR) -> None:
     """Marks where notes are struck, so that a repeated note is told from a held one."""
-    from matplotlib.collections import LineCollection
+    from pianoroll_seq2seq.plot.bars import Marks
 
-    half = np.broadcast_to(np.asarray(height, dtype=np.float64) / 2, notes.pitch.shape)[notes.struck]
-    start, pitch = notes.start[notes.struck], notes.pitch[notes.struck]
-    marks = np.stack([np.stack([start, pitch - half], axis=-1), np.stack([start, pitch + half], axis=-1)], axis=1)
-    width = line_widths(ax, notes, _MARK_POINTS)[notes.struck]
-    lines = LineCollection(list(marks), colors=INK, linewidths=width, capstyle="butt", zorder=1.5)
-    ax.add_collection(lines, autolim=False)
-
-
-def line_widths(ax: "Axes", notes: Notes, points: float) -> Float64[np.ndarray, " notes"]:
-    """A line width for each note, in points, but no more than a fifth of its length, so that lines do not hide it."""
-    left, right = ax.get_xlim()
-    wide = ax.get_window_extent().width / ax.get_figure(root=True).dpi * 72  # type: ignore[union-attr]
-    widths: np.ndarray = np.minimum(points, 0.2 * (notes.end - notes.start) / (right - left) * wide)
-    return widths
+    half = np.broadcast_to(np.divide(height, 2), notes.pitch.shape)[notes.struck]
+    struck = notes.where(notes.struck)
+    low, high = struck.pitch - half, struck.pitch + half
+    ends = np.stack([np.stack([struck.start, low], axis=-1), np.stack([struck.start, high], axis=-1)], axis=1)
+    marks = Marks(ends, struck.end - struck.start, points=_MARK_POINTS, colors=INK, zorder=1.5)
+    ax.add_collection(marks, autolim=False)

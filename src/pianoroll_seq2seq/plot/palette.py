@@ -24,13 +24,15 @@ _MARKERS: Final = ("", "s", "^", "D", "v", "x", "P")
 VOICES: Final = (
     ("#0072B2", ""),
     ("#E69F00", "////"),
-    ("#009E73", "|||"),
+    ("#009E73", "xxxx"),
     ("#CC79A7", "\\\\\\\\"),
     ("#000000", ""),
-    ("#56B4E9", "xxxx"),
-    ("#D55E00", "---"),
+    ("#56B4E9", ""),
+    ("#D55E00", "//"),
 )
-"""Colour and hatch of each voice, in order; then again from the first."""
+"""Colour and hatch of each voice, in order; then again from the first. Those without a hatch differ in grey. Upright
+lines would look like onsets, and level ones like the ends of bars.
+"""
 
 MAP: Final = "cividis"
 """Perceptually uniform, the same to colour-blind readers, and brighter where there is more."""

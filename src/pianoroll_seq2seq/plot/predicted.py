@@ -32,13 +32,13 @@ def predicted_roll(
     """What a model expects of a roll, of which it hears the first frames, and then each before the next.
 
     Raises:
-        SettingsError: a primer that is all of the roll, or a condition that the model does not hear.
+        SettingsError: a primer of no frames or of all of them, or a condition that the model does not hear.
         ShapeError: a condition of fewer rows than the roll has frames.
     """
-    if not 0 <= primer_frames < len(roll):
+    if not 1 <= primer_frames < len(roll):
         raise SettingsError(
-            f"primer_frames must lie in 0..{len(roll) - 1}, so that frames of the roll are left to predict, got "
-            f"{primer_frames}."
+            f"primer_frames must lie in 1..{len(roll) - 1}, so that the model hears a frame of the roll and has "
+            f"another to predict, got {primer_frames}."
         )
     frames = np.hstack([roll.active, struck(roll)]) if onsets else roll.active
     told = None

@@ -9,7 +9,7 @@ from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.plot.figures import new_axes
 from pianoroll_seq2seq.plot.frame import set_frame
-from pianoroll_seq2seq.plot.notes import Notes, add_bars, add_onsets, line_widths, notes_of_roll
+from pianoroll_seq2seq.plot.notes import Notes, add_bars, add_onsets, notes_of_roll
 from pianoroll_seq2seq.plot.palette import MAP, PRIMER_COLOUR, PRIMER_HATCH
 from pianoroll_seq2seq.plot.times import TimeUnit, times_of_lines
 
@@ -53,8 +53,8 @@ def plot_probabilities(
         ax: where to draw; a new figure by default.
 
     Raises:
-        SettingsError: a piece without ``primer_frames``, or with nothing after them; windows with what they know
-            themselves; no such window; another ``time``; or a condition that the model does not hear.
+        SettingsError: a piece without ``primer_frames``, or with no frame in or after them; windows with what they
+            know themselves; no such window; another ``time``; or a condition that the model does not hear.
         MissingExtraError: matplotlib is not installed.
     """
     if isinstance(music, PianoRoll):
@@ -126,5 +126,5 @@ def _notes(ax: "Axes", notes: Notes, until: float) -> None:
         add_onsets(ax, heard)
         keys.insert(0, Patch(facecolor=PRIMER_COLOUR, edgecolor="white", hatch=PRIMER_HATCH, label="heard"))
     for colour, points in (("black", _CASING_POINTS), ("white", _OUTLINE_POINTS)):
-        add_bars(ax, follows, facecolors="none", edgecolors=colour, linewidths=line_widths(ax, follows, points))
+        add_bars(ax, follows, facecolors="none", edgecolors=colour, points=points)
     ax.legend(handles=keys, loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False)
