@@ -1,6 +1,9 @@
 """Sphinx configuration."""
 
+import os
 from importlib.metadata import version as installed_version
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # quickest for the small models of these pages
 
 project = "pianoroll_seq2seq"
 author = "The pianoroll_seq2seq developers"
@@ -21,6 +24,7 @@ nb_execution_mode = "cache"
 nb_execution_in_temp = True
 nb_execution_raise_on_error = True
 nb_execution_timeout = 300
+nb_merge_streams = True
 nb_output_stderr = "remove"  # progress bars, and what they say of missing widgets
 
 autodoc_member_order = "bysource"
@@ -31,4 +35,6 @@ napoleon_numpy_docstring = False
 
 html_theme = "furo"
 html_title = "pianoroll_seq2seq"
+html_static_path = ["_static"]
+html_css_files = ["wide.css"]
 napoleon_use_ivar = True  # attributes of a class are described once

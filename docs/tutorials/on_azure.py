@@ -125,7 +125,7 @@ sorted(path.name for path in Path("fetched").rglob("*.safetensors"))
 # %% [markdown]
 # *Not run here*, the same with a container of Azure Storage, and a training that keeps its checkpoints there:
 #
-# <!-- not run: needs an Azure storage account -->
+# <!-- run with: Azurite -->
 # ```python
 # from pianoroll_seq2seq import AzureBlobStore
 #
