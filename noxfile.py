@@ -91,7 +91,7 @@ def package(session: nox.Session) -> None:
     session.install(*CONSTRAINTS, *nox.project.dependency_groups(PYPROJECT, "package"))
     session.run("cffconvert", "--validate")
     session.run("hadolint", "examples/azureml/Dockerfile")
-    session.run("check-sdist")
+    session.run("check-sdist", "--no-isolation")
     folder = Path(session.create_tmp()).resolve()
     for before in folder.iterdir():
         shutil.rmtree(before) if before.is_dir() else before.unlink()
@@ -120,8 +120,8 @@ def use(session: nox.Session, wheel: Path, environment: Path, made: Path) -> Non
     run(program, "generate", "--output", f"{made}/music.flac")
     session.run("mypy", "--config-file", "tests/downstream/mypy.ini", "--python-executable", python, "tests/downstream")
     session.run("pyright", "--project", "tests/downstream", "--pythonpath", python)
-    path = os.pathsep.join((f"{environment}/bin", session.bin, os.environ["PATH"]))  # where it looks for the package
-    session.run("pyright", "--verifytypes", "pianoroll_seq2seq", "--ignoreexternal", env={"PATH": path})
+    path = os.pathsep.join((f"{environment}/bin", session.bin, os.environ["PATH"]))  # it looks beside the first python
+    run("env", f"PATH={path}", "pyright", "--verifytypes", "pianoroll_seq2seq", "--ignoreexternal")
 
 
 @nox.session
