@@ -9,7 +9,8 @@ import numpy as np
 from jaxtyping import Float64
 from matplotlib.collections import LineCollection, PolyCollection
 
-_SHARE = 0.2  # of a note's length and height, which its lines take at the most
+SHARE = 0.2
+"""Of a note's length and height, which its lines take at the most."""
 _FAINTEST_POINTS = 0.05  # a thinner line is not seen
 
 
@@ -19,13 +20,16 @@ class Bars(PolyCollection):
     Args:
         corners: where each lies: at its beginning the lower one and the upper one, at its end the upper one first.
         points: width of their edges, where they are large enough.
+        share: of a bar's length and height, which its edges take at the most.
         **style: as of ``PolyCollection``.
     """
 
-    def __init__(self, corners: Float64[np.ndarray, "notes 4 2"], *, points: float, **style: Any) -> None:
+    def __init__(
+        self, corners: Float64[np.ndarray, "notes 4 2"], *, points: float, share: float = SHARE, **style: Any
+    ) -> None:
         """Takes the bars."""
         super().__init__([], **style)
-        self._points = points
+        self._points, self._share = points, share
         self._lengths = corners[:, 2, 0] - corners[:, 0, 0]
         self._heights = corners[:, 1, 1] - corners[:, 0, 1]
         if len(corners):
@@ -34,7 +38,8 @@ class Bars(PolyCollection):
 
     def draw(self, renderer: Any) -> None:
         """Draws them, with edges as thin as they now must be."""
-        self.set_linewidth(_line_widths(self.axes, self._points, self._lengths, self._heights))  # type: ignore[arg-type]
+        widths = _line_widths(self.axes, self._points, self._share, self._lengths, self._heights)
+        self.set_linewidth(widths)  # type: ignore[arg-type]
         super().draw(renderer)
 
 
@@ -64,19 +69,23 @@ class Marks(LineCollection):
 
     def draw(self, renderer: Any) -> None:
         """Draws them as thin as they now must be, and not at all where none would be seen."""
-        widths = _line_widths(self.axes, self._points, self._lengths, self._heights)
+        widths = _line_widths(self.axes, self._points, SHARE, self._lengths, self._heights)
         if widths.max(initial=0) > _FAINTEST_POINTS:
             self.set_linewidth(widths)  # type: ignore[arg-type]
             super().draw(renderer)
 
 
 def _line_widths(
-    ax: Any, points: float, lengths: Float64[np.ndarray, " notes"], heights: Float64[np.ndarray, " notes"]
+    ax: Any,
+    points: float,
+    share: float,
+    lengths: Float64[np.ndarray, " notes"],
+    heights: Float64[np.ndarray, " notes"],
 ) -> Float64[np.ndarray, " notes"]:
     """A line width for each note of some axes, in points."""
     extent, inch = ax.get_window_extent(), ax.get_figure(root=True).dpi
     (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
     wide = extent.width / inch * 72 / abs(right - left) * lengths
     high = extent.height / inch * 72 / abs(top - bottom) * heights
-    widths: np.ndarray = np.minimum(points, _SHARE * np.minimum(wide, high))
+    widths: np.ndarray = np.minimum(points, share * np.minimum(wide, high))
     return widths

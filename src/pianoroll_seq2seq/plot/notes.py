@@ -113,7 +113,7 @@ def add_bars(
         height: of the bars, in semitones; one for all, or one for each.
         hatch: lines to draw over the bars.
         points: width of their edges, where they are large enough.
-        **style: as of ``PolyCollection``.
+        **style: as of :class:`~pianoroll_seq2seq.plot.bars.Bars`.
     """
     from pianoroll_seq2seq.plot.bars import Bars
 

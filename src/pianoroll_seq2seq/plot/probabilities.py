@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pianoroll_seq2seq.windowing import SlidingWindows
 
 _SEEN = 0.02  # a pitch that is never as likely as this lies outside the picture, unless it sounds
-_OUTLINE_POINTS, _CASING_POINTS = 1.1, 2.6
+_OUTLINES = (("black", 2.6, 0.4), ("white", 1.1, 0.17))  # colour, points, and share of a note at the most
 
 
 def plot_probabilities(
@@ -125,6 +125,6 @@ def _notes(ax: "Axes", notes: Notes, until: float) -> None:
         add_bars(ax, heard, facecolors=PRIMER_COLOUR, hatch=PRIMER_HATCH)
         add_onsets(ax, heard)
         keys.insert(0, Patch(facecolor=PRIMER_COLOUR, edgecolor="white", hatch=PRIMER_HATCH, label="heard"))
-    for colour, points in (("black", _CASING_POINTS), ("white", _OUTLINE_POINTS)):
-        add_bars(ax, follows, facecolors="none", edgecolors=colour, points=points)
+    for colour, points, share in _OUTLINES:
+        add_bars(ax, follows, facecolors="none", edgecolors=colour, points=points, share=share)
     ax.legend(handles=keys, loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False)
