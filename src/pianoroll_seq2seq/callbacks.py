@@ -37,6 +37,12 @@ class SampleMusic:
 
     Raises:
         SettingsError: no primers, or a number below 1.
+
+    Example:
+        Music of every tenth epoch: ::
+
+            sample = SampleMusic([primer], frames=64, folder=Path("samples"), every=10)
+            fit(model, train, epochs=100, batch_size=32, on_epoch=[sample])
     """
 
     primers: Sequence[PianoRoll]
@@ -92,6 +98,11 @@ class StopAfter:
 
     Args:
         seconds: how long to train, about.
+
+    Example:
+        Ten minutes of training, whatever the number of epochs: ::
+
+            fit(model, train, epochs=1000, batch_size=32, on_epoch=[StopAfter(seconds=600)])
     """
 
     seconds: float

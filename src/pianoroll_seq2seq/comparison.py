@@ -133,6 +133,17 @@ def compare_sets(
         SettingsError: a set without pieces.
         GridError: pieces of different grids.
         MissingExtraError: scipy is not installed.
+
+    Example:
+        >>> import numpy as np
+        >>> from pianoroll_seq2seq import PitchRange
+        >>> chance = np.random.default_rng(0)
+        >>> def pieces() -> list[PianoRoll]:
+        ...     planes = [chance.random((32, 12)) < 0.2 for _ in range(8)]
+        ...     return [PianoRoll.from_active(plane, pitches=PitchRange(60, 71)) for plane in planes]
+        >>> compared = compare_sets(pieces(), pieces())
+        >>> 0 < compared.metrics["polyphony"].overlap <= 1
+        True
     """
     try:
         import scipy.stats  # noqa: F401

@@ -73,6 +73,14 @@ def likelihood(
     Raises:
         SettingsError: sizes out of range, no pieces, or conditions that a model does not hear.
         ShapeError: conditions of another number or length than the pieces.
+
+    Example:
+        >>> import numpy as np
+        >>> from pianoroll_seq2seq import CopyingLSTM, PianoRoll, PitchRange
+        >>> scale = PianoRoll.from_active(np.eye(12, dtype=bool), pitches=PitchRange(60, 71))
+        >>> scored = likelihood(CopyingLSTM(pitches=12, hidden=8), [scale])
+        >>> scored.frames, scored.nats > 0
+        (12, True)
     """
     if input_frames < 0 or (target_frames is not None and (target_frames < 1 or input_frames < 1)):
         raise SettingsError(

@@ -38,6 +38,14 @@ class WholePieces(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
         SettingsError: sizes out of range, or an augmentation that varies the tempo.
         PieceTooShortError: no pieces, or one without frames.
         GridError, PitchRangeError: rolls that do not fit one another.
+
+    Example:
+        >>> import numpy as np
+        >>> from pianoroll_seq2seq import PianoRoll, PitchRange
+        >>> scale = PianoRoll.from_active(np.eye(12, dtype=bool), pitches=PitchRange(60, 71))
+        >>> inputs, targets = WholePieces([scale, scale[:8]], group_frames=24)[0]
+        >>> targets.shape  # two pieces side by side, the shorter filled up with silence
+        torch.Size([2, 12, 12])
     """
 
     def __init__(

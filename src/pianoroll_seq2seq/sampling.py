@@ -42,6 +42,12 @@ class Threshold:
 
     Raises:
         SettingsError: a threshold out of range.
+
+    Example:
+        >>> from pianoroll_seq2seq import Bernoulli
+        >>> even = Bernoulli(torch.tensor([-1.0, 0.0, 1.0]))  # probabilities of 0.27, 0.5 and 0.73
+        >>> Threshold(0.5)(even, generator=torch.Generator())
+        tensor([0., 1., 1.])
     """
 
     probability: float = 0.5
@@ -65,6 +71,12 @@ class Draw:
 
     Raises:
         SettingsError: a temperature that is not above 0.
+
+    Example:
+        >>> from pianoroll_seq2seq import Bernoulli
+        >>> sure = Bernoulli(torch.tensor([-50.0, 50.0]))
+        >>> Draw(temperature=0.9)(sure, generator=torch.Generator().manual_seed(0))
+        tensor([0., 1.])
     """
 
     temperature: float = 1.0
@@ -211,6 +223,14 @@ def generate(
             learned to do without.
         ShapeError: primers of different lengths or none, or not of the columns the model knows; or conditions of
             another number or length.
+
+    Example:
+        >>> import numpy as np
+        >>> from pianoroll_seq2seq import PianoRoll, PitchRange, Seq2SeqLSTM
+        >>> scale = PianoRoll.from_active(np.eye(12, dtype=bool), pitches=PitchRange(60, 71))
+        >>> song = generate(Seq2SeqLSTM(12, hidden=8), scale, frames=32, sampler=Draw(0.9), seed=1)
+        >>> len(song), song.pitches == scale.pitches
+        (32, True)
     """
     if frames < 1:
         raise SettingsError(f"frames must be at least 1, got {frames}.")
@@ -257,6 +277,13 @@ def generate_frames(
     Raises:
         ShapeError: an odd number of columns, with ``onsets``; or conditions of another number.
         SettingsError: a condition that the model does not hear, or none for one that has not learned to do without.
+
+    Example:
+        >>> from itertools import islice
+        >>> from pianoroll_seq2seq import Seq2SeqLSTM
+        >>> stream = generate_frames(Seq2SeqLSTM(12, hidden=8), np.zeros((1, 4, 12), dtype=bool), seed=1)
+        >>> [frame.shape for frame in islice(stream, 2)]
+        [(1, 12), (1, 12)]
     """
     if onsets and primers.shape[-1] % 2:
         raise ShapeError(

@@ -134,6 +134,10 @@ class Part:
         drums: whether it is the drum kit (channel 10), whose pitches are instruments, not tones.
         track: index of the track in the file it was read from, counted from 0; not compared.
         channel: its channel there, 0..15; not compared.
+
+    Example:
+        >>> Part("left hand", program=32) == Part("left hand", program=32, track=2, channel=1)
+        True
     """
 
     name: str = ""

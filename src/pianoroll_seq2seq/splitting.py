@@ -53,7 +53,13 @@ def _picked(rolls: Sequence[PianoRoll], indices: Iterable[int]) -> Sequence[Pian
 
 
 def pitch_class_set(roll: PianoRoll) -> frozenset[int]:
-    """The pitch classes (0 is C) that sound in a roll: equal for a scale and its modes and relatives."""
+    """The pitch classes (0 is C) that sound in a roll: equal for a scale and its modes and relatives.
+
+    Example:
+        >>> from pianoroll_seq2seq.datasets.scale_chords import scale_chords
+        >>> sorted(pitch_class_set(PianoRoll.from_score(scale_chords()["scale_d_major"])))
+        [1, 2, 4, 6, 7, 9, 11]
+    """
     columns = np.nonzero(roll.active.any(axis=0))[0]
     return frozenset(int(pitch_class) for pitch_class in (columns + roll.pitches.lowest) % 12)
 
@@ -79,6 +85,13 @@ def split_by_piece(
     Raises:
         SettingsError: shares out of range.
         SplitError: too few pieces or groups to give each part that was asked for at least one.
+
+    Example:
+        >>> from pianoroll_seq2seq.datasets.scale_chords import scale_chords
+        >>> rolls = [PianoRoll.from_score(score) for score in list(scale_chords().values())[:13]]
+        >>> split = split_by_piece(rolls, valid=0.2, test=0.2, seed=0, group=pitch_class_set)
+        >>> sum(len(part) for part in split)
+        13
     """
     if not (0 <= valid < 1 and 0 <= test < 1 and valid + test < 1):
         raise SettingsError(f"valid and test must be shares >= 0 of a sum below 1, got {valid} and {test}.")

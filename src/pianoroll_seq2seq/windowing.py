@@ -57,6 +57,15 @@ class SlidingWindows(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
         ShapeError: conditions of another number or length than the pieces, or of different sizes.
         PieceTooShortError: short pieces and ``short="error"``, or no window at all.
         GridError, PitchRangeError: rolls that do not fit one another.
+
+    Example:
+        >>> import numpy as np
+        >>> from pianoroll_seq2seq import PianoRoll, PitchRange
+        >>> scale = PianoRoll.from_active(np.eye(12, dtype=bool), pitches=PitchRange(60, 71))
+        >>> windows = SlidingWindows([scale], input_frames=4, target_frames=2, hop=3)
+        >>> inputs, targets = windows[1]  # frames 3 to 6, and the two after them
+        >>> len(windows), inputs.shape, targets.shape
+        (3, torch.Size([4, 12]), torch.Size([2, 12]))
     """
 
     def __init__(

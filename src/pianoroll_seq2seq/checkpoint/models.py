@@ -37,6 +37,14 @@ def save(
         OverwriteError: a file stands there and ``overwrite`` is false.
         CheckpointError: settings or details that JSON cannot hold.
         CheckpointWriteError: no space, no permission: what stood there before is as it was.
+
+    Example:
+        >>> import tempfile
+        >>> from pianoroll_seq2seq import Seq2SeqLSTM
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = save(Seq2SeqLSTM(12, hidden=8), Path(folder) / "model.safetensors")
+        ...     load(path).pitches
+        12
     """
     tensors = named("model", model.state_dict())
     header: dict[str, Any] = {"model": describe(model), "details": dict(details or {})}
@@ -59,6 +67,11 @@ def load(path: str | os.PathLike[str], *, classes: Iterable[type] = ()) -> Any:
     Raises:
         CheckpointNotFoundError: no file there.
         CheckpointError: not a checkpoint, a damaged one, of another version, or of a class not named.
+
+    Example:
+        >>> from pianoroll_seq2seq.pretrained import pretrained_path
+        >>> load(pretrained_path("bach-chorales")).pitches
+        46
     """
     header, tensors = read(path)
     model = build(header["model"], classes=classes, label=os.fspath(path))

@@ -69,6 +69,17 @@ def build_corpus(
         SettingsError: fewer than one file a shard, a way of reading that there is not, or labels that are none.
         CorpusError: ``out`` holds something else, or worker processes cannot be started.
         OSError: the corpus cannot be written. What is finished is kept.
+
+    Example:
+        >>> import tempfile
+        >>> from concurrent.futures import ThreadPoolExecutor
+        >>> from pianoroll_seq2seq import write_midi
+        >>> from pianoroll_seq2seq.datasets.scale_chords import scale_chords
+        >>> with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(1) as executor:
+        ...     song = write_midi(scale_chords()["scale_c_major"], f"{folder}/songs/scale.mid")
+        ...     corpus = build_corpus([song], f"{folder}/corpus", executor=executor, progress=False)
+        ...     [roll.name for roll in corpus]
+        ['scale']
     """
     if files_per_shard < 1:
         raise SettingsError(f"files_per_shard must be at least 1, got {files_per_shard}.")

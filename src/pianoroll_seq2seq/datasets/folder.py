@@ -46,6 +46,17 @@ def read_folder(
     Raises:
         MidiNotFoundError: no such folder, or no MIDI file in it.
         MidiError: not one file could be used; the message gives the first reasons.
+
+    Example:
+        >>> import tempfile
+        >>> from pianoroll_seq2seq import write_midi
+        >>> from pianoroll_seq2seq.datasets.scale_chords import scale_chords
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     _ = write_midi(scale_chords()["scale_c_major"], f"{folder}/scale.mid")
+        ...     _ = Path(folder, "notes.mid").write_text("no music")
+        ...     rolls, failures = read_folder(folder)
+        >>> [roll.name for roll in rolls], list(failures)
+        (['scale'], ['notes.mid'])
     """
     root = Path(folder)
     paths = midi_paths(root)

@@ -64,6 +64,12 @@ class BernoulliHead(nn.Module):
     Args:
         features: size of the decoder's output.
         pitches: size of a frame.
+
+    Example:
+        >>> head = BernoulliHead(features=8, pitches=12)
+        >>> frames = torch.zeros(2, 3, 12)  # (batch, steps, pitches)
+        >>> head(torch.zeros(2, 3, 8), frames).log_prob(frames).shape
+        torch.Size([2, 3])
     """
 
     def __init__(self, features: int, pitches: int) -> None:

@@ -118,6 +118,12 @@ class NADEHead(nn.Module):
 
     Raises:
         SettingsError: a size below 1.
+
+    Example:
+        >>> head = NADEHead(features=8, pitches=12)
+        >>> frames = torch.zeros(2, 3, 12)  # (batch, steps, pitches)
+        >>> head(torch.zeros(2, 3, 8), frames).log_prob(frames).shape
+        torch.Size([2, 3])
     """
 
     def __init__(self, features: int, pitches: int, *, hidden: int = 128) -> None:

@@ -56,6 +56,12 @@ class RelativeBernoulliHead(nn.Module):
 
     Raises:
         SettingsError: a size below 1, or a decay out of range.
+
+    Example:
+        >>> head = RelativeBernoulliHead(features=8, pitches=12)
+        >>> frames = torch.zeros(2, 3, 12)  # (batch, steps, pitches)
+        >>> head(torch.zeros(2, 3, 8), frames).log_prob(frames).shape
+        torch.Size([2, 3])
     """
 
     _rotation: Tensor

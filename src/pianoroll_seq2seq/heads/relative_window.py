@@ -68,6 +68,12 @@ class RelativeWindowHead(nn.Module):
 
     Raises:
         SettingsError: a size below 1, a decay or share out of range, proposals that take more than the features.
+
+    Example:
+        >>> head = RelativeWindowHead(features=8, pitches=12, channels=8)
+        >>> frames = torch.zeros(2, 3, 12)  # (batch, steps, pitches)
+        >>> head(torch.zeros(2, 3, 8), frames).log_prob(frames).shape
+        torch.Size([2, 3])
     """
 
     _rotation: Tensor

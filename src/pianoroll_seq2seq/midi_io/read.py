@@ -104,6 +104,15 @@ def read_midi(
         LimitError: a file larger than the limits allow.
         SettingsError: something else than a file to read, another ``on_damage``, or an unknown policy.
         MissingExtraError: ``compiled`` is asked for and numba is not installed.
+
+    Example:
+        >>> import tempfile
+        >>> from pianoroll_seq2seq.datasets.scale_chords import scale_chords
+        >>> from pianoroll_seq2seq.midi_io import write_midi
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     score = read_midi(write_midi(scale_chords()["scale_c_major"], f"{folder}/scale.mid"))
+        >>> [part.name for part in score.parts], score.notes.pitch[:4].tolist()
+        (['C Major'], [48, 50, 52, 53])
     """
     return read_notes(source, name=name, on_damage=on_damage, limits=limits, compiled=compiled, **policies).score()
 

@@ -43,6 +43,15 @@ def write_midi(
     Raises:
         OverwriteError: a file stands there and ``overwrite`` is false.
         SettingsError: another ``writer``.
+
+    Example:
+        >>> import tempfile
+        >>> from pianoroll_seq2seq import NoteTable, Part, Score, TempoMap, read_midi
+        >>> notes = NoteTable(onset_tick=[0], end_tick=[480], pitch=[60], velocity=[90], part=[0])
+        >>> score = Score(notes, TempoMap(480), (Part("tune"),))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     read_midi(write_midi(score, f"{folder}/tune.mid")).notes == notes
+        True
     """
     path = Path(path)
     with writing(path, overwrite=overwrite) as temporary:

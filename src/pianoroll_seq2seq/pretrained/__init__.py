@@ -20,7 +20,12 @@ _FOLDER = Path(__file__).parent
 
 
 def pretrained_names() -> tuple[str, ...]:
-    """The names of the models that are here."""
+    """The names of the models that are here.
+
+    Example:
+        >>> pretrained_names()
+        ('bach-chorales',)
+    """
     return tuple(sorted(path.stem for path in _FOLDER.glob("*.safetensors")))
 
 
@@ -51,6 +56,10 @@ def model_card(name: str) -> dict[str, Any]:
     Raises:
         SettingsError: no model of that name.
         CheckpointError: a damaged installation.
+
+    Example:
+        >>> "Bach" in str(model_card("bach-chorales"))
+        True
     """
     card: dict[str, Any] = checkpoint.read_header(pretrained_path(name))["details"]["card"]
     return card

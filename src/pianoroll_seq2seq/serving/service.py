@@ -234,6 +234,13 @@ def load_service(
         CheckpointNotFoundError: no file there.
         CheckpointError: not a checkpoint, or one that does not say what grid and pitches its model knows.
         ShapeError: the model does not fit these pitches.
+
+    Example:
+        >>> service = load_service("bach-chorales")
+        >>> note = {"pitch": 60, "start_beat": 0, "duration_beats": 1}
+        >>> answer = service.answer({"primer_notes": [note], "frames": 8})
+        >>> sorted(answer)[:2]
+        ['frames', 'midi']
     """
     trained = open_model(path, classes=classes)
     return Service(

@@ -44,6 +44,16 @@ def push_folder(folder: str | os.PathLike[str], store: Store, prefix: str = "", 
         SettingsError: no such folder, a link that leads out of it, or a name that is no key; nothing was sent.
         StoreConflictError: or OverwriteError: somebody else stored one of the files meanwhile. Sync again.
         StoreError: the store refuses, or is out of reach; what was sent stays, and the next sync goes on.
+
+    Example:
+        >>> import tempfile
+        >>> from pianoroll_seq2seq import LocalStore
+        >>> with tempfile.TemporaryDirectory() as place:
+        ...     folder = Path(place) / "runs"
+        ...     folder.mkdir()
+        ...     _ = (folder / "notes.txt").write_text("good")
+        ...     push_folder(folder, LocalStore(Path(place) / "store"), "demo").sent
+        ('notes.txt',)
     """
     root = Path(folder)
     if not root.is_dir():
@@ -83,6 +93,15 @@ def pull_folder(store: Store, folder: str | os.PathLike[str], prefix: str = "", 
         SettingsError: an object whose name cannot be that of a file, or would lead out of the folder; nothing was
             fetched.
         StoreError: the store refuses, or is out of reach; what was fetched stays, and the next sync goes on.
+
+    Example:
+        >>> import tempfile
+        >>> from pianoroll_seq2seq import LocalStore
+        >>> with tempfile.TemporaryDirectory() as place:
+        ...     store = LocalStore(Path(place) / "store")
+        ...     _ = store.put("demo/notes.txt", b"good")
+        ...     pull_folder(store, Path(place) / "here", "demo").sent
+        ('notes.txt',)
     """
     root, start = Path(folder), _start(prefix)
     there = {stored.key.removeprefix(start): stored for stored in store.list(start)}

@@ -43,7 +43,12 @@ class Tracker(Protocol):
 
 
 class NoTracker:
-    """Keeps nothing."""
+    """Keeps nothing.
+
+    Example:
+        >>> with NoTracker() as tracker:
+        ...     tracker.log_metrics({"train_loss": 1.0}, step=1)
+    """
 
     def __enter__(self) -> "NoTracker":
         """Begins nothing."""

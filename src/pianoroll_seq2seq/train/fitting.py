@@ -107,6 +107,15 @@ def fit(
         CheckpointWriteError: no space is left; the checkpoint before stays.
         OverwriteError: it or ``checkpoint_store`` holds a run, and ``resume`` is false.
         StoreError: ``checkpoint_store`` cannot be reached at the beginning.
+
+    Example:
+        >>> import numpy as np
+        >>> from pianoroll_seq2seq import PianoRoll, PitchRange, Seq2SeqLSTM, SlidingWindows
+        >>> scale = PianoRoll.from_active(np.eye(12, dtype=bool), pitches=PitchRange(60, 71))
+        >>> windows = SlidingWindows([scale], input_frames=4, target_frames=4, hop=1)
+        >>> history = fit(Seq2SeqLSTM(12, hidden=8), windows, epochs=2, batch_size=4, progress=False)
+        >>> len(history.train_losses), history.stopped_by
+        (2, 'epochs')
     """
     _check_counts(epochs, batch_size, accumulate, patience)
     _check_shares(clip_norm, min_delta, ema_decay, checkpoint_seconds)

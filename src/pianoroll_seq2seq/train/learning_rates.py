@@ -75,6 +75,15 @@ def find_learning_rate(
 
     Raises:
         SettingsError: rates or steps out of range.
+
+    Example:
+        >>> import numpy as np
+        >>> from pianoroll_seq2seq import PianoRoll, PitchRange, Seq2SeqLSTM, SlidingWindows
+        >>> scale = PianoRoll.from_active(np.eye(12, dtype=bool), pitches=PitchRange(60, 71))
+        >>> windows = SlidingWindows([scale], input_frames=4, target_frames=4, hop=1)
+        >>> rates = find_learning_rate(Seq2SeqLSTM(12, hidden=8), windows, batch_size=4, progress=False)
+        >>> rates.suggestion > 0
+        True
     """
     if not 0 < lowest < highest or steps < 3:
         raise SettingsError(
