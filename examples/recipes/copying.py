@@ -30,6 +30,7 @@ def copying(
     semitones: int = 6,
     group_frames: int | None = None,
     scored_pitches: int | None = 24,
+    counted: int = 0,
     steps: int | None = None,
     passes: int | None = None,
 ) -> Recipe:
@@ -56,6 +57,7 @@ def copying(
         semitones: by how far, up or down.
         group_frames: frames a step, at most.
         scored_pitches: pitches of a frame that are scored in training; None for all.
+        counted: decide first how many pitches sound, told apart up to so many; 0 decides which alone.
         steps: steps of training, about.
         passes: how often an epoch goes through the pieces.
     """
@@ -86,6 +88,7 @@ def copying(
             proposals=copies,
             within=within,
             scored_pitches=scored_pitches,
+            counted=counted,
         )
         return CopyingLSTM(
             pitches,
