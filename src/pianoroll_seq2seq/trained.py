@@ -31,6 +31,11 @@ class TrainedModel:
         onsets: whether it hears and writes what is struck beside what sounds (``generate(..., onsets=True)``).
         condition_size: numbers that it may be told of every frame; 0 for none.
         card: what it was trained on and how good it is, as its maker wrote it; empty where nothing was written.
+
+    Example:
+        A model of your own, with what it was trained on: ::
+
+            TrainedModel(model, BeatGrid(4), PitchRange(36, 81), name="mine")
     """
 
     model: SequenceModel

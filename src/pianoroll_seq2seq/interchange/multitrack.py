@@ -131,6 +131,14 @@ def write_pypianoroll(
         ShapeError: no rolls at all.
         GridError: a roll that is not on a ``BeatGrid``, or rolls of several grids or tempi.
         OverwriteError: a file stands there and ``overwrite`` is false.
+
+    Example:
+        >>> import tempfile
+        >>> roll = PianoRoll.from_active(np.eye(12, dtype=bool), pitches=PitchRange(60, 71))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = write_pypianoroll({"piano": roll}, f"{folder}/song.npz")
+        ...     [(part.name, len(roll)) for part, roll in read_pypianoroll(path).tracks]
+        [('piano', 12)]
     """
     path = Path(path)
     if isinstance(rolls, Mapping):

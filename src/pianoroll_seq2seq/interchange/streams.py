@@ -53,6 +53,12 @@ def score_from_music21(stream: "music21.stream.Stream[Any]", *, expand_repeats: 
         MissingExtraError: music21 is not installed.
         NoNotesError: nothing sounds in it.
         MidiError: several pieces in one (an ``Opus``), repeats that do not add up, or what MIDI cannot say.
+
+    Example:
+        >>> import music21
+        >>> score = score_from_music21(music21.converter.parse("tinynotation: 4/4 c4 d4 e2"))
+        >>> score.notes.pitch.tolist()
+        [60, 62, 64]
     """
     m21 = _music21()
     name = str((stream.metadata and stream.metadata.bestTitle) or "")
@@ -95,6 +101,13 @@ def score_to_music21(score: Score) -> "music21.stream.Score":
 
     Raises:
         MissingExtraError: music21 is not installed.
+
+    Example:
+        >>> from pianoroll_seq2seq import NoteTable
+        >>> notes = NoteTable(onset_tick=[0], end_tick=[480], pitch=[60], velocity=[90], part=[0])
+        >>> stream = score_to_music21(Score(notes, TempoMap(480), (Part("tune"),)))
+        >>> [note.nameWithOctave for note in stream.recurse().notes]
+        ['C4']
     """
     m21 = _music21()
     whole: music21.stream.Score = m21.stream.Score()
