@@ -160,8 +160,7 @@ def in_scale(rolls: Sequence[PianoRoll], scale: Sequence[int]) -> float:
 def play(recipe: Recipe, model: Seq2SeqLSTM, name: str, folder: Path | None, *, seed: int) -> Share:
     """Continues silence in a scale, and measures; writes some of the music to a folder, if there is one."""
     scale = scale_of(name)
-    silence = np.zeros((recipe.input_frames, len(recipe.pitches)), dtype=bool)
-    primers = [PianoRoll.from_active(silence, grid=recipe.grid, pitches=recipe.pitches)] * recipe.continuations
+    primers = [PianoRoll.silent(recipe.input_frames, grid=recipe.grid, pitches=recipe.pitches)] * recipe.continuations
     frames, condition = recipe.continuation_frames, pitch_class_vector(scale)
     untold = generate(model, primers, frames=frames, seed=seed)
     told = generate(model, primers, frames=frames, seed=seed, condition=condition)

@@ -88,7 +88,7 @@ def music(trained: Trained, rolls: Sequence[PianoRoll], folder: Path, *, seed: i
     """Continues chorales, writes them as MIDI, and compares them to how Bach goes on; and begins a few from silence."""
     pieces = [roll for roll in rolls if len(roll) >= PRIMER + CONTINUATION]
     written = generate(trained.model, [roll[:PRIMER] for roll in pieces], frames=CONTINUATION, seed=seed, progress=True)
-    silence = PianoRoll.from_active(np.zeros((PRIMER, len(COMPASS)), bool), grid=GRID, pitches=COMPASS)
+    silence = PianoRoll.silent(PRIMER, grid=GRID, pitches=COMPASS)
     begun = generate(trained.model, [silence] * 4, frames=PRIMER + CONTINUATION, seed=seed, progress=True)
     for piece, continuation in zip(pieces, written, strict=True):
         (piece[:PRIMER] + continuation).to_midi(folder / f"{piece.name}.mid", overwrite=True)

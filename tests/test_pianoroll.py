@@ -63,6 +63,14 @@ def _assert_exact(roll: PianoRoll, file: mido.MidiFile, grid, drums: bool, name:
 # ------------------------------------------------------------------------------------- what a frame means
 
 
+def test_silence_is_on_the_grid_asked_for() -> None:
+    """A model that begins by itself is given frames of another grid, range or tempo than its own."""
+    tempo = TempoMap.from_bpm(90)
+    roll = PianoRoll.silent(5, grid=BeatGrid(2), pitches=PitchRange(60, 71), tempo=tempo)
+    assert (len(roll), roll.grid, roll.pitches, roll.tempo) == (5, BeatGrid(2), PitchRange(60, 71), tempo)
+    assert not roll.active.any()
+
+
 @settings(deadline=None)
 @given(SONG_FILES, st.sampled_from(list(EXACT_STEPS)), st.booleans())
 def test_every_frame_is_exact(file, grid, drums):

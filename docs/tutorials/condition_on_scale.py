@@ -114,7 +114,7 @@ for told in (True, False):
 # From two beats of silence there is no key to go on in, but the one it is told:
 
 # %%
-silence = PianoRoll.from_active(np.zeros((2, len(pitches)), bool), grid=grid, pitches=pitches)
+silence = PianoRoll.silent(2, grid=grid, pitches=pitches)
 primers = [silence] * 32
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 
-import numpy as np
 from recipes.recipe import Recipe
 
 from pianoroll_seq2seq import (
@@ -115,5 +114,4 @@ def ends(rolls: Sequence[PianoRoll], frames: int, hop: int) -> list[PianoRoll]:
 
 def with_silence(roll: PianoRoll, frames: int) -> PianoRoll:
     """A piece with silence before it."""
-    silent = np.zeros((frames, len(roll.pitches)), dtype=bool)
-    return PianoRoll(silent, silent, roll.grid, roll.pitches, roll.tempo) + roll
+    return PianoRoll.silent(frames, grid=roll.grid, pitches=roll.pitches, tempo=roll.tempo) + roll

@@ -104,6 +104,20 @@ class PianoRoll:
         return cls(active, onset, grid, pitches, tempo or TempoMap(), name)
 
     @classmethod
+    def silent(
+        cls, frames: int, *, grid: FrameGrid = SIXTEENTHS, pitches: PitchRange = PIANO, tempo: TempoMap | None = None
+    ) -> "PianoRoll":
+        """Frames in which nothing sounds: what a model hears that shall begin by itself.
+
+        Args:
+            frames: how many.
+            grid: where the frames lie in time.
+            pitches: what the columns stand for.
+            tempo: the tempo from frame 0 on; 120 BPM by default.
+        """
+        return cls.from_active(np.zeros((frames, len(pitches)), dtype=bool), grid=grid, pitches=pitches, tempo=tempo)
+
+    @classmethod
     def from_score(
         cls,
         score: Score,

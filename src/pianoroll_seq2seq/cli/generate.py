@@ -218,8 +218,7 @@ def _silence(trained: "TrainedModel", wishes: Wishes) -> PianoRoll:
     """Silence about as long as what a model has learned to go on from."""
     tempo = TempoMap.from_bpm(wishes.bpm)
     frames = _SILENCE.in_frames(trained.grid, tempo)
-    silent = np.zeros((frames, len(trained.pitches)), dtype=bool)
-    return PianoRoll.from_active(silent, grid=trained.grid, pitches=trained.pitches, tempo=tempo)
+    return PianoRoll.silent(frames, grid=trained.grid, pitches=trained.pitches, tempo=tempo)
 
 
 def _frames(trained: "TrainedModel", wishes: Wishes, primer: PianoRoll) -> int:
