@@ -8,9 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from pianoroll_seq2seq import checkpoint
-from pianoroll_seq2seq.errors import CheckpointError
+from pianoroll_seq2seq.errors import CheckpointError, ShapeError
 from pianoroll_seq2seq.evaluation import evaluate
 from pianoroll_seq2seq.heads.bernoulli import Bernoulli
+from pianoroll_seq2seq.models.copying_lstm import CopyingLSTM
 from pianoroll_seq2seq.models.seq2seq_lstm import Seq2SeqLSTM
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.pitches import PitchRange
@@ -155,3 +156,10 @@ def test_a_model_without_weights_is_scored_and_plays():
     windows = SlidingWindows(scales(), input_frames=4, target_frames=4, hop=4)
     assert evaluate(Up(), windows).model.all.f1 == 1
     assert generate(Up(), scales()[0][:1], frames=7).active.argmax(axis=1).tolist() == [1, 2, 3, 4, 5, 6, 7]
+
+
+@pytest.mark.parametrize("model", [Seq2SeqLSTM(5, hidden=4), CopyingLSTM(5, hidden=4, copies=1)])
+def test_music_of_other_pitches_is_named(model: Seq2SeqLSTM | CopyingLSTM) -> None:
+    """A piece read with another PitchRange than the model's fails somewhere inside PyTorch."""
+    with pytest.raises(ShapeError, match=r"frames of 5 columns, got frames of shape \(1, 3, 6\)"):
+        model(torch.zeros(1, 2, 5), torch.zeros(1, 3, 6))

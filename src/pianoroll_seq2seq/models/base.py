@@ -12,7 +12,7 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-from pianoroll_seq2seq.errors import SettingsError
+from pianoroll_seq2seq.errors import SettingsError, ShapeError
 from pianoroll_seq2seq.heads.base import FrameDistribution
 
 
@@ -112,6 +112,20 @@ def predict(model: SequenceModel, inputs: Tensor, targets: Tensor, condition: Te
     if condition is None:
         return model(inputs, targets)
     return hearing(model, condition.shape[-1])(inputs, targets, condition)
+
+
+def check_columns(pitches: int, *frames: Tensor) -> None:
+    """Refuses frames of another size than a model's.
+
+    Raises:
+        ShapeError: names both sizes, and the usual reason.
+    """
+    for each in frames:
+        if each.shape[-1] != pitches:
+            raise ShapeError(
+                f"The model expects frames of {pitches} columns, got frames of shape {tuple(each.shape)}. Read the music "
+                f"with the grid and PitchRange (and onsets) that the model was trained on."
+            )
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from pianoroll_seq2seq.errors import SettingsError, ShapeError
 from pianoroll_seq2seq.heads.base import FrameDistribution, OutputHead
 from pianoroll_seq2seq.heads.fading import Fading, by_class, fading_averages
 from pianoroll_seq2seq.heads.relative_window import RelativeWindowHead
+from pianoroll_seq2seq.models.base import check_columns
 from pianoroll_seq2seq.models.copy_attention import Copies, CopyAttention, CopyMemory
 from pianoroll_seq2seq.models.past import Past, past_of
 from pianoroll_seq2seq.models.sharing import Shareable
@@ -137,7 +138,12 @@ class CopyingLSTM(Shareable, nn.Module):
     def forward(
         self, inputs: Float[Tensor, "batch input pitches"], targets: Float[Tensor, "batch target pitches"]
     ) -> FrameDistribution:
-        """The distribution of each target frame, given the inputs, which may be none, and the targets before it."""
+        """The distribution of each target frame, given the inputs, which may be none, and the targets before it.
+
+        Raises:
+            ShapeError: frames of another size than the model's.
+        """
+        check_columns(self.pitches, inputs, targets)
         frames = torch.cat([inputs, targets], dim=1)
         steps = targets.shape[1]
         if self.training and self.wrong_notes:

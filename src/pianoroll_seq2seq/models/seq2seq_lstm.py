@@ -16,7 +16,7 @@ from pianoroll_seq2seq.errors import SettingsError, ShapeError
 from pianoroll_seq2seq.heads.base import FrameDistribution, OutputHead
 from pianoroll_seq2seq.heads.bernoulli import BernoulliHead
 from pianoroll_seq2seq.models.attention import Attention
-from pianoroll_seq2seq.models.base import hearing, inference
+from pianoroll_seq2seq.models.base import check_columns, hearing, inference
 from pianoroll_seq2seq.models.conditioning import NOTHING_TOLD, Conditioning, Told
 from pianoroll_seq2seq.models.lstm_stack import LSTMStack
 from pianoroll_seq2seq.models.past import Past, past_of
@@ -177,7 +177,11 @@ class Seq2SeqLSTM(Shareable, nn.Module):
         """The distribution of each target frame, given the inputs and (autoregressive) the targets before it.
 
         The condition is that of inputs and targets, and its last frame stands for all beyond; None tells nothing.
+
+        Raises:
+            ShapeError: frames of another size than the model's.
         """
+        check_columns(self.pitches, inputs, targets)
         past = torch.cat([inputs, targets[:, :-1]], dim=1)
         if self.training and self.frame_noise:
             past = (past - chosen(past.shape, self.frame_noise, past.device).to(past.dtype)).abs()
