@@ -6,6 +6,7 @@ run: this must come before anything of the library is imported.
 
 import os
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import matplotlib
@@ -15,8 +16,11 @@ from jaxtyping import install_import_hook
 
 install_import_hook("pianoroll_seq2seq", "typechecker.check")
 matplotlib.use("Agg")
-settings.register_profile("untimed", deadline=None)  # a busy machine is no failure
-settings.load_profile("untimed")
+if find_spec("hypothesis"):  # not where Azure ML's clients are tested
+    from hypothesis import settings
+
+    settings.register_profile("untimed", deadline=None)  # a busy machine is no failure
+    settings.load_profile("untimed")
 
 
 def _data_folder(name: str) -> Path:

@@ -123,8 +123,8 @@ def check_columns(pitches: int, *frames: Tensor) -> None:
     for each in frames:
         if each.shape[-1] != pitches:
             raise ShapeError(
-                f"The model expects frames of {pitches} columns, got frames of shape {tuple(each.shape)}. Read the music "
-                f"with the grid and PitchRange (and onsets) that the model was trained on."
+                f"The model expects frames of {pitches} columns, got frames of shape {tuple(each.shape)}. Read the "
+                f"music with the grid and PitchRange (and onsets) that the model was trained on."
             )
 
 
