@@ -13,6 +13,8 @@ nox.options.sessions = ["lint", "typecheck", "tests"]
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 CONSTRAINTS = ("-c", "constraints.txt")
 AZURITE = "azurite@3.35.0"
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}
+"""Models as small as the tests' are quickest on one thread, also where other sessions run beside them."""
 WITH_SERVERS = ["tests/trackers", "tests/contracts", "tests/test_score_script.py"]
 
 
@@ -38,14 +40,15 @@ def tests(session: nox.Session) -> None:
     if not there and (shutil.which("npm") or os.environ.get("CI")):  # elsewhere the tests that need it are skipped
         session.run("npm", "install", "--silent", "--prefix", ".nox/azurite", AZURITE, external=True)
     arguments = session.posargs or ["--cov", "--cov-report=term", "--cov-fail-under=90"]
-    session.run("pytest", "-m", "not (azureml or azureml_v2 or mlflow or inference)", *arguments)
+    session.run("pytest", "-m", "not (azureml or azureml_v2 or mlflow or inference)", *arguments, env=ONE_THREAD)
 
 
 @nox.session
 def azureml(session: nox.Session) -> None:
     """The tests that need Azure ML's client (SDK v1)."""
     install(session, extras="plot,azureml", groups=("test", "azureml"))
-    session.run("pytest", "-m", "azureml", *(session.posargs or ["tests/trackers", "tests/backends"]))
+    arguments = session.posargs or ["tests/trackers", "tests/backends"]
+    session.run("pytest", "-m", "azureml", *arguments, env=ONE_THREAD)
 
 
 @nox.session
@@ -58,14 +61,14 @@ def azureml_v2(session: nox.Session) -> None:
     constraints.write_text("\n".join(line for line in lines if not line.startswith(older)), encoding="utf-8")
     packages = nox.project.dependency_groups(PYPROJECT, "azureml")
     session.install("-c", str(constraints), "-e", ".[plot,azureml-v2]", "pathspec", "pytest", "beartype", *packages)
-    session.run("pytest", "-m", "azureml_v2", *(session.posargs or ["tests/backends"]))
+    session.run("pytest", "-m", "azureml_v2", *(session.posargs or ["tests/backends"]), env=ONE_THREAD)
 
 
 @nox.session
 def mlflow(session: nox.Session) -> None:
     """The tests that need MLflow's server, or Azure ML's inference server."""
     install(session, extras="plot", groups=("test", "mlflow"))
-    session.run("pytest", "-m", "mlflow or inference", *(session.posargs or WITH_SERVERS))
+    session.run("pytest", "-m", "mlflow or inference", *(session.posargs or WITH_SERVERS), env=ONE_THREAD)
 
 
 @nox.session
