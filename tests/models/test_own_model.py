@@ -162,4 +162,4 @@ def test_a_model_without_weights_is_scored_and_plays():
 def test_music_of_other_pitches_is_named(model: Seq2SeqLSTM | CopyingLSTM) -> None:
     """A piece read with another PitchRange than the model's fails somewhere inside PyTorch."""
     with pytest.raises(ShapeError, match=r"frames of 5 columns, got frames of shape \(1, 3, 6\)"):
-        model(torch.zeros(1, 2, 5), torch.zeros(1, 3, 6))
+        model(torch.zeros(1, 3, 6), torch.zeros(1, 2, 6))
