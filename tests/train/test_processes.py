@@ -52,7 +52,15 @@ def launched(
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What a run of one process gives."""
     return trained(tmp_path_factory.mktemp("runs") / "alone", *EXACT)
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """The folder of a run of two processes, with all that is random in one, and what it gives."""
+    folder = tmp_path_factory.mktemp("runs") / "pair"
+    return folder, trained(folder, processes=2)
 
 
 def assert_equal_up_to_order(found: dict[str, Any], expected: dict[str, Any]) -> None:
@@ -66,12 +74,12 @@ def assert_equal_up_to_order(found: dict[str, Any], expected: dict[str, Any]) ->
 
 
 @pytest.mark.parametrize("batch_size", [5, 159])
-def test_two_processes_train_as_one_does(tmp_path: Path, batch_size: int) -> None:
+def test_two_processes_train_as_one_does(tmp_path: Path, alone: dict[str, Any], batch_size: int) -> None:
     """Two GPUs learn something else than one: gradients are summed, windows heard twice, small batches count more."""
     arguments = (*EXACT, "--batch-size", str(batch_size))
     both = trained(tmp_path / "both", *arguments, processes=2)
     assert both["processes"] == 2
-    assert_equal_up_to_order(both, trained(tmp_path / "alone", *arguments))
+    assert_equal_up_to_order(both, alone if batch_size == 5 else trained(tmp_path / "alone", *arguments))
 
 
 def test_a_batch_of_one_window_does_not_stop_the_others(tmp_path: Path) -> None:
@@ -88,19 +96,21 @@ def test_parts_of_a_batch_add_up_to_it(tmp_path: Path, alone: dict[str, Any], pr
     assert_equal_up_to_order(parts, alone)
 
 
-def test_only_the_first_process_writes(tmp_path: Path) -> None:
+def test_only_the_first_process_writes(pair: tuple[Path, dict[str, Any]]) -> None:
     """Metrics arrive once for each GPU, and processes overwrite each other's files."""
-    trained(tmp_path / "both", processes=2)
-    first, second = ((tmp_path / "both" / f"events-{rank}.jsonl").read_text().splitlines() for rank in (0, 1))
+    folder, _ = pair
+    first, second = ((folder / f"events-{rank}.jsonl").read_text().splitlines() for rank in (0, 1))
     assert sum("metrics" in line for line in first) == 3
     assert sum("params" in line for line in first) == 1
     assert [json.loads(line).get("status") for line in second] == ["running", "finished"]
 
 
 @pytest.mark.parametrize("rank", [0, 1])
-def test_a_killed_process_is_started_again_and_nothing_changes(tmp_path: Path, rank: int) -> None:
+def test_a_killed_process_is_started_again_and_nothing_changes(
+    tmp_path: Path, pair: tuple[Path, dict[str, Any]], rank: int
+) -> None:
     """A node that fails ends the run of all, or the run that goes on is another one."""
-    whole = trained(tmp_path / "whole", processes=2)
+    _, whole = pair
     killed = trained(tmp_path / "killed", "--die-once", str(rank), "45", processes=2, restarts=1)
     assert (tmp_path / "killed" / "died").exists()
     assert (killed["weights"], killed["losses"]) == (whole["weights"], whole["losses"])
