@@ -16,6 +16,7 @@ from jaxtyping import install_import_hook
 
 install_import_hook("pianoroll_seq2seq", "typechecker.check")
 matplotlib.use("Agg")
+collect_ignore = ["downstream"]  # programs of a user's own, which nox -s package runs
 if find_spec("hypothesis"):  # not where Azure ML's clients are tested
     from hypothesis import settings
 
