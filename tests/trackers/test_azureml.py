@@ -146,12 +146,12 @@ def test_a_service_that_asks_for_patience_gets_everything_and_training_does_not_
 
     service.fault = fault
     script = """
-begin = time.monotonic()
 with AzureMLTracker() as tracker:
+    begin = time.monotonic()  # a client left to itself waits for 32 seconds and more
     for step in range(10):
         tracker.log_metrics({"loss": 1 / (step + 1)}, step=step)
         time.sleep(0.02)
-    assert time.monotonic() - begin < 3
+    assert time.monotonic() - begin < 10
 """
     error = run(service, script)
     assert service.values("loss") == expected()
