@@ -100,7 +100,7 @@ def test_loudness(synthesizer: Synthesizer) -> None:
     for name, roll in pieces.items():
         for velocity in (10, 127):
             sound = roll.to_audio(synthesizer=synthesizer, velocity=velocity)
-            assert -6.01 <= sound.peak_dbfs <= -0.5, name
+            assert -6.0 <= sound.peak_dbfs <= -0.5, name
     raw = [scale().to_audio(synthesizer=synthesizer, velocity=v, normalize=False).peak_dbfs for v in (30, 120)]
     assert raw[0] < raw[1] - 6
 
@@ -113,15 +113,6 @@ def test_music_of_real_pieces_is_never_silent(synthesizer: Synthesizer) -> None:
     size = round(0.125 * sound.sample_rate)
     levels = [loudness_db(sound.samples[frame * size : (frame + 1) * size]) for frame in range(len(roll))]
     assert min(level for level, any_sounds in zip(levels, roll.active.any(axis=1), strict=True) if any_sounds) > -50
-
-
-def test_no_clicks() -> None:
-    """Each note begins or ends with a jump: beyond what the tone itself moves from sample to sample."""
-    sound = roll_of((0, 3, 40), (5, 9, 40), (9, 10, 52), frames=16).to_audio(synthesizer="plain", tail_seconds=1.0)
-    steps = np.abs(np.diff(sound.samples[:, 0]))
-    tones = steps[int(0.02 * 48_000) : int(0.35 * 48_000)].max(), steps[int(1.15 * 48_000) : int(1.24 * 48_000)].max()
-    assert steps.max() < 1.3 * max(tones)
-    assert sound.samples[0, 0] == 0
 
 
 def test_silence_is_silent() -> None:
@@ -157,23 +148,13 @@ def test_equal_music_sounds_equal(synthesizer: Synthesizer) -> None:
     assert np.array_equal(first, second)
 
 
-def test_fewer_samples_and_channels() -> None:
-    """A lower sample rate sounds at another pitch, at another time, or is full of what does not fit into it."""
+def test_channels() -> None:
+    """Sound for two ears comes from one, or the other way round."""
     roll = roll_of((4, 16, 69), frames=16)
-    whole = roll.to_audio(mono=True, normalize=False)
-    for rate in (24_000, 16_000, 12_000):
-        sound = roll.to_audio(sample_rate=rate, mono=True, normalize=False)
-        assert sound.samples.shape == (round(4 * rate), 1)
-        assert sound.sample_rate == rate
-        ratio = 48_000 // rate
-        there = slice(int(0.6 * rate), int(1.9 * rate))
-        straight = whole.samples[::ratio][there]
-        assert np.abs(sound.samples[there] - straight).max() < 0.1 * np.abs(straight).max()
-    assert roll.to_audio().samples.shape == (192_000, 2)
-    high = roll_of((0, 16, 108), frames=16).to_audio(synthesizer="plain", sample_rate=8_000, normalize=False)
-    spectrum = np.abs(np.fft.rfft(high.samples[800:15_200, 0] * np.hanning(14_400)))
-    frequency = np.fft.rfftfreq(14_400, 1 / 8_000)
-    assert spectrum[(frequency < 3000)].max() < 0.02 * spectrum.max()  # C8 is at 4186 Hz: nothing folds back
+    both = roll.to_audio(synthesizer="soundfont", normalize=False).samples
+    assert both.shape == (192_000, 2)
+    one = roll.to_audio(synthesizer="soundfont", normalize=False, mono=True).samples
+    assert np.abs(one[:, 0] - both.mean(axis=1)).max() < 1e-6
 
 
 @pytest.mark.parametrize("kind", ["wav", "flac", "ogg"])
@@ -233,8 +214,6 @@ def test_nonsense_is_refused(tmp_path: Path) -> None:
     roll = roll_of((0, 4, 60), frames=8)
     for settings, message in (
         ({"synthesizer": "organ"}, "synthesizer must be one of"),
-        ({"sample_rate": 44_100}, "whole part"),
-        ({"sample_rate": 0}, "whole part"),
         ({"tail_seconds": -1.0}, "tail_seconds"),
         ({"tail_seconds": float("nan")}, "tail_seconds"),
         ({"synthesizer": "plain", "soundfont": "a.sf2"}, "without a SoundFont"),

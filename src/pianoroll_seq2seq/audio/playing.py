@@ -4,9 +4,10 @@ import math
 from typing import Unpack, get_args
 
 import numpy as np
+from jaxtyping import Float32
 
-from pianoroll_seq2seq.audio import plain, soundfont
-from pianoroll_seq2seq.audio.loudness import normalized
+from pianoroll_seq2seq.audio import loudness, plain, soundfont
+from pianoroll_seq2seq.audio.resampling import resampled
 from pianoroll_seq2seq.audio.samples import Audio
 from pianoroll_seq2seq.errors import LimitError, SettingsError
 from pianoroll_seq2seq.pianoroll import PianoRoll
@@ -16,8 +17,7 @@ from pianoroll_seq2seq.score import Score
 LONGEST_SECONDS = 3600.0
 """Music beyond this is refused: its samples would fill gigabytes."""
 _FADE_SECONDS = 0.02
-_TAPS = 32
-"""Half the length of the filter before samples are left out, in samples that are kept."""
+_LOWEST_RATE = 8000
 
 
 def to_audio(
@@ -32,7 +32,7 @@ def to_audio(
         **rendering: as follows.
         synthesizer: ``soundfont`` (extra ``audio``), ``plain``, or by default ``auto``: a SoundFont if that can be.
         soundfont: a file (.sf2) with the instruments; by default the one that pretty_midi brings.
-        sample_rate: frames a second: 48,000 (by default), or that divided by a whole number, such as 24,000.
+        sample_rate: frames a second, 8,000 to 48,000 (by default).
         mono: one channel instead of two. The plain synthesizer has one in any case.
         tail_seconds: how long it goes on after the music, for the last notes to ring out; 2 by default. With 0 it ends
             with the music.
@@ -61,66 +61,49 @@ def to_audio(
         normalize=True,
     )
     told.update(rendering)
-    step = _checked(told)
+    _check(told)
     seconds = music.seconds if isinstance(music, PianoRoll) else music.end_seconds
     if seconds + told["tail_seconds"] > LONGEST_SECONDS:
         raise LimitError(
-            f"{music.name or 'The music'}: {seconds:.0f} seconds, and at most {LONGEST_SECONDS:.0f} are played. Play a "
-            f"part of it: roll[:1000] or score.until(600)."
+            f"{music.name or 'The music'}: {seconds:.0f} seconds and a tail of {told['tail_seconds']:g}, and at most "
+            f"{LONGEST_SECONDS:.0f} are played. Play a part of it: roll[:1000] or score.until(600)."
         )
     score = music.to_score(velocity=velocity, program=program) if isinstance(music, PianoRoll) else music
-    rate = soundfont.SAMPLE_RATE
-    frames = round((seconds + told["tail_seconds"]) * rate)
-    if _chosen(told["synthesizer"], told["soundfont"] is not None) == "soundfont":
-        samples = soundfont.play(score, told["soundfont"], frames=frames)
-    else:
-        samples = plain.synthesize(score, frames=frames, sample_rate=rate)
+    rate = told["sample_rate"]
+    samples = _played(score, told, frames=round((seconds + told["tail_seconds"]) * rate))
+    fading = samples[max(len(samples) - round(_FADE_SECONDS * rate), 0) :]
+    fading *= np.linspace(1, 0, len(fading), dtype=np.float32)[:, None]  # so that the end does not click
+    if told["normalize"]:
+        loudness.normalize(samples, rate)
+    return Audio(samples, rate)
+
+
+def _played(score: Score, told: Rendering, *, frames: int) -> Float32[np.ndarray, "frames channels"]:
+    rate = told["sample_rate"]
+    if _chosen(told["synthesizer"], told["soundfont"] is not None) == "plain":
+        return plain.synthesize(score, frames=frames, sample_rate=rate)
+    before = soundfont.SAMPLE_RATE
+    samples = soundfont.play(score, told["soundfont"], frames=math.ceil(frames * before / rate))
     if told["mono"]:
         samples = samples.mean(axis=1, keepdims=True)
-    samples = _every(samples, step)
-    if told["normalize"]:
-        samples = normalized(samples, rate // step)
-    return Audio(_faded(samples, rate // step).astype(np.float32), rate // step)
+    return resampled(samples, before=before, after=rate, frames=frames)
 
 
-def _checked(told: Rendering) -> int:
-    """Checks the settings; returns of how many samples one is kept."""
+def _check(told: Rendering) -> None:
     if told["synthesizer"] not in get_args(Synthesizer):
         raise SettingsError(f"synthesizer must be one of {get_args(Synthesizer)}, got {told['synthesizer']!r}.")
     if told["synthesizer"] == "plain" and told["soundfont"] is not None:
         raise SettingsError("The plain synthesizer plays without a SoundFont: leave out soundfont= or synthesizer=.")
     rate = told["sample_rate"]
-    if not 8000 <= rate <= soundfont.SAMPLE_RATE or soundfont.SAMPLE_RATE % rate:
-        raise SettingsError(f"sample_rate must be 48000, 24000, 16000, 12000 or another whole part, got {rate}.")
+    if not _LOWEST_RATE <= rate <= soundfont.SAMPLE_RATE:
+        raise SettingsError(
+            f"sample_rate must be a whole number in {_LOWEST_RATE}..{soundfont.SAMPLE_RATE}, got {rate}."
+        )
     if not (math.isfinite(told["tail_seconds"]) and told["tail_seconds"] >= 0):
         raise SettingsError(f"tail_seconds must be 0 or above, got {told['tail_seconds']}.")
-    return soundfont.SAMPLE_RATE // rate
 
 
 def _chosen(asked: Synthesizer, own_file: bool) -> Synthesizer:
     if asked != "auto":
         return asked
     return "soundfont" if own_file or soundfont.can_play() else "plain"
-
-
-def _every(samples: np.ndarray, step: int) -> np.ndarray:
-    """One sample of so many, after what is too high for them is filtered out (a sinc in a Hann window)."""
-    if step == 1:
-        return samples
-    place = np.arange(-_TAPS * step, _TAPS * step + 1)
-    kernel = np.sinc(0.9 * place / step) * np.hanning(len(place) + 2)[1:-1]
-    kernel = (kernel / kernel.sum()).astype(np.float32)
-    count = -(-len(samples) // step)
-    kept = np.empty((count, samples.shape[1]), dtype=np.float32)
-    for channel in range(samples.shape[1]):
-        filtered = np.convolve(samples[:, channel], kernel)[_TAPS * step :]
-        kept[:, channel] = filtered[: len(samples) : step]
-    return kept
-
-
-def _faded(samples: np.ndarray, rate: int) -> np.ndarray:
-    """Ending in silence, so that the end does not click."""
-    size = min(round(_FADE_SECONDS * rate), len(samples))
-    samples = samples.copy()
-    samples[len(samples) - size :] *= np.linspace(1, 0, size, dtype=np.float32)[:, None]
-    return samples

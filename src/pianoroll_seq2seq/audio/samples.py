@@ -3,6 +3,7 @@
 import io
 import os
 import wave
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -16,7 +17,7 @@ from pianoroll_seq2seq.errors import MissingExtraError, SettingsError, ShapeErro
 Format = Literal["wav", "flac", "ogg"]
 _LARGEST = 2**15 - 1
 _AT_ONCE = 2**16
-"""Frames handed to an encoder at once; the one of OGG fails on very many."""
+"""Frames written at once: no second copy of long music is made, and the encoder of OGG fails on very many."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +70,9 @@ class Audio:
         """
         if kind not in get_args(Format):
             raise SettingsError(f"Sound is written as {', '.join(get_args(Format))}, not as {kind!r}.")
-        return self._wav() if kind == "wav" else self._encoded(kind)
+        buffer = io.BytesIO()
+        self._write(buffer, kind)
+        return buffer.getvalue()
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
         """Writes a file, of the kind that its name ends in: ``.wav``, ``.flac`` or ``.ogg``.
@@ -88,33 +91,30 @@ class Audio:
         if kind not in get_args(Format):
             endings = ", ".join(f".{kind}" for kind in get_args(Format))
             raise SettingsError(f"{path}: sound is written to files ending in {endings}.")
-        data = self.to_bytes(kind)  # type: ignore[arg-type] # just checked
-        with writing(path, overwrite=overwrite) as temporary:
-            temporary.write_bytes(data)
+        with writing(path, overwrite=overwrite) as temporary, temporary.open("wb") as file:
+            self._write(file, kind)
         return path
 
-    def _whole_numbers(self) -> np.ndarray:
-        whole: np.ndarray = np.rint(self.samples.clip(-1, 1) * _LARGEST).astype("<i2")
-        return whole
-
-    def _wav(self) -> bytes:
-        buffer = io.BytesIO()
-        with wave.open(buffer, "wb") as file:
-            file.setnchannels(self.samples.shape[1])
-            file.setsampwidth(2)
-            file.setframerate(self.sample_rate)
-            file.writeframes(self._whole_numbers().tobytes())
-        return buffer.getvalue()
-
-    def _encoded(self, kind: str) -> bytes:
+    def _write(self, target: io.BytesIO | io.BufferedWriter, kind: str) -> None:
+        channels = self.samples.shape[1]
+        if kind == "wav":
+            with wave.open(target, "wb") as written:
+                written.setnchannels(channels)
+                written.setsampwidth(2)
+                written.setframerate(self.sample_rate)
+                written.setnframes(len(self.samples))
+                for whole in self._whole_numbers():
+                    written.writeframesraw(whole.tobytes())
+            return
         try:
             import soundfile
-        except ImportError as error:
+        except (ImportError, OSError) as error:  # the latter without the library that it calls
             raise MissingExtraError("soundfile", "audio", f"Writing {kind.upper()}") from error
-        buffer = io.BytesIO()
-        samples = self._whole_numbers()
-        channels = samples.shape[1]
-        with soundfile.SoundFile(buffer, "w", self.sample_rate, channels, format=kind.upper()) as file:
-            for begin in range(0, len(samples), _AT_ONCE):
-                file.write(samples[begin : begin + _AT_ONCE])
-        return buffer.getvalue()
+        with soundfile.SoundFile(target, "w", self.sample_rate, channels, format=kind.upper()) as encoded:
+            for whole in self._whole_numbers():
+                encoded.write(whole)
+
+    def _whole_numbers(self) -> Iterator[np.ndarray]:
+        """The samples in 16 bits, so many at once."""
+        for begin in range(0, len(self.samples), _AT_ONCE):
+            yield np.rint(self.samples[begin : begin + _AT_ONCE].clip(-1, 1) * _LARGEST).astype("<i2")
