@@ -94,16 +94,26 @@ def package(session: nox.Session) -> None:
     session.install(*CONSTRAINTS, *nox.project.dependency_groups(PYPROJECT, "package"))
     session.run("cffconvert", "--validate")
     session.run("hadolint", "examples/azureml/Dockerfile")
-    session.run("check-sdist", "--no-isolation")
     folder = Path(session.create_tmp()).resolve()
     for before in folder.iterdir():
         shutil.rmtree(before) if before.is_dir() else before.unlink()
+    session.run("check-sdist", "--no-isolation", env=tracked(session, folder))
     session.run("python", "-m", "build", "--outdir", f"{folder}/dist")
     session.run("twine", "check", "--strict", *map(str, (folder / "dist").iterdir()))
     (wheel,) = (folder / "dist").glob("*.whl")
     session.run("check-wheel-contents", str(wheel))
     session.run("python", "-m", "venv", f"{folder}/clean")
     use(session, wheel, folder / "clean", folder / "made")
+
+
+def tracked(session: nox.Session, folder: Path) -> dict[str, str]:
+    """Where git tells what belongs to the project; of an unpacked archive it is asked to track all it would not ignore."""
+    if Path(".git").exists():
+        return {}
+    place = {"GIT_DIR": f"{folder}/git", "GIT_WORK_TREE": str(Path.cwd())}
+    session.run("git", "init", "--quiet", env=place, external=True)
+    session.run("git", "add", "--all", env=place, external=True)
+    return place
 
 
 def use(session: nox.Session, wheel: Path, environment: Path, made: Path) -> None:
