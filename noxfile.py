@@ -15,6 +15,8 @@ CONSTRAINTS = ("-c", "constraints.txt")
 AZURITE = "azurite@3.35.0"
 ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 """Models as small as the tests' are quickest on one thread, also where other sessions run beside them."""
+SIDE_BY_SIDE = ["--numprocesses=logical", "--maxprocesses=4", "--dist=loadfile"]
+"""Files of tests are shared out among the cores; a process takes about 1 GB."""
 WITH_SERVERS = ["tests/trackers", "tests/contracts", "tests/test_score_script.py"]
 
 
@@ -39,7 +41,7 @@ def tests(session: nox.Session) -> None:
     there = Path(".nox/azurite/node_modules/azurite").is_dir()
     if not there and (shutil.which("npm") or os.environ.get("CI")):  # elsewhere the tests that need it are skipped
         session.run("npm", "install", "--silent", "--prefix", ".nox/azurite", AZURITE, external=True)
-    arguments = session.posargs or ["--cov", "--cov-report=term", "--cov-fail-under=90"]
+    arguments = session.posargs or [*SIDE_BY_SIDE, "--cov", "--cov-report=term", "--cov-fail-under=90"]
     session.run("pytest", "-m", "not (azureml or azureml_v2 or mlflow or inference)", *arguments, env=ONE_THREAD)
 
 
@@ -107,7 +109,7 @@ def package(session: nox.Session) -> None:
 
 
 def tracked(session: nox.Session, folder: Path) -> dict[str, str]:
-    """Where git tells what belongs to the project; of an unpacked archive it is asked to track all it would not ignore."""
+    """Where git tells what belongs to the project; in an unpacked archive it first tracks all it would not ignore."""
     if Path(".git").exists():
         return {}
     place = {"GIT_DIR": f"{folder}/git", "GIT_WORK_TREE": str(Path.cwd())}

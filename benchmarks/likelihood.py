@@ -68,11 +68,10 @@ class Outcome:
 
 
 def recipe_of(name: str, rolls: Sequence[PianoRoll], knobs: Mapping[str, Any]) -> Recipe:
-    """A recipe by name: ``copying``, or a head of the encoder-decoder, perhaps ``+attention`` or ``+parallel``."""
-    if name == "copying":
-        return copying(rolls, **knobs)
-    head, *more = name.split("+")
-    return encoder_decoder(head=head, **dict.fromkeys(more, True), **knobs)
+    """A recipe by name: ``copying`` or a head of the encoder-decoder, with ``+`` and a knob to be turned on."""
+    kind, *more = name.split("+")
+    chosen = {**dict.fromkeys(more, True), **knobs}
+    return copying(rolls, **chosen) if kind == "copying" else encoder_decoder(head=kind, **chosen)
 
 
 def heard_before(data: Splits) -> tuple[float, float]:
@@ -165,7 +164,7 @@ def main() -> None:
         "--recipes",
         nargs="+",
         default=["copying"],
-        help=f"{names}; heads also +attention, bernoulli and nade +parallel",
+        help=f"{names}; copying also +independent, heads +attention, bernoulli and nade +parallel",
     )
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--first-seed", type=int, default=0)

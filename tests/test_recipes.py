@@ -49,9 +49,9 @@ def rolls(count: int, frames: int = 12, *, seed: int = 0, pitches: int = PITCHES
 
 
 def recipe_of(name: str, pieces: Sequence[PianoRoll]) -> Recipe:
-    if name == "copying":
-        return copying(pieces, steps=3, group_frames=32, **TINY_COPYING)
     head, *more = name.split("+")
+    if head == "copying":
+        return copying(pieces, steps=3, group_frames=32, **dict.fromkeys(more, True), **TINY_COPYING)
     return encoder_decoder(head=head, **dict.fromkeys(more, True), **TINY_WINDOWS)
 
 
@@ -63,7 +63,7 @@ def total(model: SequenceModel, recipe: Recipe, active: np.ndarray) -> float:
 
 
 READ_THE_PAST = ("relative-bernoulli", "relative-window")
-ALL = ["copying", *(head + more for head in HEADS for more in ("", "+attention"))]
+ALL = ["copying", "copying+independent", *(head + more for head in HEADS for more in ("", "+attention"))]
 ALL += [head + more for head in HEADS if head not in READ_THE_PAST for more in ("+parallel", "+attention+parallel")]
 
 
@@ -78,7 +78,9 @@ def test_every_recipe_trains_and_is_scored_exactly(name: str) -> None:
     scored = likelihood(trained.model, valid, input_frames=recipe.input_frames, target_frames=recipe.target_frames)
     assert math.isfinite(scored.nats)
     assert scored.frames == sum(map(len, valid))
-    if name == "copying":  # the epoch is chosen by the very figure that is reported; windows count some frames twice
+    if name.startswith(
+        "copying"
+    ):  # the epoch is chosen by the very figure that is reported; windows count some frames twice
         assert scored.nats == pytest.approx(min(trained.history.valid_losses), abs=1e-4)
     # All frames that can follow others are as likely together as these are.
     frames = [np.array(frame, dtype=bool) for frame in product((False, True), repeat=PITCHES)]
@@ -129,6 +131,13 @@ def test_the_knobs_of_copying_reach_the_model() -> None:
     assert settings == {"pitches": 20} | own
     assert {name: head[name] for name in chosen} | {"decays": tuple(head["decays"])} == chosen
     assert (head["dropout"], head["proposals"], head["pitches"]) == (0.25, 3, 20)
+    independent = describe(copying(learned, independent=True, **own, **chosen).model(20))["settings"].pop("head")
+    assert independent["class"].endswith("RelativeBernoulliHead")
+    assert {name: independent["settings"][name] for name in ("channels", "dropout", "proposals")} == {
+        "channels": 9,
+        "dropout": 0.25,
+        "proposals": 3,
+    }
 
 
 def test_the_knobs_of_copying_reach_the_training() -> None:
@@ -297,7 +306,7 @@ def test_the_benchmark_trains_scores_and_writes_music(
 
 def test_the_benchmark_knows_every_recipe(benchmark: ModuleType) -> None:
     for name in ALL:
-        knobs = {"steps": 1} if name == "copying" else {"epochs": 1}
+        knobs = {"steps": 1} if name.startswith("copying") else {"epochs": 1}
         recipe = benchmark.recipe_of(name, rolls(2), knobs)
         assert recipe.epochs == 1
         assert recipe.name == recipe_of(name, rolls(2)).name

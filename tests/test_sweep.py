@@ -259,7 +259,7 @@ def test_ctrl_c_is_one_line(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--set", "colour=3"], r"no knob 'colour'. Its knobs: hidden, copies"),
+        (["--set", "colour=3"], r"no knob 'colour'. Its knobs: independent, hidden, copies"),
         (["--epochs", "3"], r"no knob 'epochs'.*set by --steps"),
         (["--recipe", "nade", "--steps", "3"], r"no knob 'steps'.*set by --epochs"),
         (["--set", "hidden"], r"--set takes KNOB=VALUE.*got 'hidden'"),

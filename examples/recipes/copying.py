@@ -4,7 +4,15 @@ from collections.abc import Sequence
 
 from recipes.recipe import Recipe, sounding
 
-from pianoroll_seq2seq import Augmentation, CopyingLSTM, PianoRoll, RelativeWindowHead, WholePieces
+from pianoroll_seq2seq import (
+    Augmentation,
+    CopyingLSTM,
+    OutputHead,
+    PianoRoll,
+    RelativeBernoulliHead,
+    RelativeWindowHead,
+    WholePieces,
+)
 
 _SMALL = 50_000
 """Frames below which a set of pieces is small: it is soon known by heart."""
@@ -15,9 +23,10 @@ _LONGEST = 2048
 def copying(
     rolls: Sequence[PianoRoll],
     *,
+    independent: bool = False,
     hidden: int = 192,
     copies: int = 6,
-    channels: int = 96,
+    channels: int | None = None,
     window: int = 18,
     frames: int = 4,
     decays: tuple[float, ...] = (0.8, 0.95, 0.995),
@@ -42,9 +51,11 @@ def copying(
 
     Args:
         rolls: the training pieces.
+        independent: decide each pitch of a frame without the others, from earlier frames alone. ``scored_pitches``
+            and ``counted`` say nothing then.
         hidden: units of the LSTM.
         copies: heads of the attention that proposes earlier frames.
-        channels: width of the network shared by all pitches.
+        channels: width of the network shared by all pitches; 96, or 64 where they are independent.
         window: semitones that it sees to either side of a pitch.
         frames: past frames that it sees.
         decays: how fast its tonal context forgets.
@@ -67,6 +78,7 @@ def copying(
     share = (1.0 if small else 0.5) if transposed_share is None else transposed_share
     size = (512 if small else 1280) if group_frames is None else group_frames
     passes = (5 if small else 1) if passes is None else passes
+    channels = (64 if independent else 96) if channels is None else channels
     within = sounding(rolls, margin=semitones)
     augmentation = Augmentation(semitones=(-semitones, semitones), share=share)
 
@@ -76,9 +88,20 @@ def copying(
         cut = [piece[begin : begin + _LONGEST] for piece in pieces for begin in range(0, len(piece), _LONGEST)]
         return WholePieces(cut, group_frames=size, passes=passes, augmentation=augmentation)
 
-    def model(pitches: int) -> CopyingLSTM:
-        head = RelativeWindowHead(
-            CopyingLSTM.features(pitches, hidden, copies),
+    def head(features: int, pitches: int) -> OutputHead:
+        if independent:
+            return RelativeBernoulliHead(
+                features,
+                pitches,
+                channels=channels,
+                window=window,
+                frames=frames,
+                decays=decays,
+                dropout=dropout,
+                proposals=copies,
+            )
+        return RelativeWindowHead(
+            features,
             pitches,
             channels=channels,
             window=window,
@@ -90,6 +113,8 @@ def copying(
             scored_pitches=scored_pitches,
             counted=counted,
         )
+
+    def model(pitches: int) -> CopyingLSTM:
         return CopyingLSTM(
             pitches,
             hidden=hidden,
@@ -97,12 +122,12 @@ def copying(
             dropout=dropout,
             deafness=deafness,
             wrong_notes=wrong_notes,
-            head=head,
+            head=head(CopyingLSTM.features(pitches, hidden, copies), pitches),
         )
 
     steps = (2900 if small else 1500) if steps is None else steps
     return Recipe(
-        name="copying",
+        name=f"copying{', independent' if independent else ''}",
         model=model,
         examples=examples,
         epochs=max(1, round(steps / len(examples(rolls, True)))),

@@ -117,6 +117,14 @@ def evaluate(
     Returns:
         Scores over all target frames. The first ``input_frames`` of a piece, and what is left at its end
         of less than a window, are heard but not scored.
+
+    Example:
+        >>> from pianoroll_seq2seq import PianoRoll, PitchRange, Seq2SeqLSTM
+        >>> scale = PianoRoll.from_active(np.eye(12, dtype=bool), pitches=PitchRange(60, 71))
+        >>> windows = SlidingWindows([scale], input_frames=4, target_frames=4, hop=4)
+        >>> scores = evaluate(Seq2SeqLSTM(pitches=12, hidden=8), windows)
+        >>> scores.frames, scores.changed_frames, scores.copy_last.all.recall
+        (8, 8, 0.0)
     """
     windows = windows.with_hop(windows.target_frames)
     device = device_of(model)

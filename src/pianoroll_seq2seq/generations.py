@@ -17,6 +17,13 @@ class Generations(list[PianoRoll]):
 
     Raises:
         ShapeError: not as many primers as continuations.
+
+    Example:
+        >>> from pianoroll_seq2seq import PitchRange, Seq2SeqLSTM, generate
+        >>> primers = [PianoRoll.silent(8, pitches=PitchRange(60, 71))] * 2
+        >>> written = generate(Seq2SeqLSTM(pitches=12, hidden=8), primers, frames=4, seed=0)
+        >>> isinstance(written, Generations), [len(roll) for roll in written], len(written.primers)
+        (True, [4, 4], 2)
     """
 
     primers: tuple[PianoRoll, ...]

@@ -41,6 +41,16 @@ class History:
         best_epoch: number of the epoch with the lowest monitored loss: the weights the model ends with.
         stopped_by: why training ended: all epochs done, no progress for as long as the patience, or a callback that
             said so; None while it goes on.
+
+    Example:
+        >>> from pianoroll_seq2seq import PianoRoll, PitchRange, Seq2SeqLSTM, SlidingWindows, fit
+        >>> silence = PianoRoll.silent(20, pitches=PitchRange(60, 71))
+        >>> windows = SlidingWindows([silence], input_frames=4, target_frames=4, hop=4)
+        >>> history = fit(Seq2SeqLSTM(pitches=12, hidden=8), windows, windows, epochs=3, batch_size=4, progress=False)
+        >>> len(history.epochs), history.best_epoch, history.stopped_by
+        (3, 3, 'epochs')
+        >>> history.valid_losses == sorted(history.valid_losses, reverse=True)
+        True
     """
 
     epochs: tuple[Epoch, ...] = ()

@@ -411,6 +411,12 @@ def concatenate(rolls: Iterable[PianoRoll]) -> PianoRoll:
         ShapeError: no rolls at all.
         GridError: rolls of different grids or ticks per beat.
         PitchRangeError: rolls of different pitch ranges.
+
+    Example:
+        >>> silence = PianoRoll.silent(8, pitches=PitchRange(60, 71))
+        >>> note = PianoRoll.from_active(np.eye(1, 12, dtype=bool), pitches=PitchRange(60, 71))
+        >>> concatenate([silence, note, silence, note]).active[:, 0].nonzero()[0]
+        array([ 8, 17])
     """
     rolls = list(rolls)
     if not rolls:

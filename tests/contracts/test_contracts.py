@@ -83,6 +83,13 @@ DISTRIBUTIONS: dict[str, Callable[[], FrameDistribution]] = {
     ),
     "Notes": lambda: Notes(torch.randn(BATCH, STEPS, PITCHES // 2, 3)),
 }
+
+
+def independent(hidden: int, copies: int) -> RelativeBernoulliHead:
+    """A head for a CopyingLSTM."""
+    return RelativeBernoulliHead(CopyingLSTM.features(PITCHES, hidden, copies), PITCHES, channels=5, proposals=copies)
+
+
 HEADS: dict[str, Callable[[], Head]] = {
     "BernoulliHead": lambda: BernoulliHead(FEATURES, PITCHES),
     "NADEHead": lambda: NADEHead(FEATURES, PITCHES, hidden=5),
@@ -98,6 +105,7 @@ MODELS: dict[str, Callable[[], Model]] = {
     "Seq2SeqLSTM with conditions": lambda: Seq2SeqLSTM(PITCHES, hidden=5, condition_size=3, condition_dropout=0.5),
     "GuidedModel": lambda: GuidedModel(Seq2SeqLSTM(PITCHES, hidden=5, condition_size=3, condition_dropout=0.5), 0.5),
     "CopyingLSTM": lambda: CopyingLSTM(PITCHES, hidden=5, copies=2),
+    "CopyingLSTM, independent pitches": lambda: CopyingLSTM(PITCHES, hidden=5, copies=2, head=independent(5, 2)),
 }
 SAMPLERS: dict[str, Sampler] = {
     "Threshold": Threshold(0.3),

@@ -14,15 +14,16 @@ from pianoroll_seq2seq.heads.relative_bernoulli import RelativeBernoulliHead
 
 def make(pitches: int, *, seed: int = 0, **chosen) -> RelativeBernoulliHead:
     torch.manual_seed(seed)
-    return RelativeBernoulliHead(3, pitches, **({"channels": 4, "window": 5, "frames": 3} | chosen)).double()
+    features = 3 + chosen.get("proposals", 0) * pitches
+    return RelativeBernoulliHead(features, pitches, **({"channels": 4, "window": 5, "frames": 3} | chosen)).double()
 
 
 def noise(*shape: int, seed: int = 0, share: float = 0.3) -> torch.Tensor:
     return torch.from_numpy(np.random.default_rng(seed).random(shape) < share).double()
 
 
-def features_of(*shape: int, seed: int = 0) -> torch.Tensor:
-    return torch.from_numpy(np.random.default_rng(seed).normal(size=(*shape, 3)))
+def features_of(*shape: int, size: int = 3, seed: int = 0) -> torch.Tensor:
+    return torch.from_numpy(np.random.default_rng(seed).normal(size=(*shape, size)))
 
 
 def by_hand(head: RelativeBernoulliHead, features: torch.Tensor, past: torch.Tensor, step: int, pitch: int) -> float:
@@ -54,7 +55,15 @@ def by_hand(head: RelativeBernoulliHead, features: torch.Tensor, past: torch.Ten
     of_tones = layer("of_tones.2", gelu(layer("of_tones.0", np.array(tones))))
     of_window = weights["of_window.weight"].reshape(chosen["channels"], -1) @ np.array(window)
     of_pitch = weights["of_pitch"][:, 0, pitch]
-    seen = np.maximum(of_window + of_tones[:-1] + layer("of_features", features[step].numpy()) + of_pitch, 0)
+    state = features[step].numpy()
+    proposed = [0.0]
+    if chosen["proposals"]:
+        state, proposed = state[:3], []
+        for proposal in features[step].numpy()[3:].reshape(chosen["proposals"], chosen["pitches"]):
+            for column in range(pitch - 6, pitch + 7):
+                proposed.append(proposal[column] if 0 <= column < chosen["pitches"] else 0.0)
+    of_proposals = weights.get("of_proposals.weight", np.zeros((1, 1))).reshape(-1, len(proposed)) @ np.array(proposed)
+    seen = np.maximum(of_window + of_proposals + of_tones[:-1] + layer("of_features", state) + of_pitch, 0)
     hidden = seen + np.maximum(layer("mix", seen), 0)
     return float(layer("logit", hidden)[0] + of_tones[-1])
 
@@ -67,15 +76,16 @@ def by_hand(head: RelativeBernoulliHead, features: torch.Tensor, past: torch.Ten
     steps=st.integers(1, 5),
     before=st.integers(0, 6),
     decays=st.lists(st.floats(0.1, 0.999), min_size=1, max_size=3),
+    proposals=st.integers(0, 2),
     seed=st.integers(0, 99),
     data=st.data(),
 )
-def test_agrees_with_a_slow_direct_reading(*, pitches, window, frames, steps, before, decays, seed, data):
+def test_agrees_with_a_slow_direct_reading(*, pitches, window, frames, steps, before, decays, proposals, seed, data):
     """The fast convolution and the tonal context must be what the documentation says they are."""
-    head = make(pitches, seed=seed, window=window, frames=frames, decays=decays)
+    head = make(pitches, seed=seed, window=window, frames=frames, decays=decays, proposals=proposals)
     torch.nn.init.normal_(head.of_pitch)
     torch.nn.init.normal_(head.of_pitch)  # it starts at zero
-    past, features = noise(1, steps + before, pitches, seed=seed), features_of(1, steps, seed=seed)
+    past, features = noise(1, steps + before, pitches, seed=seed), features_of(1, steps, size=head.features, seed=seed)
     logits = head(features, past).logits.detach()
     step, pitch = data.draw(st.integers(0, steps - 1)), data.draw(st.integers(0, pitches - 1))
     expected = by_hand(head, features[0], past[0], step, pitch)
@@ -131,8 +141,10 @@ def test_starts_near_silence():
 
 def test_every_weight_learns():
     """A weight without gradient is a layer that is not connected."""
-    head = make(16)
-    head(features_of(2, 4), noise(2, 9, 16)).log_prob(noise(2, 4, 16, seed=1).float()).sum().backward()
+    head = make(16, proposals=2)
+    head(features_of(2, 4, size=head.features), noise(2, 9, 16)).log_prob(
+        noise(2, 4, 16, seed=1).float()
+    ).sum().backward()
     assert all(parameter.grad is not None and parameter.grad.abs().max() > 0 for parameter in head.parameters())
 
 
@@ -149,9 +161,25 @@ def test_every_weight_learns():
         {"decays": (0.0,)},
         {"decays": [-0.5]},
         {"decays": (math.nan,)},
+        {"dropout": 1.0},
+        {"dropout": -0.1},
     ],
     ids=str,
 )
 def test_settings_out_of_range_are_errors(wrong):
     with pytest.raises(SettingsError, match=f"at least 1 .*{next(iter(wrong))}"):
         RelativeBernoulliHead(**({"features": 3, "pitches": 5} | wrong))
+
+
+@pytest.mark.parametrize("proposals", [-1, 1])
+def test_proposals_that_leave_no_state_are_an_error(proposals):
+    with pytest.raises(SettingsError, match=f"{proposals} proposals of 5 pitches leave no state among 5 features"):
+        RelativeBernoulliHead(5, 5, proposals=proposals)
+
+
+def test_dropout_is_for_training_alone():
+    """Figures that change from one evaluation to the next; or a knob that does nothing."""
+    head, past, features = make(16, dropout=0.5), noise(2, 9, 16), features_of(2, 4)
+    assert not torch.equal(head(features, past).logits, head(features, past).logits)
+    head.eval()
+    assert torch.equal(head(features, past).logits, head(features, past).logits)

@@ -14,11 +14,14 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from pianoroll_seq2seq.dropout import Dropout
 from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.heads.bernoulli import Bernoulli
 
 _OCTAVE = 12
 _TONAL_WIDTH = 64
+_COPY_WINDOW = 6
+"""Semitones to either side in which it sees what is proposed."""
 
 
 @dataclass(frozen=True)
@@ -44,18 +47,21 @@ class RelativeBernoulliHead(nn.Module):
     For pitch ``p`` the shared network sees: the last ``frames`` frames from ``window`` semitones below ``p``
     to ``window`` above; how often each pitch class, counted from ``p``, sounded in the past, forgotten at
     several rates, and whether it sounded at all (the tonal context); the decoder's features; and, so that it
-    keeps to the registers it has heard, an embedding of ``p`` itself.
+    keeps to the registers it has heard, an embedding of ``p`` itself. What a model proposes for each pitch, such
+    as frames to copy, is seen around ``p`` too.
 
     Args:
-        features: size of the decoder's output.
+        features: size of the decoder's output, proposals included.
         pitches: size of a frame.
         channels: width of the shared network.
         window: semitones to either side.
         frames: past frames in the window, at least 1.
         decays: how much of the tonal context is left after each frame, one rate or more, each in (0, 1).
+        dropout: share of the shared network's units silenced in training, 0 <= dropout < 1.
+        proposals: the last ``proposals * pitches`` features are proposals: for each, the probability of each pitch.
 
     Raises:
-        SettingsError: a size below 1, or a decay out of range.
+        SettingsError: a size below 1, a decay or share out of range, proposals that take more than the features.
 
     Example:
         >>> head = RelativeBernoulliHead(features=8, pitches=12)
@@ -76,27 +82,44 @@ class RelativeBernoulliHead(nn.Module):
         window: int = 12,
         frames: int = 6,
         decays: tuple[float, ...] | list[float] = (0.8, 0.95, 0.99, 0.998),
+        dropout: float = 0.0,
+        proposals: int = 0,
     ) -> None:
         """Starts near silence."""
         super().__init__()
         sizes = {"features": features, "pitches": pitches, "channels": channels, "window": window, "frames": frames}
-        if min(sizes.values()) < 1 or not decays or not all(0 < decay < 1 for decay in decays):
+        if min(sizes.values()) < 1 or not decays or not all(0 < decay < 1 for decay in decays) or not 0 <= dropout < 1:
             raise SettingsError(
-                f"Sizes must be at least 1 and decays, one or more, in (0, 1), got {sizes} and decays {decays}."
+                f"Sizes must be at least 1 and decays, one or more, in (0, 1), dropout in [0, 1), got {sizes}, decays "
+                f"{decays} and dropout {dropout}."
             )
+        state = features - proposals * pitches
+        if proposals < 0 or state < 1:
+            raise SettingsError(f"{proposals} proposals of {pitches} pitches leave no state among {features} features.")
         self.features = features
         self.pitches = pitches
         self.context_frames: int | None = None
-        self._settings = {"channels": channels, "window": window, "frames": frames, "decays": list(decays)}
-        self._window, self._frames = window, frames
-        self.of_features: nn.Linear = nn.Linear(features, channels)
+        self._settings = {
+            "channels": channels,
+            "window": window,
+            "frames": frames,
+            "decays": list(decays),
+            "dropout": dropout,
+            "proposals": proposals,
+        }
+        self._window, self._frames, self._proposals = window, frames, proposals
+        self.of_features: nn.Linear = nn.Linear(state, channels)
         # One output more than the channels: what the tonal context says of a pitch by itself.
         self.of_tones: nn.Sequential = nn.Sequential(
             nn.Linear((len(decays) + 1) * _OCTAVE, _TONAL_WIDTH), nn.GELU(), nn.Linear(_TONAL_WIDTH, channels + 1)
         )
         self.of_window: nn.Conv2d = nn.Conv2d(1, channels, (frames, 2 * window + 1), bias=False)
+        self.of_proposals: nn.Conv2d | None = (
+            nn.Conv2d(proposals, channels, (1, 2 * _COPY_WINDOW + 1), bias=False) if proposals else None
+        )
         self.of_pitch: nn.Parameter = nn.Parameter(torch.zeros(channels, 1, pitches))
         self.mix: nn.Linear = nn.Linear(channels, channels)
+        self.dropout: Dropout = Dropout(dropout)
         self.logit: nn.Linear = nn.Linear(channels, 1)
         nn.init.constant_(self.logit.bias, -3.0)
         # Row p of this table holds the pitch classes p, p + 1, ... as seen from pitch class p.
@@ -151,10 +174,14 @@ class RelativeBernoulliHead(nn.Module):
         steps = features.shape[1]
         seen = self.of_window(functional.pad(latest, (self._window, self._window)).unsqueeze(1))
         tones = self._from_tones(context)
-        of_features = self.of_features(features).transpose(1, 2).unsqueeze(3)
-        seen = functional.relu(seen + tones[:, :-1] + of_features + self.of_pitch)
+        size = features.shape[2] - self._proposals * self.pitches
+        if self.of_proposals is not None:
+            proposals = features[..., size:].view(len(features), steps, self._proposals, self.pitches).transpose(1, 2)
+            seen = seen + self.of_proposals(functional.pad(proposals, (_COPY_WINDOW, _COPY_WINDOW)))
+        of_features = self.of_features(features[..., :size]).transpose(1, 2).unsqueeze(3)
+        seen = self.dropout(functional.relu(seen + tones[:, :-1] + of_features + self.of_pitch))
         hidden = seen.flatten(2)  # (batch, channels, steps * pitches): plain matrix products are quickest on it
-        hidden = hidden + functional.relu(self.mix.weight @ hidden + self.mix.bias[:, None])
+        hidden = hidden + self.dropout(functional.relu(self.mix.weight @ hidden + self.mix.bias[:, None]))
         logits = (self.logit.weight @ hidden + self.logit.bias).view(-1, steps, self.pitches)
         return Bernoulli(logits + tones[:, -1])
 

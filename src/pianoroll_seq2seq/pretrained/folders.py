@@ -72,6 +72,17 @@ def save_pretrained(
         SettingsError: the model's frames do not have the columns that ``pitches`` and ``onsets`` make.
         CheckpointError: a model without ``settings()``, or settings or a card that JSON cannot hold.
         CheckpointWriteError: no space, no permission: what stood there before is as it was.
+
+    Example:
+        >>> import tempfile
+        >>> from pianoroll_seq2seq import BeatGrid, PitchRange, Seq2SeqLSTM, open_model
+        >>> with tempfile.TemporaryDirectory() as parent:
+        ...     model = Seq2SeqLSTM(pitches=12, hidden=8)
+        ...     folder = save_pretrained(model, f"{parent}/mine", grid=BeatGrid(4), pitches=PitchRange(60, 71))
+        ...     print(*sorted(file.name for file in folder.iterdir()))
+        ...     print(open_model(folder).grid)
+        README.md config.json model.safetensors
+        BeatGrid(frames_per_beat=4)
     """
     folder = Path(folder)
     _check_columns(model, pitches, onsets)

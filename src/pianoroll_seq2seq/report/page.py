@@ -80,7 +80,14 @@ def write_report(
 
 
 def describe_model(model: "nn.Module") -> dict[str, Any]:
-    """A model's class, how many numbers it has learned, and its settings, for ``trained_on``."""
+    """A model's class, how many numbers it has learned, and its settings, for ``trained_on``.
+
+    Example:
+        >>> from pianoroll_seq2seq import Seq2SeqLSTM
+        >>> described = describe_model(Seq2SeqLSTM(pitches=12, hidden=8))
+        >>> described["class"], described["hidden"]
+        ('Seq2SeqLSTM', 8)
+    """
     parameters = sum(parameter.numel() for parameter in model.parameters())
     return model_facts(checkpoint.describe(model), parameters)
 
