@@ -21,10 +21,12 @@ def test_the_studio_gets_its_models(run: Run, monkeypatch: pytest.MonkeyPatch) -
     asked: list[dict[str, Any]] = []
     monkeypatch.setattr(studio, "run_studio", lambda **given: asked.append(given))
     assert run("studio").code == 0
-    assert run("studio", "--models", "runs/a", "runs/b", "--port", 0, "--open_browser", "false").code == 0
+    assert (
+        run("studio", "--models", "runs/a", "runs/b", "--port", 0, "--open_browser", "false", "--threads", 2).code == 0
+    )
     assert asked == [
-        {"models": (), "port": 8765, "open_browser": True},
-        {"models": ["runs/a", "runs/b"], "port": 0, "open_browser": False},
+        {"models": (), "port": 8765, "open_browser": True, "threads": 1},
+        {"models": ["runs/a", "runs/b"], "port": 0, "open_browser": False, "threads": 2},
     ]
 
 
