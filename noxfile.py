@@ -103,7 +103,10 @@ def package(session: nox.Session) -> None:
     session.run("python", "-m", "build", "--outdir", f"{folder}/dist")
     session.run("twine", "check", "--strict", *map(str, (folder / "dist").iterdir()))
     (wheel,) = (folder / "dist").glob("*.whl")
-    session.run("check-wheel-contents", str(wheel))
+    (sdist,) = (folder / "dist").glob("*.tar.gz")
+    shutil.unpack_archive(sdist, folder / "source", filter="data")
+    (package,) = (folder / "source").glob("*/src/pianoroll_seq2seq")  # beside no caches of the code that ran
+    session.run("check-wheel-contents", "--package", str(package), str(wheel))
     session.run("python", "-m", "venv", f"{folder}/clean")
     use(session, wheel, folder / "clean", folder / "made")
 

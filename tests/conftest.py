@@ -5,6 +5,7 @@ run: this must come before anything of the library is imported.
 """
 
 import os
+import signal
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,6 +17,8 @@ from jaxtyping import install_import_hook
 
 install_import_hook("pianoroll_seq2seq", "typechecker.check")
 matplotlib.use("Agg")
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell's background jobs have it, and all that they start
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 collect_ignore = ["downstream"]  # programs of a user's own, which nox -s package runs
 if find_spec("hypothesis"):  # not where Azure ML's clients are tested
     from hypothesis import settings

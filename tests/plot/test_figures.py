@@ -25,12 +25,13 @@ _STARTS = {"png": b"\x89PNG\r\n\x1a\n", "svg": b"<?xml", "pdf": b"%PDF"}
 
 def test_saves_a_png_and_closes_the_figure(tmp_path: Path) -> None:
     """A report has no picture, or a script that draws hundreds runs out of memory."""
+    open_before = pyplot.get_fignums()
     ax = plot_roll(some_roll())
     path = save_figure(ax, tmp_path / "pictures" / "roll.png")
     assert path == tmp_path / "pictures" / "roll.png"
     assert path.read_bytes().startswith(_STARTS["png"])
     assert pyplot.imread(path).ndim == 3
-    assert pyplot.get_fignums() == []
+    assert pyplot.get_fignums() == open_before
 
 
 @pytest.mark.parametrize(("name", "kind"), [("a.svg", "svg"), ("a.PDF", "pdf"), ("a", "png")])
@@ -62,11 +63,12 @@ def test_pictures_are_not_overwritten_unasked(tmp_path: Path) -> None:
 
 def test_saves_the_whole_figure_of_a_panel(tmp_path: Path) -> None:
     """Saving by a panel's axes loses the panels beside it, or fails within a subfigure."""
+    open_before = pyplot.get_fignums()
     figure = pyplot.figure()
     ax = figure.subfigures(1, 2)[0].subplots()
     plot_roll(some_roll(), ax=ax)
     assert save_figure(ax, tmp_path / "panels.png").read_bytes().startswith(_STARTS["png"])
-    assert pyplot.get_fignums() == []
+    assert pyplot.get_fignums() == open_before
 
 
 def test_removed_axes_say_so(tmp_path: Path) -> None:
