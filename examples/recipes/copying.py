@@ -1,6 +1,7 @@
 """The best we know: one LSTM over whole pieces, attention that copies, pitches decided from low to high."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from recipes.recipe import Recipe, sounding
 
@@ -88,30 +89,20 @@ def copying(
         cut = [piece[begin : begin + _LONGEST] for piece in pieces for begin in range(0, len(piece), _LONGEST)]
         return WholePieces(cut, group_frames=size, passes=passes, augmentation=augmentation)
 
+    of_both: dict[str, Any] = {
+        "channels": channels,
+        "window": window,
+        "frames": frames,
+        "decays": decays,
+        "dropout": dropout,
+        "proposals": copies,
+    }
+
     def head(features: int, pitches: int) -> OutputHead:
         if independent:
-            return RelativeBernoulliHead(
-                features,
-                pitches,
-                channels=channels,
-                window=window,
-                frames=frames,
-                decays=decays,
-                dropout=dropout,
-                proposals=copies,
-            )
+            return RelativeBernoulliHead(features, pitches, **of_both)
         return RelativeWindowHead(
-            features,
-            pitches,
-            channels=channels,
-            window=window,
-            frames=frames,
-            decays=decays,
-            dropout=dropout,
-            proposals=copies,
-            within=within,
-            scored_pitches=scored_pitches,
-            counted=counted,
+            features, pitches, within=within, scored_pitches=scored_pitches, counted=counted, **of_both
         )
 
     def model(pitches: int) -> CopyingLSTM:
