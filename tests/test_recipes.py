@@ -78,9 +78,7 @@ def test_every_recipe_trains_and_is_scored_exactly(name: str) -> None:
     scored = likelihood(trained.model, valid, input_frames=recipe.input_frames, target_frames=recipe.target_frames)
     assert math.isfinite(scored.nats)
     assert scored.frames == sum(map(len, valid))
-    if name.startswith(
-        "copying"
-    ):  # the epoch is chosen by the very figure that is reported; windows count some frames twice
+    if name.startswith("copying"):  # the epoch is chosen by the figure that is reported; windows count frames twice
         assert scored.nats == pytest.approx(min(trained.history.valid_losses), abs=1e-4)
     # All frames that can follow others are as likely together as these are.
     frames = [np.array(frame, dtype=bool) for frame in product((False, True), repeat=PITCHES)]

@@ -149,5 +149,4 @@ def build_from_command_line(arguments: Sequence[str]) -> None:
 if __name__ == "__main__":
     import sys
 
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that runs tests in the background ignores it
     build_from_command_line(sys.argv[1:])

@@ -107,6 +107,8 @@ def main(seed: int, first: int, count: int, files: list[str]) -> None:
     """Reads the inputs of these numbers."""
     import resource
 
+    from memory import peak_megabytes
+
     from pianoroll_seq2seq.errors import MidiError, PitchRangeError
     from pianoroll_seq2seq.grid import SecondsGrid
     from pianoroll_seq2seq.midi_io import read_midi
@@ -134,9 +136,7 @@ def main(seed: int, first: int, count: int, files: list[str]) -> None:
             os.write(1, f"! {number} {traceback.format_exc(limit=-3)!r}\n".encode())
         signal.setitimer(signal.ITIMER_REAL, 0)
     assert "torch" not in sys.modules
-    # Not by getrusage: its peak is at first that of the program that started this one.
-    status = dict(line.split(":") for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines())
-    os.write(1, b"max_rss_mb %d\n" % (int(status["VmHWM"].split()[0]) // 1024))
+    os.write(1, b"max_rss_mb %d\n" % peak_megabytes())
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ import json
 import subprocess
 import sys
 import time
-from pathlib import Path
 from struct import pack
 
 SIZE = 8 * 2**20
@@ -191,6 +190,8 @@ OUTDONE = {
 
 def read_here(name: str) -> dict[str, str | float]:
     """Reads a case; gives seconds of processor time, megabytes of memory at the most, and what came."""
+    from memory import peak_megabytes
+
     from pianoroll_seq2seq.errors import MidiError
     from pianoroll_seq2seq.grid import SecondsGrid
     from pianoroll_seq2seq.midi_io import read_midi
@@ -211,13 +212,11 @@ def read_here(name: str) -> dict[str, str | float]:
     except MidiError as error:
         came = f"{type(error).__name__}: {error}"[:100]
     assert "torch" not in sys.modules
-    # Not by getrusage: its peak is at first that of the program that started this one.
-    status = dict(line.split(":") for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines())
     return {
         "name": name,
         "bytes": len(data),
         "seconds": time.process_time() - start,
-        "megabytes": int(status["VmHWM"].split()[0]) / 1024,
+        "megabytes": peak_megabytes(),
         "came": came,
     }
 

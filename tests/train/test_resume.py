@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -34,12 +34,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 def start(folder: Path, *arguments: str) -> "subprocess.Popen[bytes]":
     folder.mkdir(exist_ok=True)
     command = [sys.executable, str(SCRIPT), str(folder), *arguments]
-    # A shell's background jobs ignore Ctrl-C, and so would what they start.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        return subprocess.Popen(command, env=ENVIRONMENT, stderr=subprocess.PIPE)
-    finally:
-        signal.signal(signal.SIGINT, before)
+    return subprocess.Popen(command, env=ENVIRONMENT, stderr=subprocess.PIPE)
 
 
 def result(folder: Path) -> dict[str, Any]:
@@ -198,15 +193,6 @@ def test_signal_while_validating(tmp_path: Path, whole: Any, monkeypatch: pytest
     assert seen[0] == 33
 
 
-@pytest.fixture
-def ctrl_c() -> Iterator[None]:
-    """As in a terminal: a shell's background jobs ignore it."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-@pytest.mark.usefixtures("ctrl_c")
 def test_signal_after_the_last_step_still_ends_the_program(tmp_path: Path, whole: Any) -> None:
     """Ctrl-C in the last callback is swallowed, and the program goes on."""
 
@@ -219,7 +205,6 @@ def test_signal_after_the_last_step_still_ends_the_program(tmp_path: Path, whole
     assert_same(run(tmp_path), whole)
 
 
-@pytest.mark.usefixtures("ctrl_c")
 def test_a_second_signal_does_not_wait() -> None:
     """A step that hangs cannot be left by Ctrl-C at all."""
 

@@ -43,7 +43,7 @@ def to_audio(
 
     Raises:
         SettingsError: arguments out of range, or a file that is no SoundFont.
-        MissingExtraError: a SoundFont is asked for and midirenderer is not installed.
+        MissingExtraError: a SoundFont is asked for and midirenderer, or for another rate soxr, is not installed.
         LimitError: more than an hour.
         GridError: a roll whose tempo map's ticks are too coarse for its grid.
 

@@ -17,11 +17,10 @@ from torch.nn import functional
 from pianoroll_seq2seq.dropout import Dropout
 from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.heads.bernoulli import Bernoulli
+from pianoroll_seq2seq.heads.proposals import COPY_WINDOW, split_features, state_size
 
 _OCTAVE = 12
 _TONAL_WIDTH = 64
-_COPY_WINDOW = 6
-"""Semitones to either side in which it sees what is proposed."""
 
 
 @dataclass(frozen=True)
@@ -93,9 +92,7 @@ class RelativeBernoulliHead(nn.Module):
                 f"Sizes must be at least 1 and decays, one or more, in (0, 1), dropout in [0, 1), got {sizes}, decays "
                 f"{decays} and dropout {dropout}."
             )
-        state = features - proposals * pitches
-        if proposals < 0 or state < 1:
-            raise SettingsError(f"{proposals} proposals of {pitches} pitches leave no state among {features} features.")
+        state = state_size(features, pitches, proposals)
         self.features = features
         self.pitches = pitches
         self.context_frames: int | None = None
@@ -115,7 +112,7 @@ class RelativeBernoulliHead(nn.Module):
         )
         self.of_window: nn.Conv2d = nn.Conv2d(1, channels, (frames, 2 * window + 1), bias=False)
         self.of_proposals: nn.Conv2d | None = (
-            nn.Conv2d(proposals, channels, (1, 2 * _COPY_WINDOW + 1), bias=False) if proposals else None
+            nn.Conv2d(proposals, channels, (1, 2 * COPY_WINDOW + 1), bias=False) if proposals else None
         )
         self.of_pitch: nn.Parameter = nn.Parameter(torch.zeros(channels, 1, pitches))
         self.mix: nn.Linear = nn.Linear(channels, channels)
@@ -174,11 +171,11 @@ class RelativeBernoulliHead(nn.Module):
         steps = features.shape[1]
         seen = self.of_window(functional.pad(latest, (self._window, self._window)).unsqueeze(1))
         tones = self._from_tones(context)
-        size = features.shape[2] - self._proposals * self.pitches
+        state, proposals = split_features(features, self.pitches, self._proposals)
         if self.of_proposals is not None:
-            proposals = features[..., size:].view(len(features), steps, self._proposals, self.pitches).transpose(1, 2)
-            seen = seen + self.of_proposals(functional.pad(proposals, (_COPY_WINDOW, _COPY_WINDOW)))
-        of_features = self.of_features(features[..., :size]).transpose(1, 2).unsqueeze(3)
+            padded = functional.pad(proposals, (COPY_WINDOW, COPY_WINDOW))
+            seen = seen + self.of_proposals(padded.transpose(1, 2))
+        of_features = self.of_features(state).transpose(1, 2).unsqueeze(3)
         seen = self.dropout(functional.relu(seen + tones[:, :-1] + of_features + self.of_pitch))
         hidden = seen.flatten(2)  # (batch, channels, steps * pitches): plain matrix products are quickest on it
         hidden = hidden + self.dropout(functional.relu(self.mix.weight @ hidden + self.mix.bias[:, None]))

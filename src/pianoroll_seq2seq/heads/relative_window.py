@@ -18,12 +18,12 @@ from pianoroll_seq2seq.dropout import Dropout
 from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.heads.counting import Counting
 from pianoroll_seq2seq.heads.fading import Fading, by_class, fading_averages, rotations
+from pianoroll_seq2seq.heads.proposals import COPY_WINDOW, split_features, state_size
 from pianoroll_seq2seq.heads.relative_window_frame import RelativeWindow, Surroundings, cross_entropy
 from pianoroll_seq2seq.heads.scoring import FAR, scored
 
 _BELOW = 24
 """Semitones below a pitch in which it sees the notes decided."""
-_COPY_WINDOW = 6
 _COUNTS = 6
 _WAVES = 12
 _HISTORIES = 2
@@ -103,9 +103,7 @@ class RelativeWindowHead(nn.Module):
             raise SettingsError(f"Sizes must be at least 1 and dropout in [0, 1), got {sizes}, {layers=}, {dropout=}.")
         if len(decays) < _HISTORIES or not all(0 < decay < 1 for decay in decays):
             raise SettingsError(f"decays must be {_HISTORIES} or more, each in (0, 1), got {decays}.")
-        state = features - proposals * pitches
-        if proposals < 0 or state < 1:
-            raise SettingsError(f"{proposals} proposals of {pitches} pitches leave no state among {features} features.")
+        state = state_size(features, pitches, proposals)
         first, end = (0, pitches) if within is None else within
         if not 0 <= first < end <= pitches:
             raise SettingsError(f"within must be columns of {pitches} pitches, the second after the first: {within}.")
@@ -141,7 +139,7 @@ class RelativeWindowHead(nn.Module):
         self.of_tones: nn.Linear = nn.Linear(len(decays) * 12, channels, bias=False)
         self.of_place: nn.Linear = nn.Linear(2 * _WAVES, channels, bias=False)
         self.of_proposals: nn.Linear | None = (
-            nn.Linear(proposals * (2 * _COPY_WINDOW + 1), channels, bias=False) if proposals else None
+            nn.Linear(proposals * (2 * COPY_WINDOW + 1), channels, bias=False) if proposals else None
         )
         self.counting: Counting | None = Counting(channels, counted) if counted else None
         self.norm: nn.LayerNorm = nn.LayerNorm(channels)
@@ -246,12 +244,10 @@ class RelativeWindowHead(nn.Module):
 
     def _around(self, features: Tensor, latest: Tensor, average: Tensor) -> RelativeWindow:
         """From the window's frames, newest first, and the averages of the past, both over the columns inside."""
-        size = features.shape[-1] - self._proposals * self.pitches
-        proposals = features[..., size:].reshape(*features.shape[:-1], self._proposals, self.pitches)
-        proposals = proposals[..., self._first : self._end]
+        state, proposals = split_features(features, self.pitches, self._proposals)
         planes = torch.cat([latest, average[..., :_HISTORIES, :]], dim=-2)
-        state = self.of_state(features[..., :size])
-        return RelativeWindow(self, Surroundings(planes, proposals, by_class(average), state))
+        proposals = proposals[..., self._first : self._end]
+        return RelativeWindow(self, Surroundings(planes, proposals, by_class(average), self.of_state(state)))
 
     def _seen_before(self, around: Surroundings, places: Tensor | None = None) -> Tensor:
         """What the network sees of all but the frame itself, for all pitches or some: (rows, places, channels)."""
@@ -259,7 +255,7 @@ class RelativeWindowHead(nn.Module):
             places = torch.arange(self.inside, device=around.state.device).expand(len(around.state), -1)
         seen = self.of_window(_windows(around.planes, self._window, places))
         if self.of_proposals is not None:
-            seen = seen + self.of_proposals(_windows(around.proposals, _COPY_WINDOW, places))
+            seen = seen + self.of_proposals(_windows(around.proposals, COPY_WINDOW, places))
         tones = self.of_tones(around.tones[..., self._rotation].transpose(1, 2).flatten(2))  # (rows, 12, channels)
         seen = seen + _at(tones, places % tones.shape[1]) + self.of_place(self._places)[places]
         whole: Tensor = seen + around.state.unsqueeze(1)
