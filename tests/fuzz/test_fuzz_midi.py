@@ -60,12 +60,12 @@ def test_no_file_crashes_hangs_or_fills_the_memory():
 
 
 @pytest.mark.parametrize("name", [name for name in CASES if name not in OUTDONE])
-def test_the_worst_file_of_the_largest_size_is_read_in_seconds(name):
-    """Someone's upload, made to stop a server: 5 s and 1 GB at the most, or it is refused."""
+def test_the_worst_file_of_the_largest_size_costs_no_more_than_an_honest_one(name):
+    """Someone's upload, made to stop a server, takes more than half of what mido takes for plain notes, or 1 GB."""
     command = [sys.executable, str(HERE / "worst_cases.py"), name, "--here"]
     child = subprocess.run(command, capture_output=True, text=True, env=_environment(), check=True, timeout=120)
     told = json.loads(child.stdout)
-    assert told["seconds"] < 5, told
+    assert told["of_honest"] < 0.5, told
     assert told["megabytes"] < 1024, told
 
 
