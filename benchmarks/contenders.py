@@ -29,6 +29,7 @@ from pianoroll_seq2seq import (
     split_by_piece,
 )
 from pianoroll_seq2seq.train import Precision, mean_loss
+from pianoroll_seq2seq.train.precision import cpu_knows_bfloat16
 
 FRAMES, DROPOUT, RATE = 50, 0.3, 1e-3
 _GRID = SecondsGrid(0.02)
@@ -237,6 +238,12 @@ def in_turns(loop: Callable[[Job, Precision], Iterator[float]], job: Job, precis
         loss = next(losses)
         done.append(Epoch(time.perf_counter() - begun, loss))
     return done
+
+
+def no_bfloat16(name: str, device: str = "cpu") -> str:
+    """Why a contender of this name cannot be run, if it is for want of digits."""
+    unable = device == "cpu" and "bfloat16" in name and not cpu_knows_bfloat16()
+    return "this CPU has no bfloat16" if unable else ""
 
 
 def _autocast(job: Job, precision: Precision) -> AbstractContextManager[Any]:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from contenders import FRAMES, MODELS, built, write_data
+from contenders import FRAMES, MODELS, built, no_bfloat16, write_data
 from harness import Contender, Measured, Results, Spread, keep, measure, report, table
 from worker import TRAINING
 
@@ -43,7 +43,11 @@ def training(model: str, batch_size: int, data: Path, given: argparse.Namespace)
     able = [name for name in TRAINING if given.device != "cpu" or "compiled" not in name]  # that wants a C++ compiler
     names = [*able, *(f"LSTM layers, {precision}" for precision in PRECISIONS)]
     return [
-        Contender(label, [sys.executable, str(HERE / "worker.py"), name, "--row", label, *options])
+        Contender(
+            label,
+            [sys.executable, str(HERE / "worker.py"), name, "--row", label, *options],
+            missing=no_bfloat16(name, given.device),
+        )
         for name in names
         if not given.only or any(word in name for word in given.only.split(";"))
         for label in [row(model, batch_size, name)]

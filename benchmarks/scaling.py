@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from contenders import MODELS, write_data
+from contenders import MODELS, no_bfloat16, write_data
 from harness import Contender, Results, keep, measure, table, too_few
 
 from pianoroll_seq2seq.datasets.scale_chords import write_scale_chords
@@ -46,7 +46,11 @@ class Point:
             command += ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={self.processes}"]
         command += [str(WORKER), f"fit, {self.precision}", "--row", str(self), "--data", str(data)]
         command += ["--batch-size", str(self.batch_size), "--hidden", str(self.hidden), "--epochs", str(epochs)]
-        return Contender(str(self), command, cores=self.processes, missing=too_few(self.processes))
+        return Contender(str(self), command, cores=self.processes, missing=self.missing())
+
+    def missing(self) -> str:
+        """Why it cannot be run, if so."""
+        return too_few(self.processes) or no_bfloat16(self.precision)
 
     def billions(self) -> float:
         """Floating-point operations of a window in training, in 10^9."""
@@ -78,7 +82,7 @@ def speeds(results: Results, varied: str, points: Sequence[Point]) -> str:
         name, values = str(point), {"windows of a batch": point.batch_size, "hidden size": point.hidden}
         value = str(values.get(varied, point.processes))
         if name not in results:
-            rows.append((value, too_few(point.processes), "", ""))
+            rows.append((value, point.missing(), "", ""))
             continue
         speed, first = results.per_second(name), str(points[0])
         beside = results.times_as_fast(name, first).shown(".2f") if first in results else ""

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from contenders import MODELS, write_data
+from contenders import MODELS, no_bfloat16, write_data
 from harness import Contender, Results, Spread, keep, measure, table
 from worker import TRAINING
 
@@ -77,7 +77,11 @@ class Comparison:
         options = ["--data", str(self.data), "--model", self.model, "--epochs", str(given.epochs)]
         options += ["--batch-size", str(given.batch_size), "--seed", "{round}"]
         listed = [
-            Contender(name, [sys.executable, str(HERE / "worker.py"), name, *options])
+            Contender(
+                name,
+                [sys.executable, str(HERE / "worker.py"), name, *options],
+                missing="" if is_product(name) else no_bfloat16(name),
+            )
             for name in [*ON_A_CPU, *PRODUCTS.values()]
             if chosen(name, given.only)
         ]

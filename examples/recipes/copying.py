@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from recipes.recipe import Recipe, sounding
+from recipes.recipe import Recipe, quickest, sounding
 
 from pianoroll_seq2seq import (
     Augmentation,
@@ -125,5 +125,5 @@ def copying(
         batch_size=1,
         weight_decay=(0.03 if small else 0.01) if weight_decay is None else weight_decay,
         ema_decay=(0.995 if small else 0.99) if ema_decay is None else ema_decay,
-        precision="bfloat16",
+        precision=quickest(),
     )

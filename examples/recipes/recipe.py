@@ -21,7 +21,7 @@ from pianoroll_seq2seq.models.base import SequenceModel
 from pianoroll_seq2seq.trackers.base import NoTracker, Tracker
 from pianoroll_seq2seq.train import OnEpoch
 from pianoroll_seq2seq.train.examples import Examples
-from pianoroll_seq2seq.train.precision import Precision
+from pianoroll_seq2seq.train.precision import Precision, cpu_knows_bfloat16
 from pianoroll_seq2seq.train.schedules import cosine_schedule
 
 
@@ -65,6 +65,11 @@ class Trained:
     model: SequenceModel
     history: History
     parameters: int
+
+
+def quickest() -> Precision:
+    """bfloat16 wherever it is known, on a GPU or this CPU: these models learn as well by it, in less time."""
+    return "bfloat16" if cpu_knows_bfloat16() else "auto"
 
 
 def train(

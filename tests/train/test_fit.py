@@ -295,17 +295,6 @@ def test_validation_is_that_of_the_weights_after_the_epoch() -> None:
     assert history.valid_losses == [mean_loss(model, valid)]
 
 
-def test_bfloat16_trains_on_a_cpu() -> None:
-    """precision="bfloat16" does not run where there is no GPU, is ignored, or changes the weights' type."""
-    exact, rough = _model(), _model()
-    exact_history = _fit(exact, _windows(), _windows(1), epochs=5, precision="float32")
-    rough_history = _fit(rough, _windows(), _windows(1), epochs=5, precision="bfloat16")
-    assert rough_history.train_losses != exact_history.train_losses
-    assert rough_history.train_losses == pytest.approx(exact_history.train_losses, rel=0.02)
-    assert rough_history.train_losses[-1] < rough_history.train_losses[0]
-    assert {parameter.dtype for parameter in rough.parameters()} == {torch.float32}
-
-
 def test_auto_precision_is_exact_on_a_cpu() -> None:
     """The default loses digits on a CPU, for nothing."""
     assert _timeless(_fit(_model(), _windows(), precision="auto")) == _timeless(

@@ -20,9 +20,10 @@ from pianoroll_seq2seq import (
     fit,
 )
 from pianoroll_seq2seq.errors import SettingsError
+from pianoroll_seq2seq.train import precision
 from pianoroll_seq2seq.train.averaging import AveragedModel
 from pianoroll_seq2seq.train.batches import Batches, Pick
-from pianoroll_seq2seq.train.precision import Arithmetic
+from pianoroll_seq2seq.train.precision import Arithmetic, cpu_knows_bfloat16
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 CPU = torch.device("cpu")
@@ -124,6 +125,7 @@ def test_an_average_is_smoother() -> None:
 # ---- Precision
 
 
+@pytest.mark.skipif(not cpu_knows_bfloat16(), reason="this CPU has no bfloat16")
 def test_fewer_digits_learn_the_same() -> None:
     """bfloat16 is ignored, changes the weights' type, or does not learn."""
     exact, rough = model(dropout=0.2), model(dropout=0.2)
@@ -132,6 +134,13 @@ def test_fewer_digits_learn_the_same() -> None:
     assert found.train_losses != expected.train_losses
     assert found.valid_losses == pytest.approx(expected.valid_losses, rel=0.02)
     assert {parameter.dtype for parameter in rough.parameters()} == {torch.float32}
+
+
+def test_digits_that_a_cpu_does_not_know_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a CPU without AVX-512 the error speaks of primitive descriptors."""
+    monkeypatch.setattr(precision, "cpu_knows_bfloat16", lambda: False)
+    with pytest.raises(SettingsError, match="Choose 'float32', or 'auto'"):
+        fit(model(), windows(), epochs=1, batch_size=4, precision="bfloat16", progress=False)
 
 
 def test_float16_on_a_cpu_is_refused() -> None:

@@ -75,7 +75,7 @@ def fit(
         accumulate: parts into which each batch is cut, one after another, for want of memory; the step is the same
             (but for batch normalisation, which sees a part at a time).
         precision: ``auto`` is bfloat16 autocast on a GPU that has it, and float32 otherwise. bfloat16 pays on CPUs that
-            have it too (AVX512-BF16, AMX).
+            have it too (AVX512-BF16, AMX), and is refused on those that do not know it.
         compile_model: whether ``torch.compile`` shall fuse what is between the LSTM layers; on a CPU this needs a C++
             compiler.
         monitor: the loss that decides which epoch is best; ``auto`` is validation where there is one.

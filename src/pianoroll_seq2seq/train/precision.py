@@ -1,14 +1,26 @@
 """How many digits the arithmetic of a step has."""
 
 from contextlib import AbstractContextManager
+from functools import cache
 from typing import Any, Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from pianoroll_seq2seq.errors import SettingsError
 
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
+
+
+@cache
+def cpu_knows_bfloat16() -> bool:
+    """Whether an LSTM runs in bfloat16 on this CPU: PyTorch's need AVX-512 or the like, and tell by failing."""
+    try:
+        with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+            nn.LSTM(1, 1)(torch.zeros(1, 1, 1))
+    except RuntimeError:
+        return False
+    return True
 
 
 class Arithmetic:
@@ -23,10 +35,15 @@ class Arithmetic:
         """Decides what ``auto`` means on this device.
 
         Raises:
-            SettingsError: float16 on a CPU, whose LSTM does not know it.
+            SettingsError: float16 on a CPU, or bfloat16 on one whose LSTM does not know it.
         """
         if precision == "float16" and device.type == "cpu":
             raise SettingsError("precision='float16' needs a GPU. On a CPU choose 'bfloat16' or 'float32'.")
+        if precision == "bfloat16" and device.type == "cpu" and not cpu_knows_bfloat16():
+            raise SettingsError(
+                "precision='bfloat16' needs a GPU, or a CPU that has it (with AVX-512, say), which this one has not. "
+                "Choose 'float32', or 'auto', which takes bfloat16 on GPUs alone."
+            )
         if precision == "auto":
             able = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
             precision = "bfloat16" if able else "float32"
