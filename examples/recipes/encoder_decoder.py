@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from recipes.recipe import Recipe
+from recipes.recipe import Recipe, quickest
 
 from pianoroll_seq2seq import (
     Augmentation,
@@ -16,21 +16,31 @@ from pianoroll_seq2seq import (
     SlidingWindows,
 )
 
-HEADS: dict[str, Callable[[int, int, float], OutputHead]] = {
-    "bernoulli": lambda features, pitches, _: BernoulliHead(features, pitches),
-    "relative-bernoulli": lambda features, pitches, _: RelativeBernoulliHead(features, pitches),
-    "nade": lambda features, pitches, _: NADEHead(features, pitches),
-    "relative-window": lambda features, pitches, dropout: RelativeWindowHead(
-        features, pitches, dropout=dropout, scored_pitches=24
+
+def _relative_bernoulli(features: int, pitches: int, *, dropout: float, copies: int) -> RelativeBernoulliHead:
+    if not copies:
+        return RelativeBernoulliHead(features, pitches)
+    return RelativeBernoulliHead(  # a wide one: there is more to weigh
+        features, pitches, channels=64, window=18, frames=4, dropout=dropout, proposals=copies
+    )
+
+
+HEADS: dict[str, Callable[..., OutputHead]] = {
+    "bernoulli": lambda features, pitches, **_: BernoulliHead(features, pitches),
+    "relative-bernoulli": _relative_bernoulli,
+    "nade": lambda features, pitches, **_: NADEHead(features, pitches),
+    "relative-window": lambda features, pitches, *, dropout, copies: RelativeWindowHead(
+        features, pitches, dropout=dropout, scored_pitches=24, proposals=copies
     ),
 }
-"""Heads by name: (features, pitches, dropout) to the head."""
+"""Heads by name: (features, pitches, dropout=, copies=) to the head."""
 
 
 def encoder_decoder(
     *,
     head: str = "bernoulli",
     attention: bool = False,
+    copies: int = 0,
     parallel: bool = False,
     hidden: int = 256,
     layers: int = 1,
@@ -50,6 +60,7 @@ def encoder_decoder(
     Args:
         head: one of ``HEADS``.
         attention: whether the decoder looks at every frame of the input.
+        copies: heads of the attention that proposes frames of the input, and those written since.
         parallel: whether it writes all target frames at once, as the model of 2017 did.
         hidden: units of each LSTM layer.
         layers: of the encoder, and of the decoder.
@@ -89,11 +100,13 @@ def encoder_decoder(
             decoder="parallel" if parallel else "autoregressive",
             block_frames=target_frames,
             attention=attention,
-            head=HEADS[head](hidden, pitches, dropout),
+            copies=copies,
+            head=HEADS[head](Seq2SeqLSTM.features(pitches, hidden, copies), pitches, dropout=dropout, copies=copies),
         )
 
+    extras = {"attention": attention, f"{copies} copies": copies, "parallel": parallel}
     return Recipe(
-        name=f"encoder-decoder, {head}{', attention' if attention else ''}{', parallel' if parallel else ''}",
+        name=", ".join(["encoder-decoder", head, *(word for word, on in extras.items() if on)]),
         model=model,
         examples=examples,
         epochs=epochs,
@@ -103,7 +116,7 @@ def encoder_decoder(
         learning_rate=learning_rate,
         weight_decay=weight_decay,
         ema_decay=ema_decay,
-        precision="bfloat16",
+        precision=quickest(),
     )
 
 

@@ -102,6 +102,7 @@ MODELS: dict[str, Callable[[], Model]] = {
     "Seq2SeqLSTM autoregressive": lambda: Seq2SeqLSTM(PITCHES, hidden=5),
     "Seq2SeqLSTM parallel": lambda: Seq2SeqLSTM(PITCHES, hidden=5, decoder="parallel", block_frames=STEPS),
     "Seq2SeqLSTM with attention": lambda: Seq2SeqLSTM(PITCHES, hidden=5, attention=True),
+    "Seq2SeqLSTM with copies": lambda: Seq2SeqLSTM(PITCHES, hidden=5, attention=True, copies=2),
     "Seq2SeqLSTM with conditions": lambda: Seq2SeqLSTM(PITCHES, hidden=5, condition_size=3, condition_dropout=0.5),
     "GuidedModel": lambda: GuidedModel(Seq2SeqLSTM(PITCHES, hidden=5, condition_size=3, condition_dropout=0.5), 0.5),
     "CopyingLSTM": lambda: CopyingLSTM(PITCHES, hidden=5, copies=2),

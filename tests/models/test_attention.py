@@ -263,7 +263,7 @@ def test_learns_where_to_look():
 class TestExport:
     def test_an_autoregressive_one_is_refused(self, tmp_path):
         """Not by an error out of the exporter, and not by writing a model that has forgotten its attention."""
-        with pytest.raises(SettingsError, match=r"attention=True.*encoder's outputs.*attention=False"):
+        with pytest.raises(SettingsError, match=r"attention=True.*encoder heard.*attention=False"):
             export_onnx(make().float(), tmp_path / "model.onnx")
         assert not list(tmp_path.iterdir())
 

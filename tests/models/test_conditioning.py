@@ -40,6 +40,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "autoregressive": {},
     "autoregressive, in blocks": {"block_frames": 4},
     "autoregressive, attention": {"attention": True},
+    "autoregressive, copies in blocks": {"copies": 2, "block_frames": 4},
     "autoregressive, attention in blocks": {"attention": True, "block_frames": 4},
     "parallel": {"decoder": "parallel", "block_frames": 4},
     "parallel, attention": {"decoder": "parallel", "block_frames": 4, "attention": True},

@@ -32,7 +32,7 @@ def export_onnx(model: Seq2SeqLSTM, path: str | os.PathLike[str], *, overwrite: 
 
     Args:
         model: with either decoder, and any head whose distribution is :class:`Bernoulli`; with attention only if
-            its decoder is parallel.
+            its decoder is parallel, and without copies.
         path: where, usually ``*.onnx``; missing folders are made.
         overwrite: whether a file that stands there may be replaced.
 
@@ -42,8 +42,8 @@ def export_onnx(model: Seq2SeqLSTM, path: str | os.PathLike[str], *, overwrite: 
     Raises:
         MissingExtraError: onnx, onnxscript or onnxruntime is not installed, or PyTorch is older than 2.8.
         OverwriteError: a file stands there and ``overwrite`` is false.
-        SettingsError: another kind of model, one that hears conditions, an autoregressive one with attention, or a
-            head that gives another distribution or that ONNX cannot express.
+        SettingsError: another kind of model, one that hears conditions, an autoregressive one with attention or
+            copies, or a head that gives another distribution or that ONNX cannot express.
         CheckpointError: the ONNX Runtime installed is too old for what was written.
         CheckpointWriteError: no space, no permission: what stood there before is as it was.
     """
@@ -73,11 +73,11 @@ def _plain(model: Seq2SeqLSTM) -> Seq2SeqLSTM:
             f"A model that hears conditions (condition_size={model.condition_size}) cannot be exported: an exported "
             f"file takes frames alone. Export a model with condition_size=0, or keep this one with save(model, path)."
         )
-    if model.attention is not None and model.decoder == "autoregressive":
+    if model.copy is not None or (model.attention is not None and model.decoder == "autoregressive"):
         raise SettingsError(
-            "An autoregressive model with attention=True cannot be exported: it looks back at the encoder's outputs, "
-            "which an exported file does not carry from frame to frame. Export a model with attention=False or "
-            "decoder='parallel', or keep this one with save(model, path)."
+            "An autoregressive model with attention=True or copies cannot be exported: it looks back at what the "
+            "encoder heard, which an exported file does not carry from frame to frame. Export a model with "
+            "attention=False and copies=0, or decoder='parallel', or keep this one with save(model, path)."
         )
     plain = copy.deepcopy(model).to("cpu", torch.float32).eval().requires_grad_(False)
     with inference(plain):

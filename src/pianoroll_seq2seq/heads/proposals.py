@@ -12,7 +12,7 @@ def state_size(features: int, pitches: int, proposals: int) -> int:
     """How many features are left for the model's state, before the ``proposals * pitches`` that are proposals.
 
     Raises:
-        SettingsError: none.
+        SettingsError: nothing is left for it.
     """
     state = features - proposals * pitches
     if proposals < 0 or state < 1:

@@ -33,6 +33,15 @@ class Copies:
     frames: Tensor
     nothing: Tensor
 
+    def beside(self, states: Tensor) -> Tensor:
+        """What a head reads: the states, (batch, steps, state), the shares of nothing, and last the proposals."""
+        return torch.cat([states, self.nothing.to(states.dtype), self.frames.flatten(2).to(states.dtype)], dim=2)
+
+
+def features_with_copies(state: int, pitches: int, copies: int) -> int:
+    """How many numbers a head has to read beside so many heads of attention: see :meth:`Copies.beside`."""
+    return state + copies * (1 + pitches)
+
 
 @dataclass(frozen=True)
 class CopyMemory:

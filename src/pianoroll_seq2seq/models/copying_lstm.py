@@ -15,7 +15,7 @@ from pianoroll_seq2seq.heads.base import FrameDistribution, OutputHead
 from pianoroll_seq2seq.heads.fading import Fading, by_class, fading_averages
 from pianoroll_seq2seq.heads.relative_window import RelativeWindowHead
 from pianoroll_seq2seq.models.base import check_columns
-from pianoroll_seq2seq.models.copy_attention import Copies, CopyAttention, CopyMemory
+from pianoroll_seq2seq.models.copy_attention import Copies, CopyAttention, CopyMemory, features_with_copies
 from pianoroll_seq2seq.models.past import Past, past_of
 from pianoroll_seq2seq.models.sharing import Shareable
 from pianoroll_seq2seq.models.stepping import Memory, Stepping, stepping
@@ -133,7 +133,7 @@ class CopyingLSTM(Shareable, nn.Module):
     @staticmethod
     def features(pitches: int, hidden: int = 192, copies: int = 6) -> int:
         """What a head has to read: the state, how far each copying head proposes nothing, and the proposals."""
-        return hidden + copies * (1 + pitches)
+        return features_with_copies(hidden, pitches, copies)
 
     def forward(
         self, inputs: Float[Tensor, "batch input pitches"], targets: Float[Tensor, "batch target pitches"]
@@ -206,9 +206,7 @@ class CopyingLSTM(Shareable, nn.Module):
         return state.past.distribution(self._features(state.state.unsqueeze(1), copies)[:, 0])
 
     def _features(self, states: Tensor, copies: Copies | None) -> Tensor:
-        if copies is None:
-            return states
-        return torch.cat([states, copies.nothing.to(states.dtype), copies.frames.flatten(2).to(states.dtype)], dim=2)
+        return states if copies is None else copies.beside(states)
 
     def _states(self, frames: Tensor) -> tuple[Tensor, Memory]:
         """The model's state before the first frame, before the second, ..., and after the last; and the LSTM's memory.

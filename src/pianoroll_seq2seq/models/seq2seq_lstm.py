@@ -10,6 +10,7 @@ from typing import Any, Literal
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn import functional
 
 from pianoroll_seq2seq.dropout import Dropout, chosen
 from pianoroll_seq2seq.errors import SettingsError, ShapeError
@@ -18,6 +19,7 @@ from pianoroll_seq2seq.heads.bernoulli import BernoulliHead
 from pianoroll_seq2seq.models.attention import Attention
 from pianoroll_seq2seq.models.base import check_columns, hearing, inference
 from pianoroll_seq2seq.models.conditioning import NOTHING_TOLD, Conditioning, Told
+from pianoroll_seq2seq.models.copy_attention import CopyAttention, CopyMemory, features_with_copies
 from pianoroll_seq2seq.models.lstm_stack import LSTMStack
 from pianoroll_seq2seq.models.past import Past, past_of
 from pianoroll_seq2seq.models.sharing import Shareable
@@ -37,6 +39,8 @@ class GenerationState:
         features: the decoder's output for the whole block (parallel), (batch, block_frames, hidden).
         encoded: the encoder's outputs, (batch, input_frames, hidden), for attention to look at (autoregressive).
         told: the conditions of all frames.
+        state: the decoder's state before the next frame, (batch, hidden), and
+        copying: what there is to copy; None in a model without copies.
     """
 
     past: Past
@@ -46,6 +50,8 @@ class GenerationState:
     features: Tensor | None
     encoded: Tensor | None = None
     told: Told = NOTHING_TOLD
+    state: Tensor | None = None
+    copying: CopyMemory | None = None
 
 
 class Seq2SeqLSTM(Shareable, nn.Module):
@@ -76,10 +82,14 @@ class Seq2SeqLSTM(Shareable, nn.Module):
             over teacher-forced frames it would carry statistics of later frames into earlier ones).
         attention: whether the decoder looks at every output of the encoder too, anew for each frame it writes: see
             :class:`~pianoroll_seq2seq.models.attention.Attention`.
+        copies: heads of an attention that looks at the frames themselves, those of the input and those written since,
+            and proposes them as the next (autoregressive only), 0 for none: see
+            :class:`~pianoroll_seq2seq.models.copy_attention.CopyAttention`.
         condition_size: numbers that are told of every frame (:mod:`~pianoroll_seq2seq.conditions`), 0 for none.
         condition_dropout: share of the examples of which nothing is told in training, 0 <= condition_dropout < 1.
             Above 0 the model learns to do without, and need not be given a condition.
-        head: turns decoder outputs into distributions; independent pitches by default.
+        head: turns decoder outputs into distributions; independent pitches by default. It reads
+            ``Seq2SeqLSTM.features(pitches, hidden, copies)`` features, of which the last are proposals.
 
     Raises:
         SettingsError: arguments out of range, or that contradict each other.
@@ -104,16 +114,17 @@ class Seq2SeqLSTM(Shareable, nn.Module):
         frame_noise: float = 0.0,
         batch_norm: bool = False,
         attention: bool = False,
+        copies: int = 0,
         condition_size: int = 0,
         condition_dropout: float = 0.0,
         head: OutputHead | None = None,
     ) -> None:
         """Checks the arguments and builds the layers."""
         super().__init__()
-        if min(pitches, hidden, encoder_layers, decoder_layers) < 1 or not 0 <= dropout < 1:
+        if min(pitches, hidden, encoder_layers, decoder_layers) < 1 or copies < 0 or not 0 <= dropout < 1:
             raise SettingsError(
-                "pitches, hidden, encoder_layers and decoder_layers must be at least 1 and dropout in [0, 1), got "
-                f"{pitches}, {hidden}, {encoder_layers}, {decoder_layers} and {dropout}."
+                "pitches, hidden, encoder_layers and decoder_layers must be at least 1, copies at least 0 and dropout "
+                f"in [0, 1), got {pitches}, {hidden}, {encoder_layers}, {decoder_layers}, {copies} and {dropout}."
             )
         if block_frames is not None and block_frames < 1:
             raise SettingsError(f"block_frames must be at least 1, got {block_frames}.")
@@ -121,11 +132,13 @@ class Seq2SeqLSTM(Shareable, nn.Module):
             raise SettingsError(f"frame_noise must lie in [0, 0.5), got {frame_noise}.")
         if decoder not in ("autoregressive", "parallel"):
             raise SettingsError(f"decoder must be 'autoregressive' or 'parallel', got {decoder!r}.")
-        head = BernoulliHead(hidden, pitches) if head is None else head
-        if (head.features, head.pitches) != (hidden, pitches):
+        features = self.features(pitches, hidden, copies)
+        head = BernoulliHead(features, pitches) if head is None else head
+        if (head.features, head.pitches) != (features, pitches):
             raise SettingsError(
                 f"The head reads {head.features} features and describes {head.pitches} pitches, but the model has "
-                f"hidden={hidden} and pitches={pitches}. Build the head with the model's sizes."
+                f"{features} ({hidden=}, {copies=}) and {pitches=}. Build the head with the model's sizes: "
+                f"features=Seq2SeqLSTM.features(pitches, hidden, copies)."
             )
         if decoder == "parallel" and block_frames is None:
             raise SettingsError("decoder='parallel' needs block_frames: the target frames it is trained on.")
@@ -133,6 +146,11 @@ class Seq2SeqLSTM(Shareable, nn.Module):
             raise SettingsError(
                 f"decoder='parallel' writes all frames at once and knows no past ones, but {type(head).__name__} "
                 f"reads them (context_frames={head.context_frames}). Use decoder='autoregressive'."
+            )
+        if decoder == "parallel" and copies:
+            raise SettingsError(
+                f"decoder='parallel' writes all frames at once and cannot copy those before, got {copies=}. "
+                f"Use decoder='autoregressive', or copies=0."
             )
         if decoder == "autoregressive" and batch_norm:
             raise SettingsError("batch_norm=True needs decoder='parallel': otherwise later frames would leak.")
@@ -156,7 +174,9 @@ class Seq2SeqLSTM(Shareable, nn.Module):
             "attention": attention,
             "head": head,
         }
-        if condition_size:  # only then, so that runs from before there were any go on
+        if copies:  # only then, as below, so that runs from before there were any go on
+            self._settings |= {"copies": copies}
+        if condition_size:
             self._settings |= {"condition_size": condition_size, "condition_dropout": condition_dropout}
         columns = self._conditioning.columns
         decoder_input = pitches if decoder == "autoregressive" else hidden
@@ -166,7 +186,13 @@ class Seq2SeqLSTM(Shareable, nn.Module):
         self.encoder_norm: nn.BatchNorm1d | nn.Identity = nn.BatchNorm1d(hidden) if batch_norm else nn.Identity()
         self.decoder_norm: nn.BatchNorm1d | nn.Identity = nn.BatchNorm1d(hidden) if batch_norm else nn.Identity()
         self.attention: Attention | None = Attention(hidden) if attention else None
+        self.copy: CopyAttention | None = CopyAttention(hidden, pitches, heads=copies) if copies else None
         self.head = head
+
+    @staticmethod
+    def features(pitches: int, hidden: int = 128, copies: int = 0) -> int:
+        """What a head has to read: the decoder's output and, with copies, what they propose and how far nothing."""
+        return features_with_copies(hidden, pitches, copies)
 
     def forward(
         self,
@@ -193,6 +219,10 @@ class Seq2SeqLSTM(Shareable, nn.Module):
             encoded, memory = self._encode(heard, told)
             outputs, _ = self.decoder_lstm(told.beside_next(past[:, inputs.shape[1] - 1 :]), memory)
             features = self._features(outputs, encoded)
+            if self.copy is not None:
+                states = torch.cat([_before_each(encoded), features], dim=1)
+                copies = self.copy(states, torch.cat([past, targets[:, -1:]], dim=1))
+                features = copies.beside(states)[:, inputs.shape[1] :]
         return self.head(features, past)
 
     def start(
@@ -220,13 +250,16 @@ class Seq2SeqLSTM(Shareable, nn.Module):
             if written == self.block_frames:
                 return self._begin_block(inputs, past, told)
         if state.features is not None:
-            features, memory = state.features[:, written], None
-        else:
-            assert state.memory is not None  # an autoregressive decoder has one
-            output, memory = state.memory.step(told.beside_next_one(frame))
-            features = self._feature(output, state.encoded)
-        after = GenerationState(past, inputs, written, memory, state.features, state.encoded, told)
-        return past.distribution(features), after
+            after = GenerationState(past, inputs, written, None, state.features, None, told)
+            return past.distribution(state.features[:, written]), after
+        assert state.memory is not None  # an autoregressive decoder has one
+        output, memory = state.memory.step(told.beside_next_one(frame))
+        copying = None
+        if self.copy is not None and state.copying is not None and state.state is not None:
+            copying = self.copy.after(frame, state.state, state.copying)
+        before = self._feature(output, state.encoded)
+        after = GenerationState(past, inputs, written, memory, None, state.encoded, told, before, copying)
+        return self._answer(after, before), after
 
     def attention_weights(
         self,
@@ -277,8 +310,17 @@ class Seq2SeqLSTM(Shareable, nn.Module):
         encoded, start = self._encode(inputs, told)
         output, memory = stepping(self.decoder_lstm, start).step(told.beside_next_one(inputs[:, -1]))
         looked_at = None if self.attention is None else encoded
-        state = GenerationState(past, kept, 0, memory, None, looked_at, told)
-        return past.distribution(self._feature(output, looked_at)), state
+        before = self._feature(output, looked_at)
+        copying = None if self.copy is None else self.copy.start(_before_each(encoded), inputs)
+        state = GenerationState(past, kept, 0, memory, None, looked_at, told, before, copying)
+        return self._answer(state, before), state
+
+    def _answer(self, state: GenerationState, before: Tensor) -> FrameDistribution:
+        """The distribution of the next frame, before which the decoder is in this state, (batch, hidden)."""
+        if self.copy is None or state.copying is None:
+            return state.past.distribution(before)
+        copies = self.copy.step(before, state.copying)
+        return state.past.distribution(copies.beside(before.unsqueeze(1))[:, 0])
 
     def _features(self, outputs: Tensor, encoded: Tensor) -> Tensor:
         """What the head reads: the decoder's outputs, (batch, target, hidden), after attention if there is any."""
@@ -312,3 +354,8 @@ class Seq2SeqLSTM(Shareable, nn.Module):
         context = self.encoder_norm(self.dropout(encoded[:, -1]))
         outputs, _ = self.decoder_lstm(told.beside_next(context.unsqueeze(1).expand(-1, frames, -1)))
         return outputs, encoded
+
+
+def _before_each(encoded: Tensor) -> Tensor:
+    """The encoder's output before each input frame, (batch, input, hidden): before the first it has heard nothing."""
+    return functional.pad(encoded[:, :-1], (0, 0, 1, 0))
