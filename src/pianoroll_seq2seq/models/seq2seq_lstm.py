@@ -39,8 +39,8 @@ class GenerationState:
         features: the decoder's output for the whole block (parallel), (batch, block_frames, hidden).
         encoded: the encoder's outputs, (batch, input_frames, hidden), for attention to look at (autoregressive).
         told: the conditions of all frames.
-        state: the decoder's state before the next frame, (batch, hidden), and
-        copying: what there is to copy; None in a model without copies.
+        state: what the decoder says before the next frame, (batch, hidden) (autoregressive).
+        copying: the frames that there are to copy; None in a model without copies.
     """
 
     past: Past
