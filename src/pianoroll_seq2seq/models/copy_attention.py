@@ -89,20 +89,25 @@ class CopyAttention(nn.Module):
         generator = torch.Generator().manual_seed(0)
         self.register_buffer("_marking", torch.randint(2**61, (pitches,), generator=generator), persistent=False)
 
-    def forward(self, states: Tensor, frames: Tensor) -> Copies:
-        """Proposals for every step.
+    def forward(self, states: Tensor, frames: Tensor, *, begin: int = 0) -> Copies:
+        """Proposals for every step from ``begin`` on.
 
         Args:
             states: the model's state before each frame, (batch, steps, state).
             frames: what came at each step, (batch, steps, pitches); only earlier ones are looked at.
+            begin: the first step that asks; those before it are only looked at.
+
+        Returns:
+            Of (batch, steps - begin).
         """
-        steps = states.shape[1]
-        queries, keys = self._by_head(self.query, states), self._by_head(self.key, states)
+        steps, asking = states.shape[1], states[:, begin:]
+        queries, keys = self._by_head(self.query, asking), self._by_head(self.key, states)
         scores = torch.einsum("bthd,bshd->bhts", queries, keys) / math.sqrt(self.size)
-        scores = scores + self._from_distance(steps) + self._from_agreement(self._agreement(self.marks(frames)))
+        agreed = self._agreement(self.marks(frames))[:, begin:]
+        scores = scores + self._from_distance(steps)[:, begin:] + self._from_agreement(agreed)
         moment = torch.arange(steps, device=states.device)
-        scores = scores.masked_fill(moment[:, None] <= moment, -math.inf)
-        return self._weighted(scores, states, frames)
+        scores = scores.masked_fill(moment[begin:, None] <= moment, -math.inf)
+        return self._weighted(scores, asking, frames)
 
     def start(self, states: Tensor, frames: Tensor) -> CopyMemory:
         """The memory after some frames, (batch, frames, pitches), before which the model was in these states."""

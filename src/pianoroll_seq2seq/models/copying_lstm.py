@@ -145,12 +145,13 @@ class CopyingLSTM(Shareable, nn.Module):
         """
         check_columns(self.pitches, inputs, targets)
         frames = torch.cat([inputs, targets], dim=1)
-        steps = targets.shape[1]
         if self.training and self.wrong_notes:
             frames = _with_wrong_notes(frames, self.wrong_notes)
         states, _ = self._states(frames[:, :-1])
-        features = self._features(states, None if self.copy is None else self.copy(states, frames))
-        return self.head(features[:, -steps:], functional.pad(frames[:, :-1], (0, 0, 1, 0)))
+        begin = inputs.shape[1]
+        copies = None if self.copy is None else self.copy(states, frames, begin=begin)
+        features = self._features(states[:, begin:], copies)
+        return self.head(features, functional.pad(frames[:, :-1], (0, 0, 1, 0)))
 
     def start(self, primer: Float[Tensor, "batch frames pitches"]) -> tuple[FrameDistribution, CopyingState]:
         """Hears a primer: the distribution of the frame after it, and the state to go on from."""

@@ -221,8 +221,8 @@ class Seq2SeqLSTM(Shareable, nn.Module):
             features = self._features(outputs, encoded)
             if self.copy is not None:
                 states = torch.cat([_before_each(encoded), features], dim=1)
-                copies = self.copy(states, torch.cat([past, targets[:, -1:]], dim=1))
-                features = copies.beside(states)[:, inputs.shape[1] :]
+                copies = self.copy(states, torch.cat([past, targets[:, -1:]], dim=1), begin=inputs.shape[1])
+                features = copies.beside(features)
         return self.head(features, past)
 
     def start(
