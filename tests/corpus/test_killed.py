@@ -53,7 +53,7 @@ def start(source: Path, out: Path, *, pause: float = 0) -> subprocess.Popen[str]
 
 
 def assert_no_orphans(session: int) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 3
     while left := processes_of_session(session):
         assert time.monotonic() < deadline, f"still running: {left}"
         time.sleep(0.02)

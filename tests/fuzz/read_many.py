@@ -135,6 +135,7 @@ def main(seed: int, first: int, count: int, files: list[str]) -> None:
         data = input_number(number, seed, seeds)
         os.write(1, b"%d\n" % number)
         signal.setitimer(signal.ITIMER_PROF, SECONDS_AN_INPUT)
+        signal.setitimer(signal.ITIMER_REAL, 12 * SECONDS_AN_INPUT)  # should it wait for something
         try:
             read(data, number)
         except (MidiError, PitchRangeError):
@@ -142,6 +143,7 @@ def main(seed: int, first: int, count: int, files: list[str]) -> None:
         except BaseException:  # whatever it is, the next input is read and the parent told
             os.write(1, f"! {number} {traceback.format_exc(limit=-3)!r}\n".encode())
         signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.setitimer(signal.ITIMER_REAL, 0)
     assert "torch" not in sys.modules
     os.write(1, b"max_rss_mb %d\n" % peak_megabytes())
 

@@ -51,7 +51,7 @@ def test_no_file_crashes_hangs_or_fills_the_memory():
             assert numbers[-1] == INPUTS - 1
             break
         assert numbers, f"the child did not begin: {complaint}"
-        how = "hung" if code == -signal.SIGPROF else f"ended the process with {code}"
+        how = "hung" if code in (-signal.SIGPROF, -signal.SIGALRM) else f"ended the process with {code}"
         failures.append(f"! {numbers[-1]} {how} {complaint[-500:]}")
         first = numbers[-1] + 1
         assert len(failures) < 20, failures
@@ -61,11 +61,14 @@ def test_no_file_crashes_hangs_or_fills_the_memory():
 
 @pytest.mark.parametrize("name", [name for name in CASES if name not in OUTDONE])
 def test_the_worst_file_of_the_largest_size_costs_no_more_than_an_honest_one(name):
-    """Someone's upload, made to stop a server, takes more than half of what mido takes for plain notes, or 1 GB."""
+    """Someone's upload, made to stop a server: 5 s and 1 GB at the most, or it is refused.
+
+    On a slow or busy processor, where mido takes more than 14 s for an honest file, 0.35 of that are granted.
+    """
     command = [sys.executable, str(HERE / "worst_cases.py"), name, "--here"]
     child = subprocess.run(command, capture_output=True, text=True, env=_environment(), check=True, timeout=120)
     told = json.loads(child.stdout)
-    assert told["of_honest"] < 0.5, told
+    assert told["seconds"] < 5 or told["of_honest"] < 0.35, told
     assert told["megabytes"] < 1024, told
 
 

@@ -189,9 +189,9 @@ def test_a_server_that_hangs_does_not_slow_the_training() -> None:
             begin = time.monotonic()
             for step in range(1000):
                 tracker.log_metrics({"loss": 0.5}, step=step)
-            assert time.monotonic() - begin < 10  # a call waits for longer, and here are a thousand
+            assert time.monotonic() - begin < 0.5
             begin = time.monotonic()
-        assert time.monotonic() - begin < 10  # left to itself a client waits for minutes
+        assert time.monotonic() - begin < 3
     assert "did not answer" in texts[0]
     assert "1000 metrics in all" in texts[1]
 

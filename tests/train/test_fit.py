@@ -42,6 +42,7 @@ from pianoroll_seq2seq.errors import (
     TrainingDivergedError,
 )
 from pianoroll_seq2seq.train import mean_loss
+from pianoroll_seq2seq.train.precision import cpu_knows_bfloat16
 
 PITCHES = PitchRange(60, 64)
 FILES = {"best.safetensors", "last.safetensors", "previous.safetensors", "history.jsonl"}
@@ -293,6 +294,18 @@ def test_validation_is_that_of_the_weights_after_the_epoch() -> None:
     model, valid = _model(dropout=0.6), _windows(1)
     history = _fit(model, _windows(), valid, epochs=1)
     assert history.valid_losses == [mean_loss(model, valid)]
+
+
+@pytest.mark.skipif(not cpu_knows_bfloat16(), reason="this CPU has no bfloat16")
+def test_bfloat16_trains_on_a_cpu() -> None:
+    """precision="bfloat16" does not run where there is no GPU, is ignored, or changes the weights' type."""
+    exact, rough = _model(), _model()
+    exact_history = _fit(exact, _windows(), _windows(1), epochs=5, precision="float32")
+    rough_history = _fit(rough, _windows(), _windows(1), epochs=5, precision="bfloat16")
+    assert rough_history.train_losses != exact_history.train_losses
+    assert rough_history.train_losses == pytest.approx(exact_history.train_losses, rel=0.02)
+    assert rough_history.train_losses[-1] < rough_history.train_losses[0]
+    assert {parameter.dtype for parameter in rough.parameters()} == {torch.float32}
 
 
 def test_auto_precision_is_exact_on_a_cpu() -> None:
