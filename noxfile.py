@@ -14,9 +14,12 @@ PYPROJECT = nox.project.load_toml("pyproject.toml")
 CONSTRAINTS = ("-c", "constraints.txt")
 AZURITE = "azurite@3.35.0"
 ONE_THREAD = {"OMP_NUM_THREADS": "1"}
-"""Models as small as the tests' are quickest on one thread, also where other sessions run beside them."""
-SIDE_BY_SIDE = ["--numprocesses=logical", "--maxprocesses=4", "--dist=loadfile"]
-"""Files of tests are shared out among the cores; a process takes about 1 GB."""
+"""Models as small as the tests' are fastest on one thread, also when other sessions run beside them."""
+SIDE_BY_SIDE = ["--numprocesses=logical", "--maxprocesses=4", "--dist=worksteal"]
+"""The cores share the tests; a process takes about 1 GB."""
+COVERAGE = ["--cov", "--cov-report=term", "--cov-fail-under=90"]
+ELSEWHERE = "azureml or azureml_v2 or mlflow or inference"
+"""Marks of tests that share no environment with the rest, and have a session of their own."""
 WITH_SERVERS = ["tests/trackers", "tests/contracts", "tests/test_score_script.py"]
 
 
@@ -36,13 +39,20 @@ def demo(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """The whole test suite, with branch coverage; what shares no environment with the rest has a session of its own."""
-    install(session, extras="fast,plot,audio,studio,datasets,metrics,onnx,azure,sweep", groups=("test",))
-    there = Path(".nox/azurite/node_modules/azurite").is_dir()
-    if not there and (shutil.which("npm") or os.environ.get("CI")):  # elsewhere the tests that need it are skipped
+    """Every behavior once, in minutes, with branch coverage; ``nox -s tests -- tests/cli`` runs one folder."""
+    install(session, extras="fast,plot,audio,studio,datasets,metrics,azure,sweep", groups=("test",))
+    installed = Path(".nox/azurite/node_modules/azurite").is_dir()
+    if not installed and (shutil.which("npm") or os.environ.get("CI")):  # without npm, the tests that need it skip
         session.run("npm", "install", "--silent", "--prefix", ".nox/azurite", AZURITE, external=True)
-    arguments = session.posargs or [*SIDE_BY_SIDE, "--cov", "--cov-report=term", "--cov-fail-under=90"]
-    session.run("pytest", "-m", "not (azureml or azureml_v2 or mlflow or inference)", *arguments, env=ONE_THREAD)
+    arguments = session.posargs or [*SIDE_BY_SIDE, *COVERAGE]
+    session.run("pytest", "-m", f"not (slow or {ELSEWHERE})", *arguments, env=ONE_THREAD)
+
+
+@nox.session(venv_backend="none")
+def tests_full(session: nox.Session) -> None:
+    """Before a release: the tests marked slow too, eight times the examples, and every annotation checked."""
+    more = ["--hypothesis-profile=full", "--check-types", "--override-ini=faulthandler_timeout=1800"]
+    session.notify("tests", ["-m", f"not ({ELSEWHERE})", *SIDE_BY_SIDE, *COVERAGE, *more, *session.posargs])
 
 
 @nox.session
@@ -145,7 +155,7 @@ def use(session: nox.Session, wheel: Path, environment: Path, made: Path) -> Non
 @nox.session
 def docs(session: nox.Session) -> None:
     """The documentation, with warnings as errors, into docs/_build/html."""
-    install(session, extras="plot,audio,studio,datasets,metrics,onnx,azure", groups=("docs",))
+    install(session, extras="plot,audio,studio,datasets,metrics,azure", groups=("docs",))
     session.run("sphinx-build", "-W", "--keep-going", "-b", "html", "docs", "docs/_build/html")
     session.log(f"Open {Path('docs/_build/html/index.html').resolve()}")
 
@@ -165,7 +175,7 @@ def keras(session: nox.Session) -> str:
 @nox.session
 def bench(session: nox.Session) -> None:
     """A benchmark: ``nox -s bench -- ingest FOLDER``, ``nox -s bench -- train``, ``nox -s bench -- gpu --help``."""
-    install(session, extras="fast,plot,datasets,metrics,onnx", groups=("bench",))
+    install(session, extras="fast,plot,datasets,metrics", groups=("bench",))
     name, *arguments = session.posargs or ["scale_chords"]
     if name == "train" and "--keras-python" not in arguments:
         arguments += ["--keras-python", keras(session)]

@@ -29,7 +29,7 @@ from pianoroll_seq2seq import (
     split_by_piece,
 )
 from pianoroll_seq2seq.train import Precision, mean_loss
-from pianoroll_seq2seq.train.precision import cpu_knows_bfloat16
+from pianoroll_seq2seq.train.precision import cpu_has_bfloat16
 
 FRAMES, DROPOUT, RATE = 50, 0.3, 1e-3
 _GRID = SecondsGrid(0.02)
@@ -115,7 +115,7 @@ def built(sizes: Sizes) -> Seq2SeqLSTM:
     """The library's model."""
     return Seq2SeqLSTM(
         len(sizes.pitches),
-        hidden=sizes.hidden,
+        hidden_size=sizes.hidden,
         dropout=DROPOUT,
         decoder="parallel" if sizes.parallel else "autoregressive",
         block_frames=FRAMES,
@@ -242,7 +242,7 @@ def in_turns(loop: Callable[[Job, Precision], Iterator[float]], job: Job, precis
 
 def no_bfloat16(name: str, device: str = "cpu") -> str:
     """Why a contender of this name cannot be run, if it is for want of digits."""
-    unable = device == "cpu" and "bfloat16" in name and not cpu_knows_bfloat16()
+    unable = device == "cpu" and "bfloat16" in name and not cpu_has_bfloat16()
     return "this CPU has no bfloat16" if unable else ""
 
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from pianoroll_seq2seq import NADE, NADEHead, RelativeWindow, RelativeWindowHead
-from pianoroll_seq2seq.heads.ascending import LogitsGiven
+from pianoroll_seq2seq.models.heads.pitch_autoregression import LogitsGiven
 
 PITCHES, FEATURES = 88, 256
 

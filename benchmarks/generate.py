@@ -28,8 +28,8 @@ from harness import Contender, Measured, Results, Spread, keep, measure, report,
 from torch import nn
 
 from pianoroll_seq2seq import BernoulliHead, RelativeBernoulliHead, Seq2SeqLSTM, generate_frames
-from pianoroll_seq2seq.models.stepping import Cells, Fused, Memory, Single, Stepping
-from pianoroll_seq2seq.sampling import Continues
+from pianoroll_seq2seq.models.layers.stepping import Cells, Fused, Memory, Single, Stepping
+from pianoroll_seq2seq.sampling import AutoregressiveModel
 
 HEADS = {"BernoulliHead": BernoulliHead, "RelativeBernoulliHead": RelativeBernoulliHead}
 PITCHES, PRIMER = 88, 50
@@ -86,7 +86,7 @@ def by_numpy(stack: nn.LSTM, memory: Memory) -> Stepping:
     return Single.of([[*layer] for layer in stack.all_weights], hidden[:, 0].numpy(), cell[:, 0].numpy())
 
 
-def exported(model: Seq2SeqLSTM) -> Continues | None:
+def exported(model: Seq2SeqLSTM) -> AutoregressiveModel | None:
     """The model as ONNX Runtime plays it; None where that is not installed."""
     if any(find_spec(package) is None for package in ("onnx", "onnxscript", "onnxruntime")):
         return None
@@ -96,7 +96,7 @@ def exported(model: Seq2SeqLSTM) -> Continues | None:
         return OnnxModel(export_onnx(model, Path(folder) / "model.onnx"))
 
 
-def methods(model: Seq2SeqLSTM, onnx: Continues | None, batch: int) -> dict[str, Frames]:
+def methods(model: Seq2SeqLSTM, onnx: AutoregressiveModel | None, batch: int) -> dict[str, Frames]:
     """All that can continue so many primers."""
     found: dict[str, Frames] = {PLAIN: plain_loop(model), OURS: lambda primers: generate_frames(model, primers)}
     found |= {"held to fused layers": held_to(model, Fused), "held to cells": held_to(model, by_cells)}
@@ -189,7 +189,7 @@ def worked(given: argparse.Namespace) -> list[Measured]:
     torch.set_num_threads(1)
     torch.manual_seed(0)
     head, said = given.worker, []
-    model = Seq2SeqLSTM(PITCHES, hidden=given.hidden, head=HEADS[head](given.hidden, PITCHES)).eval()
+    model = Seq2SeqLSTM(PITCHES, hidden_size=given.hidden, head=HEADS[head](given.hidden, PITCHES)).eval()
     onnx = exported(model)
     for batch in given.batches:
         said += throughput(methods(model, onnx, batch), head, batch, given.frames, given.turns)

@@ -24,7 +24,7 @@ from harness import Contender, Measured, Results, Spread, keep, measure, report,
 from worker import TRAINING
 
 from pianoroll_seq2seq import Threshold, generate_frames
-from pianoroll_seq2seq.datasets.scale_chords import write_scale_chords
+from pianoroll_seq2seq.data.datasets.scale_chords import write_scale_chords
 
 HERE = Path(__file__).resolve().parent
 PRECISIONS = ("float32", "bfloat16")

@@ -20,7 +20,7 @@ from typing import Any
 
 import pyperf
 
-from pianoroll_seq2seq.atomic import writing
+from pianoroll_seq2seq._internal.atomic import writing
 
 _THREADS = (
     *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"),

@@ -43,7 +43,7 @@ import mido
 import numpy as np
 from tqdm import tqdm
 
-from pianoroll_seq2seq.atomic import writing
+from pianoroll_seq2seq._internal.atomic import writing
 from pianoroll_seq2seq.grid import SIXTEENTHS, FrameGrid, SecondsGrid
 from pianoroll_seq2seq.midi_io import read_midi
 from pianoroll_seq2seq.pianoroll import PianoRoll

@@ -1,16 +1,16 @@
-"""Trains and scores models on the four polyphonic benchmark sets, beside the published figures.
+"""Trains and scores models on the four polyphonic benchmark sets, and prints the published figures below.
 
     python benchmarks/likelihood.py --dataset jsb --recipes copying bernoulli --seeds 3
-    python benchmarks/likelihood.py --dataset nottingham --recipes copying --set copies=0 channels=64
+    python benchmarks/likelihood.py --dataset nottingham --recipes copying --set num_copy_heads=0 channels=64
 
-A recipe's epoch is chosen on the validation pieces; the test pieces are scored once, exactly: every frame given all
-before it, over all 88 pitches jointly, in nats per frame, first frames included (the figure without them stands
-beside it). ``mixture`` is that of the seeds' models. With ``--music`` each seed's model continues the first 16 frames
-of the test pieces by 48 frames, drawn at temperature 1, as often as makes 60 continuations or more; the figures of
-that music stand beside those of the pieces' own frames 17 to 64, and MIDI files are written to be heard.
+The epoch is chosen on the validation pieces. The test pieces are scored once, exactly: every frame given all frames before
+it, jointly over all 88 pitches, in nats per frame, with first frames (``no first`` is without them). ``mixture`` is the
+mixture of the models of all seeds. With ``--music`` the model of each seed continues the first 16 frames of the test
+pieces by 48 frames, sampled at temperature 1, for at least 60 continuations. Their metrics are compared with those of the
+pieces' own frames 17 to 64, and MIDI files are written.
 
-Every run is kept in a folder of its own below ``--output``: interrupted, the same command goes on; finished, it
-reads the figures back. ``--set`` changes arguments of the recipes, for ablations.
+Every run has its own folder below ``--output``. The same command resumes an interrupted run and reads the results of a
+finished one. ``--set`` changes hyperparameters of the recipes, for ablations.
 """
 
 import argparse
@@ -34,11 +34,13 @@ from recipes.encoder_decoder import HEADS, encoder_decoder
 from recipes.recipe import Recipe, train
 
 from pianoroll_seq2seq import Likelihood, PianoRoll, compare_sets, generate, likelihood
-from pianoroll_seq2seq.atomic import writing
+from pianoroll_seq2seq._internal.atomic import writing
 from pianoroll_seq2seq.checkpoint import load
-from pianoroll_seq2seq.datasets.polyphonic import Splits, polyphonic
-from pianoroll_seq2seq.models.base import SequenceModel
-from pianoroll_seq2seq.music_metrics import METRICS, Metric, scale_consistency
+from pianoroll_seq2seq.data.datasets.polyphonic import polyphonic
+from pianoroll_seq2seq.data.splitting import Split
+from pianoroll_seq2seq.evaluation.music_metrics import METRICS, Metric, scale_consistency
+from pianoroll_seq2seq.models.contract import SequenceModel
+from pianoroll_seq2seq.train.run_files import BEST
 
 SETS = ("jsb", "nottingham", "musedata", "piano_midi")
 PUBLISHED = {
@@ -55,77 +57,77 @@ PUBLISHED = {
 
 PRIMER, CONTINUATION, CONTINUATIONS = 16, 48, 60
 FIGURES: Mapping[str, Metric] = {**METRICS, "scale_consistency_by_frames": partial(scale_consistency, weight="frames")}
-STRETCH = 16
-"""Frames of the stretches that are looked for elsewhere."""
+PASSAGE_FRAMES = 16
+"""Frames of the passages that are searched for in other pieces."""
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """A trained recipe: its model, and its figures."""
+class Result:
+    """A trained recipe: its model and its scores."""
 
     model: SequenceModel
     figures: Mapping[str, Any]
 
 
-def recipe_of(name: str, rolls: Sequence[PianoRoll], knobs: Mapping[str, Any]) -> Recipe:
-    """A recipe by name: ``copying`` or a head of the encoder-decoder, with ``+`` and a knob to be turned on."""
+def recipe_of(name: str, rolls: Sequence[PianoRoll], hyperparameters: Mapping[str, Any]) -> Recipe:
+    """A recipe by name: ``copying`` or a head of the encoder-decoder, with ``+`` and hyperparameters to set to True."""
     kind, *more = name.split("+")
-    chosen = {**dict.fromkeys(more, True), **knobs}
+    chosen = {**dict.fromkeys(more, True), **hyperparameters}
     return copying(rolls, **chosen) if kind == "copying" else encoder_decoder(head=kind, **chosen)
 
 
-def heard_before(data: Splits) -> tuple[float, float]:
-    """Shares of the test pieces' stretches that stand in a training piece, and earlier in the same piece."""
+def repetitions(data: Split) -> tuple[float, float]:
+    """Shares of the test pieces' passages that occur in a training piece, and earlier in the same piece."""
 
-    def stretches(roll: PianoRoll) -> list[bytes]:
+    def passages(roll: PianoRoll) -> list[bytes]:
         frames = np.packbits(roll.active, axis=1)
-        return [frames[begin : begin + STRETCH].tobytes() for begin in range(len(frames) - STRETCH + 1)]
+        return [frames[begin : begin + PASSAGE_FRAMES].tobytes() for begin in range(len(frames) - PASSAGE_FRAMES + 1)]
 
-    in_training = {stretch for roll in data.train for stretch in stretches(roll)}
-    all_of_test = [stretches(roll) for roll in data.test]
+    in_training = {passage for roll in data.train for passage in passages(roll)}
+    all_of_test = [passages(roll) for roll in data.test]
     count = sum(map(len, all_of_test))
-    known = sum(stretch in in_training for piece in all_of_test for stretch in piece)
+    known = sum(passage in in_training for piece in all_of_test for passage in piece)
     again = sum(len(piece) - len(set(piece)) for piece in all_of_test)
     return known / count, again / count
 
 
 def score(recipe: Recipe, models: SequenceModel | Sequence[SequenceModel], rolls: Sequence[PianoRoll]) -> Likelihood:
-    """How likely pieces are to a model, or to the mixture of some."""
+    """The likelihood of pieces under a model, or under the mixture of several."""
     return likelihood(models, rolls, input_frames=recipe.input_frames, target_frames=recipe.target_frames)
 
 
-def run(recipe: Recipe, data: Splits, folder: Path, *, seed: int) -> Outcome:
-    """Trains and scores, or reads what was trained and scored before."""
+def run(recipe: Recipe, data: Split, folder: Path, *, seed: int) -> Result:
+    """Trains and scores, or reads the results of a finished run."""
     done = folder / "figures.json"
     if done.exists():
-        model: SequenceModel = load(folder / "best.safetensors")
-        return Outcome(model, json.loads(done.read_text(encoding="utf-8")))
-    begun = time.perf_counter()
+        model: SequenceModel = load(folder / BEST)
+        return Result(model, json.loads(done.read_text(encoding="utf-8")))
+    started = time.perf_counter()
     trained = train(recipe, data.train, data.valid, seed=seed, checkpoint_dir=folder)
     seconds = sum(epoch.seconds for epoch in trained.history.epochs)
     valid, test = (score(recipe, trained.model, rolls) for rolls in (data.valid, data.test))
     figures = {
         "seed": seed,
-        "parameters": trained.parameters,
+        "parameters": trained.num_parameters,
         "steps": trained.history.epochs[-1].step,
         "best_epoch": trained.history.best_epoch,
         "epochs": len(trained.history.epochs),
         "train_seconds": seconds,
-        "scoring_seconds": time.perf_counter() - begun - seconds,
+        "scoring_seconds": time.perf_counter() - started - seconds,
         "valid": valid.nats,
         "test": test.nats,
         "test_after_first": test.nats_after_first,
     }
     with writing(done) as temporary:
         temporary.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
-    return Outcome(trained.model, figures)
+    return Result(trained.model, figures)
 
 
-def music(name: str, model: SequenceModel, data: Splits, folder: Path, *, seed: int) -> dict[str, Any]:
-    """Continues test pieces, writes them as MIDI, and compares them to how the pieces go on."""
+def music(name: str, model: SequenceModel, data: Split, folder: Path, *, seed: int) -> dict[str, Any]:
+    """Continues test pieces, writes them as MIDI, and compares them with the originals."""
     pieces = [roll for roll in data.test if len(roll) >= PRIMER + CONTINUATION][:CONTINUATIONS]
     primers = [roll[:PRIMER] for roll in pieces] * -(-CONTINUATIONS // len(pieces))
-    written = generate(model, primers, frames=CONTINUATION, seed=seed, progress=True)
+    written = generate(model, primers, num_frames=CONTINUATION, seed=seed, progress=True)
     folder.mkdir(parents=True, exist_ok=True)
     for piece, continuation in zip(pieces, written, strict=False):  # the first of each
         path = folder / f"{piece.name.replace('/', '-')}.mid"
@@ -168,39 +170,39 @@ def main() -> None:
     )
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--first-seed", type=int, default=0)
-    parser.add_argument("--set", nargs="*", default=[], metavar="KNOB=VALUE", help="arguments of the recipes")
+    parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="arguments of the recipes")
     parser.add_argument("--music", action="store_true", help="continue test pieces, and compare the music")
     parser.add_argument("--output", type=Path, default=Path("runs/likelihood"))
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     torch.set_num_threads(1)
-    data = polyphonic(given.dataset, folder=given.data)
-    knobs = {key: ast.literal_eval(value) for key, value in (entry.split("=", 1) for entry in given.set)}
-    label = "".join(f", {key}={value}" for key, value in knobs.items())
-    known, again = heard_before(data)
+    data = polyphonic(arguments.dataset, folder=arguments.data)
+    hyperparameters = {key: ast.literal_eval(value) for key, value in (entry.split("=", 1) for entry in arguments.set)}
+    label = "".join(f", {key}={value}" for key, value in hyperparameters.items())
+    known, again = repetitions(data)
     print(
-        f"Stretches of {STRETCH} frames of the test pieces: {known:.1%} in training, {again:.1%} earlier in the piece."
+        f"Passages of {PASSAGE_FRAMES} frames of the test pieces: {known:.1%} in training, {again:.1%} earlier in the piece."
     )
     rows: dict[str, list[Mapping[str, Any]]] = {}
-    mixtures, heard = {}, {}
-    for name in given.recipes:
-        recipe = recipe_of(name, data.train, knobs)
-        folder = given.output / given.dataset / (name + label).replace(", ", ",")
-        outcomes = [
+    mixtures, comparisons = {}, {}
+    for name in arguments.recipes:
+        recipe = recipe_of(name, data.train, hyperparameters)
+        folder = arguments.output / arguments.dataset / (name + label).replace(", ", ",")
+        results = [
             run(recipe, data, folder / f"seed-{seed}", seed=seed)
-            for seed in range(given.first_seed, given.first_seed + given.seeds)
+            for seed in range(arguments.first_seed, arguments.first_seed + arguments.seeds)
         ]
-        rows[name + label] = [outcome.figures for outcome in outcomes]
-        if len(outcomes) > 1:
-            mixtures[name + label] = score(recipe, [outcome.model for outcome in outcomes], data.test).nats
-        if given.music:
-            heard[name + label] = [
-                music(f"{name}{label}, seed {seed}", outcome.model, data, folder / f"music-{seed}", seed=seed)
-                for seed, outcome in enumerate(outcomes, start=given.first_seed)
+        rows[name + label] = [each.figures for each in results]
+        if len(results) > 1:
+            mixtures[name + label] = score(recipe, [each.model for each in results], data.test).nats
+        if arguments.music:
+            comparisons[name + label] = [
+                music(f"{name}{label}, seed {seed}", each.model, data, folder / f"music-{seed}", seed=seed)
+                for seed, each in enumerate(results, start=arguments.first_seed)
             ]
-        print(f"\n{report(given.dataset, rows, mixtures)}", flush=True)
+        print(f"\n{report(arguments.dataset, rows, mixtures)}", flush=True)
     versions = {"machine": platform.processor() or platform.machine(), "torch": torch.__version__}
-    result = {"dataset": given.dataset, **versions, "rows": rows, "mixtures": mixtures, "music": heard}
-    path = given.output / f"{given.dataset}-{time.strftime('%Y%m%d-%H%M%S')}.json"
+    result = {"dataset": arguments.dataset, **versions, "rows": rows, "mixtures": mixtures, "music": comparisons}
+    path = arguments.output / f"{arguments.dataset}-{time.strftime('%Y%m%d-%H%M%S')}.json"
     path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
 
 

@@ -1,13 +1,13 @@
-"""Scores both presets on scales that were held out, over several seeds, and measures what they play.
+"""Scores both presets on held-out scales, over several seeds, and measures their continuations.
 
     python benchmarks/scale_chords.py --midi-dir path/to/scale_chords --seeds 3
 
-Each seed draws its own split, weights and music. The epoch is chosen as the preset says (the default on
-validation, azure-2017 on training loss, as the sample of 2017 did); the test pieces are scored once. A recipe
-that was tuned while looking at some seeds wants others for its report: ``--first-seed``.
+Each seed has its own split, weights and music. The preset says how the epoch is chosen (by validation loss, or by training
+loss for azure-2017, as in the 2017 sample). The test pieces are scored once. Report a preset on other seeds than it was
+tuned on: ``--first-seed``.
 
-Every test piece is continued, not a chosen one. Prints a table of means and ranges over the seeds, and writes
-``scale_chords.json`` (into ``--output``) with every figure.
+All test pieces are continued. The benchmark prints a table of means and ranges over the seeds, and writes all results to
+``scale_chords.json`` in ``--output``.
 """
 
 import argparse
@@ -23,23 +23,23 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "examples"))
 
 import numpy as np
 import torch
-from train_scale_chords import PRESETS, Recipe, read_pieces, train
+from train_scale_chords import PRESETS, Preset, read_pieces, train
 
 from pianoroll_seq2seq import evaluate, generate
-from pianoroll_seq2seq.datasets.scale_chords import write_scale_chords
-from pianoroll_seq2seq.evaluation import Continuation
+from pianoroll_seq2seq.data.datasets.scale_chords import write_scale_chords
+from pianoroll_seq2seq.evaluation.continuation import ContinuationMetrics
 
 
-def measure(recipe: Recipe, midi_dir: Path, *, seed: int) -> dict[str, Any]:
-    """One seed: scores, and figures of the continuation of every test piece."""
-    split = read_pieces(recipe, midi_dir, seed=seed)
+def measure(preset: Preset, midi_dir: Path, *, seed: int) -> dict[str, Any]:
+    """The scores of one seed, and metrics of the continuation of every test piece."""
+    split = read_pieces(preset, midi_dir, seed=seed)
     with tempfile.TemporaryDirectory() as folder:
-        trained = train(recipe, split, Path(folder), seed=seed, device="cpu")
+        trained = train(preset, split, Path(folder), seed=seed, device="cpu")
     model, history = trained.model, trained.history
     scores = evaluate(model, trained.test)
-    primers = [roll[: recipe.primer_frames] for roll in split.test]
-    music = generate(model, primers, frames=recipe.continuation_frames, sampler=recipe.sampler, seed=seed)
-    heard = [Continuation.of(*pair) for pair in zip(music, split.test, strict=True)]
+    primers = [roll[: preset.primer_frames] for roll in split.test]
+    music = generate(model, primers, num_frames=preset.continuation_frames, sampler=preset.sampler, seed=seed)
+    continuations = [ContinuationMetrics.of(*pair) for pair in zip(music, split.test, strict=True)]
     return {
         "seed": seed,
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
@@ -47,12 +47,12 @@ def measure(recipe: Recipe, midi_dir: Path, *, seed: int) -> dict[str, Any]:
         "best_epoch": history.best_epoch,
         "train_seconds": sum(epoch.seconds for epoch in history.epochs),
         "scores": scores.to_json(),
-        "continuations": [asdict(one) for one in heard],
+        "continuations": [asdict(one) for one in continuations],
     }
 
 
 def summary(results: list[dict[str, Any]]) -> dict[str, list[float]]:
-    """Each figure, seed by seed."""
+    """Each value, by seed."""
     scores = [result["scores"] for result in results]
     rows = {
         f"{predictor}: {figure}{' (changed frames)' * (subset == 'changed')}": [
@@ -62,7 +62,7 @@ def summary(results: list[dict[str, Any]]) -> dict[str, list[float]]:
         for figure in ("nats", "f1")
         for predictor in ("model", "copy_last", "copy_input")
     }
-    for figure in ("in_scale_share", "silent_share", "longest_repeat_frames", "polyphony", "notes"):
+    for figure in ("in_scale_share", "silent_share", "longest_repeat_frames", "polyphony", "num_notes"):
         rows[f"continuations, mean {figure}"] = [
             float(np.mean([one[figure] for one in result["continuations"]])) for result in results
         ]
@@ -79,22 +79,22 @@ def main() -> None:
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--epochs", type=int, help="the presets' own by default")
     parser.add_argument("--output", type=Path, default=Path("runs/benchmarks"))
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     torch.set_num_threads(1)
-    given.output.mkdir(parents=True, exist_ok=True)
-    midi_dir = given.midi_dir or write_scale_chords(given.output / "midi")
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    midi_dir = arguments.midi_dir or write_scale_chords(arguments.output / "midi")
     report: dict[str, Any] = {"machine": platform.processor() or platform.machine(), "torch": torch.__version__}
-    for preset in given.presets:
-        recipe = PRESETS[preset]()
-        recipe = replace(recipe, epochs=given.epochs or recipe.epochs)
+    for chosen in arguments.presets:
+        preset = PRESETS[chosen]()
+        preset = replace(preset, epochs=arguments.epochs or preset.epochs)
         results = [
-            measure(recipe, midi_dir, seed=seed) for seed in range(given.first_seed, given.first_seed + given.seeds)
+            measure(preset, midi_dir, seed=seed) for seed in range(arguments.first_seed, arguments.first_seed + arguments.seeds)
         ]
-        report[preset] = results
-        print(f"\n{preset}, {given.seeds} seeds from {given.first_seed}: mean (lowest .. highest)", flush=True)
+        report[chosen] = results
+        print(f"\n{chosen}, {arguments.seeds} seeds from {arguments.first_seed}: mean (lowest .. highest)", flush=True)
         for name, values in summary(results).items():
             print(f"  {name:42}{np.mean(values):10.3f}  ({min(values):.3f} .. {max(values):.3f})")
-    (given.output / "scale_chords.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    (arguments.output / "scale_chords.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from pathlib import Path
 from contenders import MODELS, no_bfloat16, write_data
 from harness import Contender, Results, keep, measure, table, too_few
 
-from pianoroll_seq2seq.datasets.scale_chords import write_scale_chords
+from pianoroll_seq2seq.data.datasets.scale_chords import write_scale_chords
 
 WORKER = Path(__file__).resolve().parent / "worker.py"
 PRECISIONS = ("float32", "bfloat16")

@@ -29,7 +29,7 @@ from contenders import MODELS, no_bfloat16, write_data
 from harness import Contender, Results, Spread, keep, measure, table
 from worker import TRAINING
 
-from pianoroll_seq2seq.datasets.scale_chords import write_scale_chords
+from pianoroll_seq2seq.data.datasets.scale_chords import write_scale_chords
 
 HERE = Path(__file__).resolve().parent
 KERAS, PLAIN = "Keras", "plain PyTorch, float32"

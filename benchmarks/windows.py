@@ -27,7 +27,7 @@ import numpy as np
 import torch
 
 from pianoroll_seq2seq import BeatGrid, Corpus, FrameGrid, PianoRoll, SecondsGrid, SlidingWindows, build_corpus
-from pianoroll_seq2seq.atomic import writing
+from pianoroll_seq2seq._internal.atomic import writing
 from pianoroll_seq2seq.errors import MidiError
 from pianoroll_seq2seq.midi_io import midi_paths
 

@@ -136,11 +136,11 @@ def main() -> None:
     sizes = MODELS[given.model]
     sizes = replace(sizes, hidden=given.hidden or sizes.hidden)
     with join_processes() as processes:
-        if not processes.alone and hasattr(os, "sched_setaffinity"):
+        if not processes.is_single and hasattr(os, "sched_setaffinity"):
             os.sched_setaffinity(0, {sorted(os.sched_getaffinity(0))[processes.rank]})
         job = Job(sizes, given.data, given.epochs, given.batch_size, given.seed, torch.device(given.device))
         measured = run(given.name, job)
-    if processes.first:
+    if processes.is_first:
         harness.report([replace(measured, name=given.row or given.name)])
 
 

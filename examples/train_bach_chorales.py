@@ -1,18 +1,17 @@
-"""Trains the model that comes with the library on Bach's chorales: ``Seq2SeqLSTM.from_pretrained("bach-chorales")``.
+"""Trains the shipped model on Bach's chorales: ``Seq2SeqLSTM.from_pretrained("bach-chorales")``.
 
     pip install "pianoroll-seq2seq[datasets,metrics,plot]"
     python examples/train_bach_chorales.py --output runs/bach    # a quarter of an hour on one core
 
-The chorales come with music21 (public domain). Harmonizations of one hymn tune stay on one side of the split. The epoch
-is chosen on the validation chorales; the test chorales are scored once. ``bach-chorales.safetensors`` in the output
-folder is the model with its card; ``music/`` holds what it makes of the beginnings of test chorales, and of silence.
-Run again with the same arguments, it goes on where it stopped.
+The chorales come with music21 (public domain). All harmonizations of a hymn tune are in one part of the split. The epoch is
+chosen on the validation chorales; the test chorales are scored once. ``bach-chorales.safetensors`` in the output folder is
+the model with its card. ``music/`` holds continuations of test chorales, and pieces that begin from silence. The same
+command resumes an interrupted training.
 """
 
 import argparse
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -22,25 +21,25 @@ from recipes.encoder_decoder import encoder_decoder
 from recipes.recipe import Recipe, Trained, train
 
 from pianoroll_seq2seq import BeatGrid, PianoRoll, SlidingWindows, compare_sets, evaluate, generate, likelihood
-from pianoroll_seq2seq.atomic import writing
+from pianoroll_seq2seq._internal.atomic import writing
 from pianoroll_seq2seq.checkpoint import save
-from pianoroll_seq2seq.datasets.bach_chorales import COMPASS, bach_chorales
-from pianoroll_seq2seq.splitting import Split, split_by_piece
+from pianoroll_seq2seq.data.datasets.bach_chorales import COMPASS, bach_chorales
+from pianoroll_seq2seq.data.splitting import Split, split_by_piece
 
 GRID = BeatGrid(4)
 PRIMER, CONTINUATION = 64, 192
-"""Frames of a test chorale that the model hears, and that it adds: 4 and 12 bars of four beats."""
+"""Frames of a primer from a test chorale and of its continuation: 4 and 12 bars of four beats."""
 NAME = "bach-chorales"
 
 
 def recipe() -> Recipe:
-    """Sixteenths; the decoder looks back at four bars, and the head judges pitches from low to high."""
+    """Sixteenths; the encoder reads four bars, and the head decides pitches from low to high."""
     return encoder_decoder(
         head="relative-window",
         attention=True,
-        hidden=176,
+        hidden_size=176,
         dropout=0.2,
-        frame_noise=0.002,
+        input_noise=0.002,
         input_frames=64,
         target_frames=64,
         epochs=36,
@@ -50,7 +49,7 @@ def recipe() -> Recipe:
 
 
 def chorales() -> Split:
-    """The chorales, split by hymn tune, without the bars in which all voices rest and only instruments play."""
+    """The chorales, split by hymn tune, without beats in which all voices rest."""
     pieces = bach_chorales()
     rolls = [PianoRoll.from_score(piece.score, grid=GRID, pitches=COMPASS) for piece in pieces.values()]
     sung = [without_rests(roll) for roll in rolls]
@@ -58,7 +57,7 @@ def chorales() -> Split:
 
 
 def without_rests(roll: PianoRoll) -> PianoRoll:
-    """A roll without the beats in which nothing sounds."""
+    """A roll without its silent beats."""
     beat = GRID.frames_per_beat
     whole = roll[: len(roll) // beat * beat]
     sounds = np.repeat(whole.active.reshape(-1, beat, len(roll.pitches)).any(axis=(1, 2)), beat)
@@ -67,55 +66,55 @@ def without_rests(roll: PianoRoll) -> PianoRoll:
 
 
 def scores(trained: Trained, recipe: Recipe, split: Split) -> dict[str, Any]:
-    """Exact nats per frame of whole chorales, and of windows beside copying the last frame."""
+    """Exact nats per frame of whole chorales, and of windows compared with copying the last frame."""
     valid, test = (
         likelihood(trained.model, rolls, input_frames=recipe.input_frames, target_frames=recipe.target_frames)
         for rolls in (split.valid, split.test)
     )
     windows = SlidingWindows(split.test, input_frames=PRIMER, target_frames=PRIMER, hop=PRIMER, short="pad")
-    beside = evaluate(trained.model, windows)
-    print(f"test: {test}\nwindows of the test chorales\n{beside}", flush=True)
+    compared = evaluate(trained.model, windows)
+    print(f"test: {test}\nwindows of the test chorales\n{compared}", flush=True)
     return {
         "valid_nats": valid.nats,
         "test_nats": test.nats,
         "test_nats_after_first": test.nats_after_first,
-        "windows_nats": beside.model.all.nats,
-        "windows_nats_copying_the_last_frame": beside.copy_last.all.nats,
+        "windows_nats": compared.model.all.nats,
+        "windows_nats_copying_the_last_frame": compared.copy_last.all.nats,
     }
 
 
 def music(trained: Trained, rolls: Sequence[PianoRoll], folder: Path, *, seed: int) -> dict[str, Any]:
-    """Continues chorales, writes them as MIDI, and compares them to how Bach goes on; and begins a few from silence."""
+    """Continues chorales, writes them as MIDI, and compares them with the originals; and begins a few from silence."""
     pieces = [roll for roll in rolls if len(roll) >= PRIMER + CONTINUATION]
-    written = generate(trained.model, [roll[:PRIMER] for roll in pieces], frames=CONTINUATION, seed=seed, progress=True)
+    written = generate(trained.model, [roll[:PRIMER] for roll in pieces], num_frames=CONTINUATION, seed=seed, progress=True)
     silence = PianoRoll.silent(PRIMER, grid=GRID, pitches=COMPASS)
-    begun = generate(trained.model, [silence] * 4, frames=PRIMER + CONTINUATION, seed=seed, progress=True)
+    started = generate(trained.model, [silence] * 4, num_frames=PRIMER + CONTINUATION, seed=seed, progress=True)
     for piece, continuation in zip(pieces, written, strict=True):
         (piece[:PRIMER] + continuation).to_midi(folder / f"{piece.name}.mid", overwrite=True)
-    for number, roll in enumerate(begun):
+    for number, roll in enumerate(started):
         roll.to_midi(folder / f"from-silence-{number}.mid", overwrite=True)
     comparison = compare_sets(written, [roll[PRIMER : PRIMER + CONTINUATION] for roll in pieces], frames_per_bar=16)
     print(comparison, flush=True)
     return comparison.to_json()
 
 
-def card(trained: Trained, figures: Mapping[str, Any], heard: Mapping[str, Any], split: Split) -> dict[str, Any]:
-    """What whoever uses the model should know of it."""
+def card(trained: Trained, figures: Mapping[str, Any], comparison: Mapping[str, Any], split: Split) -> dict[str, Any]:
+    """Facts about the model for its users."""
     return {
         "name": NAME,
-        "what": "Continues four-part music in the manner of Bach's chorales, or begins it, in sixteenths.",
+        "what": "Continues or begins four-part music in the style of Bach's chorales, in sixteenths.",
         "data": "J. S. Bach's chorales as music21's corpus has them (public domain): "
         f"{len(split.train)} to train, {len(split.valid)} to validate, {len(split.test)} to test, split by hymn tune.",
         "recipe": "examples/train_bach_chorales.py",
-        "parameters": trained.parameters,
+        "parameters": trained.num_parameters,
         "best_epoch": trained.history.best_epoch,
         "scores": dict(figures),
         "music": {
             name: {"generated": row["generated_mean"], "data": row["data_mean"]}
-            for name, row in heard["metrics"].items()
+            for name, row in comparison["metrics"].items()
         },
-        "not_for": "Music in other styles or metres than chorales know, voices told apart, loudness, or tempo; "
-        "nothing it writes has been checked against the rules of counterpoint.",
+        "not_for": "Music in other styles or metres than chorales, separate voices, dynamics, or tempo. "
+        "Its music has not been checked against the rules of counterpoint.",
     }
 
 
@@ -123,17 +122,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output", type=Path, default=Path("runs/bach"))
     parser.add_argument("--seed", type=int, default=0)
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     torch.set_num_threads(1)
     split, chosen = chorales(), recipe()
-    folder = given.output / f"seed-{given.seed}"
-    trained = train(chosen, split.train, split.valid, seed=given.seed, checkpoint_dir=folder)
+    folder = arguments.output / f"seed-{arguments.seed}"
+    trained = train(chosen, split.train, split.valid, seed=arguments.seed, checkpoint_dir=folder)
     figures = scores(trained, chosen, split)
-    heard = music(trained, split.test, given.output / "music", seed=given.seed)
-    details = {"grid": GRID, "pitches": asdict(COMPASS), "card": card(trained, figures, heard, split)}
+    comparison = music(trained, split.test, arguments.output / "music", seed=arguments.seed)
+    details = {"card": card(trained, figures, comparison, split)}
     path = save(trained.model, folder / f"{NAME}.safetensors", details=details, overwrite=True)
     with writing(folder / "scores.json", overwrite=True) as temporary:
-        temporary.write_text(json.dumps({**figures, "music": heard}, indent=2) + "\n", encoding="utf-8")
+        temporary.write_text(json.dumps({**figures, "music": comparison}, indent=2) + "\n", encoding="utf-8")
     print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
 
 

@@ -1,4 +1,4 @@
-"""Trains a sequence-to-sequence LSTM on scales and chords, and lets it go on from music it has never heard.
+"""Trains a sequence-to-sequence LSTM on scales and chords, and lets it continue music that it was not trained on.
 
     python examples/train_scale_chords.py                          # the built-in pieces, about two minutes
     python examples/train_scale_chords.py --midi-dir my_midi       # any folder of MIDI files
@@ -6,8 +6,8 @@
     torchrun --standalone --nproc-per-node=2 examples/train_scale_chords.py   # in two processes, or on two GPUs
     python examples/train_scale_chords.py --compute azureml --cluster gpu-cluster --gpu   # on Azure ML
 
-Everything it makes lies in one folder (``--output``): the music, pictures of it and of the losses, the
-scores, the history and the checkpoints. Run again with the same arguments, it goes on where it stopped.
+All results are in one folder (``--output``): the music, pictures of it and of the losses, the scores, the history and
+the checkpoints. The same command resumes a run that was interrupted.
 """
 
 import argparse
@@ -16,6 +16,7 @@ import os
 import sys
 from collections.abc import Callable, Hashable
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -29,10 +30,12 @@ from pianoroll_seq2seq import (
     Evaluation,
     FanOut,
     FrameGrid,
+    FrameLayout,
     History,
     JsonlTracker,
     MLflowTracker,
     NoTracker,
+    ParallelSeq2SeqLSTM,
     PianoRoll,
     PitchRange,
     RelativeBernoulliHead,
@@ -52,31 +55,34 @@ from pianoroll_seq2seq import (
     read_folder,
     split_by_piece,
 )
-from pianoroll_seq2seq.atomic import writing
+from pianoroll_seq2seq._internal.atomic import writing
 from pianoroll_seq2seq.backends.azureml import StoredFolder, Submission, open_workspace, submit
-from pianoroll_seq2seq.datasets.scale_chords import write_scale_chords
+from pianoroll_seq2seq.data.datasets.scale_chords import write_scale_chords
+from pianoroll_seq2seq.data.splitting import Split
+from pianoroll_seq2seq.display.plot import plot_histories, plot_roll, save_figure
+from pianoroll_seq2seq.display.report import report_run
 from pianoroll_seq2seq.errors import OverwriteError, PianoRollSeq2SeqError, SettingsError
-from pianoroll_seq2seq.evaluation import Continuation
-from pianoroll_seq2seq.plot import plot_histories, plot_roll, save_figure
-from pianoroll_seq2seq.report import report_run
-from pianoroll_seq2seq.splitting import Split
+from pianoroll_seq2seq.evaluation.continuation import ContinuationMetrics
+from pianoroll_seq2seq.pitches import ALL_PITCHES
 from pianoroll_seq2seq.train import Precision, Schedule
+
+Model = Seq2SeqLSTM | ParallelSeq2SeqLSTM
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """All that a run is made of; ``dataclasses.replace`` makes a variant."""
+class Preset:
+    """The hyperparameters of a run. ``dataclasses.replace`` makes a variant."""
 
     grid: FrameGrid
     pitches: PitchRange | None
-    """None takes the range of the notes that are there, so that the model cannot wander out of it."""
+    """None takes the range of the notes in the data. A model cannot leave it."""
     outside: Literal["error", "drop"]
     input_frames: int
     target_frames: int
     hop: int
-    build: Callable[[int, int], Seq2SeqLSTM]
-    """From the number of pitches and of target frames."""
-    optimizer: Callable[[Seq2SeqLSTM], torch.optim.Optimizer]
+    build: Callable[[FrameLayout, int], Model]
+    """Builds the model from the layout of frames and the number of target frames."""
+    optimizer: Callable[[Model], torch.optim.Optimizer]
     schedule: Schedule | None
     batch_size: int
     epochs: int
@@ -88,21 +94,21 @@ class Recipe:
     continuation_frames: int
 
 
-def default_recipe() -> Recipe:
-    """Eighths, a decoder that hears what it has written, and a head that thinks in intervals: better music."""
-    return Recipe(
+def default_preset() -> Preset:
+    """Eighths, an autoregressive decoder, and a head of relative pitch. It makes the better music."""
+    return Preset(
         grid=BeatGrid(frames_per_beat=2),
         pitches=None,
         outside="error",
         input_frames=32,  # 16 beats
         target_frames=32,
         hop=8,
-        build=lambda pitches, _: Seq2SeqLSTM(
-            pitches,
-            hidden=96,
+        build=lambda layout, _: Seq2SeqLSTM(
+            layout,
+            hidden_size=96,
             dropout=0.2,
-            frame_noise=0.003,
-            head=RelativeBernoulliHead(96, pitches, frames=3),
+            input_noise=0.003,
+            head=partial(RelativeBernoulliHead, num_frames=3),
         ),
         optimizer=lambda model: torch.optim.AdamW(model.parameters(), lr=3e-3, weight_decay=0.01, fused=True),
         schedule=cosine_schedule(),
@@ -117,21 +123,20 @@ def default_recipe() -> Recipe:
     )
 
 
-def azure_2017_recipe() -> Recipe:
-    """The 2017 article's: 50 frames of 20 ms in, the 50 that follow out, all at once."""
-    return Recipe(
+def azure_2017_preset() -> Preset:
+    """The model of the 2017 article: it reads 50 frames of 20 ms and predicts the next 50 at once."""
+    return Preset(
         grid=SecondsGrid(0.02),
         pitches=PitchRange(33, 81),
-        outside="drop",  # as the sample did with the few notes above
+        outside="drop",  # as the article's sample did with the few notes above
         input_frames=50,
         target_frames=50,
         hop=50,
-        build=lambda pitches, frames: Seq2SeqLSTM(
-            pitches,
-            hidden=64,
+        build=lambda layout, target_frames: ParallelSeq2SeqLSTM(
+            layout,
+            hidden_size=64,
             dropout=0.3,
-            decoder="parallel",
-            block_frames=frames,
+            block_frames=target_frames,
             batch_norm=True,
         ),
         optimizer=lambda model: torch.optim.Adam(model.parameters(), lr=1e-3, fused=True),
@@ -147,53 +152,53 @@ def azure_2017_recipe() -> Recipe:
     )
 
 
-PRESETS = {"default": default_recipe, "azure-2017": azure_2017_recipe}
+PRESETS = {"default": default_preset, "azure-2017": azure_2017_preset}
 
 
 @dataclass(frozen=True)
 class Run:
-    """What a run gave."""
+    """The results of a run."""
 
     history: History
     scores: Evaluation
-    continuation: Continuation
+    continuation: ContinuationMetrics
     folder: Path
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A trained model, how it was trained, and the windows to test it on."""
+    """A trained model, its losses, and the windows to test it on."""
 
-    model: Seq2SeqLSTM
+    model: Model
     history: History
     test: SlidingWindows
 
 
-def read_pieces(recipe: Recipe, midi_dir: Path, *, seed: int) -> Split:
-    """The pieces of a folder, without duplicates, dealt to training, validation and test."""
-    pitches = recipe.pitches or PitchRange(0, 127)
-    rolls, failures = read_folder(midi_dir, grid=recipe.grid, pitches=pitches, outside=recipe.outside, progress=True)
-    if recipe.pitches is None:
+def read_pieces(preset: Preset, midi_dir: Path, *, seed: int) -> Split:
+    """Reads the pieces of a folder, drops duplicates, and splits them into training, validation and test."""
+    pitches = preset.pitches or ALL_PITCHES
+    rolls, failures = read_folder(midi_dir, grid=preset.grid, pitches=pitches, outside=preset.outside, progress=True)
+    if preset.pitches is None:
         lows, highs = zip(*(roll.sounding_range() for roll in rolls), strict=True)
         rolls = [roll.with_pitches(PitchRange(min(lows), max(highs))) for roll in rolls]
     distinct, duplicates = drop_duplicates(rolls)
     left_out = sum(map(len, duplicates.values()))
-    say(f"{len(rolls)} pieces, {len(distinct)} distinct ({left_out} duplicates left out)")
+    log(f"{len(rolls)} pieces, {len(distinct)} distinct ({left_out} duplicates left out)")
     for path, reason in failures.items():
-        say(f"  not used: {path}: {reason}")
-    # Relatives stay together: the modes of one scale are made of the same notes.
+        log(f"  not used: {path}: {reason}")
+    # A scale and its modes have the same notes, so they stay in the same part.
     scales = all(Path(roll.name).name.startswith("scale_") for roll in distinct)
     group: Callable[[PianoRoll], Hashable] | None = pitch_class_set if scales else None
     split = split_by_piece(distinct, valid=0.1, test=0.1, seed=seed, group=group)
-    say(f"training on {len(split.train)} pieces, choosing on {len(split.valid)}, testing on {len(split.test)}")
+    log(f"{len(split.train)} pieces for training, {len(split.valid)} for validation, {len(split.test)} for the test")
     if scales:
         held_out = sorted({pitch_class_set(roll) for roll in split.test}, key=sorted)
-        say(f"no scale stands in two of them; {len(held_out)} are kept for the test")
+        log(f"no scale is in two of them; {len(held_out)} scales are in the test only")
     return split
 
 
 def train(
-    recipe: Recipe,
+    preset: Preset,
     split: Split,
     folder: Path,
     *,
@@ -202,30 +207,30 @@ def train(
     precision: Precision = "auto",
     tracker: Tracker = NoTracker(),
 ) -> Trained:
-    """Fits the recipe's model."""
+    """Trains the preset's model."""
     windows = [
         SlidingWindows(
             rolls,
-            input_frames=recipe.input_frames,
-            target_frames=recipe.target_frames,
-            hop=recipe.hop,
+            input_frames=preset.input_frames,
+            target_frames=preset.target_frames,
+            hop=preset.hop,
             short="skip",
         )
         for rolls in split
     ]
     torch.manual_seed(seed)
-    model = recipe.build(len(windows[0].pitches), recipe.target_frames).to(device)
+    model = preset.build(windows[0].layout, preset.target_frames).to(device)
     history = fit(
         model,
         windows[0],
         windows[1],
-        epochs=recipe.epochs,
-        batch_size=recipe.batch_size,
-        optimizer=recipe.optimizer(model),
-        schedule=recipe.schedule,
-        patience=recipe.patience,
-        min_delta=recipe.min_delta,
-        monitor=recipe.monitor,
+        epochs=preset.epochs,
+        batch_size=preset.batch_size,
+        optimizer=preset.optimizer(model),
+        schedule=preset.schedule,
+        patience=preset.patience,
+        min_delta=preset.min_delta,
+        monitor=preset.monitor,
         precision=precision,
         tracker=tracker,
         checkpoint_dir=folder,
@@ -234,12 +239,12 @@ def train(
     return Trained(model, history, windows[2])
 
 
-def make_music(recipe: Recipe, model: Seq2SeqLSTM, split: Split, folder: Path, *, seed: int) -> Continuation:
-    """Continues the beginning of the longest test piece; writes the music and its picture."""
+def generate_music(preset: Preset, model: Model, split: Split, folder: Path, *, seed: int) -> ContinuationMetrics:
+    """Continues the beginning of the longest test piece, and writes the music and its picture."""
     piece = max(split.test, key=len)
-    primer = piece[: recipe.primer_frames]
+    primer = piece[: preset.primer_frames]
     continuation = generate(
-        model, primer, frames=recipe.continuation_frames, sampler=recipe.sampler, seed=seed, progress=True
+        model, primer, num_frames=preset.continuation_frames, sampler=preset.sampler, seed=seed, progress=True
     )
     whole = (primer + continuation).renamed(f"{piece.name} continued")
     primer.to_midi(folder / "primer.mid", overwrite=True)
@@ -248,36 +253,36 @@ def make_music(recipe: Recipe, model: Seq2SeqLSTM, split: Split, folder: Path, *
     axes = plot_roll(whole, primer_frames=len(primer))
     axes.set_title(f"{piece.name}, continued by the model", loc="right")
     save_figure(axes, folder / "roll.png", overwrite=True)
-    return Continuation.of(continuation, piece)
+    return ContinuationMetrics.of(continuation, piece)
 
 
-def finish(recipe: Recipe, trained: Trained, split: Split, folder: Path, *, seed: int) -> Run:
-    """Scores and music of a trained model, in ``folder``."""
+def finish(preset: Preset, trained: Trained, split: Split, folder: Path, *, seed: int) -> Run:
+    """Scores a trained model and generates music, into ``folder``."""
     scores = evaluate(trained.model, trained.test)
     save_figure(plot_histories({"": trained.history}), folder / "loss.png", overwrite=True)
-    continuation = make_music(recipe, trained.model, split, folder, seed=seed)
+    continuation = generate_music(preset, trained.model, split, folder, seed=seed)
     best_epoch = trained.history.best_epoch
-    found = {
+    record = {
         "best_epoch": best_epoch,
         "test": scores.to_json(),
         "continuation": asdict(continuation),
-        "primer_frames": recipe.primer_frames,
+        "primer_frames": preset.primer_frames,
         "data": {f"{part}_pieces": len(rolls) for part, rolls in split._asdict().items()},
     }
-    write_json(folder / "scores.json", found)
+    write_json(folder / "scores.json", record)
     report_run(folder, title="Scales and chords", overwrite=True)
     return Run(trained.history, scores, continuation, folder)
 
 
-def run(recipe: Recipe, midi_dir: Path, folder: Path, *, seed: int = 0, device: str = "cpu") -> Run:
-    """From MIDI files to music, in ``folder``."""
-    split = read_pieces(recipe, midi_dir, seed=seed)
-    trained = train(recipe, split, folder, seed=seed, device=device)
-    return finish(recipe, trained, split, folder, seed=seed)
+def run(preset: Preset, midi_dir: Path, folder: Path, *, seed: int = 0, device: str = "cpu") -> Run:
+    """Trains on a folder of MIDI files, and puts all results into ``folder``."""
+    split = read_pieces(preset, midi_dir, seed=seed)
+    trained = train(preset, split, folder, seed=seed, device=device)
+    return finish(preset, trained, split, folder, seed=seed)
 
 
-def tracker_of(folder: Path) -> Tracker:
-    """The run's page, where Azure Machine Learning has started this script; nothing elsewhere."""
+def make_tracker(folder: Path) -> Tracker:
+    """A tracker for the run's page if Azure Machine Learning started this script; otherwise one that keeps nothing."""
     if "AZUREML_RUN_ID" not in os.environ:
         return NoTracker()
     if find_spec("azureml") and find_spec("azureml.core"):  # the client of SDK v1
@@ -285,8 +290,8 @@ def tracker_of(folder: Path) -> Tracker:
     return FanOut(JsonlTracker(folder / "metrics.jsonl"), MLflowTracker())
 
 
-def track(tracker: Tracker, result: Run) -> None:
-    """The scores, pictures, music and the model of a finished run."""
+def log_results(tracker: Tracker, result: Run) -> None:
+    """Logs the scores, pictures, music and the model of a finished run."""
     scores = result.scores.model
     figures = {"test_nats": scores.all.nats, "test_f1": scores.all.f1, "test_changed_nats": scores.changed.nats}
     tracker.log_metrics(figures, step=result.history.epochs[-1].step)
@@ -303,8 +308,8 @@ def track(tracker: Tracker, result: Run) -> None:
         tracker.log_artifact(result.folder / name)
 
 
-def claim(folder: Path, arguments: dict[str, Any]) -> None:
-    """Makes the output folder, or finds in it an earlier run of the same arguments to go on with.
+def prepare_folder(folder: Path, arguments: dict[str, Any]) -> None:
+    """Creates the output folder, or checks that it holds a run with the same arguments, which is then resumed.
 
     Raises:
         OverwriteError: the folder holds anything else.
@@ -312,12 +317,12 @@ def claim(folder: Path, arguments: dict[str, Any]) -> None:
     record = folder / "run.json"
     if record.exists():
         before = json.loads(record.read_text(encoding="utf-8"))
-        # The record alone, or with the built-in pieces, is of a command that failed before it made anything.
+        # A folder with the record and the built-in pieces only is from a command that failed before training.
         begun = any(path.name not in ("run.json", "midi") for path in folder.iterdir())
         if before != arguments and begun:
             raise OverwriteError(f"{folder} holds a run with other arguments: {before}. Choose another --output.")
         if begun:
-            say(f"going on with the run in {folder}")
+            log(f"resuming the run in {folder}")
         write_json(record, arguments)
     elif folder.exists() and any(folder.iterdir()):
         raise OverwriteError(f"{folder} holds files that are not of a run. Choose another --output.")
@@ -326,29 +331,29 @@ def claim(folder: Path, arguments: dict[str, Any]) -> None:
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Replaces a file of our own."""
+    """Writes a JSON file, in place of an earlier one."""
     with writing(path, overwrite=True) as temporary:
         temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
-def say(line: str) -> None:
-    """To the reader, once, however many processes there are; the progress bars go to standard error."""
+def log(line: str) -> None:
+    """Prints a line in the first process only. Progress bars go to standard error."""
     if os.environ.get("RANK", "0") == "0":
         print(line, flush=True)
 
 
 def submit_to_azureml(given: argparse.Namespace) -> Submission:
-    """Sends this very script to Azure ML, in the workspace that ``config.json`` names, to do there what it would here.
+    """Sends this script to the Azure ML workspace that ``config.json`` names, with the same options.
 
     Raises:
-        SettingsError: a folder of this machine's is asked for.
+        SettingsError: ``--midi-dir`` is a folder on this machine.
     """
     data = {}
     if given.midi_dir is not None:
         if not given.midi_dir.startswith("azureml:"):
             raise SettingsError(
-                "--midi-dir names a folder of this machine, which --compute azureml does not send. Give the address of "
-                "one in a datastore: azureml://datastores/NAME/paths/PATH."
+                f"--midi-dir {given.midi_dir} is a folder on this machine, which --compute azureml does not send. Give "
+                f"a folder in a datastore: azureml://datastores/NAME/paths/PATH."
             )
         data["--midi-dir"] = StoredFolder.from_uri(given.midi_dir, access="download")
     arguments: list[str | int] = ["--output", "outputs/scale_chords", "--preset", given.preset, "--seed", given.seed]
@@ -373,36 +378,42 @@ def submit_to_azureml(given: argparse.Namespace) -> Submission:
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
-    """The command line."""
+    """Parses the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
-    parser.add_argument("--preset", choices=PRESETS, default="default", help="the configuration to start from")
+    parser.add_argument("--preset", choices=PRESETS, default="default", help="the hyperparameters")
     parser.add_argument("--midi-dir", help="a folder of MIDI files; the built-in pieces by default")
     parser.add_argument("--epochs", type=int, help="passes over the training windows")
     parser.add_argument("--batch-size", type=int, help="windows a step")
-    parser.add_argument("--seed", type=int, default=0, help="of the split, the weights, the training and the music")
-    parser.add_argument("--output", type=Path, default=Path("runs/scale_chords"), help="where everything goes")
-    parser.add_argument("--device", help="where to train; a GPU if there is one")
-    parser.add_argument("--precision", choices=get_args(Precision), default="auto", help="digits of the arithmetic")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="seed of the split, the weights, the training and the music"
+    )
+    parser.add_argument("--output", type=Path, default=Path("runs/scale_chords"), help="folder for the results")
+    parser.add_argument("--device", help="such as cpu or cuda; a GPU if there is one")
+    parser.add_argument(
+        "--precision", choices=get_args(Precision), default="auto", help="precision of the forward pass"
+    )
     parser.add_argument(
         "--threads",
         type=int,
         default=1,
-        help="of the CPU; two are quicker on an idle machine, and slower on a busy one",
+        help="CPU threads; two are faster on an idle machine, and slower on a busy one",
     )
-    there = parser.add_argument_group("on Azure Machine Learning")
-    there.add_argument("--compute", choices=("local", "azureml"), default="local", help="here, or submitted")
-    there.add_argument("--cluster", default="gpu-cluster", help="the compute target's name")
-    there.add_argument("--nodes", type=int, default=1, help="machines of the cluster")
-    there.add_argument("--processes-per-node", type=int, default=1, help="one for each GPU of a machine")
-    there.add_argument("--gpu", action="store_true", help="the machines have GPUs")
-    there.add_argument("--sdk", choices=("v1", "v2"), default="v1", help="the client that is installed (%(default)s)")
+    azureml = parser.add_argument_group("on Azure Machine Learning")
+    azureml.add_argument("--compute", choices=("local", "azureml"), default="local", help="train here, or on Azure ML")
+    azureml.add_argument("--cluster", default="gpu-cluster", help="name of the compute target")
+    azureml.add_argument("--nodes", type=int, default=1, help="number of machines")
+    azureml.add_argument(
+        "--processes-per-node", type=int, default=1, help="processes on each machine, one for each GPU"
+    )
+    azureml.add_argument("--gpu", action="store_true", help="the machines have GPUs")
+    azureml.add_argument("--sdk", choices=("v1", "v2"), default="v1", help="the installed client (%(default)s)")
     return parser.parse_args(arguments)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command; a user's mistake is one line on standard error and exit status 2."""
+    """Runs the command. A mistake of the user is one line on standard error and exit code 2."""
     given = parse(arguments)
     if given.compute == "azureml":
         try:
@@ -410,57 +421,57 @@ def main(arguments: list[str] | None = None) -> int:
         except PianoRollSeq2SeqError as error:
             print(f"error: {error}", file=sys.stderr)
             return 2
-        say(f"submitted {submitted.id}: {submitted.url}")
+        log(f"submitted {submitted.id}: {submitted.url}")
         return 0
     torch.set_num_threads(given.threads)
-    recipe = PRESETS[given.preset]()
-    recipe = replace(
-        recipe,
-        epochs=given.epochs if given.epochs is not None else recipe.epochs,
-        batch_size=given.batch_size if given.batch_size is not None else recipe.batch_size,
+    preset = PRESETS[given.preset]()
+    preset = replace(
+        preset,
+        epochs=given.epochs if given.epochs is not None else preset.epochs,
+        batch_size=given.batch_size if given.batch_size is not None else preset.batch_size,
     )
     folder: Path = given.output
     record = {
         "preset": given.preset,
         "midi_dir": str(Path(given.midi_dir)) if given.midi_dir else None,
-        "epochs": recipe.epochs,
-        "batch_size": recipe.batch_size,
+        "epochs": preset.epochs,
+        "batch_size": preset.batch_size,
         "precision": given.precision,
         "seed": given.seed,
     }
     try:
         with join_processes() as processes:
             midi_dir = Path(given.midi_dir) if given.midi_dir else folder / "midi"
-            if processes.first:
-                claim(folder, record)
+            if processes.is_first:
+                prepare_folder(folder, record)
                 if given.midi_dir is None:
                     write_scale_chords(midi_dir)
-            processes.wait()  # until the first has written the pieces
-            split = read_pieces(recipe, midi_dir, seed=given.seed)
+            processes.barrier()  # the first process writes the pieces
+            split = read_pieces(preset, midi_dir, seed=given.seed)
             device = given.device or processes.device
-            with tracker_of(folder) as tracker:
+            with make_tracker(folder) as tracker:
                 trained = train(
-                    recipe, split, folder, seed=given.seed, device=device, precision=given.precision, tracker=tracker
+                    preset, split, folder, seed=given.seed, device=device, precision=given.precision, tracker=tracker
                 )
-                if not processes.first:  # one writes the music
+                if not processes.is_first:
                     return 0
-                result = finish(recipe, trained, split, folder, seed=given.seed)
-                track(tracker, result)
+                result = finish(preset, trained, split, folder, seed=given.seed)
+                log_results(tracker, result)
     except PianoRollSeq2SeqError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("\nstopped; the same command goes on from there", file=sys.stderr)
+        print("\nstopped; the same command resumes the run", file=sys.stderr)
         return 130
-    say(f"\n{result.scores}\n")
-    heard = result.continuation
-    say(
-        f"the continuation: {heard.notes} notes, {heard.in_scale_share:.0%} of them in the piece's scale, "
-        f"{heard.silent_share:.0%} of its frames silent, else {heard.polyphony:.1f} pitches at once on average, "
-        f"no frame repeated more than {heard.longest_repeat_frames} times"
+    log(f"\n{result.scores}\n")
+    metrics = result.continuation
+    log(
+        f"continuation: {metrics.num_notes} notes, {metrics.in_scale_share:.0%} of them in the piece's scale; "
+        f"{metrics.silent_share:.0%} of the frames silent, otherwise {metrics.polyphony:.1f} pitches on average; "
+        f"no frame repeated more than {metrics.longest_repeat_frames} times"
     )
-    say(f"\nListen to {folder / 'generated.wav'}; look at {folder / 'roll.png'} and {folder / 'loss.png'}.")
-    say(f"All of it on one page, to look at and to listen to: {folder / 'report.html'}")
+    log(f"\nListen to {folder / 'generated.wav'}; look at {folder / 'roll.png'} and {folder / 'loss.png'}.")
+    log(f"Everything on one page, with the music to play: {folder / 'report.html'}")
     return 0
 
 

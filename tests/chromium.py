@@ -1,45 +1,68 @@
-"""A headless Chromium, as a person would use it."""
+"""A headless Chromium, as a person would use it. All tests of a process share one browser."""
 
+import asyncio
+import atexit
 import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
+
+_ARGUMENTS = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required"]
+_ALLOWED_ADDRESSES = ("file:", "data:", "blob:", "about:", "http://127.0.0.1")
 
 
 @contextmanager
 def opened_page(
     *, width: int = 1000, height: int = 800, dark: bool = False, excused: Sequence[str] = ()
 ) -> Iterator[Page]:
-    """A page of a browser that plays sound unasked, reaches no network but this machine's, and reports what goes wrong.
+    """A page of a browser that may play sound without a click and reaches no network but this machine's.
 
-    When the block is left, the test fails if the page has written an error to its console, thrown one, or asked for
-    anything from elsewhere; unless it holds some words that are excused.
+    At the end of the block, the test fails if the page has logged an error or a warning, thrown an exception, or
+    requested anything from elsewhere; messages with one of the ``excused`` texts are ignored.
     """
+    browser, loop = _browser()
+    asyncio._set_running_loop(loop)  # Playwright's, hidden between pages so that other tests may call asyncio.run
+    context = browser.new_context(
+        viewport={"width": width, "height": height},
+        color_scheme="dark" if dark else "light",
+        accept_downloads=True,
+    )
+    problems: list[str] = []
+    try:
+        page = context.new_page()
+        page.on("console", lambda entry: problems.append(entry.text) if entry.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on(
+            "request",
+            lambda request: None if request.url.startswith(_ALLOWED_ADDRESSES) else problems.append(request.url),
+        )
+        yield page
+    finally:
+        context.close()
+        asyncio._set_running_loop(None)
+    assert not [problem for problem in problems if not any(text in problem for text in excused)]
+
+
+@cache
+def _browser() -> tuple[Browser, asyncio.AbstractEventLoop]:
     executable = shutil.which("chromium")
     if executable is None:
         message = "Chromium: not on the path (on Debian: apt-get install chromium)"
         if os.environ.get("CI"):
             pytest.fail(message)
         pytest.skip(message)
-    arguments = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required"]
-    problems: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=arguments)
-        context = browser.new_context(
-            viewport={"width": width, "height": height},
-            color_scheme="dark" if dark else "light",
-            accept_downloads=True,
-        )
-        page = context.new_page()
-        page.on("console", lambda said: problems.append(said.text) if said.type in ("error", "warning") else None)
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        here = ("file:", "data:", "blob:", "about:", "http://127.0.0.1")
-        page.on("request", lambda asked: None if asked.url.startswith(here) else problems.append(asked.url))
-        try:
-            yield page
-        finally:
-            browser.close()
-    assert not [problem for problem in problems if not any(words in problem for words in excused)]
+    playwright = sync_playwright().start()
+    loop = asyncio.get_running_loop()
+    browser = playwright.chromium.launch(executable_path=executable, args=_ARGUMENTS)
+
+    def close() -> None:
+        asyncio._set_running_loop(loop)
+        browser.close()
+        playwright.stop()
+
+    atexit.register(close)
+    return browser, loop

@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Done:
-    """What a command left: its exit code, and what it wrote."""
+    """A command that has ended: its exit code and its output."""
 
     code: int
     out: str
@@ -21,7 +21,7 @@ class Done:
         return json.loads(self.out)
 
     def refused(self) -> str:
-        """The words of a user's mistake: no traceback, nothing on standard output, exit code 2."""
+        """The message of a usage error: exit code 2, no traceback, nothing on standard output."""
         assert self.code == 2, self.err
         assert not self.out
         assert "Traceback" not in self.err
@@ -30,6 +30,7 @@ class Done:
 
 Run = Callable[..., Done]
 
-SMALL = ("--epochs", 1, "--hop", 16, "--input_frames", 8, "--target_frames", 8)
+SMALL_WINDOWS = ("--hop", 16, "--input-frames", 8, "--target-frames", 8)
+SMALL_MODEL = ("--model", "Seq2SeqLSTM", "--model.hidden-size", 8)
+SMALL = ("--epochs", 1, *SMALL_WINDOWS)
 """A run of a second."""
-SMALL_MODEL = ("--model", "pianoroll_seq2seq.Seq2SeqLSTM", "--model.hidden", 8)

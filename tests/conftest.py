@@ -1,8 +1,4 @@
-"""What all tests share.
-
-Shapes and types in the annotations are checked at run time, by jaxtyping and beartype, while the tests
-run: this must come before anything of the library is imported.
-"""
+"""Options and fixtures of all tests."""
 
 import os
 import signal
@@ -10,21 +6,36 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # models as small as the tests' are fastest on one thread
 import matplotlib
 import pytest
-import typechecker  # noqa: F401  (before the hook that asks it)
-from jaxtyping import install_import_hook
 
-install_import_hook("pianoroll_seq2seq", "typechecker.check")
 matplotlib.use("Agg")
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell's background jobs have it, and all that they start
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell ignores it in background jobs, and in their children
     signal.signal(signal.SIGINT, signal.default_int_handler)
-collect_ignore = ["downstream"]  # programs of a user's own, which nox -s package runs
-if find_spec("hypothesis"):  # not where Azure ML's clients are tested
+collect_ignore = ["downstream"]  # programs of a user, which nox -s package runs
+if find_spec("hypothesis"):  # the environments of Azure ML's clients do without it
     from hypothesis import settings
 
-    settings.register_profile("untimed", deadline=None)  # a busy machine is no failure
-    settings.load_profile("untimed")
+    # No deadlines: a busy machine is no failure. The quick profile tries the same examples in every run.
+    settings.register_profile("quick", deadline=None, max_examples=25, derandomize=True)
+    settings.register_profile("full", deadline=None, max_examples=200, print_blob=True)
+    settings.load_profile("quick")  # pytest --hypothesis-profile=full loads the other
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Adds ``--check-types``."""
+    text = "check the types and shapes in the library's annotations at every call, by jaxtyping and beartype"
+    parser.addoption("--check-types", action="store_true", help=text)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Hooks the type checker into the import of the library, before any test imports it."""
+    if config.getoption("--check-types"):
+        import typechecker  # noqa: F401  (the hook needs it loaded)
+        from jaxtyping import install_import_hook
+
+        install_import_hook("pianoroll_seq2seq", "typechecker.check")
 
 
 def _data_folder(name: str) -> Path:

@@ -5,6 +5,7 @@ from unittest import mock
 
 import pytest
 
+from pianoroll_seq2seq._internal import compiled as loops
 from pianoroll_seq2seq.errors import MidiError
 from pianoroll_seq2seq.midi_io import read, read_midi
 from pianoroll_seq2seq.score import Score
@@ -66,7 +67,8 @@ def carefully(data: bytes, **reading) -> Score:
 
 def compiled(data: bytes, **reading) -> Score:
     """By the careful reader as numba compiles it."""
-    return read_midi(data, compiled=True, **reading)
+    with loops.forced(active=True):
+        return read_midi(data, **reading)
 
 
 READERS = (read_midi, carefully, compiled)

@@ -1,4 +1,4 @@
-"""Commands that documents tell to type: understood by what they call, and not run."""
+"""Commands in documents: parsed by the program that they call, but not run."""
 
 import argparse
 import importlib
@@ -17,17 +17,17 @@ import pytest
 from documents import ROOT
 
 ELSEWHERE = ("az", "docker", "hf", "pre-commit")
-"""Programs of others, whose options are not ours to check."""
+"""Programs of other projects, whose options are not checked."""
 THEIR_OWN = ("train.py",)
-"""Scripts that a reader has written."""
+"""Scripts of the reader."""
 
 
-class _UnderstoodError(Exception):
-    """Raised where a script has read its command line, so that it goes no further."""
+class _ParsedError(Exception):
+    """Stops a script after it has parsed its command line."""
 
 
 def check_command(line: str) -> None:
-    """Fails the test unless every part of a command line is understood."""
+    """Fails the test unless every part of a command line can be parsed."""
     words = shlex.split(line, comments=True)
     while words:
         command = words[: words.index("&&")] if "&&" in words else words
@@ -53,12 +53,12 @@ def _check(command: list[str], line: str) -> None:
             _check_script(script, rest, line)
         case ["torchrun", *rest]:
             places = [place for place, word in enumerate(rest) if word.endswith(".py")]
-            if places:  # else only an option is spoken of
+            if places:  # otherwise the text is about an option only
                 _check_script(rest[places[0]], rest[places[0] + 1 :], line)
         case [program, *_] if program in ELSEWHERE:
             pass
         case _:
-            pytest.fail(f"nobody knows how to check this command: {line}")
+            pytest.fail(f"there is no check for this command: {line}")
 
 
 def _check_requirements(requirements: Sequence[str], line: str) -> None:
@@ -67,7 +67,7 @@ def _check_requirements(requirements: Sequence[str], line: str) -> None:
     assert requirements, line
     for requirement in requirements:
         found = re.fullmatch(r"(pianoroll-seq2seq|\.|[\w-]+)(?:\[([\w,-]+)\])?", requirement)
-        assert found, f"{requirement!r} is no requirement: {line}"
+        assert found, f"{requirement!r} is not a requirement: {line}"
         if found[1] in ("pianoroll-seq2seq", "."):
             missing = set((found[2] or "").split(",")) - {*extras, ""}
             assert not missing, f"no extra {missing}: {line}"
@@ -89,59 +89,55 @@ def _check_session(words: Sequence[str], line: str) -> None:
 
 
 def _check_program(arguments: Sequence[str], line: str) -> None:
+    from pianoroll_seq2seq.cli.command import parse
     from pianoroll_seq2seq.cli.main import COMMANDS
-    from pianoroll_seq2seq.cli.parsing import parse
     from pianoroll_seq2seq.errors import SettingsError
 
     if not arguments or arguments[0] in ("-h", "--help", "--version"):
         return
     name, *rest = arguments
     assert name in COMMANDS, f"no command {name}: {line}"
-    if set(rest) & {"-h", "--help"}:
-        return
     command = importlib.import_module(f"pianoroll_seq2seq.cli.{name}").COMMAND
     try:
-        parse(name, command, _without_files_of_options(rest))
+        parse(name, command, _without_files(rest))
     except SettingsError as error:
         pytest.fail(f"{line}: {error}")
-    except SystemExit as leaving:  # something was asked for that is printed
-        if leaving.code:
-            pytest.fail(line)
 
 
-def _without_files_of_options(words: Sequence[str]) -> list[str]:
-    """Without ``--config FILE``, which is read while the command line is."""
-    if "--config" not in words:
-        return list(words)
-    place = words.index("--config")
-    return [*words[:place], *words[place + 2 :]]
+def _without_files(words: Sequence[str]) -> list[str]:
+    """The arguments without files that need not exist: ``--config FILE``, and where the output goes (``> FILE``)."""
+    left = list(words[: words.index(">")] if ">" in words else words)
+    if "--config" in left:
+        place = left.index("--config")
+        del left[place : place + 2]
+    return left
 
 
 def _check_script(script: str, arguments: Sequence[str], line: str) -> None:
-    """Starts the script, and stops it as soon as it has read its command line."""
+    """Starts the script, and stops it after it has parsed its command line."""
     path = ROOT / script
     if script in THEIR_OWN:
         return
-    assert path.is_file(), f"{script} is not there: {line}"
-    understood = argparse.ArgumentParser.parse_args
+    assert path.is_file(), f"{script} does not exist: {line}"
+    original = argparse.ArgumentParser.parse_args
 
     def parse_args(self: argparse.ArgumentParser, args: object = None, namespace: object = None) -> None:
-        understood(self, list(arguments))
-        raise _UnderstoodError
+        original(self, list(arguments))
+        raise _ParsedError
 
     with _as_a_script(path, arguments), mock.patch.object(argparse.ArgumentParser, "parse_args", parse_args):
         try:
             runpy.run_path(str(path), run_name="__main__")
-        except _UnderstoodError:
+        except _ParsedError:
             return
         except SystemExit as leaving:
             pytest.fail(f"{line}: the script ended with {leaving.code!r}; see what it wrote to standard error")
-    pytest.fail(f"{script} read no command line: {line}")
+    pytest.fail(f"{script} parsed no command line: {line}")
 
 
 @contextmanager
 def _as_a_script(path: Path, arguments: Sequence[str]) -> Iterator[None]:
-    """Its own folder is where it imports from, and what it changes of the environment is forgotten."""
+    """Imports come from the script's own folder, and changes of the environment are undone."""
     beside = [str(path.parent), str(ROOT / "examples"), str(ROOT / "benchmarks")]
     with (
         mock.patch.dict(os.environ),

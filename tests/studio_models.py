@@ -1,4 +1,4 @@
-"""Models for the studio that do as a test wants."""
+"""Models and requests for tests of the studio."""
 
 import time
 from typing import Any
@@ -7,21 +7,25 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pianoroll_seq2seq.grid import BeatGrid, FrameGrid
-from pianoroll_seq2seq.heads.bernoulli import Bernoulli
-from pianoroll_seq2seq.heads.notes import NotesHead
+from pianoroll_seq2seq.grid import BeatGrid, FrameGrid, SecondsGrid
+from pianoroll_seq2seq.layout import FrameLayout
+from pianoroll_seq2seq.models.heads.bernoulli import Bernoulli
+from pianoroll_seq2seq.models.heads.notes import NotesHead
 from pianoroll_seq2seq.models.seq2seq_lstm import Seq2SeqLSTM
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.pitches import PitchRange
+from pianoroll_seq2seq.pretrained.trained_model import TrainedModel
 from pianoroll_seq2seq.sampling import Draw, Sampler
-from pianoroll_seq2seq.studio.wishes import Wish
-from pianoroll_seq2seq.trained import TrainedModel
+from pianoroll_seq2seq.serving.limits import RequestLimits
+from pianoroll_seq2seq.studio.generation_request import GenerationRequest
+from pianoroll_seq2seq.studio.limits import StudioLimits
 
 PITCHES = PitchRange(55, 72)
+LAYOUT = FrameLayout(BeatGrid(4), PITCHES)
 
 
 class Slow(nn.Module):
-    """Takes its time for every frame, and counts them."""
+    """Sleeps before each frame, and counts the frames."""
 
     def __init__(self, frame_seconds: float = 0.02) -> None:
         super().__init__()
@@ -41,7 +45,7 @@ class Slow(nn.Module):
 
 
 class Failing(Slow):
-    """Breaks after some frames."""
+    """Fails after some frames."""
 
     def __init__(self, after: int) -> None:
         super().__init__(0.0)
@@ -54,37 +58,64 @@ class Failing(Slow):
 
 
 def slow_model(frame_seconds: float = 0.02, *, name: str = "slow", grid: FrameGrid = BeatGrid(4)) -> TrainedModel:
-    return TrainedModel(Slow(frame_seconds), grid, PITCHES, name=name)
+    return TrainedModel(Slow(frame_seconds), FrameLayout(grid, PITCHES), name=name)
 
 
 def small_model(*, name: str = "small") -> TrainedModel:
-    """Quick also where every call is checked, as in tests."""
+    """A small model, fast even with run-time type checks."""
     torch.manual_seed(0)
-    model = Seq2SeqLSTM(len(PITCHES), hidden=16)
-    with torch.no_grad():  # so that it plays, and hears what it played
+    model = Seq2SeqLSTM(LAYOUT, hidden_size=16)
+    with torch.no_grad():  # so that it plays, and depends on the frames before
         model.head.logits.bias.fill_(-1.5)  # type: ignore[union-attr,operator]
         model.head.logits.weight.mul_(4)  # type: ignore[union-attr,operator]
-    return TrainedModel(model.eval(), BeatGrid(4), PITCHES, name=name)
+    return TrainedModel(model.eval(), LAYOUT, name=name)
 
 
-def told_model(*, name: str = "told") -> TrainedModel:
-    """Hears the pitch classes of a scale, and has not learned to do without."""
+def conditional_model(*, name: str = "conditional") -> TrainedModel:
+    """Needs the pitch classes of a scale as its condition."""
     torch.manual_seed(0)
-    model = Seq2SeqLSTM(len(PITCHES), hidden=8, condition_size=12)
-    return TrainedModel(model.eval(), BeatGrid(4), PITCHES, name=name, condition_size=12)
+    model = Seq2SeqLSTM(LAYOUT, hidden_size=8, condition_size=12)
+    return TrainedModel(model.eval(), LAYOUT, name=name)
 
 
 def notes_model(*, name: str = "onsets") -> TrainedModel:
-    """Hears and writes what is struck."""
+    """Reads and writes onsets."""
     torch.manual_seed(0)
-    model = Seq2SeqLSTM(2 * len(PITCHES), hidden=8, head=NotesHead(8, 2 * len(PITCHES)))
+    layout = FrameLayout.of(LAYOUT, onsets=True)
+    model = Seq2SeqLSTM(layout, hidden_size=8, head=NotesHead)
     with torch.no_grad():  # so that it plays
         model.head.logits.bias.zero_()  # type: ignore[union-attr,operator]
-    return TrainedModel(model.eval(), BeatGrid(4), PITCHES, name=name, onsets=True)
+    return TrainedModel(model.eval(), layout, name=name)
 
 
-def wish_for(trained: TrainedModel, *, frames: int, sampler: Sampler = Draw(), seed: int = 0) -> Wish:
+def generation_request(
+    trained: TrainedModel, *, num_frames: int, sampler: Sampler = Draw(), seed: int = 0
+) -> GenerationRequest:
     active = np.zeros((9, len(trained.pitches)), dtype=bool)
     active[0:4, 1] = active[4:9, 2] = active[2:9, 3] = True
     primer = PianoRoll.from_active(active, grid=trained.grid, pitches=trained.pitches)
-    return Wish(trained, primer, frames, sampler, seed, None)
+    return GenerationRequest(trained, primer, num_frames, sampler, seed, None)
+
+
+LIMITS = StudioLimits(
+    request=RequestLimits(
+        max_request_bytes=20_000,
+        max_midi_bytes=5_000,
+        max_primer_notes=50,
+        max_primer_frames=3000,
+        max_num_frames=20_000,
+    ),
+    max_piece_seconds=120,
+    max_jobs=2,
+    max_cached_pieces=3,
+)
+HOSTILE = "</script><img src=x onerror=document.title='taken'>"
+SMALL = small_model()
+SLOW = slow_model()
+FAILING = TrainedModel(Failing(after=7), LAYOUT, name="failing")
+
+
+def all_models() -> list[TrainedModel]:
+    """The models of the studio that all tests share."""
+    in_seconds = slow_model(0.0, name="in seconds", grid=SecondsGrid(0.02))
+    return [SMALL, SLOW, FAILING, in_seconds, conditional_model(), notes_model(), small_model(name=HOSTILE)]

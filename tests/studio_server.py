@@ -1,4 +1,4 @@
-"""A studio that listens on a free port of this machine, as ``run_studio`` has it."""
+"""A studio on a free port of this machine, with the server of ``run_studio``."""
 
 import threading
 import time
@@ -8,29 +8,29 @@ from dataclasses import dataclass
 
 import uvicorn
 
+from pianoroll_seq2seq.pretrained.trained_model import TrainedModel
 from pianoroll_seq2seq.studio.app import Studio, studio_app
 from pianoroll_seq2seq.studio.limits import StudioLimits
-from pianoroll_seq2seq.studio.run import listening, server_of
-from pianoroll_seq2seq.trained import TrainedModel
+from pianoroll_seq2seq.studio.server import listen, make_server
 
 
 @dataclass(frozen=True)
 class Served:
-    """A studio, where it listens, and what it does inside."""
+    """A running studio, its address and its server."""
 
     address: str
     studio: Studio
     server: uvicorn.Server
 
     def idle(self, seconds: float = 5) -> bool:
-        """Whether it comes to write nothing within some time."""
-        return waited(lambda: not self.studio.desk.busy, seconds)
+        """Waits until no job runs; returns whether that happened in time."""
+        return waited(lambda: not self.studio.sessions.num_jobs, seconds)
 
 
-def waited(reached: Callable[[], bool], seconds: float = 5) -> bool:
-    """Whether a condition comes to hold within some time."""
+def waited(condition: Callable[[], bool], seconds: float = 5) -> bool:
+    """Waits for a condition; returns whether it became true in time."""
     deadline = time.monotonic() + seconds
-    while not reached():
+    while not condition():
         if time.monotonic() > deadline:
             return False
         time.sleep(0.01)
@@ -39,10 +39,10 @@ def waited(reached: Callable[[], bool], seconds: float = 5) -> bool:
 
 @contextmanager
 def served(models: Sequence[TrainedModel], limits: StudioLimits = StudioLimits()) -> Iterator[Served]:
-    """A studio of some models, in a thread of its own."""
+    """Serves a studio in a thread."""
     app = studio_app(models, limits=limits)
-    listener = listening(0)
-    server = server_of(app)
+    listener = listen(0)
+    server = make_server(app)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:

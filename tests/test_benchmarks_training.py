@@ -15,8 +15,8 @@ import torch
 
 pytest.importorskip("pyperf", reason="the benchmarks write their figures with pyperf, of the dependency group bench")
 
-from pianoroll_seq2seq.datasets.scale_chords import write_scale_chords
-from pianoroll_seq2seq.train.precision import cpu_knows_bfloat16
+from pianoroll_seq2seq.data.datasets.scale_chords import write_scale_chords
+from pianoroll_seq2seq.train.precision import cpu_has_bfloat16
 
 BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
 QUICK = ("--rounds", "1", "--pieces", "2")
@@ -67,7 +67,7 @@ def test_training_is_compared(tmp_path: Path, pieces: Path) -> None:
     keras = ("--only", ";".join([*ways, "Keras"]), "--keras-python", tmp_path / "nothing")
     done = run_benchmark("train", *options, *keras, *QUICK, "--output", tmp_path)
     rows = figures(done, tmp_path / "train-2017.json")
-    if not cpu_knows_bfloat16():
+    if not cpu_has_bfloat16():
         ways.remove("fit, bfloat16")
         assert "this CPU has no bfloat16" in done.stdout
     assert list(rows) == [*ways, "product, float32", "product, bfloat16"]
@@ -168,6 +168,6 @@ def test_a_gpu_is_measured(tmp_path: Path, pieces: Path, device: str) -> None:
     rows = figures(run_benchmark("gpu", *options, *quick, "--output", tmp_path), tmp_path / "gpu.json")
     names = ["fit, bfloat16", "plain PyTorch, float32", "LSTM layers, bfloat16"]
     names += ["fit, bfloat16, compiled"] * (device == "cuda")
-    if device == "cpu" and not cpu_knows_bfloat16():
+    if device == "cpu" and not cpu_has_bfloat16():
         names = ["plain PyTorch, float32"]
     assert set(rows) == {*(f"2017, batch 32: {name}" for name in names), "2017, batch 3: generate_frames"}

@@ -80,8 +80,8 @@ def test_scores_and_music_are_those_of_the_cpu(head: str) -> None:
     changes = {} if head == "bernoulli" else {"head": RelativeBernoulliHead(32, 12)}
     trained = model(**changes)
     on_cpu = evaluate(trained, windows()).model.all.nats
-    expected = generate(trained, roll(16), frames=20, sampler=Threshold(0.2)).active
+    expected = generate(trained, roll(16), num_frames=20, sampler=Threshold(0.2)).active
     trained.cuda()
     assert evaluate(trained, windows()).model.all.nats == pytest.approx(on_cpu, rel=1e-4)
-    found = generate(trained, roll(16), frames=20, sampler=Threshold(0.2)).active
+    found = generate(trained, roll(16), num_frames=20, sampler=Threshold(0.2)).active
     assert (found == expected).mean() > 0.99

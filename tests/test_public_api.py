@@ -48,28 +48,28 @@ def test_star_import_gives_all_names() -> None:
 
 
 def test_type_checkers_and_python_see_the_same() -> None:
-    """An editor knows a name that Python does not have, or the other way round."""
-    tree = ast.parse(Path(pianoroll_seq2seq.__file__).read_text(encoding="utf-8"))
-    (block,) = [
-        node
-        for node in tree.body
-        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
-    ]
-    seen: dict[str, str] = {}
-    for statement in block.body:
+    """An editor knows a name that Python does not have, or has it from another module, or the other way round."""
+    package = Path(pianoroll_seq2seq.__file__).parent
+    seen: dict[str, object] = {}
+    for statement in ast.parse((package / "__init__.pyi").read_text(encoding="utf-8")).body[1:]:  # behind its docstring
+        if isinstance(statement, ast.AnnAssign):
+            assert ast.unparse(statement) == "__version__: str"
+            continue
         assert isinstance(statement, ast.ImportFrom)
-        assert statement.module is not None
+        assert statement.level == 1
         for alias in statement.names:
             assert alias.asname == alias.name, "re-exports are spelled `import name as name`"
             assert alias.name not in seen
-            seen[alias.name] = statement.module.removeprefix("pianoroll_seq2seq.")
-    assert seen == pianoroll_seq2seq._HOME
+            home = importlib.import_module(f"pianoroll_seq2seq.{statement.module}")
+            seen[alias.name] = getattr(home, alias.name)
     assert pianoroll_seq2seq.__all__ == sorted(seen)
+    for name, value in seen.items():
+        assert getattr(pianoroll_seq2seq, name) is value
 
 
 def test_unknown_names_are_attribute_errors() -> None:
     """hasattr(), pickling and import machinery meet another error than the one they expect."""
-    with pytest.raises(AttributeError, match="'pianoroll_seq2seq' has no attribute 'PainoRoll'"):
+    with pytest.raises(AttributeError, match="PainoRoll"):
         _ = pianoroll_seq2seq.PainoRoll
     assert not hasattr(pianoroll_seq2seq, "nothing_of_that_name")
     with pytest.raises(ImportError):
@@ -78,7 +78,7 @@ def test_unknown_names_are_attribute_errors() -> None:
 
 def test_dir_lists_names_before_their_first_use() -> None:
     """Completion in a notebook offers nothing until a name was typed in full."""
-    assert set(pianoroll_seq2seq.__all__) | {"__version__"} <= set(dir(pianoroll_seq2seq))
+    assert set(pianoroll_seq2seq.__all__) <= set(dir(pianoroll_seq2seq))
     script = "import pianoroll_seq2seq as p; print(set(p.__all__) <= set(dir(p)))"
     assert _python(script) == "True"
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from strategies import GRIDS, SONG_TEMPI, planes, tempo_maps
 
 from pianoroll_seq2seq import quantize as quantize_module
+from pianoroll_seq2seq._internal import compiled as loops
 from pianoroll_seq2seq.errors import GridError, ShapeError
 from pianoroll_seq2seq.grid import BeatGrid, SecondsGrid
 from pianoroll_seq2seq.quantize import (
@@ -53,7 +54,7 @@ def _apart(draw):
 @given(_spans(10))
 def test_the_planes_are_the_union_of_the_notes_and_keep_every_onset(notes):
     """Where two hands play one pitch, a note struck while another sounds must not vanish."""
-    active, onset = notes_to_planes(*_arrays(notes), frames=FRAMES, columns=WIDTH)
+    active, onset = notes_to_planes(*_arrays(notes), num_frames=FRAMES, num_columns=WIDTH)
     for frame in range(FRAMES):
         for column in range(WIDTH):
             assert active[frame, column] == any(a <= frame < b and column == c for a, b, c in notes)
@@ -76,8 +77,11 @@ def test_the_planes_are_the_union_however_full_and_however_filled(notes, block, 
         expected[first:end, column] = True
     onset_frame, end_frame, column = _arrays(rows)
     compiled = way == "compiled"
-    with mock.patch.multiple(quantize_module, _BLOCK_CELLS=block, _WORTH_STRETCHING=0 if compiled else way):
-        active, onset = fill_planes(onset_frame, end_frame, column, frames=40, columns=2, compiled=compiled)
+    stretches = mock.patch.multiple(
+        quantize_module, _BLOCK_CELLS=block, _MIN_FRAMES_FOR_STRETCHES=0 if compiled else way
+    )
+    with stretches, loops.forced(compiled):
+        active, onset = fill_planes(onset_frame, end_frame, column, num_frames=40, num_columns=2)
     assert np.array_equal(active, expected)
     assert np.array_equal(np.argwhere(onset), sorted({(first, column) for first, _, column in rows}))
     firsts, lengths = _united(2 * onset_frame + column, end_frame - onset_frame, 40, 2)
@@ -94,7 +98,7 @@ def _run_ends(column):
 @given(_apart())
 def test_notes_come_back_from_their_planes(notes):
     """Repeated notes without a gap would merge; an end would move."""
-    active, onset = notes_to_planes(*_arrays(notes), frames=FRAMES, columns=WIDTH)
+    active, onset = notes_to_planes(*_arrays(notes), num_frames=FRAMES, num_columns=WIDTH)
     again = list(zip(*(values.tolist() for values in planes_to_notes(active, onset)), strict=True))
     assert again == sorted(notes, key=lambda note: (note[2], note[0]))
 
@@ -103,7 +107,7 @@ def test_notes_come_back_from_their_planes(notes):
 def test_planes_come_back_from_their_notes(both):
     """What a model wrote would be written to MIDI as other music."""
     active, onset = both
-    again = notes_to_planes(*planes_to_notes(active, onset), frames=active.shape[0], columns=active.shape[1])
+    again = notes_to_planes(*planes_to_notes(active, onset), num_frames=active.shape[0], num_columns=active.shape[1])
     assert np.array_equal(again[0], active)
     assert np.array_equal(again[1], onset)
 
@@ -114,7 +118,7 @@ def test_a_run_that_begins_without_an_onset_is_a_note_from_there(both):
     active, onset = both
     begun = active.copy()
     begun[1:] &= ~active[:-1]
-    again = notes_to_planes(*planes_to_notes(active, onset), frames=active.shape[0], columns=active.shape[1])
+    again = notes_to_planes(*planes_to_notes(active, onset), num_frames=active.shape[0], num_columns=active.shape[1])
     assert np.array_equal(again[0], active)
     assert np.array_equal(again[1], onset | begun)
 
@@ -135,9 +139,9 @@ def test_every_note_covers_a_frame(grid, tempo, spans):
 @pytest.mark.parametrize(
     ("note", "message"),
     [
-        ((0, 0, 0), "at least one frame and lie in frames 0..12"),
-        ((-1, 1, 0), "frames 0..12"),
-        ((11, 13, 0), "frames 0..12"),
+        ((0, 0, 0), "at least one frame and be in frames 0..11"),
+        ((-1, 1, 0), "frames 0..11"),
+        ((11, 13, 0), "frames 0..11"),
         ((0, 1, 3), r"columns 0..2, got 3..3"),
         ((0, 1, -1), r"columns 0..2, got -1..-1"),
     ],
@@ -145,7 +149,7 @@ def test_every_note_covers_a_frame(grid, tempo, spans):
 def test_notes_outside_the_planes_are_refused(note, message):
     """Flat indices would wrap around and set a cell elsewhere."""
     with pytest.raises(ShapeError, match=message):
-        notes_to_planes(*_arrays([note]), frames=FRAMES, columns=WIDTH)
+        notes_to_planes(*_arrays([note]), num_frames=FRAMES, num_columns=WIDTH)
 
 
 @given(GRIDS, SONG_TEMPI, st.lists(st.integers(0, 100_000), max_size=8))

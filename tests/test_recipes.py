@@ -1,4 +1,4 @@
-"""The recipes, and the benchmark of likelihoods, on next to nothing; nothing is said of how well they learn."""
+"""The recipes and the likelihood benchmark, on tiny data: that they run, not how well they learn."""
 
 import json
 import math
@@ -14,22 +14,24 @@ import pytest
 import scipy.io
 import torch
 
-from pianoroll_seq2seq import BeatGrid, PianoRoll, PitchRange, Seq2SeqLSTM, likelihood, read_midi
+from pianoroll_seq2seq import BeatGrid, FrameLayout, PianoRoll, PitchRange, likelihood, read_midi
 from pianoroll_seq2seq.checkpoint import describe
 from pianoroll_seq2seq.errors import SettingsError
-from pianoroll_seq2seq.models.base import SequenceModel
+from pianoroll_seq2seq.models.contract import SequenceModel
+from pianoroll_seq2seq.models.parallel_lstm import ParallelSeq2SeqLSTM
 from pianoroll_seq2seq.trackers.jsonl import JsonlTracker
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "examples"))
 
 from recipes.copying import copying
 from recipes.encoder_decoder import HEADS, encoder_decoder
-from recipes.recipe import Recipe, adamw, sounding, train
+from recipes.recipe import Recipe, active_columns, adamw, train
 
 BENCHMARK = Path(__file__).resolve().parent.parent / "benchmarks" / "likelihood.py"
 PITCHES = 4
-TINY_COPYING = {"hidden": 8, "copies": 2, "channels": 8, "window": 3, "frames": 2, "passes": 1}
-TINY_WINDOWS = {"hidden": 8, "input_frames": 4, "target_frames": 6, "epochs": 1, "batch_size": 8}
+LAYOUT = FrameLayout(BeatGrid(1), PitchRange(60, 63))
+TINY_COPYING = {"hidden_size": 8, "num_copy_heads": 2, "channels": 8, "window": 3, "num_frames": 2, "repeats": 1}
+TINY_WINDOWS = {"hidden_size": 8, "input_frames": 4, "target_frames": 6, "epochs": 1, "batch_size": 8}
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -51,7 +53,7 @@ def rolls(count: int, frames: int = 12, *, seed: int = 0, pitches: int = PITCHES
 def recipe_of(name: str, pieces: Sequence[PianoRoll]) -> Recipe:
     head, *more = name.split("+")
     if head == "copying":
-        return copying(pieces, steps=3, group_frames=32, **dict.fromkeys(more, True), **TINY_COPYING)
+        return copying(pieces, steps=3, max_frames_per_batch=32, **dict.fromkeys(more, True), **TINY_COPYING)
     return encoder_decoder(head=head, **dict.fromkeys(more, True), **TINY_WINDOWS)
 
 
@@ -59,7 +61,7 @@ def total(model: SequenceModel, recipe: Recipe, active: np.ndarray) -> float:
     """The log-probability of a whole piece."""
     roll = PianoRoll.from_active(active, grid=BeatGrid(1), pitches=PitchRange(60, 59 + PITCHES))
     scored = likelihood(model, [roll], input_frames=recipe.input_frames, target_frames=recipe.target_frames)
-    return -scored.nats * scored.frames
+    return -scored.nats * scored.num_frames
 
 
 READ_THE_PAST = ("relative-bernoulli", "relative-window")
@@ -69,37 +71,43 @@ ALL += [head + more for head in HEADS if head not in READ_THE_PAST for more in (
 
 @pytest.mark.parametrize("name", ALL)
 def test_every_recipe_trains_and_is_scored_exactly(name: str) -> None:
-    """A combination cannot be trained; or its likelihoods are not of a distribution, and win for that."""
+    """Every combination must train, and its likelihoods must be those of a distribution."""
     learned, valid = rolls(6), rolls(3, seed=1)
     recipe = recipe_of(name, learned)
     trained = train(recipe, learned, valid, seed=0, progress=False)
     assert len(trained.history.epochs) == recipe.epochs
-    assert trained.parameters == sum(parameter.numel() for parameter in trained.model.parameters())
+    assert trained.num_parameters == sum(parameter.numel() for parameter in trained.model.parameters())
     scored = likelihood(trained.model, valid, input_frames=recipe.input_frames, target_frames=recipe.target_frames)
     assert math.isfinite(scored.nats)
-    assert scored.frames == sum(map(len, valid))
-    if name.startswith("copying"):  # the epoch is chosen by the figure that is reported; windows count frames twice
+    assert scored.num_frames == sum(map(len, valid))
+    if name.startswith("copying"):  # the epoch is chosen by the reported score; windows count frames twice
         assert scored.nats == pytest.approx(min(trained.history.valid_losses), abs=1e-4)
-    # All frames that can follow others are as likely together as these are.
+    # The probabilities of all frames that can follow some frames sum to the probability of these.
     frames = [np.array(frame, dtype=bool) for frame in product((False, True), repeat=PITCHES)]
-    for before in (np.zeros((0, PITCHES), dtype=bool), valid[0].active[:7]):
-        pieces = [np.concatenate([before, frame[None]]) for frame in frames]
-        together = np.logaddexp.reduce([total(trained.model, recipe, piece) for piece in pieces])
-        given = total(trained.model, recipe, before) if len(before) else 0.0
-        assert together == pytest.approx(given, abs=1e-3)
+    for past in (np.zeros((0, PITCHES), dtype=bool), valid[0].active[:7]):
+        pieces = [np.concatenate([past, frame[None]]) for frame in frames]
+        summed = np.logaddexp.reduce([total(trained.model, recipe, piece) for piece in pieces])
+        given = total(trained.model, recipe, past) if len(past) else 0.0
+        assert summed == pytest.approx(given, abs=1e-3)
 
 
 @pytest.mark.parametrize("head", READ_THE_PAST)
-def test_heads_that_read_past_frames_do_not_write_in_parallel(head: str) -> None:
-    """A combination that makes no sense trains on frames it cannot know when it writes."""
+def test_a_parallel_decoder_refuses_heads_that_read_past_frames(head: str) -> None:
+    """It would train on frames that it does not know when it writes."""
     assert set(HEADS) == {"bernoulli", "nade", *READ_THE_PAST}
-    with pytest.raises(SettingsError, match=r"writes all frames at once.*Use decoder='autoregressive'"):
-        recipe_of(f"{head}+parallel", ()).model(PITCHES)
+    with pytest.raises(SettingsError, match=r"writes all frames of a block at once.*Use Seq2SeqLSTM"):
+        recipe_of(f"{head}+parallel", ()).model(LAYOUT)
+
+
+def test_a_parallel_decoder_refuses_copy_heads() -> None:
+    """They would be ignored in silence."""
+    with pytest.raises(SettingsError, match="no copy heads"):
+        encoder_decoder(parallel=True, num_copy_heads=2).model(LAYOUT)
 
 
 @pytest.mark.parametrize("make", [lambda pieces: recipe_of("copying", pieces), lambda _: recipe_of("nade", ())])
 def test_the_same_seed_gives_the_same_model(make: Callable[[Sequence[PianoRoll]], Recipe], tmp_path: Path) -> None:
-    """A figure cannot be had again; or an interrupted run begins from the beginning."""
+    """Scores must be reproducible, and an interrupted run must resume."""
     learned, valid = rolls(6), rolls(3, seed=1)
     losses = []
     for seed in (0, 0, 1):
@@ -116,45 +124,46 @@ def test_the_same_seed_gives_the_same_model(make: Callable[[Sequence[PianoRoll]]
     assert sum("metrics" in line for line in lines) == len(losses[0])  # the second call trained nothing
 
 
-def test_the_knobs_of_copying_reach_the_model() -> None:
-    """An ablation compares a model with itself."""
+def test_the_hyperparameters_of_copying_reach_the_model() -> None:
+    """An ablation would compare a model with itself."""
     learned = rolls(6, pitches=20)
-    chosen = {"channels": 9, "window": 5, "frames": 3, "decays": (0.5, 0.9), "scored_pitches": 7}
-    own = {"hidden": 16, "copies": 3, "dropout": 0.25, "deafness": 0.125, "wrong_notes": 0.1}
+    chosen = {"channels": 9, "window": 5, "num_frames": 3, "decays": (0.5, 0.9), "num_scored_pitches": 7}
+    own = {"hidden_size": 16, "num_copy_heads": 3, "dropout": 0.25, "input_dropout": 0.125, "input_noise": 0.1}
     recipe = copying(learned, **own, **chosen)
-    model = recipe.model(20)
+    layout = FrameLayout.of(learned[0])
+    model = recipe.model(layout)
     assert isinstance(model, SequenceModel)
     settings = describe(model)["settings"]
     head = settings.pop("head")["settings"]
-    assert settings == {"pitches": 20} | own
+    assert settings == {"layout": describe(layout)} | own
     assert {name: head[name] for name in chosen} | {"decays": tuple(head["decays"])} == chosen
-    assert (head["dropout"], head["proposals"], head["pitches"]) == (0.25, 3, 20)
-    independent = describe(copying(learned, independent=True, **own, **chosen).model(20))["settings"].pop("head")
+    assert (head["dropout"], head["num_candidates"], head["layout"]) == (0.25, 3, describe(layout))
+    independent = describe(copying(learned, independent=True, **own, **chosen).model(layout))["settings"].pop("head")
     assert independent["class"].endswith("RelativeBernoulliHead")
-    assert {name: independent["settings"][name] for name in ("channels", "dropout", "proposals")} == {
+    assert {name: independent["settings"][name] for name in ("channels", "dropout", "num_candidates")} == {
         "channels": 9,
         "dropout": 0.25,
-        "proposals": 3,
+        "num_candidates": 3,
     }
 
 
-def test_the_knobs_of_copying_reach_the_training() -> None:
+def test_the_hyperparameters_of_copying_reach_the_training() -> None:
     learned = rolls(6, pitches=20)
-    knobs = {"weight_decay": 0.5, "ema_decay": 0.75, "transposed_share": 0.25, "semitones": 2}
-    recipe = copying(learned, group_frames=28, passes=3, steps=30, **knobs)
+    chosen = {"weight_decay": 0.5, "ema_decay": 0.75, "transposed_share": 0.25, "semitones": 2}
+    recipe = copying(learned, max_frames_per_batch=28, repeats=3, steps=30, **chosen)
     assert (recipe.weight_decay, recipe.ema_decay) == (0.5, 0.75)
     examples, valid = recipe.examples(learned, True), recipe.examples(learned, False)
     assert examples.augmentation is not None
     assert (examples.augmentation.semitones, examples.augmentation.share) == ((-2, 2), 0.25)
     assert valid.augmentation is None
-    assert (len(examples), len(valid)) == (9, 1)  # three passes over three pairs of pieces; all six together
+    assert (len(examples), len(valid)) == (9, 1)  # three repeats of three pairs of pieces; all six in one batch
     assert recipe.epochs == round(30 / 9)
-    assert examples.frames == 3 * sum(map(len, learned))
-    assert valid.frames == sum(map(len, learned))
+    assert examples.num_target_frames == 3 * sum(map(len, learned))
+    assert valid.num_target_frames == sum(map(len, learned))
 
 
-def test_long_pieces_are_cut_for_training_alone() -> None:
-    """Attention over a long piece takes all memory; or the figures are of shorter pieces than those of others."""
+def test_long_pieces_are_cut_for_training_only() -> None:
+    """Attention over a long piece would take all memory; scores must be of whole pieces."""
     long = rolls(1, 5000)
     recipe = copying(long)
     examples, valid = recipe.examples(long, True), recipe.examples(long, False)
@@ -162,30 +171,30 @@ def test_long_pieces_are_cut_for_training_alone() -> None:
     assert valid.batch([0])[1].shape[1] == 5000
 
 
-def test_much_music_is_trained_otherwise_than_little() -> None:
-    """Who passes None means what was found for a set of that size."""
+def test_defaults_depend_on_the_size_of_the_set() -> None:
+    """None means the default for a set of that size."""
     little, much = copying(rolls(2)), copying(rolls(1, 50_000))
-    for recipe, dropout, deafness in ((little, 0.3, 0.05), (much, 0.15, 0.0)):
-        model = recipe.model(PITCHES)
+    for recipe, dropout, input_dropout in ((little, 0.3, 0.05), (much, 0.15, 0.0)):
+        model = recipe.model(LAYOUT)
         assert isinstance(model, SequenceModel)
         settings = describe(model)["settings"]
-        assert (settings["dropout"], settings["deafness"]) == (dropout, deafness)
+        assert (settings["dropout"], settings["input_dropout"]) == (dropout, input_dropout)
     assert (little.weight_decay, little.ema_decay) == (0.03, 0.995)
     assert (much.weight_decay, much.ema_decay) == (0.01, 0.99)
 
 
-def test_the_knobs_of_the_encoder_decoder_reach_the_model() -> None:
+def test_the_hyperparameters_of_the_encoder_decoder_reach_the_model() -> None:
     learned = rolls(4, 20)
-    knobs = {"hidden": 12, "layers": 2, "dropout": 0.25, "attention": True, "parallel": True}
+    chosen = {"hidden_size": 12, "num_layers": 2, "dropout": 0.25, "attention": True, "parallel": True}
     fitted = {"batch_size": 5, "learning_rate": 0.5, "weight_decay": 0.25, "ema_decay": None, "epochs": 7}
-    recipe = encoder_decoder(head="nade", input_frames=8, target_frames=10, semitones=3, **knobs, **fitted)
+    recipe = encoder_decoder(head="nade", input_frames=8, target_frames=10, semitones=3, **chosen, **fitted)
     assert {name: getattr(recipe, name) for name in fitted} == fitted
     assert (recipe.input_frames, recipe.target_frames) == (8, 10)
-    model = recipe.model(PITCHES)
-    assert isinstance(model, Seq2SeqLSTM)
+    model = recipe.model(LAYOUT)
+    assert isinstance(model, ParallelSeq2SeqLSTM)
     settings = describe(model)["settings"]
-    expected = {"hidden": 12, "encoder_layers": 2, "decoder_layers": 2, "dropout": 0.25, "attention": True}
-    expected |= {"decoder": "parallel", "block_frames": 10}
+    expected = {"hidden_size": 12, "num_encoder_layers": 2, "num_decoder_layers": 2, "dropout": 0.25, "attention": True}
+    expected |= {"block_frames": 10}
     assert {name: settings[name] for name in expected} == expected
     examples = recipe.examples(learned, True)
     assert (examples.input_frames, examples.target_frames) == (8, 10)
@@ -198,8 +207,8 @@ def test_the_knobs_of_the_encoder_decoder_reach_the_model() -> None:
     assert torch.equal(first[1][0].bool(), torch.from_numpy(learned[0].active[:10].copy()))
 
 
-def test_decay_pulls_on_matrices_alone() -> None:
-    model = recipe_of("copying", rolls(2)).model(PITCHES)
+def test_weight_decay_acts_on_matrices_only() -> None:
+    model = recipe_of("copying", rolls(2)).model(LAYOUT)
     assert isinstance(model, SequenceModel)
     decayed, others = adamw(model, 0.01, 0.5).param_groups
     assert (decayed["weight_decay"], others["weight_decay"]) == (0.5, 0.0)
@@ -208,15 +217,15 @@ def test_decay_pulls_on_matrices_alone() -> None:
     assert len(decayed["params"]) + len(others["params"]) == len(list(model.parameters()))
 
 
-def test_sounding_columns() -> None:
-    """Transposed music falls out of what the head covers; or silence is an error."""
+def test_active_columns() -> None:
+    """Transposed music must be in the active columns, and silence must be no error."""
     active = np.zeros((3, 88), dtype=bool)
     silent = PianoRoll.from_active(active.copy(), grid=BeatGrid(1), pitches=PitchRange(21, 108))
     active[1, [30, 84]] = True
     roll = PianoRoll.from_active(active, grid=BeatGrid(1), pitches=PitchRange(21, 108))
-    assert sounding([silent, roll], margin=0) == (30, 85)
-    assert sounding([silent, roll], margin=6) == (24, 88)
-    assert sounding([silent], margin=6) == (0, 88)
+    assert active_columns([silent, roll], margin=0) == (30, 85)
+    assert active_columns([silent, roll], margin=6) == (24, 88)
+    assert active_columns([silent], margin=6) == (0, 88)
 
 
 # ------------------------------------------------------------------------------------ the benchmark
@@ -262,12 +271,12 @@ def test_the_benchmark_trains_scores_and_writes_music(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Hours of training give no table, or are trained again for it."""
-    knobs = ("hidden=8", "copies=1", "channels=8", "window=2", "frames=1", "steps=2", "passes=1")
-    given = ("--data", data, "--recipes", "copying", "--seeds", "2", "--output", tmp_path, "--music", "--set", *knobs)
-    monkeypatch.setattr(benchmark, "CONTINUATIONS", 3)  # of two pieces: two each
+    """Hours of training would give no table, or be repeated for it."""
+    chosen = ("hidden_size=8", "num_copy_heads=1", "channels=8", "window=2", "num_frames=1", "steps=2", "repeats=1")
+    given = ("--data", data, "--recipes", "copying", "--seeds", "2", "--output", tmp_path, "--music", "--set", *chosen)
+    monkeypatch.setattr(benchmark, "CONTINUATIONS", 3)  # of two pieces: two of each
     command(monkeypatch, benchmark, *given)
-    label = f"copying, {', '.join(knobs)}"
+    label = f"copying, {', '.join(chosen)}"
     printed = capsys.readouterr().out
     assert "jsb: test nats per frame" in printed
     assert "BALSTM (Johnson, 2017)                          5.05" in printed
@@ -286,7 +295,7 @@ def test_the_benchmark_trains_scores_and_writes_music(
     # The likelihood is that of all frames of the test pieces, over 88 pitches.
     pieces = benchmark.polyphonic("jsb", folder=data).test
     again = likelihood(benchmark.load(folder / "seed-0" / "best.safetensors"), pieces)
-    assert (again.frames, again.nats) == (144, pytest.approx(figures[0]["test"], abs=1e-4))
+    assert (again.num_frames, again.nats) == (144, pytest.approx(figures[0]["test"], abs=1e-4))
     written = sorted((folder / "music-1").glob("*.mid"))
     assert [path.name for path in written] == ["jsb-test-0.mid", "jsb-test-2.mid"]
     assert all(len(read_midi(path).notes) > 0 for path in written)
@@ -299,12 +308,12 @@ def test_the_benchmark_trains_scores_and_writes_music(
     command(monkeypatch, benchmark, *given)
     second = capsys.readouterr().out
     assert row in second
-    assert benchmark.recipe_of("copying", pieces, {"hidden": 8}).name == "copying"
+    assert benchmark.recipe_of("copying", pieces, {"hidden_size": 8}).name == "copying"
 
 
 def test_the_benchmark_knows_every_recipe(benchmark: ModuleType) -> None:
     for name in ALL:
-        knobs = {"steps": 1} if name.startswith("copying") else {"epochs": 1}
-        recipe = benchmark.recipe_of(name, rolls(2), knobs)
+        chosen = {"steps": 1} if name.startswith("copying") else {"epochs": 1}
+        recipe = benchmark.recipe_of(name, rolls(2), chosen)
         assert recipe.epochs == 1
         assert recipe.name == recipe_of(name, rolls(2)).name

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from strategies import ORDINARY_TICKS, ExactClock, note_table, scores
 
@@ -21,7 +21,6 @@ def _rows(notes: NoteTable) -> list[tuple[int, ...]]:
     return list(zip(*(getattr(notes, name).tolist() for name in COLUMNS), strict=True))
 
 
-@settings(max_examples=50, deadline=None)
 @given(scores(), st.randoms())
 def test_the_order_in_which_notes_are_given_does_not_matter(score, random):
     """Two readings of one file would compare unequal."""
@@ -32,7 +31,6 @@ def test_the_order_in_which_notes_are_given_does_not_matter(score, random):
     assert _rows(again) == sorted(rows, key=lambda row: (row[0], row[4], row[2], row[1], row[3]))
 
 
-@settings(max_examples=50, deadline=None)
 @given(scores(ORDINARY_TICKS), st.data())
 def test_a_change_to_any_note_is_seen(score, data):
     """Duplicates would be found where there are none."""
@@ -47,7 +45,6 @@ def test_a_change_to_any_note_is_seen(score, data):
     assert replace(score, notes=note_table([*rows, rows[0]])) != score
 
 
-@settings(max_examples=50, deadline=None)
 @given(scores())
 def test_where_keeps_exactly_the_notes_asked_for(score):
     """A filter by pitch or part would lose or invent notes."""
@@ -56,7 +53,6 @@ def test_where_keeps_exactly_the_notes_asked_for(score):
     assert len(low) + len(score.notes.where(score.notes.pitch >= 60)) == len(score.notes)
 
 
-@settings(max_examples=50, deadline=None)
 @given(scores())
 def test_drums_are_left_out_and_nothing_else(score):
     """A drum kit's pitches would sound as tones; or a melody would vanish with it."""
@@ -66,7 +62,6 @@ def test_drums_are_left_out_and_nothing_else(score):
     assert without.without_drums() == without
 
 
-@settings(max_examples=50, deadline=None)
 @given(scores())
 def test_the_end_in_seconds_is_the_last_notes(score):
     """The length shown to a user would be another than what they hear."""
@@ -74,7 +69,6 @@ def test_the_end_in_seconds_is_the_last_notes(score):
     assert score.end_seconds == pytest.approx(float(exact), rel=1e-12)
 
 
-@settings(max_examples=50, deadline=None)
 @given(scores(), st.text(max_size=3))
 def test_a_name_is_not_music(score, name):
     """The same piece under two file names would count as two pieces."""
@@ -181,7 +175,7 @@ BAND_ROWS = [(10 * part, 10 * part + 500, 60 + part, 90 - part, part) for part i
 def test_only_keeps_the_parts_that_fit_all_that_is_asked(asked, chosen):
     """A melody asked for by its track would bring the accompaniment along, or another's notes."""
     score = Score(note_table(BAND_ROWS), TempoMap(480, [(7, 400_000)]), BAND, "band")
-    only = score.only(**asked)
+    only = score.select(**asked)
     assert only.parts == tuple(BAND[part] for part in chosen)
     assert [(part.track, part.channel) for part in only.parts] == [(BAND[p].track, BAND[p].channel) for p in chosen]
     expected = [(*row[:4], chosen.index(row[4])) for row in BAND_ROWS if row[4] in chosen]
@@ -196,7 +190,7 @@ def test_a_part_that_is_not_there_is_named_with_those_that_are(asked):
     """Track names are guessed; the message shows what to write instead."""
     score = Score(note_table(BAND_ROWS), TempoMap(), BAND, "band")
     with pytest.raises(MidiError) as caught:
-        score.only(**asked)
+        score.select(**asked)
     for part in ("band: no part with", *(f"{name}={value!r}" for name, value in asked.items())):
         assert part in str(caught.value)
     assert "track 2 'Bass', program 33, channel 1; track 3 'Kit', program 0, channel 9" in str(caught.value)
@@ -206,16 +200,15 @@ def test_of_very_many_parts_some_are_named():
     """A message of a thousand lines helps nobody; a score of no parts says so."""
     score = Score(NoteTable.empty(), TempoMap(), tuple(Part(str(index), track=index) for index in range(40)))
     with pytest.raises(MidiError, match=r"track 11 '11', program 0, channel None and 28 more\."):
-        score.only(track=99)
+        score.select(track=99)
     with pytest.raises(MidiError, match=r"The score: .*It has: no parts\."):
-        Score(NoteTable.empty(), TempoMap(), ()).only(track=1)
+        Score(NoteTable.empty(), TempoMap(), ()).select(track=1)
 
 
-@settings(max_examples=100, deadline=None)
 @given(scores(ORDINARY_TICKS), st.one_of(st.floats(1e-6, 1e4), st.just(float("inf")), st.sampled_from([0.5, 1, 3])))
 def test_until_ends_the_music_there(score, seconds):
     """What strays behind would stay, or the music before it would go."""
-    cut = score.until(seconds)
+    cut = score.truncate(seconds)
     clock = ExactClock(score.ticks_per_beat, score.tempo.changes)
     exact = Fraction(round(min(seconds, 1e9) * 1e6), 10**6)
     # The tick nearest to the time: the first whose middle with the next lies past it.
@@ -229,9 +222,9 @@ def test_until_knows_tempo_changes():
     """Counted at one tempo, the cut would fall elsewhere."""
     tempo = TempoMap(480, [(480, 1_000_000)])
     score = Score(note_table([(0, 480, 60, 100, 0), (480, 960, 60, 100, 0), (960, 1440, 60, 100, 0)]), tempo)
-    assert [row[:2] for row in _rows(score.until(1.0).notes)] == [(0, 480), (480, 720)]
-    assert [row[:2] for row in _rows(score.until(0.5).notes)] == [(0, 480)]
-    assert score.until(100) == score
+    assert [row[:2] for row in _rows(score.truncate(1.0).notes)] == [(0, 480), (480, 720)]
+    assert [row[:2] for row in _rows(score.truncate(0.5).notes)] == [(0, 480)]
+    assert score.truncate(100) == score
 
 
 @pytest.mark.parametrize("seconds", [1e6, 1e9, float("inf")])
@@ -240,7 +233,7 @@ def test_until_knows_tempo_changes():
 def test_until_may_lie_past_the_last_tick(seconds, us_per_beat, ticks_per_beat):
     """Asking for all of it ends in an overflow where ticks are short."""
     score = Score(note_table([(0, 480, 60, 100, 0)]), TempoMap(ticks_per_beat, [(0, us_per_beat)]))
-    assert score.until(seconds) == score
+    assert score.truncate(seconds) == score
 
 
 @pytest.mark.parametrize("seconds", [0, 0.0, -1, float("nan")])
@@ -248,4 +241,4 @@ def test_until_needs_a_time(seconds):
     """Everything would be cut off, and nobody told why."""
     score = Score(note_table([(0, 480, 60, 100, 0)]), TempoMap())
     with pytest.raises(MidiError, match=r"until\(\) needs a time above 0 seconds, got "):
-        score.until(seconds)
+        score.truncate(seconds)

@@ -99,7 +99,7 @@ def model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     windows = SlidingWindows([PianoRoll.from_active(active, pitches=PITCHES)], input_frames=8, target_frames=4, hop=2)
     torch.manual_seed(0)
     run = folder.parent / "run"
-    fit(Seq2SeqLSTM(len(PITCHES), hidden=8), windows, epochs=2, batch_size=8, checkpoint_dir=run, progress=False)
+    fit(Seq2SeqLSTM(len(PITCHES), hidden_size=8), windows, epochs=2, batch_size=8, checkpoint_dir=run, progress=False)
     write_model_folder(run / "best.safetensors", folder / "scale_chords" / "1" / "model", metrics={"test_nats": 0.25})
     return folder
 
@@ -122,26 +122,26 @@ def primer() -> PianoRoll:
 
 def request(**changes: Any) -> bytes:
     midi = base64.b64encode(to_midi_bytes(primer().to_score())).decode()
-    return json.dumps({"primer_midi": midi, "frames": 48} | changes).encode()
+    return json.dumps({"primer_midi": midi, "num_frames": 48} | changes).encode()
 
 
 def test_it_answers_with_the_music_that_the_model_makes_here(server: Server, model_dir: Path) -> None:
     """What is served in the cloud is not what was trained."""
     model = checkpoint.load(next(model_dir.rglob("*.safetensors")))
     samplers = {Draw(): {"kind": "draw"}, Threshold(0.2): {"kind": "threshold", "threshold": 0.2}}
-    for sampler, told in samplers.items():
+    for sampler, field in samplers.items():
         for seed in (0, 5):
-            status, answer = server.ask(request(seed=seed, sampler=told))
-            music = generate(model, primer(), frames=48, sampler=sampler, seed=seed)
+            status, answer = server.ask(request(seed=seed, sampler=field))
+            music = generate(model, primer(), num_frames=48, sampler=sampler, seed=seed)
             assert status == 200
             assert base64.b64decode(answer["midi"]) == to_midi_bytes(music.to_score())
-            assert (answer["frames"], answer["seed"], len(answer["notes"])) == (48, seed, len(music.notes()[0]))
+            assert (answer["num_frames"], answer["seed"], len(answer["notes"])) == (48, seed, len(music.notes().pitch))
 
 
-def test_notes_are_heard_as_well(server: Server) -> None:
-    notes = {"primer_notes": [{"pitch": 60, "start_beat": 0, "duration_beats": 2}], "frames": 16}
+def test_notes_are_a_primer_too(server: Server) -> None:
+    notes = {"primer_notes": [{"pitch": 60, "start_beat": 0, "duration_beats": 2}], "num_frames": 16}
     status, answer = server.ask(json.dumps(notes).encode())
-    assert (status, answer["frames"]) == (200, 16)
+    assert (status, answer["num_frames"]) == (200, 16)
 
 
 @pytest.mark.parametrize(
@@ -151,14 +151,14 @@ def test_notes_are_heard_as_well(server: Server) -> None:
         (b"not JSON", 400, "request", "not JSON"),
         (bytes(range(256)), 400, "request", "not JSON"),
         (b"[]", 400, "request", "must be a JSON object"),
-        (b'{"frames": 3}', 400, "request", "neither was given"),
-        (request(frames="three"), 400, "frames", "whole number"),
-        (request(frames=10**6), 413, "frames", "at most"),
-        (request(primer_midi="AAAA"), 400, "primer_midi", "not a MIDI file"),
-        (request(tempo=3), 400, "request", 'unknown: "tempo"'),
-        (request(sampler={"kind": "draw", "temperature": 0}), 422, "sampler.temperature", "must lie in"),
-        (b" " * (RequestLimits().request_bytes + 1), 413, "request", "bytes"),
-        (b" " * (20 * RequestLimits().request_bytes), 413, "request", "bytes"),
+        (b'{"num_frames": 3}', 400, "request", "got neither"),
+        (request(num_frames="three"), 400, "num_frames", "integer"),
+        (request(num_frames=10**6), 413, "num_frames", "the limit is"),
+        (request(primer_midi="AAAA"), 400, "primer_midi", "not a readable MIDI file"),
+        (request(tempo=3), 400, "request", 'unknown field "tempo"'),
+        (request(sampler={"kind": "draw", "temperature": 0}), 422, "sampler.temperature", "must be in"),
+        (b" " * (RequestLimits().max_request_bytes + 1), 413, "request", "bytes"),
+        (b" " * (20 * RequestLimits().max_request_bytes), 413, "request", "bytes"),
     ],
     ids=lambda value: repr(value)[:30],
 )
@@ -256,6 +256,6 @@ def test_it_begins_with_the_model_that_the_server_names(
     monkeypatch.setenv("AZUREML_MODEL_DIR", str(model_dir))
     monkeypatch.delenv("PIANOROLL_SEQ2SEQ_CHECKPOINT", raising=False)
     script.init()
-    response = script.run(Posted(request(frames=3)))
+    response = script.run(Posted(request(num_frames=3)))
     assert response.status_code == 200
-    assert json.loads(response.get_data())["frames"] == 3
+    assert json.loads(response.get_data())["num_frames"] == 3

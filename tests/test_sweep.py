@@ -1,4 +1,4 @@
-"""The sweep, on next to nothing: what it keeps, and that it goes on after whatever ended it."""
+"""The sweep, with tiny trials: what it writes, and that it resumes after an interruption."""
 
 import argparse
 import ast
@@ -18,8 +18,9 @@ if not os.environ.get("CI"):
 
 import optuna
 
-from pianoroll_seq2seq import BeatGrid, History, JsonlTracker, PianoRoll, PitchRange, load, pitch_class_set
-from pianoroll_seq2seq.datasets.polyphonic import Splits
+from pianoroll_seq2seq import BeatGrid, History, JsonlTracker, PianoRoll, PitchRange, pitch_class_set
+from pianoroll_seq2seq.checkpoint import load
+from pianoroll_seq2seq.data.splitting import Split
 from pianoroll_seq2seq.errors import CheckpointError, TrainingDivergedError
 from pianoroll_seq2seq.train.run_folder import RunFolder
 
@@ -31,7 +32,15 @@ from sweep import Sweep
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-TINY = {"hidden": 8, "copies": 1, "channels": 8, "window": 2, "frames": 1, "steps": 9, "passes": 1, "group_frames": 32}
+TINY = {
+    "hidden_size": 8, "num_copy_heads": 1,
+    "channels": 8,
+    "window": 2,
+    "num_frames": 1,
+    "steps": 9,
+    "repeats": 1,
+    "max_frames_per_batch": 32,
+}
 
 
 def pieces(count: int, *, seed: int) -> tuple[PianoRoll, ...]:
@@ -40,7 +49,7 @@ def pieces(count: int, *, seed: int) -> tuple[PianoRoll, ...]:
     return tuple(PianoRoll.from_active(rng.random((12, 12)) < 0.2, grid=grid, pitches=pitches) for _ in range(count))
 
 
-DATA = Splits(pieces(5, seed=0), pieces(2, seed=1), pieces(1, seed=2))
+DATA = Split(pieces(5, seed=0), pieces(2, seed=1), pieces(1, seed=2))
 
 
 def tiny(folder: Path, **others: Any) -> Sweep:
@@ -60,7 +69,7 @@ def trials(folder: Path) -> list[dict[str, Any]]:
             "value": trial.value,
             "losses": trial.intermediate_values,
         }
-        for trial in module.settled(study)
+        for trial in module.finished_trials(study)
     ]
     storage.remove_session()
     storage.engine.dispose()
@@ -85,13 +94,13 @@ def test_every_trial_is_a_run_of_its_own(whole: Path) -> None:
         assert history.stopped_by == "epochs"
         assert trial["value"] == min(history.valid_losses)
         assert trial["losses"] == dict(enumerate(history.valid_losses, start=1))
-        assert load(folder / "best.safetensors").pitches == 12
+        assert load(folder / "best.safetensors").frame_size == 12
         lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
         assert [line["metrics"]["valid_loss"] for line in lines if "metrics" in line] == history.valid_losses
         params = next(line["params"] for line in lines if "params" in line)
         for name, value in trial["params"].items():
-            assert params[name] == str(module.tidy(value))
-        assert params["hidden"] == "8"
+            assert params[name] == str(module.round_value(value))
+        assert params["hidden_size"] == "8"
         assert lines[-1]["status"] == "finished"
     assert len({json.dumps(trial["params"]) for trial in found}) == 3
 
@@ -127,8 +136,8 @@ class Ending:
 
 
 @pytest.mark.parametrize("how", ["interrupted", "killed"])
-def test_it_goes_on_as_if_nothing_had_been(whole: Path, tmp_path: Path, how: str) -> None:
-    """An interrupted sweep trains its trial anew, forgets it, or draws the knobs of earlier trials again."""
+def test_an_interrupted_sweep_resumes_as_if_nothing_had_happened(whole: Path, tmp_path: Path, how: str) -> None:
+    """An interrupted sweep trains its trial anew, forgets it, or draws the hyperparameters of earlier trials again."""
     expected: type[BaseException] = KeyboardInterrupt if how == "interrupted" else SystemExit
     with pytest.raises(expected):
         module.search(tiny(tmp_path, tracker=lambda folder: Ending(folder, how)), trials=3)
@@ -146,27 +155,27 @@ def test_more_trials_are_added(whole: Path, tmp_path: Path, capsys: pytest.Captu
     assert trials(tmp_path) == trials(whole)
     capsys.readouterr()
     module.search(tiny(tmp_path), trials=2)  # fewer than there are: the table alone
-    assert "3 trials: 3 came to their end" in capsys.readouterr().out
+    assert "3 trials: 3 complete" in capsys.readouterr().out
 
 
 def test_a_trial_worse_than_others_is_pruned(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Bad knobs are trained to the end; or a pruned trial is mistaken for a result."""
+    """Bad hyperparameters are trained to the end; or a pruned trial is mistaken for a result."""
     monkeypatch.setattr("optuna.pruners.MedianPruner", lambda **_: optuna.pruners.ThresholdPruner(upper=0.0))
     module.search(tiny(tmp_path), trials=1)
     printed = capsys.readouterr().out
     assert "pruned after epoch 1 of 3" in printed
-    assert "1 trials: 0 came to their end, 1 were pruned, 0 diverged" in printed
-    assert "None came to its end" in printed
+    assert "1 trials: 0 complete, 1 pruned, 0 diverged" in printed
+    assert "None is complete" in printed
     assert History.load(tmp_path / "trial-0" / "history.jsonl").stopped_by == "callback"
 
 
 @pytest.mark.parametrize(("losses", "ended"), [([9.0, 8.0, 8.0], True), ([0.0, 0.0, 0.0], False)])
 def test_the_median_decides_after_a_third(losses: list[float], ended: bool) -> None:
     """Optuna answers with a truth of NumPy's, which does not end a training."""
-    from pianoroll_seq2seq.history import Epoch
     from pianoroll_seq2seq.train import EpochEnd
+    from pianoroll_seq2seq.train.history import Epoch
 
     study = optuna.create_study(pruner=optuna.pruners.MedianPruner(n_startup_trials=3, n_warmup_steps=2))
     for of_others in (1.0, 2.0, 3.0):
@@ -174,10 +183,10 @@ def test_the_median_decides_after_a_third(losses: list[float], ended: bool) -> N
         for step in (1, 2, 3):
             trial.report(of_others, step)
         study.tell(trial, of_others)
-    watch = module.Watch(study.ask())
+    callback = module.PruningCallback(study.ask())
     model = copying(DATA.train, **TINY).model(12)
     epochs = tuple(Epoch(number, number, 0.0, loss, 0.1, 0.0) for number, loss in enumerate(losses, start=1))
-    answers = [watch(EpochEnd(History(epochs[:count], 1), model, None)) for count in (1, 2, 3)]  # type: ignore[arg-type]
+    answers = [callback(EpochEnd(History(epochs[:count], 1), model, None)) for count in (1, 2, 3)]  # type: ignore[arg-type]
     assert answers[0] is False
     assert answers[-1] is ended
 
@@ -195,7 +204,7 @@ def test_a_trial_that_diverges_does_not_end_the_sweep(
 
     monkeypatch.setattr(module, "train", diverging)
     module.search(tiny(tmp_path), trials=2)
-    assert "2 trials: 1 came to their end, 0 were pruned, 1 diverged" in capsys.readouterr().out
+    assert "2 trials: 1 complete, 0 pruned, 1 diverged" in capsys.readouterr().out
     lines = (tmp_path / "trial-0" / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
     assert json.loads(lines[-1])["status"] == "failed"
 
@@ -214,8 +223,8 @@ def test_one_process_at_a_time(tmp_path: Path) -> None:
 
 
 def command(folder: Path, *arguments: str) -> int:
-    knobs = [f"{name}={value}" for name, value in TINY.items()]
-    return module.main(["--trials", "2", "--output", str(folder), "--set", *knobs, *arguments])
+    hyperparameters = [f"{name}={value}" for name, value in TINY.items()]
+    return module.main(["--trials", "2", "--output", str(folder), "--set", *hyperparameters, *arguments])
 
 
 def test_the_command_ends_in_a_table_and_a_line_for_the_benchmark(
@@ -232,9 +241,9 @@ def test_the_command_ends_in_a_table_and_a_line_for_the_benchmark(
     line = next(line for line in printed.splitlines() if "--set" in line).split("--set ")[1]
     assert line == kept["set"]
     # As the benchmark reads it.
-    knobs = {key: ast.literal_eval(value) for key, value in (entry.split("=", 1) for entry in line.split())}
-    assert knobs == {name: module.tidy(value) for name, value in best["params"].items()} | TINY
-    assert copying(DATA.train, **knobs).epochs == 3
+    hyperparameters = {key: ast.literal_eval(value) for key, value in (entry.split("=", 1) for entry in line.split())}
+    assert hyperparameters == {name: module.round_value(value) for name, value in best["params"].items()} | TINY
+    assert copying(DATA.train, **hyperparameters).epochs == 3
     assert str(tmp_path / best["folder"] / "best.safetensors") in printed
 
     assert command(tmp_path) == 0
@@ -253,17 +262,17 @@ def test_ctrl_c_is_one_line(
 
     monkeypatch.setattr(module, "search", interrupted)
     assert command(tmp_path) == 130
-    assert "the same command goes on from there" in capsys.readouterr().err
+    assert "run the same command again to resume" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--set", "colour=3"], r"no knob 'colour'. Its knobs: independent, hidden, copies"),
-        (["--epochs", "3"], r"no knob 'epochs'.*set by --steps"),
-        (["--recipe", "nade", "--steps", "3"], r"no knob 'steps'.*set by --epochs"),
-        (["--set", "hidden"], r"--set takes KNOB=VALUE.*got 'hidden'"),
-        (["--set", "head=nade"], r"--set takes KNOB=VALUE.*got 'head=nade'"),
+        (["--set", "colour=3"], r"no hyperparameter 'colour'. Its hyperparameters: independent, hidden_size, num_copy_heads"),
+        (["--epochs", "3"], r"no hyperparameter 'epochs'.*Set its length with --steps"),
+        (["--recipe", "nade", "--steps", "3"], r"no hyperparameter 'steps'.*Set its length with --epochs"),
+        (["--set", "hidden"], r"--set takes NAME=VALUE.*got 'hidden'"),
+        (["--set", "head=nade"], r"--set takes NAME=VALUE.*got 'head=nade'"),
         (["--trials", "0"], r"--trials must be at least 1, got 0"),
     ],
 )
@@ -288,21 +297,21 @@ def test_without_optuna_the_extra_is_named(
 
 
 @pytest.mark.parametrize("recipe", module.RECIPES)
-def test_what_is_searched_are_knobs_of_the_recipe(recipe: str) -> None:
+def test_what_is_searched_are_search_space_the_recipe(recipe: str) -> None:
     """A trial fails with a TypeError from the inside."""
     given = argparse.Namespace(recipe=recipe, dataset="jsb", steps=None, epochs=None, set=[])
-    assert module.fixed_knobs(given) == {}
-    given.set = [f"{name}=1" for name in module.knobs_of(recipe)]
-    assert set(module.fixed_knobs(given)) == set(module.knobs_of(recipe))
+    assert module.fixed_hyperparameters(given) == {}
+    given.set = [f"{name}=1" for name in module.search_space(recipe)]
+    assert set(module.fixed_hyperparameters(given)) == set(module.search_space(recipe))
     for seed in range(3):
         study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=seed))
         searched = Sweep(recipe, {}, DATA, Path())
-        params = study.ask(module.knobs_of(recipe)).params
-        knobs = module.all_knobs(searched, params)
-        assert module.recipe_of(searched, knobs).epochs >= 1
+        params = study.ask(module.search_space(recipe)).params
+        hyperparameters = module.all_hyperparameters(searched, params)
+        assert module.recipe_of(searched, hyperparameters).epochs >= 1
 
 
-def test_scales_stand_in_one_split_each() -> None:
+def test_each_scale_is_in_one_split() -> None:
     """What is chosen by has been learned by heart."""
     data = module.read(module.SCALE_CHORDS, None)
     scales = [{pitch_class_set(roll) for roll in rolls} for rolls in (data.train, data.valid, data.test)]

@@ -1,7 +1,7 @@
-"""How annotations are checked while the tests run: as a type checker would, an int passes for a float.
+"""How ``--check-types`` checks annotations: as a type checker does, it accepts an int as a float.
 
-Whether something is a ``FrameDistribution`` only the tests of its contract ask: before Python 3.12 asking reads its
-``mean``, and that of some heads is an estimate that takes seconds.
+Only the tests of the contracts check that something is a ``FrameDistribution``: before Python 3.12 that check reads
+its ``mean``, which takes some heads seconds to estimate.
 """
 
 from collections.abc import Callable
@@ -9,14 +9,13 @@ from typing import Any
 
 from beartype import BeartypeConf, FrozenDict, beartype
 
-from pianoroll_seq2seq.heads.base import FrameDistribution
+from pianoroll_seq2seq.models.heads.contract import FrameDistribution
 
 check = beartype(conf=BeartypeConf(is_pep484_tower=True, hint_overrides=FrozenDict({FrameDistribution: object})))
 
 
 def as_users_have_it(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A function without the check of types that the tests put before its own checks."""
-    assert hasattr(function, "__wrapped__"), "types are not checked, so there is nothing to take away"
+    """The function without the type check that ``--check-types`` puts before its own checks."""
     while hasattr(function, "__wrapped__"):
         function = function.__wrapped__
     return function

@@ -13,7 +13,7 @@
 # %% [markdown]
 # # Compare runs
 #
-# Which setting is better? Train both, and look at three things: the curves, the scores on music that was held out,
+# Which setting is better? Train both and compare three things: the loss curves, the scores on held-out music,
 # and the music. This tutorial compares two sizes of a model and two learning rates.
 
 # %%
@@ -34,11 +34,11 @@ from pianoroll_seq2seq import (
     evaluate,
     fit,
     generate,
-    load,
+    open_model,
     pitch_class_set,
     split_by_piece,
 )
-from pianoroll_seq2seq.datasets.scale_chords import scale_chords
+from pianoroll_seq2seq.data.datasets.scale_chords import scale_chords
 
 torch.set_num_threads(1)
 rolls = [PianoRoll.from_score(score, grid=BeatGrid(1), pitches=PitchRange(42, 90)) for score in scale_chords().values()]
@@ -48,16 +48,16 @@ train, valid, test = (SlidingWindows(part, input_frames=12, target_frames=12, ho
 # %% [markdown]
 # ## Four runs, each in a folder of its own
 #
-# A tracker writes down what a run was given and what came of it. This one writes lines of JSON; `MLflowTracker` and
-# `AzureMLTracker` take the same calls, and `FanOut` passes them on to several.
+# A tracker records the parameters and the metrics of a run. This one writes lines of JSON. `MLflowTracker` and
+# `AzureMLTracker` have the same methods, and `FanOut` passes the calls to several trackers.
 
 # %%
-for hidden, rate in product((32, 96), (0.001, 0.005)):
-    folder = Path(f"runs/hidden-{hidden} rate-{rate}")
+for hidden_size, rate in product((32, 96), (0.001, 0.005)):
+    folder = Path(f"runs/hidden-{hidden_size} rate-{rate}")
     torch.manual_seed(0)
-    model = Seq2SeqLSTM(train.frame_size, hidden=hidden, encoder_layers=1, decoder_layers=1)
+    model = Seq2SeqLSTM(train.layout, hidden_size=hidden_size, num_encoder_layers=1, num_decoder_layers=1)
     with JsonlTracker(folder / "metrics.jsonl") as tracker:
-        tracker.log_params({"hidden": hidden, "rate": rate})
+        tracker.log_params({"hidden_size": hidden_size, "rate": rate})
         fit(
             model,
             train,
@@ -74,10 +74,10 @@ sorted(path.name for path in folder.iterdir())
 # %% [markdown]
 # ## Curves
 #
-# `history.jsonl` holds the losses of a run, also of one that is still going on.
+# `history.jsonl` has the losses of a run, also while the run is still training.
 
 # %%
-from pianoroll_seq2seq.plot import plot_histories
+from pianoroll_seq2seq.display.plot import plot_histories
 
 runs = sorted(Path("runs").iterdir())
 histories = {run.name: History.load(run / "history.jsonl") for run in runs}
@@ -86,11 +86,11 @@ ax = plot_histories(histories)
 # %% [markdown]
 # ## Scores
 #
-# Choose by validation, then look at the test pieces once. `best.safetensors` is the model of the epoch with the
-# lowest validation loss.
+# Choose by validation, then look at the test pieces once. `open_model` opens the best epoch of a run, the one with
+# the lowest validation loss.
 
 # %%
-models = {run.name: load(run / "best.safetensors") for run in runs}
+models = {run.name: open_model(run).model for run in runs}
 print(f"{'':24}{'epoch':>6}{'valid':>8}{'test':>8}{'F1, changed':>13}")
 for name, model in models.items():
     best, scores = histories[name].best_epoch, evaluate(model, test).model
@@ -98,12 +98,12 @@ for name, model in models.items():
     print(f"{name:24}{best:6}{valid_nats:8.2f}{scores.all.nats:8.2f}{scores.changed.f1:13.2f}")
 
 # %% [markdown]
-# One seed is an anecdote: before you believe a small difference, repeat it with three.
+# One seed is not enough: before you believe a small difference, repeat it with three.
 #
 # ## Music
 #
-# A model can score well and play badly, so hold what it plays beside what the pieces play. `compare_sets` compares
-# the distributions of simple figures; an overlap of 1 means that they cannot be told apart by that figure.
+# A model can score well and generate bad music, so compare its music with the pieces. `compare_sets` compares
+# the distributions of simple figures. An overlap of 1 means that the two sets do not differ in that figure.
 
 # %%
 from pianoroll_seq2seq import compare_sets
@@ -111,10 +111,10 @@ from pianoroll_seq2seq import compare_sets
 chosen = min(models, key=lambda name: min(histories[name].valid_losses))
 data = [piece[start : start + 24] for piece in split.valid for start in range(12, len(piece) - 24, 24)]
 primers = [piece[:12] for piece in split.valid] * 2
-played = generate(models[chosen], primers, frames=24, seed=0)
+generated = generate(models[chosen], primers, num_frames=24, seed=0)
 print(chosen)
-print(compare_sets(played, data))
+print(compare_sets(generated, data))
 
 # %% [markdown]
-# `python examples/compare_epochs.py` does this for runs of 10, 50 and 100 epochs and writes a picture and a table;
+# `python examples/compare_epochs.py` does this for runs of 10, 50 and 100 epochs and writes a picture and a table.
 # `examples/sweep.py` searches settings with Optuna.

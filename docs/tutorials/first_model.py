@@ -13,7 +13,8 @@
 # %% [markdown]
 # # A first model
 #
-# From a folder of MIDI files to a model, its scores and its music, with a word on each step. It takes half a minute.
+# From a folder of MIDI files to a model, its scores and its music, with an explanation of each step. It takes half a
+# minute.
 
 # %%
 import torch
@@ -30,21 +31,21 @@ from pianoroll_seq2seq import (
     evaluate,
     fit,
     generate,
-    load,
+    open_model,
     pitch_class_set,
     read_folder,
     split_by_piece,
 )
-from pianoroll_seq2seq.datasets.scale_chords import write_scale_chords
-from pianoroll_seq2seq.plot import plot_roll
+from pianoroll_seq2seq.data.datasets.scale_chords import write_scale_chords
+from pianoroll_seq2seq.display.plot import plot_roll
 
 torch.set_num_threads(1)  # quickest for small models
 
 # %% [markdown]
 # ## One piece
 #
-# A grid says where the frames lie: two to a beat are eighth notes. A pitch range says which columns there are. What
-# lies outside is an error, so that no note is lost unseen.
+# A grid says where the frames are: two per beat are eighth notes. A pitch range says which columns there are. A note
+# outside it is an error, so that no note is lost silently.
 
 # %%
 folder = write_scale_chords("midi")
@@ -53,28 +54,29 @@ roll = PianoRoll.from_midi(folder / "scale_c_major.mid", grid=grid, pitches=pitc
 ax = plot_roll(roll[:64])
 
 # %% [markdown]
-# Two planes of equal shape hold all of it: what sounds, and what is struck. Rows are frames, columns are pitches from
-# low to high.
+# A roll has two planes of equal shape: `active` says which pitches sound, and `onset` where notes begin. Rows are
+# frames, columns are pitches from low to high.
 
 # %%
 roll.active.shape, int(roll.active.sum()), int(roll.onset.sum())
 
 # %% [markdown]
-# ## All pieces, dealt out
+# ## Training, validation and test pieces
 #
-# Copies go first, then *whole pieces* are dealt to the three parts. `group` keeps together what sounds alike: C major
-# and A minor have the same tones.
+# Duplicates are removed, then *whole pieces* are divided into three parts. `group` keeps similar pieces together: C
+# major and A minor have the same pitch classes.
 
 # %%
 rolls, failures = read_folder(folder, grid=grid, pitches=pitches)
-rolls, copies = drop_duplicates(rolls)
+rolls, duplicates = drop_duplicates(rolls)
 split = split_by_piece(rolls, valid=0.1, test=0.1, seed=0, group=pitch_class_set)
-print(f"{len(failures)} files were unusable, {len(copies)} were copies; the split: {[len(part) for part in split]}")
+print(f"{len(failures)} unreadable files, {len(duplicates)} duplicates, split into {[len(part) for part in split]}")
 
 # %% [markdown]
 # ## Windows
 #
-# A model hears 16 frames and must go on for 16. Windows begin every 16 frames, and are cut when a batch is asked for.
+# The model reads 16 frames and predicts the next 16. A window begins every 16 frames, and is cut when a batch needs
+# it.
 
 # %%
 train, valid, test = (SlidingWindows(part, input_frames=16, target_frames=16, hop=16) for part in split)
@@ -84,12 +86,12 @@ len(train), inputs.shape, targets.shape
 # %% [markdown]
 # ## Training
 #
-# The head is what turns the decoder's memory into a probability for each pitch. This one looks at every pitch through
-# the same small network, so that what it learns in one key holds in all.
+# The head turns the decoder's output into a probability for each pitch. This one uses the same small network for
+# every pitch, so that what it learns in one key holds in all. The model is built from the layout of the windows.
 
 # %%
-torch.manual_seed(0)  # the weights to begin with
-model = Seq2SeqLSTM(len(pitches), hidden=48, head=RelativeBernoulliHead(48, len(pitches)), block_frames=16)
+torch.manual_seed(0)  # for the initial weights
+model = Seq2SeqLSTM(train.layout, hidden_size=48, head=RelativeBernoulliHead, block_frames=16)
 history = fit(
     model,
     train,
@@ -106,8 +108,8 @@ ax = history.plot()
 # %% [markdown]
 # ## Scores
 #
-# Music mostly goes on as it was, so copying the last frame looks clever. The columns on the right count only the
-# frames where something changes.
+# In most frames of music nothing changes, so copying the last frame scores well. The columns on the right count only
+# the frames that differ from the one before.
 
 # %%
 print(evaluate(model, test))
@@ -115,23 +117,23 @@ print(evaluate(model, test))
 # %% [markdown]
 # ## Music
 #
-# The primer is the beginning of a piece that was held out. Each frame is drawn from what the model finds likely, and
-# is fed back to it.
+# The primer is the beginning of a held-out piece. Each frame is sampled from the model's distribution and
+# fed back to the model.
 
 # %%
 primer = split.test[0][:16]
-song = primer + generate(model, primer, frames=64, sampler=Draw(temperature=0.8), seed=1)
+song = primer + generate(model, primer, num_frames=64, sampler=Draw(temperature=0.8), seed=1)
 song.to_midi("song.mid")
 ax = plot_roll(song, primer_frames=16)
 
 # %% [markdown]
-# ## And tomorrow
+# ## Later
 #
-# `runs/first` holds the run. `fit` with the same arguments goes on with it, and `load` gives the best model back:
+# `runs/first` has the run. `fit` with the same arguments resumes it, and `open_model` opens the best model:
 
 # %%
-again = load("runs/first/best.safetensors")
-generate(again, primer, frames=64, sampler=Draw(temperature=0.8), seed=1) == song[16:]
+trained = open_model("runs/first")
+trained.generate(primer, num_frames=64, sampler=Draw(temperature=0.8), seed=1) == song[16:]
 
 # %% [markdown]
 # Next: the same with [your own MIDI files](own_midi_folder), or [another head](swap_the_head).

@@ -13,12 +13,12 @@
 # %% [markdown]
 # # A large corpus
 #
-# A roll in memory takes a byte a cell and plane: a hundred thousand files do not fit. `build_corpus` packs them onto
-# disk as single bits, once, on all cores; windows are then cut from the disk as they are needed. Here with a few
-# hundred files, so that the page is built quickly.
+# A roll in memory takes a byte per cell and plane, so a hundred thousand files do not fit. `build_corpus` packs them
+# on disk as single bits, once, on all cores. Windows are then cut from the disk as they are needed. This page uses a
+# few hundred files, so that it is built quickly.
 
 # %%
-from pianoroll_seq2seq.datasets.scale_chords import write_scale_chords
+from pianoroll_seq2seq.data.datasets.scale_chords import write_scale_chords
 
 folder = write_scale_chords("midi/scales")
 (folder / "broken.mid").write_bytes(b"MThd and no more")
@@ -26,9 +26,9 @@ folder = write_scale_chords("midi/scales")
 # %% [markdown]
 # ## Build
 #
-# By default a process for each core does the work; `executor=` takes any other, such as Dask's. In a script, keep the
-# call below `if __name__ == "__main__":`, since those processes import it anew. What is known of a file goes in with
-# it as its labels.
+# By default one process per core does the work; `executor=` takes any other executor, such as Dask's. In a script,
+# keep the call below `if __name__ == "__main__":`, because these processes import the script. Metadata of a file is
+# stored with it as its labels.
 
 # %%
 from pianoroll_seq2seq import BeatGrid, PitchRange, build_corpus
@@ -44,15 +44,15 @@ corpus = build_corpus("midi", "corpus", **settings)
 len(corpus), list(corpus.failures)
 
 # %% [markdown]
-# The bad file stands in `failures` with its reason, and did not stop the others. Interrupted? Call it again with the
-# same arguments: shards that are there are kept. Called again now, it only opens what it built.
+# The bad file is in `failures` with its reason, and did not stop the others. After an interruption, call it again
+# with the same arguments: finished shards are kept. Called again now, it only opens the corpus.
 
 # %%
 corpus = build_corpus("midi", "corpus", **settings)
 corpus[3].name, corpus.labels[3], corpus[3].active.shape
 
 # %% [markdown]
-# What lies on disk can be read without this library: plain NumPy arrays and JSON.
+# Other programs can read the files on disk without this library: they are plain NumPy arrays and JSON.
 
 # %%
 from pathlib import Path
@@ -67,12 +67,13 @@ shard.shape, shard.dtype  # planes, frames, bytes of eight pitches each
 # %% [markdown]
 # ## Use
 #
-# A corpus is a sequence of rolls, so all that takes rolls takes a corpus. `drop_duplicates` reads only its index.
+# A corpus is a sequence of rolls, so every function that takes rolls takes a corpus. `drop_duplicates` reads only its
+# index.
 
 # %%
 from pianoroll_seq2seq import Augmentation, SlidingWindows, drop_duplicates, split_by_piece
 
-corpus, copies = drop_duplicates(corpus)
+corpus, duplicates = drop_duplicates(corpus)
 split = split_by_piece(corpus, valid=0.1, test=0.1, seed=0)
 train, valid, test = (
     SlidingWindows(
@@ -83,8 +84,8 @@ train, valid, test = (
 type(split.train).__name__, len(train)
 
 # %% [markdown]
-# Windows are reckoned, not listed: they cost 46 bytes a *piece*, however many there are. A batch is read when it is
-# asked for.
+# Windows are computed, not listed: they cost 46 bytes per *piece*, however many there are. A batch is read when it is
+# needed.
 
 # %%
 import torch
@@ -92,10 +93,10 @@ import torch
 from pianoroll_seq2seq import Seq2SeqLSTM, fit
 
 torch.set_num_threads(1)
-model = Seq2SeqLSTM(train.frame_size, hidden=32, encoder_layers=1, decoder_layers=1)
+model = Seq2SeqLSTM(train.layout, hidden_size=32, num_encoder_layers=1, num_decoder_layers=1)
 history = fit(model, train, valid, epochs=1, batch_size=64, progress=False)
 print(f"{len(train)} windows in {history.epochs[0].seconds:.1f} s; {history.valid_losses[0]:.2f} nats per frame")
 
 # %% [markdown]
-# How long larger ones take, on one machine and on a hundred, and what happens when a file kills its reader: [corpora
+# How long larger corpora take, on one machine and on a hundred, and what happens if a file kills its reader: [corpora
 # beyond memory](../corpora.md).

@@ -13,13 +13,13 @@
 # %% [markdown]
 # # On Azure
 #
-# The same training as a job of Azure Machine Learning. This page was built without an Azure account: what needs none
-# was run, and what needs one is shown and marked as *not run here*. The whole way, from an empty subscription to what
-# it costs, is in [runs and files beyond one machine](../remote.md).
+# The same training as a job of Azure Machine Learning. This page was built without an Azure account: cells that need
+# one are marked as *not run here*. [Runs and files beyond one machine](../remote.md) has all steps, from an empty
+# subscription to the costs.
 #
 # ## 1. A script that runs anywhere
 #
-# Nothing in it knows of Azure but the tracker, and the tracker only where there is an Azure run to report to.
+# Only the tracker depends on Azure, and only in an Azure run.
 
 # %%
 from pathlib import Path
@@ -32,7 +32,7 @@ import os
 
 from pianoroll_seq2seq import AzureMLTracker, BeatGrid, JsonlTracker, PianoRoll, PitchRange
 from pianoroll_seq2seq import Seq2SeqLSTM, SlidingWindows, evaluate, fit
-from pianoroll_seq2seq.datasets.scale_chords import scale_chords
+from pianoroll_seq2seq.data.datasets.scale_chords import scale_chords
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--epochs", type=int, default=2)
@@ -41,7 +41,7 @@ given = parser.parse_args()
 pitches = PitchRange(42, 90)
 rolls = [PianoRoll.from_score(score, grid=BeatGrid(1), pitches=pitches) for score in scale_chords().values()]
 train, valid = (SlidingWindows(part, input_frames=12, target_frames=12, hop=12) for part in (rolls[26:], rolls[:26]))
-model = Seq2SeqLSTM(train.frame_size, hidden=32)
+model = Seq2SeqLSTM(train.layout, hidden_size=32)
 
 on_azure = "AZUREML_RUN_ID" in os.environ
 with AzureMLTracker() if on_azure else JsonlTracker("outputs/metrics.jsonl") as tracker:
@@ -58,7 +58,7 @@ written = (project / "train.py").write_text(script)
 # %% [markdown]
 # ## 2. Try it here
 #
-# A job that fails on Azure costs ten minutes of waiting; the same mistake costs seconds here.
+# A job that fails on Azure costs ten minutes of waiting. The same mistake costs seconds here.
 
 # %%
 import subprocess
@@ -96,8 +96,8 @@ sorted(str(path.relative_to(project)) for path in project.rglob("*") if path.is_
 # run.fetch("music", prefix="outputs/")
 # ```
 #
-# What goes along is the folder and this library, as it is here. What the job's machine installs can be looked at
-# without an account:
+# `submit` sends the folder and this library, as it is installed here. You can see without an account what the job's
+# machine installs:
 
 # %%
 import json
@@ -110,9 +110,9 @@ print(json.dumps(conda_specification("v1"), indent=1))
 # %% [markdown]
 # ## 4. Files of the run
 #
-# Low-priority machines may be taken away at any moment, with their disk. A *store* keeps checkpoints elsewhere, and
-# the same call on another machine goes on from them. `LocalStore` and `AzureBlobStore` do the same things; here with
-# a folder for a store:
+# Low-priority machines can be preempted at any moment, and their disk is lost. A *store* keeps checkpoints elsewhere,
+# and the same call on another machine resumes from them. `LocalStore` and `AzureBlobStore` have the same methods.
+# Here the store is a folder:
 
 # %%
 from pianoroll_seq2seq import LocalStore, pull_folder, push_folder
@@ -136,7 +136,7 @@ sorted(path.name for path in Path("fetched").rglob("*.safetensors"))
 #
 # ## 5. Music on request
 #
-# `load_service` is what an endpoint of Azure ML runs behind its server (`examples/azureml/score.py`). It is a plain
+# An endpoint of Azure ML runs `load_service` behind its server (`examples/azureml/score.py`). A service is a plain
 # function from JSON to JSON:
 
 # %%
@@ -144,10 +144,10 @@ from pianoroll_seq2seq import load_service
 
 service = load_service("fetched/run/best.safetensors")
 answer = service.answer(
-    {"primer_notes": [{"pitch": 60, "start_beat": 0, "duration_beats": 1}], "frames": 16, "seed": 7}
+    {"primer_notes": [{"pitch": 60, "start_beat": 0, "duration_beats": 1}], "num_frames": 16, "seed": 7}
 )
 print(len(answer["notes"]), "notes, and the MIDI file as base64:", answer["midi"][:24], "...")
 
 # %% [markdown]
 # All of this was tested with Azure's own clients against a stand-in of the service, and Blob storage against
-# Microsoft's emulator; [nothing has been sent to Azure itself](../limits.md).
+# Microsoft's emulator. [Nothing has been sent to Azure itself](../limits.md).

@@ -13,8 +13,8 @@
 # %% [markdown]
 # # Your own MIDI folder
 #
-# Real MIDI files are untidy. This tutorial takes a folder of them from a first look to a model. So that the page can
-# be built anywhere, it makes such a folder first, with the usual accidents in it; put the path of yours in its place.
+# Real MIDI files are untidy. This tutorial goes from a folder of such files to a model. So that the page can
+# be built anywhere, it first makes a folder with the usual faults; use the path of yours instead.
 
 # %%
 import random
@@ -57,9 +57,9 @@ print("pitches", score.notes.pitch.min(), "to", score.notes.pitch.max())
 print("seconds", float(score.tempo.seconds(score.notes.end_tick.max())))
 
 # %% [markdown]
-# ## All of them
+# ## All files
 #
-# A file that cannot be used does not stop the others. What was wrong with each is in `failures`, by its path:
+# A file that cannot be read does not stop the others. `failures` has the reason for each, by its path:
 
 # %%
 from pianoroll_seq2seq import BeatGrid, PitchRange, read_folder
@@ -69,54 +69,54 @@ rolls, failures = read_folder(folder, grid=grid, pitches=pitches)
 print("\n".join(failures.values()))
 
 # %% [markdown]
-# A damaged file may still hold whole notes. `on_damage="salvage"` keeps them, and that is up to you to decide:
+# A damaged file may still have complete notes. `on_damage="salvage"` keeps them, if you want to:
 
 # %%
 rolls, failures = read_folder(folder, grid=grid, pitches=pitches, on_damage="salvage")
 len(rolls), list(failures)
 
 # %% [markdown]
-# Which grid? `BeatGrid` follows the music's own beats, and is right where tempi are written down: two frames a beat
-# are eighths, four are sixteenths. `SecondsGrid(0.02)` follows the clock, and is right for recordings of playing. Too
-# coarse a grid moves notes, so ask how many begin where a line lies:
+# Which grid? `BeatGrid` follows the beats of the music, and is right if the tempi in the file are: two frames per
+# beat are eighths, four are sixteenths. `SecondsGrid(0.02)` follows the clock, and is right for recorded
+# performances. Too coarse a grid moves notes, so count how many onsets are on a grid line:
 
 # %%
 onsets = score.notes.onset_tick
 for frames_per_beat in (1, 2, 4):
     candidate = BeatGrid(frames_per_beat)
-    moved_to = candidate.ticks_at(candidate.lines_at(onsets, score.tempo), score.tempo)
-    print(f"{frames_per_beat} frames a beat: {(moved_to == onsets).mean():.0%} of the notes stay where they were")
+    nearest = candidate.ticks_at(candidate.lines_at(onsets, score.tempo), score.tempo)
+    print(f"{frames_per_beat} frames a beat: {(nearest == onsets).mean():.0%} of the onsets are on a line")
 
 # %% [markdown]
-# ## One voice, or all
+# ## One part, or all
 #
-# By default everything but drums goes into one roll. A single part is asked for by name, index, program or channel.
-# The [page on MIDI](../midi.md) has all that can be asked.
+# By default everything but drums goes into one roll. A name, index, program or channel selects a single part.
+# The [page on MIDI](../midi.md) lists all options.
 
 # %%
 from pianoroll_seq2seq import PianoRoll
-from pianoroll_seq2seq.plot import plot_roll
+from pianoroll_seq2seq.display.plot import plot_roll
 
 bass = PianoRoll.from_midi(folder / "song_00.mid", grid=grid, pitches=pitches, track="BASS")
 ax = plot_roll(PianoRoll.from_midi(folder / "song_00.mid", grid=grid, pitches=pitches)[:64])
 
 # %% [markdown]
-# ## Copies and splits
+# ## Duplicates and splits
 #
-# Collections are full of copies, and a copy on the other side of a split is a leak.
+# Collections have many duplicates, and a duplicate on the other side of a split is a leak.
 
 # %%
 from pianoroll_seq2seq import drop_duplicates, split_by_piece
 
-rolls, copies = drop_duplicates(rolls)
+rolls, duplicates = drop_duplicates(rolls)
 split = split_by_piece(rolls, valid=0.15, test=0.15, seed=0)
-print(copies, [len(part) for part in split])
+print(duplicates, [len(part) for part in split])
 
 # %% [markdown]
 # ## In every key
 #
-# Few files? Move them: each window is transposed anew whenever it is fetched. The pitch range must have room for it,
-# so it is made as wide as the pieces need and half an octave more on either side.
+# With few files, transpose them: each window is transposed at random whenever it is fetched. The pitch range must
+# have room for it, so it is half an octave wider on both sides than the pieces need.
 
 # %%
 import numpy as np
@@ -134,7 +134,7 @@ valid = SlidingWindows(split.valid, input_frames=16, target_frames=16, hop=4, sh
 len(train), wide
 
 # %% [markdown]
-# `short="skip"` leaves out pieces that are shorter than a window, here what was left of the damaged one.
+# `short="skip"` leaves out pieces that are shorter than a window, here the rest of the damaged one.
 #
 # ## Train, and listen
 
@@ -145,7 +145,7 @@ from pianoroll_seq2seq import Draw, Seq2SeqLSTM, evaluate, fit, generate
 
 torch.set_num_threads(1)
 torch.manual_seed(0)
-model = Seq2SeqLSTM(len(wide), hidden=64, encoder_layers=1, decoder_layers=1, dropout=0.1)
+model = Seq2SeqLSTM(train.layout, hidden_size=64, num_encoder_layers=1, num_decoder_layers=1, dropout=0.1)
 fit(
     model,
     train,
@@ -160,12 +160,12 @@ print(evaluate(model, valid))
 
 # %%
 primer = split.valid[0][:16]
-song = primer + generate(model, primer, frames=48, sampler=Draw(temperature=0.8), seed=0)
+song = primer + generate(model, primer, num_frames=48, sampler=Draw(temperature=0.8), seed=0)
 song.to_midi("mine.mid")
 ax = plot_roll(song, primer_frames=16)
 
 # %% [markdown]
-# The tunes of this folder walk at random in a scale, over a bass that changes with the bar: that is what there is to
-# learn. Yours will have more to say.
+# The tunes of this folder are random walks in a scale, over a bass that changes with the bar: there is not more to
+# learn. Your files have more.
 #
-# Too many files for memory? [A large corpus](large_corpus).
+# Too many files for memory? See [a large corpus](large_corpus).

@@ -13,10 +13,12 @@
 # %% [markdown]
 # # Swap the head
 #
-# A model remembers; a *head* turns its memory into a distribution over the pitches of the next frame. It is an object
-# that you pass in. Here one model is trained with four heads, and then with one of your own.
+# A model remembers the past. A *head* turns this memory into a distribution over the pitches of the next frame, and
+# is an argument of the model. This page trains one model with four heads, and then with one of your own.
 
 # %%
+from functools import partial
+
 import torch
 
 from pianoroll_seq2seq import (
@@ -36,7 +38,7 @@ from pianoroll_seq2seq import (
     pitch_class_set,
     split_by_piece,
 )
-from pianoroll_seq2seq.datasets.scale_chords import scale_chords
+from pianoroll_seq2seq.data.datasets.scale_chords import scale_chords
 
 torch.set_num_threads(1)
 pitches = PitchRange(42, 90)
@@ -48,23 +50,22 @@ len(train)
 # %% [markdown]
 # ## Four heads, one model
 #
-# A head needs to know the size of the decoder's output and the number of pitches; the others have settings besides,
-# and sensible defaults.
+# A head is passed as a class. The model builds it with the size of the decoder's output and its layout.
+# `functools.partial` sets other arguments.
 
 # %%
-torch.manual_seed(0)
-size = 48
 heads = {
-    "each for itself": BernoulliHead(size, len(pitches)),
-    "each for itself, relative": RelativeBernoulliHead(size, len(pitches)),
-    "one by one": NADEHead(size, len(pitches)),
-    "one by one, relative": RelativeWindowHead(size, len(pitches), channels=32),
+    "independent": BernoulliHead,
+    "independent, relative": RelativeBernoulliHead,
+    "pitch by pitch": NADEHead,
+    "pitch by pitch, relative": partial(RelativeWindowHead, channels=32),
 }
 
 # %%
 scores, histories, models = {}, {}, {}
 for name, head in heads.items():
-    models[name] = Seq2SeqLSTM(len(pitches), hidden=size, encoder_layers=1, decoder_layers=1, head=head)
+    torch.manual_seed(0)
+    models[name] = Seq2SeqLSTM(train.layout, hidden_size=48, num_encoder_layers=1, num_decoder_layers=1, head=head)
     optimizer = torch.optim.Adam(models[name].parameters(), lr=0.004)
     histories[name] = fit(models[name], train, valid, epochs=3, batch_size=32, optimizer=optimizer, progress=False)
     scores[name] = evaluate(models[name], test).model.all.nats
@@ -72,39 +73,39 @@ for name, nats in scores.items():
     print(f"{name:28}{nats:6.2f} nats per frame")
 
 # %%
-from pianoroll_seq2seq.plot import plot_histories
+from pianoroll_seq2seq.display.plot import plot_histories
 
 ax = plot_histories(histories)
 
 # %% [markdown]
-# Two things help. *Relative* heads judge every pitch by what sounds around it, with the same weights for all: what
-# they learn in one key holds in all twelve. Heads that decide *one by one* know which lower pitches sound already, so
-# they can say "either this chord or that one". Independent pitches can only say "all of these are likely", and what
-# is drawn is a bit of each.
+# Two properties help. *Relative* heads read what sounds around every pitch, with the same weights for all: what
+# they learn in one key holds in all twelve. Heads that decide *pitch by pitch* know which lower pitches sound,
+# so they can say "either this chord or that one". Independent pitches can only say "all of these are likely", and a
+# sample is a mixture.
 #
-# It can be heard, and counted: how many notes sound at once, and how often two lie a semitone apart.
+# The music shows it: count how many notes sound at once, and how often two are a semitone apart.
 
 # %%
 import numpy as np
 
-from pianoroll_seq2seq.music_metrics import polyphony, semitone_clashes
+from pianoroll_seq2seq.evaluation.music_metrics import polyphony, semitone_clashes
 
 primers = [piece[:12] for piece in split.test] * 2
 for name, model in models.items():
-    played = generate(model, primers, frames=24, seed=1)
-    notes_at_once = np.nanmean([polyphony(roll) for roll in played])
-    clashes = np.nanmean([semitone_clashes(roll) for roll in played])
+    generated = generate(model, primers, num_frames=24, seed=1)
+    notes_at_once = np.nanmean([polyphony(roll) for roll in generated])
+    clashes = np.nanmean([semitone_clashes(roll) for roll in generated])
     print(f"{name:28}{notes_at_once:6.1f} notes at once, clashes in {clashes:.0%} of the frames")
 
 # %% [markdown]
-# After three epochs only the head with both properties has learned which notes go together; the others need longer,
-# and independent pitches never quite do. [Models and heads](../models.md) has the figures of long training, beside
-# those of published models.
+# After three epochs only the head with both properties has learned which notes go together. The others need longer,
+# and independent pitches never quite learn it. [Models and heads](../models.md) has the figures of long training,
+# beside those of published models.
 #
-# ## One of your own
+# ## A head of your own
 #
-# A head is a `torch.nn.Module` with three attributes and two methods. It imports nothing of the contract that it
-# fills ({class}`~pianoroll_seq2seq.heads.base.OutputHead`).
+# A head is a `torch.nn.Module` with three attributes and two methods. It does not import its contract
+# ({class}`~pianoroll_seq2seq.models.heads.contract.OutputHead`).
 
 # %%
 from torch import nn
@@ -113,26 +114,24 @@ from pianoroll_seq2seq import Bernoulli
 
 
 class TwoLayerHead(nn.Module):
-    """Independent pitches, with a layer of its own before the last."""
+    """Independent pitches, with a hidden layer before the last one."""
 
-    context_frames = 0  # it looks at no past frames; None would mean all of them
+    context_frames = 0  # it reads no past frames; None would mean all of them
 
-    def __init__(self, features, pitches):
+    def __init__(self, in_features, layout):
         super().__init__()
-        self.features, self.pitches = features, pitches
-        self.layers = nn.Sequential(nn.Linear(features, 96), nn.GELU(), nn.Linear(96, pitches))
+        self.in_features, self.layout, self.frame_size = in_features, layout, layout.frame_size
+        self.layers = nn.Sequential(nn.Linear(in_features, 96), nn.GELU(), nn.Linear(96, self.frame_size))
 
-    def forward(self, features, past):  # (batch, steps, features), (batch, known, pitches)
+    def forward(self, features, past):  # (batch, steps, in_features), (batch, known, frame_size)
         return Bernoulli(self.layers(features))
 
     def settings(self):  # the constructor's arguments, so that a checkpoint can build it again
-        return {"features": self.features, "pitches": self.pitches}
+        return {"in_features": self.in_features, "layout": self.layout}
 
 
 torch.manual_seed(0)
-model = Seq2SeqLSTM(
-    len(pitches), hidden=size, encoder_layers=1, decoder_layers=1, head=TwoLayerHead(size, len(pitches))
-)
+model = Seq2SeqLSTM(train.layout, hidden_size=48, num_encoder_layers=1, num_decoder_layers=1, head=TwoLayerHead)
 fit(
     model,
     train,
@@ -146,13 +145,13 @@ fit(
 print(evaluate(model, test))
 
 # %% [markdown]
-# A checkpoint holds settings and weights, but no code, so loading needs to be told the class:
+# A checkpoint has settings and weights, but no code, so pass the class when you open it:
 
 # %%
-from pianoroll_seq2seq import load
+from pianoroll_seq2seq import open_model
 
-again = load("runs/two-layers/best.safetensors", classes=[TwoLayerHead])
+again = open_model("runs/two-layers", classes=[TwoLayerHead]).model
 evaluate(again, test) == evaluate(model, test)
 
 # %% [markdown]
-# To put it into the library, beside the others: [add a head](../extending.md#a-head).
+# To add it to the library, beside the other heads: [add a head](../extending.md#a-head).

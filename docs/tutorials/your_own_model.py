@@ -13,8 +13,8 @@
 # %% [markdown]
 # # Your own model in twenty lines
 #
-# Anything with `forward`, `start` and `advance` trains, is scored and generates with the same functions as the
-# built-in models. This one is a GRU that goes over a piece frame by frame.
+# Any module with `forward`, `start` and `advance` can be trained, scored and used for generation with the same
+# functions as the built-in models. This one is a GRU that reads a piece frame by frame.
 
 # %%
 import torch
@@ -24,15 +24,15 @@ from pianoroll_seq2seq import Bernoulli
 
 
 class FrameGRU(nn.Module):
-    def __init__(self, pitches, hidden):
+    def __init__(self, layout, hidden_size):
         super().__init__()
-        self.pitches, self.hidden = pitches, hidden
-        self.gru = nn.GRU(pitches, hidden, batch_first=True)
-        self.logits = nn.Linear(hidden, pitches)
+        self.layout, self.hidden_size = layout, hidden_size
+        self.gru = nn.GRU(layout.frame_size, hidden_size, batch_first=True)
+        self.logits = nn.Linear(hidden_size, layout.frame_size)
 
-    def forward(self, inputs, targets):  # teacher-forced: (batch, frames, pitches) each
-        heard = torch.cat([inputs, targets[:, :-1]], dim=1)
-        features, _ = self.gru(heard)
+    def forward(self, inputs, targets):  # teacher-forced: (batch, frames, frame_size) each
+        past = torch.cat([inputs, targets[:, :-1]], dim=1)
+        features, _ = self.gru(past)
         return Bernoulli(self.logits(features[:, inputs.shape[1] - 1 :]))
 
     def start(self, primer):  # the distribution of the frame after the primer, and a state
@@ -43,18 +43,20 @@ class FrameGRU(nn.Module):
         features, state = self.gru(frame.unsqueeze(1), state)
         return Bernoulli(self.logits(features[:, -1])), state
 
-    def settings(self):  # only needed to load it again by itself
-        return {"pitches": self.pitches, "hidden": self.hidden}
+    def settings(self):  # only needed to open it again
+        return {"layout": self.layout, "hidden_size": self.hidden_size}
 
 
 # %% [markdown]
-# `forward` is for training: the model is told what really came before every frame it predicts, whatever it would have
-# played itself. That is *teacher forcing*; all frames of a window are computed at once. `start` and `advance` are for
-# playing, where each frame must be drawn before the next can be predicted. Both must say the same, which is easy to
-# check:
+# `forward` is for training: the model reads the true frame before every frame that it predicts. This is *teacher
+# forcing*; all frames of a window are computed at once. `start` and `advance` are for generation, in which each frame
+# must be sampled before the next can be predicted. Both must give the same distributions, which is easy to check. A
+# layout says what the columns of a frame mean; windows have one too.
 
 # %%
-model = FrameGRU(pitches=61, hidden=64).eval()
+from pianoroll_seq2seq import FrameLayout, PitchRange
+
+model = FrameGRU(FrameLayout(pitches=PitchRange(36, 96)), hidden_size=64).eval()
 frames = (torch.rand(2, 12, 61) < 0.05).float()
 together = model(frames[:, :8], frames[:, 8:]).mean
 distribution, state = model.start(frames[:, :8])
@@ -65,32 +67,32 @@ for step in range(8, 11):
 torch.testing.assert_close(together, torch.stack(one_by_one, dim=1))
 
 # %% [markdown]
-# ## It trains
+# ## Train
 #
-# `fit` minimises `-distribution.log_prob(targets).mean()`, so it asks nothing else of the model. Checkpoints, early
-# stopping, trackers and several processes come with it.
+# `fit` minimizes `-distribution.log_prob(targets).mean()` and needs nothing else from the model. Checkpoints, early
+# stopping, trackers and several processes work too.
 
 # %%
 from pianoroll_seq2seq import (
+    BeatGrid,
     PianoRoll,
-    PitchRange,
     SlidingWindows,
     drop_duplicates,
     evaluate,
     fit,
     generate,
+    open_model,
     pitch_class_set,
     split_by_piece,
 )
-from pianoroll_seq2seq.datasets.scale_chords import scale_chords
-from pianoroll_seq2seq.grid import BeatGrid
+from pianoroll_seq2seq.data.datasets.scale_chords import scale_chords
 
 torch.set_num_threads(1)
 torch.manual_seed(0)
 rolls = [PianoRoll.from_score(s, grid=BeatGrid(2), pitches=PitchRange(36, 96)) for s in scale_chords().values()]
 split = split_by_piece(drop_duplicates(rolls).rolls, valid=0.1, test=0.1, seed=0, group=pitch_class_set)
 train, valid, test = (SlidingWindows(part, input_frames=16, target_frames=16, hop=8) for part in split)
-model = FrameGRU(pitches=61, hidden=128)
+model = FrameGRU(train.layout, hidden_size=128)
 history = fit(
     model,
     train,
@@ -107,27 +109,25 @@ ax = history.plot()
 print(evaluate(model, test))
 
 # %% [markdown]
-# ## It plays
+# ## Generate
 
 # %%
-from pianoroll_seq2seq.plot import plot_roll
+from pianoroll_seq2seq.display.plot import plot_roll
 
 primer = split.test[0][:16]
-song = primer + generate(model, primer, frames=64, seed=0)
+song = primer + generate(model, primer, num_frames=64, seed=0)
 ax = plot_roll(song, primer_frames=16)
 
 # %% [markdown]
-# ## It comes back
+# ## Open it again
 #
-# No code is in a checkpoint, so loading is told the class:
+# A checkpoint contains no code, so pass the class when you open it:
 
 # %%
-from pianoroll_seq2seq import load
-
-again = load("runs/gru/best.safetensors", classes=[FrameGRU])
-generate(again, primer, frames=64, seed=0) == song[16:]
+trained = open_model("runs/gru", classes=[FrameGRU])
+trained.generate(primer, num_frames=64, seed=0) == song[16:]
 
 # %% [markdown]
-# A model may take any head, too: give it one in its constructor, and call `head(features, past)`. How the built-in
-# ones do it stands in `src/pianoroll_seq2seq/models/seq2seq_lstm.py`; how to put yours beside them, in [how to add
+# A model can take any head too: take one in the constructor, and call `head(features, past)`. The built-in
+# models show how, in `src/pianoroll_seq2seq/models/seq2seq_lstm.py`. To add yours to the library: [how to add
 # something](../extending.md).

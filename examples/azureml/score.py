@@ -3,13 +3,13 @@
     export PIANOROLL_SEQ2SEQ_CHECKPOINT=best.safetensors
     azmlinfsrv --entry_script examples/azureml/score.py --model_dir runs/scale_chords
     curl -s localhost:5001/score -d '{"primer_notes": [{"pitch": 60, "start_beat": 0, "duration_beats": 1}],
-                                      "frames": 64}'
+                                      "num_frames": 64}'
 
-The model is the one checkpoint (``.safetensors``) that lies in the model's folder or below, as in a model that
-``fetch_music.py --register`` has put into the workspace; where several lie there, the environment variable
+The model is the one checkpoint (``.safetensors``) in the model's folder or below it, as in a model that
+``fetch_music.py --register`` has put into the workspace; if there are several, the environment variable
 ``PIANOROLL_SEQ2SEQ_CHECKPOINT`` names one. Requests and answers are those of
 ``pianoroll_seq2seq.serving.Service``. A request that cannot be answered gets a status of 4xx and
-``{"error": {"status": 422, "field": "frames", "message": "..."}}``.
+``{"error": {"status": 422, "field": "num_frames", "message": "..."}}``.
 """
 
 import logging
@@ -38,7 +38,7 @@ def find_checkpoint(folder: Path, name: str | None) -> Path:
     """The one checkpoint in a folder or below.
 
     Args:
-        folder: where the model lies.
+        folder: the model's folder.
         name: the file's name, or its path within the folder.
 
     Raises:
@@ -46,24 +46,24 @@ def find_checkpoint(folder: Path, name: str | None) -> Path:
     """
     found = sorted(folder.rglob(name or "*.safetensors"))
     if len(found) != 1:
-        told = ", ".join(str(path.relative_to(folder)) for path in found) or "none"
+        names = ", ".join(str(path.relative_to(folder)) for path in found) or "none"
         raise FileNotFoundError(
-            f"{folder} must hold one checkpoint ({name or '*.safetensors'}), found: {told}. "
+            f"{folder} must hold one checkpoint ({name or '*.safetensors'}), found: {names}. "
             f"Set {CHECKPOINT} to the name of one."
         )
     return found[0]
 
 
 def run(request: Any) -> AMLResponse:
-    """Answers one request, of which the server hands over everything (see the last line)."""
+    """Answers one raw HTTP request (see the last line)."""
     if request.method != "POST":
         return respond({"error": {"status": 405, "field": "request", "message": "POST a JSON object."}}, 405)
     (service,) = services
     try:
-        return respond(service.answer_json(body(request, service.limits.request_bytes)), 200)
+        return respond(service.answer_json(body(request, service.limits.max_request_bytes)), 200)
     except RequestError as error:
         return respond(error.to_json(), error.status)
-    except TimeoutError:  # the server's own, which it answers itself
+    except TimeoutError:  # raised by the server, which answers it
         raise
     except Exception:
         logger.exception("A request could not be answered")
@@ -75,7 +75,7 @@ def body(request: Any, limit: int) -> bytes:
     data: bytes = request.stream.read(limit + 1)
     if len(data) > limit:
         while request.stream.read(_BLOCK_BYTES):
-            pass  # a client that is still sending would not hear the answer
+            pass  # a client that is still sending would not read the answer
     return data
 
 

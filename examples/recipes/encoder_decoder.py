@@ -1,51 +1,56 @@
-"""The encoder and decoder of the library's name, over windows, with any head."""
+"""The encoder-decoder LSTM over windows, with any head."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
 
-from recipes.recipe import Recipe, quickest
+from recipes.recipe import Recipe, fastest_precision
+from torch import nn
 
 from pianoroll_seq2seq import (
     Augmentation,
     BernoulliHead,
+    FrameLayout,
     NADEHead,
-    OutputHead,
     PianoRoll,
     RelativeBernoulliHead,
     RelativeWindowHead,
     Seq2SeqLSTM,
     SlidingWindows,
 )
+from pianoroll_seq2seq.errors import SettingsError
+from pianoroll_seq2seq.models.heads.contract import HeadFactory
+from pianoroll_seq2seq.models.parallel_lstm import ParallelSeq2SeqLSTM
 
 
-def _relative_bernoulli(features: int, pitches: int, *, dropout: float, copies: int) -> RelativeBernoulliHead:
-    if not copies:
-        return RelativeBernoulliHead(features, pitches)
-    return RelativeBernoulliHead(  # a wide one: there is more to weigh
-        features, pitches, channels=64, window=18, frames=4, dropout=dropout, proposals=copies
-    )
+def _relative_bernoulli(dropout: float, num_copy_heads: int) -> HeadFactory:
+    if not num_copy_heads:
+        return RelativeBernoulliHead
+    # With candidates the network is wider, because it has more to compare.
+    return partial(RelativeBernoulliHead, channels=64, window=18, num_frames=4, dropout=dropout)
 
 
-HEADS: dict[str, Callable[..., OutputHead]] = {
-    "bernoulli": lambda features, pitches, **_: BernoulliHead(features, pitches),
+HEADS: dict[str, Callable[[float, int], HeadFactory]] = {
+    "bernoulli": lambda dropout, num_copy_heads: BernoulliHead,
     "relative-bernoulli": _relative_bernoulli,
-    "nade": lambda features, pitches, **_: NADEHead(features, pitches),
-    "relative-window": lambda features, pitches, *, dropout, copies: RelativeWindowHead(
-        features, pitches, dropout=dropout, scored_pitches=24, proposals=copies
+    "nade": lambda dropout, num_copy_heads: NADEHead,
+    "relative-window": lambda dropout, num_copy_heads: partial(
+        RelativeWindowHead, dropout=dropout, num_scored_pitches=24
     ),
 }
-"""Heads by name: (features, pitches, dropout=, copies=) to the head."""
+"""Heads by name: from dropout and the number of copy heads to a head factory."""
 
 
 def encoder_decoder(
     *,
     head: str = "bernoulli",
     attention: bool = False,
-    copies: int = 0,
+    num_copy_heads: int = 0,
     parallel: bool = False,
-    hidden: int = 256,
-    layers: int = 1,
+    hidden_size: int = 256,
+    num_layers: int = 1,
     dropout: float = 0.3,
-    frame_noise: float = 0.0,
+    input_noise: float = 0.0,
     input_frames: int = 16,
     target_frames: int = 32,
     semitones: int = 6,
@@ -59,29 +64,32 @@ def encoder_decoder(
 
     Args:
         head: one of ``HEADS``.
-        attention: whether the decoder looks at every frame of the input.
-        copies: heads of the attention that proposes frames of the input, and those written since.
-        parallel: whether it writes all target frames at once, as the model of 2017 did.
-        hidden: units of each LSTM layer.
-        layers: of the encoder, and of the decoder.
-        dropout: share of units silenced.
-        frame_noise: share of the cells heard that are flipped in training.
-        input_frames: frames that the encoder hears; before a piece they are silent.
+        attention: whether the decoder attends to the encoder's outputs.
+        num_copy_heads: heads of the copy attention over the input frames and those generated since, 0 for none.
+        parallel: whether the decoder writes all target frames at once, as in the 2017 model.
+        hidden_size: units of each LSTM layer.
+        num_layers: layers of the encoder, and of the decoder.
+        dropout: dropout probability.
+        input_noise: probability to flip a cell of the frames that the model reads in training.
+        input_frames: frames that the encoder reads; those before a piece are silent.
         target_frames: frames that the decoder writes.
-        semitones: windows are transposed by up to so many, up or down.
-        epochs: passes over the windows, which begin half a target apart.
-        batch_size: windows a step.
-        learning_rate: of AdamW, at its highest.
+        semitones: largest transposition of a window, up or down.
+        epochs: passes over the windows, whose hop is half of ``target_frames``.
+        batch_size: windows per step.
+        learning_rate: highest learning rate of AdamW.
         weight_decay: of AdamW.
-        ema_decay: of the average of the weights.
+        ema_decay: decay of the averaged weights.
+
+    Raises:
+        SettingsError: when the model is built: a parallel decoder with copy heads, or with a head that reads past frames.
     """
     augmentation = Augmentation(semitones=(-semitones, semitones)) if semitones else None
 
     def examples(pieces: Sequence[PianoRoll], training: bool) -> SlidingWindows:
         hop = max(1, target_frames // 2) if training else target_frames
-        begun = [with_silence(piece, input_frames) for piece in pieces]
+        padded = [with_silence(piece, input_frames) for piece in pieces]
         return SlidingWindows(
-            [*begun, *ends(begun, input_frames + target_frames, hop)],
+            [*padded, *last_windows(padded, input_frames + target_frames, hop)],
             input_frames=input_frames,
             target_frames=target_frames,
             hop=hop,
@@ -89,22 +97,24 @@ def encoder_decoder(
             augmentation=augmentation if training else None,
         )
 
-    def model(pitches: int) -> Seq2SeqLSTM:
-        return Seq2SeqLSTM(
-            pitches,
-            hidden=hidden,
-            encoder_layers=layers,
-            decoder_layers=layers,
-            dropout=dropout,
-            frame_noise=frame_noise,
-            decoder="parallel" if parallel else "autoregressive",
-            block_frames=target_frames,
-            attention=attention,
-            copies=copies,
-            head=HEADS[head](Seq2SeqLSTM.features(pitches, hidden, copies), pitches, dropout=dropout, copies=copies),
-        )
+    def model(layout: FrameLayout) -> nn.Module:
+        settings: dict[str, Any] = {
+            "hidden_size": hidden_size,
+            "num_encoder_layers": num_layers,
+            "num_decoder_layers": num_layers,
+            "dropout": dropout,
+            "input_noise": input_noise,
+            "block_frames": target_frames,
+            "attention": attention,
+            "head": HEADS[head](dropout, num_copy_heads),
+        }
+        if not parallel:
+            return Seq2SeqLSTM(layout, num_copy_heads=num_copy_heads, **settings)
+        if num_copy_heads:
+            raise SettingsError("A parallel decoder has no copy heads. Use num_copy_heads=0, or parallel=False.")
+        return ParallelSeq2SeqLSTM(layout, **settings)
 
-    extras = {"attention": attention, f"{copies} copies": copies, "parallel": parallel}
+    extras = {"attention": attention, f"{num_copy_heads} copy heads": num_copy_heads, "parallel": parallel}
     return Recipe(
         name=", ".join(["encoder-decoder", head, *(word for word, on in extras.items() if on)]),
         model=model,
@@ -116,15 +126,15 @@ def encoder_decoder(
         learning_rate=learning_rate,
         weight_decay=weight_decay,
         ema_decay=ema_decay,
-        precision=quickest(),
+        precision=fastest_precision(),
     )
 
 
-def ends(rolls: Sequence[PianoRoll], frames: int, hop: int) -> list[PianoRoll]:
-    """The last frames of each piece whose end no window of so many frames reaches: a piece's cadence is learned too."""
-    return [roll[-frames:] for roll in rolls if len(roll) > frames and (len(roll) - frames) % hop]
+def last_windows(rolls: Sequence[PianoRoll], num_frames: int, hop: int) -> list[PianoRoll]:
+    """The last frames of each piece whose end no window reaches, so that its cadence is trained too."""
+    return [roll[-num_frames:] for roll in rolls if len(roll) > num_frames and (len(roll) - num_frames) % hop]
 
 
-def with_silence(roll: PianoRoll, frames: int) -> PianoRoll:
+def with_silence(roll: PianoRoll, num_frames: int) -> PianoRoll:
     """A piece with silence before it."""
-    return PianoRoll.silent(frames, grid=roll.grid, pitches=roll.pitches, tempo=roll.tempo) + roll
+    return PianoRoll.silent(num_frames, grid=roll.grid, pitches=roll.pitches, tempo=roll.tempo) + roll

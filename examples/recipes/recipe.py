@@ -1,7 +1,7 @@
-"""What a recipe is: all that turns pieces into a trained model, in one value.
+"""A recipe: everything that turns pieces into a trained model, in one value.
 
-A recipe is made by a plain function whose arguments are its knobs (:mod:`copying`, :mod:`encoder_decoder`), and
-``train`` carries it out with the library's own :func:`~pianoroll_seq2seq.fit`. Change a knob and train again:
+A recipe is made by a plain function whose arguments are its hyperparameters (:mod:`copying`, :mod:`encoder_decoder`).
+``train`` trains its model with the library's :func:`~pianoroll_seq2seq.fit`. Change a hyperparameter and train again:
 
     from recipes.copying import copying
     from recipes.recipe import train
@@ -16,13 +16,11 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from pianoroll_seq2seq import History, PianoRoll, fit
-from pianoroll_seq2seq.models.base import SequenceModel
+from pianoroll_seq2seq import FrameLayout, History, PianoRoll, SequenceModel, cosine_schedule, fit
 from pianoroll_seq2seq.trackers.base import NoTracker, Tracker
 from pianoroll_seq2seq.train import OnEpoch
 from pianoroll_seq2seq.train.examples import Examples
-from pianoroll_seq2seq.train.precision import Precision, cpu_knows_bfloat16
-from pianoroll_seq2seq.train.schedules import cosine_schedule
+from pianoroll_seq2seq.train.precision import Precision, cpu_has_bfloat16
 
 
 @dataclass(frozen=True)
@@ -30,22 +28,22 @@ class Recipe:
     """A full configuration.
 
     Args:
-        name: what it is called in tables.
-        model: makes the model, with new weights, for frames of so many pitches.
-        examples: cuts pieces into what it trains on (True) or is validated with (False).
+        name: its name in tables.
+        model: builds the model, with new weights, from the layout of the examples.
+        examples: cuts pieces into examples, for training (True) or for validation (False).
         epochs: passes over the examples.
-        batch_size: examples a step.
-        input_frames: frames that the model hears before it predicts, for :func:`~pianoroll_seq2seq.likelihood`.
-        target_frames: frames that it predicts before it hears anew; None for the whole piece.
-        learning_rate: of AdamW, at its highest.
-        weight_decay: of matrices alone: neither of biases nor of gains.
-        warmup_steps: steps on the way up to the learning rate, from which it falls along half a cosine.
-        ema_decay: of the average of the weights that is validated and kept.
-        precision: as ``fit`` has it.
+        batch_size: examples per step.
+        input_frames: input frames of the model, for :func:`~pianoroll_seq2seq.likelihood`.
+        target_frames: frames that it predicts from one input; None for the whole piece.
+        learning_rate: highest learning rate of AdamW.
+        weight_decay: of matrices only, not of biases and gains.
+        warmup_steps: steps of warm-up. After them the learning rate follows half a cosine.
+        ema_decay: decay of the averaged weights, which are validated and kept.
+        precision: see ``fit``.
     """
 
     name: str
-    model: Callable[[int], nn.Module]
+    model: Callable[[FrameLayout], nn.Module]
     examples: Callable[[Sequence[PianoRoll], bool], Examples]
     epochs: int
     batch_size: int
@@ -60,16 +58,22 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Trained:
-    """A model trained by a recipe, and how that went."""
+    """A model trained by a recipe.
+
+    Args:
+        model: the model, with the weights of its best epoch.
+        history: the losses of the training.
+        num_parameters: the number of its parameters.
+    """
 
     model: SequenceModel
     history: History
-    parameters: int
+    num_parameters: int
 
 
-def quickest() -> Precision:
-    """bfloat16 wherever it is known, on a GPU or this CPU: these models learn as well by it, in less time."""
-    return "bfloat16" if cpu_knows_bfloat16() else "auto"
+def fastest_precision() -> Precision:
+    """bfloat16 on a GPU, or on a CPU that supports it: these models learn as well with it, in less time."""
+    return "bfloat16" if cpu_has_bfloat16() else "auto"
 
 
 def train(
@@ -84,11 +88,11 @@ def train(
     on_epoch: Sequence[OnEpoch] = (),
     progress: bool = True,
 ) -> Trained:
-    """Carries a recipe out; the model ends with the weights of its best epoch on the validation pieces."""
-    torch.manual_seed(seed)
-    model = recipe.model(len(train_rolls[0].pitches)).to(device)
-    assert isinstance(model, SequenceModel)
+    """Trains the model of a recipe. It ends with the weights of its best epoch on the validation pieces."""
     examples = recipe.examples(train_rolls, True)
+    torch.manual_seed(seed)
+    model = recipe.model(examples.layout).to(device)
+    assert isinstance(model, SequenceModel)
     steps = recipe.epochs * -(-len(examples) // recipe.batch_size)
     history = fit(
         model,
@@ -110,15 +114,15 @@ def train(
 
 
 def adamw(model: SequenceModel, learning_rate: float, weight_decay: float) -> torch.optim.AdamW:
-    """AdamW (Loshchilov and Hutter, 2019) whose decay pulls on matrices alone."""
+    """AdamW (Loshchilov and Hutter, 2019) with weight decay of matrices only."""
     matrices = [parameter for parameter in model.parameters() if parameter.ndim >= 2]
     others = [parameter for parameter in model.parameters() if parameter.ndim < 2]
     groups = [{"params": matrices, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
     return torch.optim.AdamW(groups, lr=learning_rate, betas=(0.9, 0.98), fused=True)
 
 
-def sounding(rolls: Sequence[PianoRoll], *, margin: int) -> tuple[int, int]:
-    """The first column that sounds in some pieces and the one after the last, and some more to either side."""
+def active_columns(rolls: Sequence[PianoRoll], *, margin: int) -> tuple[int, int]:
+    """The first column that is active in any piece and the one after the last, extended by ``margin`` on both sides."""
     columns = [column for column in range(len(rolls[0].pitches)) if any(roll.active[:, column].any() for roll in rolls)]
     if not columns:
         return 0, len(rolls[0].pitches)

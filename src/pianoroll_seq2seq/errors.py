@@ -1,29 +1,28 @@
-"""Every error the library raises on purpose.
+"""The errors that the library raises.
 
-All derive from :class:`PianoRollSeq2SeqError`, and each is also of the built-in kind a reader would
-expect, so that ``except ValueError`` keeps working. Messages say what was expected, what came, where
-(file, piece, epoch) and the usual fix.
+All derive from :class:`PianoRollSeq2SeqError`, and each also from the matching built-in error, so that ``except
+ValueError`` works. Messages say what was expected, what came, where (file, piece, epoch) and the usual fix.
 """
 
 
 class PianoRollSeq2SeqError(Exception):
-    """The root of every error of this library."""
+    """The base class of all errors of this library."""
 
 
 class MidiError(PianoRollSeq2SeqError, ValueError):
-    """A MIDI file that cannot be read, or holds what cannot be used."""
+    """A MIDI file that cannot be read, or whose content cannot be used."""
 
 
 class MidiNotFoundError(MidiError, FileNotFoundError):
-    """A MIDI file or folder that is not there."""
+    """A MIDI file or folder that does not exist."""
 
 
 class LimitError(MidiError):
-    """A file that asks for more than the limits allow."""
+    """A file that exceeds the limits."""
 
 
 class NoNotesError(MidiError):
-    """A score in which nothing (that was asked for) sounds."""
+    """A score without notes, or without notes of the selected kind."""
 
 
 class PitchRangeError(PianoRollSeq2SeqError, ValueError):
@@ -31,7 +30,7 @@ class PitchRangeError(PianoRollSeq2SeqError, ValueError):
 
 
 class GridError(PianoRollSeq2SeqError, ValueError):
-    """A frame grid that makes no sense, or rolls and ticks that do not fit one another."""
+    """An invalid grid, or rolls, ticks or frames on different grids."""
 
 
 class PieceTooShortError(PianoRollSeq2SeqError, ValueError):
@@ -39,27 +38,27 @@ class PieceTooShortError(PianoRollSeq2SeqError, ValueError):
 
 
 class SplitError(PianoRollSeq2SeqError, ValueError):
-    """Pieces that cannot be split as asked."""
+    """Pieces that cannot be split into the requested shares."""
 
 
 class SettingsError(PianoRollSeq2SeqError, ValueError):
-    """Arguments that contradict each other or lie outside their range."""
+    """Arguments that contradict each other or are out of range."""
 
 
 class ShapeError(PianoRollSeq2SeqError, ValueError):
-    """Arrays or tensors whose shapes do not fit one another."""
+    """Arrays or tensors of the wrong shape or type."""
 
 
 class TrainingDivergedError(PianoRollSeq2SeqError, ArithmeticError):
-    """The training loss is no longer a number."""
+    """The training loss is no longer finite."""
 
 
 class CorpusError(PianoRollSeq2SeqError, ValueError):
-    """A corpus that cannot be read or built, or belongs to other settings."""
+    """A corpus that cannot be read or built, or was built with other settings."""
 
 
 class CorpusNotFoundError(CorpusError, FileNotFoundError):
-    """A corpus that is not there."""
+    """A corpus that does not exist."""
 
 
 class CheckpointError(PianoRollSeq2SeqError, ValueError):
@@ -67,7 +66,7 @@ class CheckpointError(PianoRollSeq2SeqError, ValueError):
 
 
 class CheckpointNotFoundError(CheckpointError, FileNotFoundError):
-    """A checkpoint that is not there."""
+    """A checkpoint that does not exist."""
 
 
 class CheckpointWriteError(CheckpointError, OSError):
@@ -75,34 +74,40 @@ class CheckpointWriteError(CheckpointError, OSError):
 
 
 class OverwriteError(PianoRollSeq2SeqError, FileExistsError):
-    """A file stands where one would be written, and overwriting it was not asked for."""
+    """The file to write exists already, and ``overwrite`` is false."""
 
 
 class StoreError(PianoRollSeq2SeqError, OSError):
-    """A store that cannot be reached, or refuses."""
+    """A store that cannot be reached, or refuses a request."""
 
 
 class StoreAccessError(StoreError, PermissionError):
-    """A store that does not accept the credentials, or no credentials were found."""
+    """The store rejects the credentials, or no credentials were found."""
 
 
 class NotStoredError(StoreError, FileNotFoundError):
-    """An object, or a whole container, that is not in the store."""
+    """An object or a container that does not exist in the store."""
 
 
 class StoreConflictError(StoreError):
-    """An object that somebody else has changed since it was last seen."""
+    """An object that another writer has changed since it was last read."""
 
 
 class DownloadError(PianoRollSeq2SeqError, OSError):
-    """A data set that could not be fetched, or is not the one expected."""
+    """A data set that could not be downloaded, or is not the expected one."""
 
 
 class MissingExtraError(PianoRollSeq2SeqError, ImportError):
-    """An optional package is needed and not installed."""
+    """An optional package is required and not installed."""
 
     def __init__(self, package: str, extra: str, purpose: str) -> None:
-        """Names the package, the extra that brings it, and what it is needed for."""
+        """Builds the message.
+
+        Args:
+            package: the name of the package.
+            extra: the extra that installs it.
+            purpose: what needs it, as the subject of a sentence.
+        """
         super().__init__(
             f"{purpose} needs the package {package!r}, which is not installed. "
             f"Install it with: pip install 'pianoroll-seq2seq[{extra}]'"

@@ -1,7 +1,7 @@
-"""Where the frames of a piano roll lie in time.
+"""Grids: how long the frames of a piano roll are.
 
-Line ``t`` of a grid stands at ``t`` grid steps; frame ``t`` covers the time from line ``t`` to line
-``t + 1``. A note's onset and its end each go to the nearest line, halves up, in exact integers.
+Line ``t`` of a grid is at ``t`` grid steps; frame ``t`` covers the time from line ``t`` to line ``t + 1``. A note's
+onset and its end each go to the nearest line, halves up, in exact integers.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float64, Int, Int64
 
 from pianoroll_seq2seq.errors import GridError
-from pianoroll_seq2seq.tempo import TempoMap, divide_half_up, widen
+from pianoroll_seq2seq.tempo import MAX_TICKS_PER_BEAT, TempoMap, divide_half_up, widen
 
 
 @runtime_checkable
@@ -29,11 +29,11 @@ class FrameGrid(Protocol):
         ...
 
     def seconds_at(self, lines: Int[np.ndarray, " n"], tempo: TempoMap) -> Float64[np.ndarray, " n"]:
-        """The time of each grid line in seconds, for showing."""
+        """The time of each grid line in seconds, rounded to a float; for display."""
         ...
 
     def settings(self) -> dict[str, int | float]:
-        """The constructor's arguments, as JSON can hold them."""
+        """The constructor's arguments, as JSON values."""
         ...
 
 
@@ -56,9 +56,9 @@ class SecondsGrid:
     frame_seconds: float
 
     def __post_init__(self) -> None:
-        """Checks the length."""
+        """Validates the length."""
         if not 1e-6 <= self.frame_seconds <= 3600:
-            raise GridError(f"frame_seconds must lie in 1e-6..3600, got {self.frame_seconds!r} (20 ms is 0.02).")
+            raise GridError(f"frame_seconds must be in 1e-6..3600, got {self.frame_seconds!r} (20 ms is 0.02).")
 
     @cached_property
     def _frame_us(self) -> Fraction:
@@ -80,11 +80,11 @@ class SecondsGrid:
         return tempo.nearest_ticks(widen(lines, 4 * step) * step, frame_us.denominator)
 
     def seconds_at(self, lines: Int[np.ndarray, " n"], tempo: TempoMap) -> Float64[np.ndarray, " n"]:
-        """The time of each grid line in seconds, for showing."""
+        """The time of each grid line in seconds, rounded to a float; for display."""
         return np.asarray(lines, dtype=np.float64) * float(self._frame_us / 1_000_000)
 
     def settings(self) -> dict[str, int | float]:
-        """The constructor's arguments, as JSON can hold them."""
+        """The constructor's arguments, as JSON values."""
         return {"frame_seconds": self.frame_seconds}
 
 
@@ -96,7 +96,7 @@ class BeatGrid:
         frames_per_beat: frames in a quarter note, at least 1.
 
     Raises:
-        GridError: fewer than one frame a beat.
+        GridError: fewer than one frame in a quarter note, or more than 32,767.
 
     Example:
         >>> BeatGrid(4).lines_at(np.array([0, 59, 60, 480]), TempoMap(480)).tolist()
@@ -106,9 +106,11 @@ class BeatGrid:
     frames_per_beat: int = 4
 
     def __post_init__(self) -> None:
-        """Checks the resolution."""
-        if not 1 <= self.frames_per_beat <= 32_767:
-            raise GridError(f"frames_per_beat must lie in 1..32767, got {self.frames_per_beat!r} (sixteenths are 4).")
+        """Validates the number of frames."""
+        if not 1 <= self.frames_per_beat <= MAX_TICKS_PER_BEAT:
+            raise GridError(
+                f"frames_per_beat must be in 1..{MAX_TICKS_PER_BEAT}, got {self.frames_per_beat!r} (sixteenths are 4)."
+            )
 
     def lines_at(self, ticks: Int[np.ndarray, " n"], tempo: TempoMap) -> Int64[np.ndarray, " n"]:
         """The grid line nearest to each tick, halves up."""
@@ -119,13 +121,27 @@ class BeatGrid:
         return divide_half_up(np.asarray(lines, dtype=np.int64) * tempo.ticks_per_beat, self.frames_per_beat)
 
     def seconds_at(self, lines: Int[np.ndarray, " n"], tempo: TempoMap) -> Float64[np.ndarray, " n"]:
-        """The time of each grid line in seconds, for showing."""
+        """The time of each grid line in seconds, rounded to a float; for display."""
         return tempo.seconds(self.ticks_at(lines, tempo))
 
     def settings(self) -> dict[str, int | float]:
-        """The constructor's arguments, as JSON can hold them."""
+        """The constructor's arguments, as JSON values."""
         return {"frames_per_beat": self.frames_per_beat}
 
 
 SIXTEENTHS = BeatGrid(4)
 """Four frames to a quarter note."""
+
+
+def beats_at(grid: FrameGrid, lines: Int[np.ndarray, " n"], tempo: TempoMap) -> Float64[np.ndarray, " n"]:
+    """The position of each grid line in beats (quarter notes).
+
+    Example:
+        >>> beats_at(BeatGrid(4), np.array([0, 2, 4]), TempoMap()).tolist()
+        [0.0, 0.5, 1.0]
+    """
+    if isinstance(grid, BeatGrid):
+        beats: np.ndarray = np.asarray(lines) / grid.frames_per_beat
+        return beats
+    ticks: np.ndarray = grid.ticks_at(lines, tempo)
+    return ticks / tempo.ticks_per_beat

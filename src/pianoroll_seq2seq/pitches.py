@@ -1,4 +1,4 @@
-"""The pitches that the columns of a piano roll stand for."""
+"""The pitches of a piano roll's columns."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ _NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 
 @dataclass(frozen=True)
 class PitchRange:
-    """The pitches that the columns of a roll stand for: MIDI note numbers, both ends included.
+    """The pitches of a roll's columns: MIDI note numbers, both ends included.
 
     Args:
         lowest: the pitch of column 0; 21 is the lowest key of a piano.
@@ -30,7 +30,7 @@ class PitchRange:
     highest: int = 108
 
     def __post_init__(self) -> None:
-        """Checks the ends."""
+        """Validates the ends."""
         if not 0 <= self.lowest <= self.highest <= 127:
             raise PitchRangeError(
                 f"PitchRange needs 0 <= lowest <= highest <= 127, got PitchRange({self.lowest}, {self.highest})."
@@ -41,7 +41,7 @@ class PitchRange:
         return self.highest - self.lowest + 1
 
     def contains(self, pitch: Int[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
-        """Which of the pitches lie in the range."""
+        """Whether each pitch is in the range."""
         return (pitch >= self.lowest) & (pitch <= self.highest)
 
     def name_of(self, column: int) -> str:
@@ -49,6 +49,13 @@ class PitchRange:
         octave, step = divmod(self.lowest + column, 12)
         return f"{_NAMES[step]}{octave - 1}"
 
+    def settings(self) -> dict[str, int]:
+        """The constructor's arguments."""
+        return {"lowest": self.lowest, "highest": self.highest}
+
 
 PIANO = PitchRange(21, 108)
 """The 88 keys of a piano."""
+
+ALL_PITCHES = PitchRange(0, 127)
+"""All pitches of MIDI."""

@@ -1,4 +1,4 @@
-"""A score: notes in ticks, the tempo map that turns ticks into time, and the parts that play."""
+"""A score: notes in ticks, the tempo map that converts ticks to time, and the parts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -11,23 +11,23 @@ from pianoroll_seq2seq.errors import MidiError, ShapeError
 from pianoroll_seq2seq.tempo import MAX_TICK, TempoMap
 
 DRUM_CHANNEL = 9
-"""The channel of the drums, counted from 0; musicians call it channel 10."""
+"""The channel of the drums, counted from 0; in MIDI programs, where channels count from 1, it is channel 10."""
 
-_PARTS_NAMED = 12  # in a message
+_PARTS_LISTED = 12  # in a message
 
 _COLUMNS = ("onset_tick", "end_tick", "pitch", "velocity", "part")
 
 
 @dataclass(frozen=True, eq=False)
 class NoteTable:
-    """Notes as columns of equal length, kept in order of onset, part, pitch, end and velocity.
+    """Notes as columns of equal length, sorted by onset, part, pitch, end and velocity.
 
     Args:
-        onset_tick: where each note is struck, in ticks; int64 of shape (notes,).
-        end_tick: where it ends, in ticks, not before its onset.
-        pitch: MIDI note numbers, 0..127 (60 is middle C).
-        velocity: how hard it is struck, 1..127 (0 would mean the end of a note).
-        part: index of the part that plays it (see :class:`Score`).
+        onset_tick: the onset of each note, in ticks; int64 of shape (notes,).
+        end_tick: its end, in ticks, not before its onset.
+        pitch: its MIDI note number, 0..127 (60 is middle C).
+        velocity: its velocity, 1..127 (in MIDI, 0 is the end of a note).
+        part: the index of its part (see :class:`Score`).
 
     Raises:
         ShapeError: columns of different lengths.
@@ -53,7 +53,7 @@ class NoteTable:
         velocity: Sequence[int] | np.ndarray,
         part: Sequence[int] | np.ndarray,
     ) -> None:
-        """Checks the columns and puts them in order."""
+        """Validates the columns and sorts the notes."""
         columns = [np.asarray(column) for column in (onset_tick, end_tick, pitch, velocity, part)]
         columns = [column if column.size else column.astype(np.int64) for column in columns]
         for name, column in zip(_COLUMNS, columns, strict=True):
@@ -72,7 +72,7 @@ class NoteTable:
 
     @classmethod
     def empty(cls) -> "NoteTable":
-        """No notes at all."""
+        """A table without notes."""
         return cls([], [], [], [], [])
 
     def __len__(self) -> int:
@@ -80,7 +80,7 @@ class NoteTable:
         return len(self.onset_tick)
 
     def __eq__(self, other: object) -> bool:
-        """Equal when every column is."""
+        """Equal when all columns are."""
         if not isinstance(other, NoteTable):
             return NotImplemented
         return all(np.array_equal(getattr(self, name), getattr(other, name)) for name in _COLUMNS)
@@ -96,7 +96,7 @@ def _order(onset: np.ndarray, part: np.ndarray, pitch: np.ndarray, end: np.ndarr
     """The order by onset, part, pitch, end and velocity."""
     if not len(onset) or part.max() >= 2**24:
         return np.lexsort((velocity, end, pitch, part, onset))
-    # The first three fit one integer, and seldom are two alike; sorting runs that are in order is quick.
+    # The first three fit in one integer, and two are rarely equal; sorting what is nearly sorted is fast.
     key = onset << 32 | part << 7 | pitch
     order = np.argsort(key, kind="stable")
     ordered = key[order]
@@ -126,12 +126,12 @@ def _check_ranges(
 
 @dataclass(frozen=True)
 class Part:
-    """One voice of a score: a track's notes on one channel with one program.
+    """One part of a score: the notes of a track on one channel with one program.
 
     Args:
         name: the track's name.
         program: General MIDI program, 0..127 (0 is a grand piano).
-        drums: whether it is the drum kit (channel 10), whose pitches are instruments, not tones.
+        drums: whether it is the drum kit (channel 10), whose note numbers are instruments, not pitches.
         track: index of the track in the file it was read from, counted from 0; not compared.
         channel: its channel there, 0..15; not compared.
 
@@ -147,23 +147,23 @@ class Part:
     channel: int | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
-        """Checks the program."""
+        """Validates the program."""
         if not 0 <= self.program <= 127:
-            raise MidiError(f"Part {self.name!r}: program must lie in 0..127, got {self.program}.")
+            raise MidiError(f"Part {self.name!r}: program must be in 0..127, got {self.program}.")
 
 
 @dataclass(frozen=True)
 class Score:
-    """What a MIDI file says: notes in ticks, tempo, and parts.
+    """The content of a MIDI file: notes in ticks, tempo, and parts.
 
     Args:
         notes: the notes of all parts.
-        tempo: the tempo map, which also knows the ticks per beat.
-        parts: what ``notes.part`` points into.
-        name: where the score came from, for messages; not compared.
+        tempo: the tempo map, with the ticks per beat.
+        parts: the parts; ``notes.part`` are indices into them.
+        name: the source of the score, for messages; not compared.
 
     Raises:
-        MidiError: a note of a part that is not there.
+        MidiError: a note whose part does not exist.
     """
 
     notes: NoteTable
@@ -172,13 +172,13 @@ class Score:
     name: str = ""
 
     def __post_init__(self) -> None:
-        """Checks that every note's part exists."""
+        """Validates that every note's part exists."""
         highest = int(self.notes.part.max(initial=-1))
         if highest >= len(self.parts):
             raise MidiError(f"A note belongs to part {highest}, but the score has {len(self.parts)} parts.")
 
     def __eq__(self, other: object) -> bool:
-        """Equal when notes, tempo and parts are; the name is not music."""
+        """Equal when notes, tempo and parts are; names are not compared."""
         if not isinstance(other, Score):
             return NotImplemented
         return (self.notes, self.tempo, self.parts) == (other.notes, other.tempo, other.parts)
@@ -192,45 +192,45 @@ class Score:
 
     @property
     def end_seconds(self) -> float:
-        """Where the last note ends, in seconds."""
+        """The end of the last note, in seconds."""
         return float(self.tempo.seconds(np.array([self.notes.end_tick.max(initial=0)]))[0])
 
     def without_drums(self) -> "Score":
-        """The same score with the notes of drum parts left out; the parts stay, so that indices hold."""
+        """The same score without the notes of drum parts; the parts stay, so that their indices stay valid."""
         drums = np.array([part.drums for part in self.parts], dtype=bool)
         if not drums.any():
             return self
         return replace(self, notes=self.notes.where(~drums[self.notes.part]))
 
-    def only(
+    def select(
         self, *, track: int | str | None = None, program: int | None = None, channel: int | None = None
     ) -> "Score":
-        """The parts that fit all that is asked: a melody or a left hand as a score of its own.
+        """The parts that match all given arguments, such as a melody or a left hand, as a score of their own.
 
         Args:
-            track: index of a track in the file (0 is the first, as in other libraries), or its name.
+            track: index of a track in the file, counted from 0, or its name.
             program: General MIDI program, 0..127; drums have none.
             channel: MIDI channel, 0..15 (9 is the drums).
 
         Raises:
-            MidiError: no part fits; the message says what there is.
+            MidiError: no part matches; the message lists the parts.
 
         Example:
             >>> notes = NoteTable([0, 0], [480, 480], [72, 48], [90, 60], [0, 1])
             >>> score = Score(notes, TempoMap(480), (Part("right", track=0), Part("left", track=1)))
-            >>> score.only(track="left").notes.pitch.tolist()
+            >>> score.select(track="left").notes.pitch.tolist()
             [48]
         """
         label = self.name or "The score"
         chosen = matching_parts(self.parts, track=track, program=program, channel=channel, label=label)
-        places = np.full(len(self.parts), -1)
-        places[chosen] = np.arange(len(chosen))
-        notes = self.notes.where(places[self.notes.part] >= 0)
-        renumbered = NoteTable(notes.onset_tick, notes.end_tick, notes.pitch, notes.velocity, places[notes.part])
+        new_index = np.full(len(self.parts), -1)
+        new_index[chosen] = np.arange(len(chosen))
+        notes = self.notes.where(new_index[self.notes.part] >= 0)
+        renumbered = NoteTable(notes.onset_tick, notes.end_tick, notes.pitch, notes.velocity, new_index[notes.part])
         return replace(self, notes=renumbered, parts=tuple(self.parts[index] for index in chosen))
 
-    def until(self, seconds: float) -> "Score":
-        """The notes struck before a time, ended there at the latest: cuts off what strays behind the music.
+    def truncate(self, seconds: float) -> "Score":
+        """The notes that begin before a time, ended there at the latest. Removes stray notes long after the music.
 
         Args:
             seconds: the time, above 0.
@@ -239,7 +239,7 @@ class Score:
             MidiError: a time of 0 or below.
         """
         if not seconds > 0:
-            raise MidiError(f"until() needs a time above 0 seconds, got {seconds!r}.")
+            raise MidiError(f"truncate() needs a time above 0 seconds, got {seconds!r}.")
         last = int(self.tempo.time_units(np.array([MAX_TICK]))[0])
         units = min(round(min(seconds, 1e9) * 1e6) * self.ticks_per_beat, last)
         tick = int(self.tempo.nearest_ticks(np.array([units]))[0])
@@ -251,10 +251,10 @@ class Score:
 def matching_parts(
     parts: Sequence[Part], *, track: int | str | None, program: int | None, channel: int | None, label: str
 ) -> Sequence[int]:
-    """The indices of the parts that fit all that is asked (see :meth:`Score.only`).
+    """The indices of the parts that match all given arguments (see :meth:`Score.select`).
 
     Raises:
-        MidiError: no part fits; the message says what there is.
+        MidiError: no part matches; the message lists the parts.
     """
     chosen = [
         index
@@ -264,13 +264,13 @@ def matching_parts(
         and channel in (None, part.channel)
     ]
     if not chosen:
-        there = "; ".join(
+        listed = "; ".join(
             f"track {part.track} {part.name!r}, program {part.program}, channel {part.channel}"
-            for part in parts[:_PARTS_NAMED]
+            for part in parts[:_PARTS_LISTED]
         )
-        more = f" and {len(parts) - _PARTS_NAMED} more" if len(parts) > _PARTS_NAMED else ""
+        more = f" and {len(parts) - _PARTS_LISTED} more" if len(parts) > _PARTS_LISTED else ""
         raise MidiError(
             f"{label}: no part with track={track!r}, program={program!r}, channel={channel!r}. "
-            f"It has: {there or 'no parts'}{more}."
+            f"It has: {listed or 'no parts'}{more}."
         )
     return chosen

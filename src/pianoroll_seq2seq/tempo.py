@@ -1,9 +1,8 @@
 """Ticks and exact time.
 
-A MIDI tick lasts ``us_per_beat / ticks_per_beat`` microseconds, seldom a whole number. All time here
-is therefore counted in *time units* of ``1 us / ticks_per_beat``: a tick lasts exactly
-``us_per_beat`` units, every sum is a sum of integers, and no rounding error can move a note to
-another frame.
+A MIDI tick lasts ``us_per_beat / ticks_per_beat`` microseconds, which is rarely a whole number. So time is counted in
+*time units* of ``1 us / ticks_per_beat``: a tick lasts exactly ``us_per_beat`` units, all sums are sums of integers,
+and no rounding error can move a note to another frame.
 """
 
 from collections.abc import Iterable
@@ -19,24 +18,30 @@ from pianoroll_seq2seq.errors import MidiError
 DEFAULT_US_PER_BEAT = 500_000
 """Microseconds a beat until the first tempo event (120 BPM), as the MIDI file standard says."""
 
+DEFAULT_TICKS_PER_BEAT = 480
+"""Ticks in a quarter note, unless more are needed."""
+
+MAX_TICKS_PER_BEAT = 32_767
+"""The most ticks in a quarter note that a MIDI file can have."""
+
 MAX_TICK = 2**31 - 1
-"""The last tick that is accepted, hours to years into the music, since symusic counts ticks in 32 bits.
-Time units up to it fit 64-bit integers at any tempo."""
+"""The last tick that is accepted, since symusic counts ticks in 32 bits: hours to years into the music.
+Time units up to it fit in 64-bit integers at any tempo."""
 
 
 @dataclass(frozen=True)
 class TempoMap:
-    """The tempo at every tick: the bridge from ticks to time.
+    """The tempo at every tick, which converts ticks to time.
 
-    ``changes`` are brought to a normal form: sorted by tick, the last one on a tick wins, changes that
-    change nothing are dropped, and the first stands at tick 0. So equal maps compare equal.
+    ``changes`` are normalized, so that equal maps compare equal: they are sorted by tick, the last one on a tick wins,
+    changes to the same tempo are dropped, and the first is at tick 0.
 
     Args:
         ticks_per_beat: ticks in a quarter note (the file's "division"), 1 to 32,767.
-        changes: pairs of (tick, microseconds per beat), in the order in which they were met.
+        changes: pairs of (tick, microseconds per beat), in the order of the file.
 
     Raises:
-        MidiError: a division, tick or tempo out of range.
+        MidiError: ticks per beat, a tick or a tempo out of range.
 
     Example:
         >>> tempo = TempoMap(480, [(480, 250_000)])
@@ -46,13 +51,13 @@ class TempoMap:
         [0.0, 0.5, 0.75]
     """
 
-    ticks_per_beat: int = 480
+    ticks_per_beat: int = DEFAULT_TICKS_PER_BEAT
     changes: tuple[tuple[int, int], ...] = ()
 
-    def __init__(self, ticks_per_beat: int = 480, changes: Iterable[tuple[int, int]] = ()) -> None:
-        """Checks the values and brings the changes to their normal form."""
-        if not 1 <= ticks_per_beat <= 32_767:
-            raise MidiError(f"ticks_per_beat must lie in 1..32767, got {ticks_per_beat}.")
+    def __init__(self, ticks_per_beat: int = DEFAULT_TICKS_PER_BEAT, changes: Iterable[tuple[int, int]] = ()) -> None:
+        """Validates the values and normalizes the changes."""
+        if not 1 <= ticks_per_beat <= MAX_TICKS_PER_BEAT:
+            raise MidiError(f"ticks_per_beat must be in 1..{MAX_TICKS_PER_BEAT}, got {ticks_per_beat}.")
         last_on_tick: dict[int, int] = {0: DEFAULT_US_PER_BEAT}
         for tick, us_per_beat in changes:
             if not 0 <= tick <= MAX_TICK or not 1 <= us_per_beat < 2**24:
@@ -69,8 +74,12 @@ class TempoMap:
         object.__setattr__(self, "changes", tuple(normal))
 
     @classmethod
-    def from_bpm(cls, beats_per_minute: float, *, ticks_per_beat: int = 480) -> "TempoMap":
-        """A steady tempo, rounded to the microsecond per beat that MIDI can store."""
+    def from_bpm(cls, beats_per_minute: float, *, ticks_per_beat: int = DEFAULT_TICKS_PER_BEAT) -> "TempoMap":
+        """A constant tempo, rounded to whole microseconds per beat, as MIDI stores it.
+
+        Raises:
+            MidiError: a tempo of 0 or below, or out of MIDI's range.
+        """
         if not beats_per_minute > 0:
             raise MidiError(f"beats_per_minute must be above 0, got {beats_per_minute!r}.")
         return cls(ticks_per_beat, [(0, round(60_000_000 / beats_per_minute))])
@@ -93,7 +102,7 @@ class TempoMap:
 
     @cached_property
     def _segment_offsets(self) -> Int64[np.ndarray, " segment"]:
-        """What each segment's tempo, had it held from tick 0 on, would have to be moved by."""
+        """The offset of each segment: its units are ``us_per_beat * tick + offset``."""
         offsets: Int64[np.ndarray, " segment"] = self._segment_units - self._segment_ticks * self._segment_us_per_beat
         return offsets
 
@@ -110,7 +119,7 @@ class TempoMap:
         return units
 
     def seconds(self, ticks: Int[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
-        """The time of each tick in seconds: for showing, not for counting on."""
+        """The time of each tick in seconds, rounded to a float; for display, not for further computation."""
         return self.time_units(ticks) / (1e6 * self.ticks_per_beat)
 
     def nearest_ticks(self, numerator: np.ndarray, denominator: int = 1) -> Int64[np.ndarray, " n"]:
@@ -118,7 +127,7 @@ class TempoMap:
 
         Args:
             numerator: times, in time units times ``denominator``; shape (n,), int64 or Python integers.
-            denominator: so that times between two units can be named exactly.
+            denominator: fractions of a time unit.
         """
         times = widen(numerator, 4 * max(denominator, 1))
         starts = widen(self._segment_units, 4 * denominator) * denominator
@@ -128,23 +137,28 @@ class TempoMap:
         return self._segment_ticks[segment] + since.astype(np.int64)
 
     def us_per_beat_at(self, tick: int) -> int:
-        """Microseconds per beat that hold at ``tick``."""
+        """Microseconds per beat at ``tick``."""
         return int(self._segment_us_per_beat[np.searchsorted(self._segment_ticks, tick, side="right") - 1])
 
     def from_tick(self, tick: int) -> "TempoMap":
-        """The same music heard from ``tick`` on: what was at ``tick`` is now at 0."""
+        """The tempo of the same music from ``tick`` on, which becomes tick 0."""
         later = [(at - tick, us) for at, us in self.changes if at > tick]
         return TempoMap(self.ticks_per_beat, [(0, self.us_per_beat_at(tick)), *later])
 
-    def then(self, following: "TempoMap", tick: int) -> "TempoMap":
-        """This map up to ``tick``, ``following`` from there on.
+    def concatenate(self, following: "TempoMap", tick: int) -> "TempoMap":
+        """This map up to ``tick``, then ``following``.
+
+        Args:
+            following: the tempo from ``tick`` on, where its own tick 0 is.
+            tick: where this map ends.
 
         Raises:
-            MidiError: the two count ticks differently.
+            MidiError: maps with different ticks per beat.
         """
         if following.ticks_per_beat != self.ticks_per_beat:
             raise MidiError(
-                f"Tempo maps of {self.ticks_per_beat} and {following.ticks_per_beat} ticks per beat cannot be joined."
+                f"Cannot concatenate tempo maps with {self.ticks_per_beat} and {following.ticks_per_beat} ticks per "
+                f"beat."
             )
         earlier = [change for change in self.changes if change[0] < tick]
         return TempoMap(self.ticks_per_beat, [*earlier, *((at + tick, us) for at, us in following.changes)])
@@ -160,7 +174,7 @@ def divide_half_up(numerator: np.ndarray, denominator: np.ndarray | int) -> np.n
 def widen(values: np.ndarray, factor: int) -> np.ndarray:
     """``values`` in a type in which they can be multiplied by ``factor`` exactly.
 
-    That is int64 where it suffices and Python's unbounded integers (slower) where it does not.
+    That is int64 if it suffices, else Python's unbounded integers (slower).
     """
     values = np.asarray(values)
     if values.dtype == object or max(int(values.max(initial=1)), -int(values.min(initial=0))) * factor >= 2**62:

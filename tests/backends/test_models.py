@@ -25,7 +25,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     windows = SlidingWindows([PianoRoll.from_active(active, pitches=PITCHES)], input_frames=8, target_frames=4, hop=2)
     torch.manual_seed(0)
     folder = tmp_path_factory.mktemp("run")
-    fit(Seq2SeqLSTM(len(PITCHES), hidden=8), windows, epochs=1, batch_size=8, checkpoint_dir=folder, progress=False)
+    fit(Seq2SeqLSTM(len(PITCHES), hidden_size=8), windows, epochs=1, batch_size=8, checkpoint_dir=folder, progress=False)
     return folder / "best.safetensors"
 
 
@@ -36,7 +36,7 @@ def test_the_folder_holds_the_checkpoint_and_says_what_it_is(checkpoint: Path, t
     assert card["model"]["class"].endswith(":Seq2SeqLSTM")
     assert card["metrics"] == {"test_nats": 0.25}
     assert card["trained"]["data"]["pitches"] == {"lowest": 55, "highest": 72}
-    assert load_service(folder / card["checkpoint"]).pitches == PITCHES
+    assert load_service(folder / card["checkpoint"]).layout.pitches == PITCHES
 
 
 def test_what_is_no_model_is_not_registered(checkpoint: Path, tmp_path: Path) -> None:
@@ -89,5 +89,5 @@ for nats in (0.5, 0.25):
         place.write_bytes(content)
     (found,) = model_dir.rglob("*.safetensors")
     assert found.read_bytes() == checkpoint.read_bytes()
-    assert load_service(found).pitches == PITCHES
+    assert load_service(found).layout.pitches == PITCHES
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".register-")]

@@ -8,7 +8,7 @@ import pytest
 from azureml_service import REGION, WORKSPACE, Request
 from azureml_v2_service import run, running, sent
 
-from pianoroll_seq2seq.datasets.scale_chords import write_scale_chords
+from pianoroll_seq2seq.data.datasets.scale_chords import write_scale_chords
 
 pytestmark = pytest.mark.azureml_v2
 

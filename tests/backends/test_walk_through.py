@@ -60,7 +60,7 @@ def made(folder: Path) -> dict[str, bytes]:
     rolls = [PianoRoll.from_active(active, pitches=PitchRange(55, 72))]
     windows = SlidingWindows(rolls, input_frames=8, target_frames=4, hop=2)
     torch.manual_seed(0)
-    fit(Seq2SeqLSTM(18, hidden=8), windows, epochs=1, batch_size=8, checkpoint_dir=folder, progress=False)
+    fit(Seq2SeqLSTM(18, hidden_size=8), windows, epochs=1, batch_size=8, checkpoint_dir=folder, progress=False)
     scores = {"test": {"model": {"all": {"nats": 0.5, "f1": 0.75}}}}
     return {
         "generated.mid": b"MThd",

@@ -1,4 +1,4 @@
-"""The command line, called as a program is: arguments in, an exit code and two streams out."""
+"""The command line, called in-process as a program is: arguments in, an exit code and two streams out."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +9,7 @@ from command_line import SMALL, SMALL_MODEL, Done, Run
 
 from pianoroll_seq2seq import write_midi
 from pianoroll_seq2seq.cli.main import main
-from pianoroll_seq2seq.datasets.scale_chords import scale_chords
+from pianoroll_seq2seq.data.datasets.scale_chords import scale_chords
 
 
 @pytest.fixture
@@ -41,15 +41,25 @@ def midi(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def small_run(midi: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a finished run."""
+    """The folder of a finished run, which tests only read."""
     folder = tmp_path_factory.mktemp("runs") / "small"
-    given = ["train", "--data", midi, *SMALL, *SMALL_MODEL, "--output", folder]
-    assert main([str(argument) for argument in given]) == 0
+    arguments = ["train", "--data", midi, *SMALL, *SMALL_MODEL, "--output", folder]
+    assert main([str(argument) for argument in arguments]) == 0
+    return folder
+
+
+@pytest.fixture(scope="session")
+def scale_run(midi: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a finished run of a model with the scale as its condition."""
+    folder = tmp_path_factory.mktemp("runs") / "scale"
+    options = ("--condition", "scale", "--model.condition-dropout", 0.1)
+    arguments = ["train", "--data", midi, *SMALL, *SMALL_MODEL, *options, "--output", folder]
+    assert main([str(argument) for argument in arguments]) == 0
     return folder
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _threads_as_they_were() -> Iterator[None]:
+def _keep_threads() -> Iterator[None]:
     """Commands set the number of threads."""
     before = torch.get_num_threads()
     yield

@@ -9,18 +9,18 @@ from pianoroll_seq2seq import BeatGrid, Corpus, PitchRange
 
 
 def test_a_corpus_and_what_was_refused(run: Run, midi: Path, tmp_path: Path) -> None:
-    """A file that was left out is not named, or the corpus is on another grid than was asked for."""
+    """A file that was left out is not named, or the corpus has another grid than the options say."""
     music = tmp_path / "music"
     shutil.copytree(midi, music)
     (music / "broken.mid").write_bytes(b"MThd and no more")
-    options = ("--grid.frames-per-beat", 2, "--pitches.lowest", 40, "--pitches.highest", 90)
+    options = ("--frames-per-beat", 2, "--pitches", 40, 90)
     done = run("ingest", music, tmp_path / "corpus", *options)
     assert done.code == 0
     assert "12 pieces (12 distinct)" in done.out
     assert done.out.count("broken.mid") == 1
     corpus = Corpus(tmp_path / "corpus")
     assert (len(corpus), corpus.grid, corpus.pitches) == (12, BeatGrid(2), PitchRange(40, 90))
-    again = run("ingest", music, tmp_path / "corpus", *options, "--json").json  # is there already: nothing to do
+    again = run("ingest", music, tmp_path / "corpus", *options, "--json").json  # nothing to do
     assert (again["pieces"], list(again["refused"]), again["pitches"]) == (12, ["broken.mid"], [40, 90])
 
 

@@ -24,19 +24,32 @@ from pianoroll_seq2seq.errors import (
 ROOT = Path(__file__).parents[2]
 
 
-def test_help_of_all_and_of_each_command(run: Run) -> None:
-    """A newcomer's first words get no answer, or one without an example to paste."""
-    for given in ([], ["--help"], ["-h"]):
-        done = run(*given)
-        assert (done.code, done.err) == (0, "")
-        assert all(f"  {name}" in done.out for name in program.COMMANDS)
-    for name in program.COMMANDS:
-        done = run(name, "--help")
-        assert (done.code, done.err) == (0, "")
-        examples = done.out.partition("examples:\n")[2]
-        assert examples.count(f"pianoroll-seq2seq {name}") >= 2
-        assert ":class:" not in done.out
-        assert "``" not in done.out
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"]])
+def test_help_of_the_program(run: Run, arguments: list[str]) -> None:
+    """A newcomer's first words get no answer."""
+    done = run(*arguments)
+    assert (done.code, done.err) == (0, "")
+    assert all(f"  {name}" in done.out for name in program.COMMANDS)
+
+
+@pytest.mark.parametrize("name", program.COMMANDS)
+def test_help_of_a_command(run: Run, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The help of a command has no example to paste, markup of the documentation, or types of Python."""
+    monkeypatch.setenv("COLUMNS", "80")
+    done = run(name, "--help")
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith(f"Usage: pianoroll-seq2seq {name} ")
+    body, _, examples = done.out.partition("Examples:\n")
+    assert examples.count(f"\n  pianoroll-seq2seq {name}") + examples.startswith(f"  pianoroll-seq2seq {name}") >= 2
+    assert max(map(len, body.splitlines())) <= 80
+    assert not any(text in done.out for text in (":class:", "``", "null", "None", "| int", "Args:", "Raises:"))
+
+
+def test_the_first_options_of_train(run: Run) -> None:
+    """A newcomer must read fifty options to find the five that they need."""
+    first = run("train", "--help").out.partition("Options:\n")[2].partition("\n\n")[0]
+    options = [line.split()[0] for line in first.splitlines() if line.startswith("  --")]
+    assert options == ["--data", "--epochs", "--output", "--model", "--config"]
 
 
 def test_each_command_is_a_file_of_its_name() -> None:
@@ -53,14 +66,18 @@ def test_the_version_and_the_name_of_the_program(run: Run) -> None:
     assert scripts == {"pianoroll-seq2seq": "pianoroll_seq2seq.cli.main:main"}
 
 
-def test_what_is_no_command_or_no_option(run: Run) -> None:
+def test_mistakes(run: Run) -> None:
     """A slip of the keyboard ends in a traceback, or is passed over."""
-    assert "there is no command 'trian'; there are ingest" in run("trian").refused()
-    assert "--nonsense=3" in run("inspect", "x.mid", "--nonsense", 3).refused()
-    assert "path" in run("inspect").refused()
-    assert "lowest" in run("ingest", "a", "b", "--pitches.lowest", "low").refused()
-    assert "frames_per_beat must lie in" in run("ingest", "a", "b", "--grid.frames_per_beat", 0).refused()
-    assert "unrecognized" in run("inspect", "x.mid", "--js").refused()  # no guessing of what was meant
+    assert "unknown command 'trian'. Did you mean train?" in run("trian").refused()
+    assert "The commands are generate, train" in run("xyz").refused()
+    assert "Unknown option: --nonsense" in run("inspect", "x.mid", "--nonsense", 3).refused()
+    assert "PATH requires an argument" in run("inspect").refused()
+    assert "Unexpected argument: y.mid" in run("inspect", "x.mid", "y.mid").refused()
+    assert "--pitches" in run("ingest", "a", "b", "--pitches", "low", "high").refused()
+    assert "--frames-per-beat" in run("ingest", "a", "b", "--frames-per-beat", 0).refused()
+    both = ("--frames-per-beat", 4, "--frame-seconds", 0.02)
+    assert "not both" in run("ingest", "a", "b", *both).refused()
+    assert "Unknown option: --js" in run("inspect", "x.mid", "--js").refused()  # no guessing of what was meant
 
 
 @pytest.mark.parametrize(
@@ -81,6 +98,7 @@ def test_exit_codes(run: Run, monkeypatch: pytest.MonkeyPatch, error: BaseExcept
     """A script cannot tell a mistake from a fault, or sees a traceback."""
 
     def fails() -> None:
+        """Fails."""
         raise error
 
     monkeypatch.setattr(ingest, "COMMAND", Command(fails, examples=""))
@@ -92,9 +110,10 @@ def test_exit_codes(run: Run, monkeypatch: pytest.MonkeyPatch, error: BaseExcept
 
 
 def test_a_fault_of_the_program_shows_where(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever should mend it gets a line that says nothing."""
+    """A bug is reported in a line that does not say where it is."""
 
     def fails() -> None:
+        """Fails."""
         raise ZeroDivisionError("a bug")
 
     monkeypatch.setattr(ingest, "COMMAND", Command(fails, examples=""))
@@ -102,17 +121,45 @@ def test_a_fault_of_the_program_shows_where(run: Run, monkeypatch: pytest.Monkey
         run("ingest")
 
 
-def test_as_a_module_and_with_a_reader_who_leaves(midi: Path) -> None:
-    """`python -m pianoroll_seq2seq` is not there; `| head` ends with a complaint; inspecting waits for PyTorch."""
-    given = [sys.executable, "-m", "pianoroll_seq2seq", "inspect", str(midi), "--json"]
+def imported(stderr: str) -> set[str]:
+    """The modules that a process with PYTHONPROFILEIMPORTTIME has imported."""
+    return {line.rpartition("|")[2].strip() for line in stderr.splitlines() if line.startswith("import time:")}
+
+
+def test_the_help_of_train_imports_no_numerics() -> None:
+    """`--help` waits for PyTorch; or `python -m pianoroll_seq2seq` is not there."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pianoroll_seq2seq", "train", "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | {"PYTHONPROFILEIMPORTTIME": "1"},
+    )
+    assert "--epochs" in done.stdout
+    assert "cyclopts" in imported(done.stderr)
+    assert not imported(done.stderr) & {"torch", "numpy", "matplotlib"}
+
+
+def test_no_command_imports_numerics_for_its_help() -> None:
+    """The same, for all other commands, in one process."""
+    code = (
+        "import sys; from pianoroll_seq2seq.cli.main import COMMANDS, main\n"
+        "for name in COMMANDS: main([name, '--help'])\n"
+        "assert not {'torch', 'numpy', 'matplotlib'} & sys.modules.keys()"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
+
+
+def test_a_reader_who_leaves(midi: Path) -> None:
+    """`| head` ends with a complaint; or inspecting waits for PyTorch."""
+    command = [sys.executable, "-m", "pianoroll_seq2seq", "inspect", str(midi), "--json"]
     environment = os.environ | {"PYTHONPROFILEIMPORTTIME": "1"}
-    with subprocess.Popen(given, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         process.stdout.close()  # before anything is written
-        said = process.stderr.read().decode()
+        stderr = process.stderr.read().decode()
     assert process.returncode == 0
-    assert "Error" not in said
-    modules = {line.rpartition("|")[2].strip() for line in said.splitlines() if line.startswith("import time:")}
-    assert "numpy" in modules
-    assert not modules & {"torch", "matplotlib", "pretty_midi"}
+    assert "Error" not in stderr
+    assert "numpy" in imported(stderr)
+    assert not imported(stderr) & {"torch", "matplotlib", "pretty_midi"}

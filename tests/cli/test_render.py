@@ -10,9 +10,9 @@ import pytest
 from command_line import Run
 
 from pianoroll_seq2seq import read_midi
-from pianoroll_seq2seq.cli import outputs
+from pianoroll_seq2seq.cli import music_files
 
-PLAIN = ("--synthesizer", "plain", "--tail_seconds", 0.5)
+PLAIN = ("--synthesizer", "plain", "--tail-seconds", 0.5)
 
 
 def seconds(path: Path) -> float:
@@ -32,15 +32,15 @@ def test_a_file(run: Run, midi: Path, tmp_path: Path) -> None:
 
 
 def test_a_folder(run: Run, midi: Path, tmp_path: Path) -> None:
-    """One broken file keeps all others from being heard."""
+    """One broken file keeps all others from being rendered."""
     (tmp_path / "music" / "inner").mkdir(parents=True)
     shutil.copy(midi / "scale_c_major_pentatonic.mid", tmp_path / "music" / "inner" / "c.mid")
     (tmp_path / "music" / "broken.mid").write_bytes(b"MThd")
-    given = ("render", tmp_path / "music", "--output", tmp_path / "heard", "--endings", "wav", *PLAIN)
+    given = ("render", tmp_path / "music", "--output", tmp_path / "sounds", "--endings", "wav", *PLAIN)
     done = run(*given)
     assert done.code == 0
     assert "broken.mid" in done.out
-    assert seconds(tmp_path / "heard" / "inner" / "c.wav") > 10
+    assert seconds(tmp_path / "sounds" / "inner" / "c.wav") > 10
     assert "exists already" in run(*given).refused()
     assert run(*given, "--overwrite").code == 0
 
@@ -56,11 +56,11 @@ def test_generated_music_as_sound(run: Run, small_run: Path, tmp_path: Path) -> 
     [
         (("nothing.mid", "--output", "a.wav"), "no such file or folder"),
         (("file.mid", "--output", "a.wav"), "file.mid: not a MIDI file"),
-        (("file.mid", "--output", "a.mp3"), "one of .mid"),
-        (("file.mid",), "output"),
-        (("file.mid", "--output", "a.wav", "--endings", "png"), "--endings is for folders"),
+        (("file.mid", "--output", "a.mp3"), "Give one of .mid"),
+        (("file.mid",), "--output"),
+        (("file.mid", "--output", "a.wav", "--endings", "png"), "is for folders"),
         (("folder", "--output", "a", "b"), "give one folder"),
-        (("folder", "--output", "a", "--endings", "mp3"), "none of .mid"),
+        (("folder", "--output", "a", "--endings", ".mp3"), "--endings .mp3: unknown ending"),
         (("folder", "--output", "a"), "no .mid"),
     ],
 )
@@ -71,10 +71,10 @@ def test_mistakes(run: Run, here: Path, options: tuple[object, ...], words: str)
     assert words in run("render", *options).refused()
 
 
-def test_what_is_not_installed_is_said_first(run: Run, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All is written, and then it turns out that it cannot be drawn."""
+def test_missing_packages_are_named_first(run: Run, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All is generated, and then it turns out that it cannot be drawn."""
     monkeypatch.setattr(
-        outputs, "find_spec", lambda name: None if name in ("matplotlib", "soundfile") else find_spec(name)
+        music_files, "find_spec", lambda name: None if name in ("matplotlib", "soundfile") else find_spec(name)
     )
     for name, extra in (("a.png", "plot"), ("a.flac", "audio")):
         assert f"pianoroll-seq2seq[{extra}]" in run("generate", "--output", name).refused()

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from command_line import SMALL, SMALL_MODEL, Run
+from command_line import SMALL_MODEL, SMALL_WINDOWS, Run
 
 from pianoroll_seq2seq import SlidingWindows, evaluate, likelihood, open_model, read_folder
 
@@ -28,10 +28,10 @@ def test_scores_are_those_of_the_library(run: Run, midi: Path, small_run: Path) 
 
 def test_what_cannot_be_scored(run: Run, midi: Path, small_run: Path, tmp_path: Path) -> None:
     """A wrong path or pitch range is a traceback."""
-    assert "no model there" in run("evaluate", midi, "--model", "nothing").refused()
+    assert "no such model" in run("evaluate", midi, "--model", "nothing").refused()
     assert "neither a folder" in run("evaluate", tmp_path / "nothing", "--model", small_run).refused()
-    long = ("--input_frames", 5000)
-    assert "5001" in run("evaluate", midi, "--model", small_run, *long, "--target_frames", 1).refused()
+    long = ("--input-frames", 5000)
+    assert "5001" in run("evaluate", midi, "--model", small_run, *long, "--target-frames", 1).refused()
 
 
 @pytest.fixture
@@ -39,7 +39,19 @@ def runs(run: Run, midi: Path, small_run: Path, tmp_path: Path) -> list[Path]:
     """Two runs, the worse one first."""
     worse, better = tmp_path / "worse" / "run", tmp_path / "better" / "run"
     shutil.copytree(small_run, worse)
-    given = ("train", "--data", midi, *SMALL, *SMALL_MODEL, "--optimizer.lr", 0.02, "--epochs", 3, "--output", better)
+    given = (
+        "train",
+        "--data",
+        midi,
+        *SMALL_WINDOWS,
+        *SMALL_MODEL,
+        "--optimizer.lr",
+        0.02,
+        "--epochs",
+        3,
+        "--output",
+        better,
+    )
     assert run(*given).code == 0
     return [worse, better]
 
@@ -65,9 +77,9 @@ def test_runs_side_by_side(run: Run, runs: list[Path], tmp_path: Path) -> None:
 
 def test_what_is_no_run(run: Run, runs: list[Path], tmp_path: Path) -> None:
     """A folder of something else is compared, or ends in a traceback."""
-    assert "no run there" in run("compare", *runs, tmp_path).refused()
+    assert "not the folder of a run" in run("compare", *runs, tmp_path).refused()
     assert "named twice" in run("compare", runs[0], runs[0]).refused()
-    assert "written as .png" in run("compare", *runs, "--picture", tmp_path / "curves.jpg").refused()
+    assert "the ending must be .png" in run("compare", *runs, "--picture", tmp_path / "curves.jpg").refused()
     (runs[0] / "scores.json").write_text("{")
     assert "scores.json: not JSON" in run("compare", *runs).refused()
     (runs[0] / "history.jsonl").write_text("nothing\n")
@@ -85,8 +97,8 @@ def test_runs_that_know_less(run: Run, runs: list[Path]) -> None:
 
 def test_the_page_of_a_run(run: Run, small_run: Path, tmp_path: Path) -> None:
     """The page lacks what the run has, or replaces one that was there."""
-    done = run("report", small_run, "--output", tmp_path / "page.html", "--title", "A small run", "--wav", "false")
+    done = run("report", small_run, "--output", tmp_path / "page.html", "--title", "A small run", "--no-wav")
     assert done.code == 0, done.err
     assert "A small run" in (tmp_path / "page.html").read_text()
     assert "page.html" in run("report", small_run, "--output", tmp_path / "page.html").refused()
-    assert "no run to report on" in run("report", tmp_path).refused()
+    assert "not the folder of a run" in run("report", tmp_path).refused()

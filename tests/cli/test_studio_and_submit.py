@@ -18,13 +18,11 @@ from pianoroll_seq2seq.backends.azureml import StoredFolder
 
 def test_the_studio_gets_its_models(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """The studio opens with other models, or on another port."""
-    asked: list[dict[str, Any]] = []
-    monkeypatch.setattr(studio, "run_studio", lambda **given: asked.append(given))
+    received: list[dict[str, Any]] = []
+    monkeypatch.setattr(studio, "run_studio", lambda **given: received.append(given))
     assert run("studio").code == 0
-    assert (
-        run("studio", "--models", "runs/a", "runs/b", "--port", 0, "--open_browser", "false", "--threads", 2).code == 0
-    )
-    assert asked == [
+    assert run("studio", "runs/a", "runs/b", "--port", 0, "--no-browser", "--threads", 2).code == 0
+    assert received == [
         {"models": (), "port": 8765, "open_browser": True, "threads": 1},
         {"models": ["runs/a", "runs/b"], "port": 0, "open_browser": False, "threads": 2},
     ]
@@ -60,7 +58,7 @@ def sent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
 def test_what_is_sent_trains_as_it_would_here(
     run: Run, small_run: Path, sent: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The machine that was waited for finds a script that does not run, or trains something else."""
+    """The script on the other machine does not run, or trains something else."""
     (tmp_path / "own.py").write_text("value = 3\n")
     music = "azureml://datastores/music/paths/midi"
     options = ("--compute", "cluster", "--data", music, "--send", tmp_path / "own.py", "--gpu", "--nodes", 2)
@@ -72,7 +70,7 @@ def test_what_is_sent_trains_as_it_would_here(
     there = tmp_path / "there"
     assert (there / "own.py").is_file()
     options_there = yaml.safe_load((there / "config.yaml").read_text())
-    assert options_there["tracker"] == {"class_path": "pianoroll_seq2seq.AzureMLTracker"}
+    assert options_there["tracker"] == {"class": "pianoroll_seq2seq.AzureMLTracker"}
     assert not {"output", "device", "data"} & options_there.keys()
     here = yaml.safe_load((small_run / "config.yaml").read_text())
     del options_there["tracker"]  # there is no service to report to
@@ -88,7 +86,7 @@ def test_what_is_sent_trains_as_it_would_here(
 def test_what_is_not_sent(run: Run, small_run: Path, sent: dict[str, Any], tmp_path: Path) -> None:
     """A run begins there that cannot find its music or its model."""
     config = small_run / "config.yaml"
-    assert "data of this machine" in run("submit", config, "--compute", "c").refused()
+    assert "data on this machine" in run("submit", config, "--compute", "c").refused()
     assert "azureml://" in run("submit", config, "--compute", "c", "--data", "my_midi").refused()
     music = ("--data", "azureml://datastores/music/paths/midi")
     assert "--send" in run("submit", config, "--compute", "c", *music, "--send", tmp_path / "none.py").refused()
@@ -105,13 +103,13 @@ def test_a_set_by_name_needs_no_data(run: Run, sent: dict[str, Any], tmp_path: P
     assert sent["data"] == {}
     assert yaml.safe_load((tmp_path / "there" / "config.yaml").read_text()) == {
         "epochs": 2,
-        "tracker": {"class_path": "pianoroll_seq2seq.MLflowTracker"},
+        "tracker": {"class": "pianoroll_seq2seq.MLflowTracker"},
     }
     assert json.dumps(sent["arguments"]) == '["--output", "outputs/run"]'
 
 
 def test_without_the_client(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who lacks a package sees a traceback instead of what to install."""
+    """A missing package is a traceback instead of the command that installs it."""
     monkeypatch.setitem(sys.modules, "azureml.core", None)
     monkeypatch.setitem(sys.modules, "azureml", None)
     (tmp_path / "run.yaml").write_text("epochs: 2\n")

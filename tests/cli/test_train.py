@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from command_line import SMALL, SMALL_MODEL, Run
+from command_line import SMALL, SMALL_MODEL, SMALL_WINDOWS, Run
 
-from pianoroll_seq2seq import BeatGrid, History, PitchRange, build_corpus, open_model
+from pianoroll_seq2seq import BeatGrid, FrameLayout, History, PitchRange, build_corpus, open_model
 from pianoroll_seq2seq.checkpoint import read_header
 
 OWN_MODEL = '''
@@ -21,11 +21,11 @@ from pianoroll_seq2seq import Bernoulli
 
 
 class Rising(nn.Module):
-    def __init__(self, pitches: int, width: int = 3):
+    def __init__(self, frame_size: int, width: int = 3):
         super().__init__()
         self.width = width
-        self.pitches = pitches
-        self.logits = nn.Linear(pitches, pitches)
+        self.frame_size = frame_size
+        self.logits = nn.Linear(frame_size, frame_size)
 
     def forward(self, inputs, targets):
         return Bernoulli(self.logits(torch.cat([inputs[:, -1:], targets[:, :-1]], dim=1)))
@@ -37,12 +37,16 @@ class Rising(nn.Module):
         return Bernoulli(self.logits(frame)), None
 
     def settings(self):
-        return {"pitches": self.pitches, "width": self.width}
+        return {"frame_size": self.frame_size, "width": self.width}
 
 
 class Broken(Rising):
-    def __init__(self, pitches: int):
+    def __init__(self, frame_size: int):
         raise ValueError("out of order")
+
+
+def slow_start(step, num_steps):
+    return min(1.0, (step + 1) / 10)
 '''
 
 
@@ -82,106 +86,211 @@ def test_the_configuration_repeats_the_run_to_the_last_digit(run: Run, small_run
     assert first | {"output": "again"} == second
 
 
-def test_the_same_command_goes_on(run: Run, midi: Path, tmp_path: Path) -> None:
-    """What was interrupted begins anew; or a run is overwritten by another."""
-    given = ["train", "--data", midi, *SMALL, *SMALL_MODEL, "--schedule", "constant", "--output", tmp_path / "run"]
-    assert run(*given).code == 0
+def test_the_same_command_resumes(run: Run, midi: Path, tmp_path: Path) -> None:
+    """An interrupted run starts again from the beginning; or a run is overwritten by another."""
+    command = ["train", "--data", midi, *SMALL_WINDOWS, *SMALL_MODEL, "--schedule", "constant"]
+    command += ["--output", tmp_path / "run"]
+    assert run(*command, "--epochs", 1).code == 0
     before = losses(tmp_path / "run")
-    again = run(*given)
-    assert "going on with the run" in again.err
+    again = run(*command, "--epochs", 1)
+    assert "resuming the run in" in again.err
     assert losses(tmp_path / "run") == before
-    further = run(*given, "--epochs", 2)
-    assert further.code == 0
+    assert run(*command, "--epochs", 2).code == 0
     assert losses(tmp_path / "run")[:1] == before
     assert len(losses(tmp_path / "run")) == 2
-    assert "batch_size 32, now 16" in run(*given, "--batch_size", 16).refused()
-    assert "'hidden': 9" in run(*given, "--model.hidden", 9).refused()
+    assert "batch_size is 16, was 32" in run(*command, "--epochs", 2, "--batch-size", 16).refused()
+    wider = [*command[:-2], "--output", tmp_path / "run"]
+    wider[wider.index("--model.hidden-size") + 1] = 9
+    assert "'hidden_size': 9" in run(*wider).refused()
     assert losses(tmp_path / "run")[:1] == before
+
+
+def test_a_folder_of_other_files_is_left_alone(run: Run, midi: Path, tmp_path: Path) -> None:
+    """A mistyped --output costs a user their files."""
     (tmp_path / "mine.txt").write_text("keep")
-    assert "not of a run" in run(*given, "--output", tmp_path / "mine.txt").refused()
-    assert "not of a run" in run(*given, "--output", tmp_path).refused()
+    for output in (tmp_path / "mine.txt", tmp_path):
+        assert "not of a run" in run("train", "--data", midi, *SMALL, *SMALL_MODEL, "--output", output).refused()
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        (("--head", "pianoroll_seq2seq.NADEHead", "--head.hidden", 5), {"hidden": 8, "pitches": 33}),
-        (("--model.head.class_path", "pianoroll_seq2seq.BernoulliHead"), {"pitches": 33}),
-        (("--model.decoder", "parallel"), {"block_frames": 8}),
-        (("--condition", "scale"), {"condition_size": 12}),
-        (("--onsets", "--head", "pianoroll_seq2seq.NotesHead"), {"pitches": 66}),
-        (("--pitches.lowest", 40, "--pitches.highest", 90), {"pitches": 51}),
+        (
+            ("--model", "Seq2SeqLSTM", "--model.hidden-size", 8, "--head", "NADEHead", "--head.hidden-size", 5),
+            {"hidden_size": 8},
+        ),
+        (("--model", "ParallelSeq2SeqLSTM", "--model.hidden-size", 8), {"block_frames": 8}),
+        ((*SMALL_MODEL, "--onsets", "--head", "NotesHead"), {"hidden_size": 8}),
+        ((*SMALL_MODEL, "--pitches", 40, 90), {"hidden_size": 8}),
+        ((*SMALL_MODEL, "--frame-seconds", 0.25), {"hidden_size": 8}),
     ],
+    ids=["head", "parallel", "onsets", "pitches", "seconds"],
 )
-def test_sizes_that_follow_from_the_data_are_filled_in(
+def test_sizes_follow_from_the_data(
     run: Run, midi: Path, tmp_path: Path, options: tuple[object, ...], expected: dict[str, int]
 ) -> None:
-    """A user must count pitches, features or target frames."""
-    done = run("train", "--data", midi, *SMALL, *SMALL_MODEL, *options, "--output", tmp_path / "run")
+    """A user must count pitches, features or target frames; or the layout is not that of the options."""
+    done = run("train", "--data", midi, *SMALL, *options, "--output", tmp_path / "run")
     assert done.code == 0, done.err
     found = settings(tmp_path / "run")
     assert {name: found[name] for name in expected} == expected
+    layout = open_model(tmp_path / "run").layout
+    assert layout.has_onsets == ("--onsets" in options)
+    assert layout.pitches == (PitchRange(40, 90) if "--pitches" in options else PitchRange(48, 80))
+    assert (layout.grid == BeatGrid(4)) == ("--frame-seconds" not in options)
 
 
-def test_what_failed_at_once_does_not_stand_in_the_way(run: Run, midi: Path, tmp_path: Path) -> None:
-    """After a mistake in the options, the mended command is refused, too."""
-    given = ("train", "--data", midi, *SMALL, *SMALL_MODEL, "--output", tmp_path / "run")
-    for wrong in (("--input_frames", 100_000), ("--batch_size", 0), ("--device", "teapot")):
-        assert run(*given, *wrong).refused()
-    assert run(*given).code == 0
+def test_a_condition_is_known_to_the_model(scale_run: Path) -> None:
+    """The size of the condition must be counted."""
+    assert settings(scale_run)["condition_size"] == 12
+    assert settings(scale_run)["condition_dropout"] == 0.1
 
 
-def test_another_model_takes_no_defaults_of_the_first(run: Run, midi: Path, tmp_path: Path) -> None:
-    """Options of the default model are mixed into that which was asked for."""
-    options = ("--model", "pianoroll_seq2seq.CopyingLSTM", "--model.hidden", 8, "--model.copies", 1)
-    options += ("--head", "pianoroll_seq2seq.BernoulliHead")
-    done = run("train", "--data", midi, *SMALL, *options, "--output", tmp_path / "run")
-    assert done.code == 0, done.err
-    assert {name: settings(tmp_path / "run")[name] for name in ("hidden", "dropout")} == {"hidden": 8, "dropout": 0.0}
+def test_a_command_that_failed_at_once_can_be_corrected(run: Run, midi: Path, tmp_path: Path) -> None:
+    """After a mistake in the options, the corrected command is refused, too."""
+    command = ("train", "--data", midi, "--epochs", 1, "--hop", 16, "--target-frames", 8, *SMALL_MODEL)
+    command += ("--output", tmp_path / "run")
+    for wrong in (("--input-frames", 100_000), ("--batch-size", 0), ("--device", "teapot")):
+        assert run(*command, *wrong).refused()
+    assert run(*command, "--input-frames", 8).code == 0
+
+
+def test_another_model_takes_no_defaults_of_the_first(run: Run) -> None:
+    """Arguments of the default model are mixed into the named one."""
+    options = ("--model", "CopyingLSTM", "--model.hidden-size", 8, "--model.num-copy-heads", 1)
+    shown = yaml.safe_load(run("train", *options, "--print-config").out)
+    assert shown["model"]["class"] == "pianoroll_seq2seq.CopyingLSTM"
+    assert {"hidden_size": 8, "num_copy_heads": 1, "dropout": 0.0}.items() <= shown["model"].items()
+    assert shown["head"] is None
 
 
 def test_the_default_is_what_two_words_train(run: Run) -> None:
     """`train` alone, or with a size changed, is another model than the documented one."""
-    shown = yaml.safe_load(run("train", "--model.hidden", 12, "--print_config").out)
+    shown = yaml.safe_load(run("train", "--model.hidden-size", 12, "--print-config").out)
     assert shown["data"] == "scale-chords"
-    assert shown["model"]["class_path"] == "pianoroll_seq2seq.Seq2SeqLSTM"
-    assert shown["model"]["init_args"]["hidden"] == 12
-    assert shown["model"]["init_args"]["dropout"] == 0.2
-    assert shown["head"]["class_path"] == "pianoroll_seq2seq.RelativeBernoulliHead"
-    assert shown["optimizer"]["init_args"]["lr"] == 0.003
-    plain = yaml.safe_load(run("train", "--optimizer", "torch.optim.SGD", "--optimizer.lr", 0.1, "--print_config").out)
-    assert plain["optimizer"]["init_args"]["weight_decay"] == 0  # SGD's own
+    assert shown["model"]["class"] == "pianoroll_seq2seq.Seq2SeqLSTM"
+    assert (shown["model"]["hidden_size"], shown["model"]["dropout"]) == (12, 0.2)
+    assert shown["head"] == {"class": "pianoroll_seq2seq.RelativeBernoulliHead", "num_frames": 3} | shown["head"]
+    assert shown["optimizer"]["lr"] == 0.003
+    plain = yaml.safe_load(run("train", "--optimizer", "SGD", "--optimizer.lr", 0.1, "--print-config").out)
+    assert plain["optimizer"]["class"] == "torch.optim.SGD"
+    assert plain["optimizer"]["weight_decay"] == 0  # SGD's own
 
 
-def test_a_model_of_ones_own(run: Run, midi: Path, here: Path) -> None:
-    """A class in a file beside one cannot be trained, or not be used afterwards."""
+ALL_OPTIONS: dict[str, object] = {
+    "data": "jsb",
+    "epochs": 3,
+    "output": "runs/x",
+    "valid": 0.2,
+    "test": 0.05,
+    "frames_per_beat": 8,
+    "frame_seconds": None,
+    "pitches": [40, 80],
+    "outside": "drop",
+    "track": "MELODY",
+    "program": 4,
+    "channel": 3,
+    "drums": True,
+    "sustain": True,
+    "pairing": "last",
+    "unended": "hold",
+    "overlaps": "cut",
+    "zero_length": "drop",
+    "on_damage": "salvage",
+    "input_frames": 16,
+    "target_frames": 24,
+    "hop": 4,
+    "short": "pad",
+    "onsets": True,
+    "condition": "scale",
+    "transpose": [-2, 3],
+    "transpose_share": 0.5,
+    "tempo": [0.9, 1.1],
+    "batch_size": 7,
+    "schedule": "constant",
+    "warmup": 0.1,
+    "clip_norm": None,
+    "ema_decay": 0.9,
+    "accumulate": 2,
+    "precision": "float32",
+    "monitor": "train_loss",
+    "patience": 4,
+    "min_delta": 0.01,
+    "device": "cpu",
+    "threads": 2,
+    "seed": 5,
+    "checkpoint_seconds": 1.5,
+    "sample_every": 6,
+}
+"""Every option of `train` but those that name classes, with another value than its default."""
+
+
+def test_every_option_reaches_the_configuration_and_back(run: Run, tmp_path: Path) -> None:
+    """An option is lost on its way, on the command line or in a configuration."""
+    command: list[object] = []
+    for name, value in ALL_OPTIONS.items():
+        flag = f"--{name.replace('_', '-')}"
+        if isinstance(value, list):
+            command += [flag, *value]
+        elif value is True:
+            command.append(flag)
+        elif name != "frame_seconds":
+            command += [flag, "none" if value is None else value]
+    default = yaml.safe_load(run("train", "--print-config").out)
+    classes = {"model", "head", "optimizer", "tracker", "on_epoch"}
+    assert default.keys() - classes == ALL_OPTIONS.keys()
+    assert all(default[name] != value for name, value in ALL_OPTIONS.items() if name != "frame_seconds")
+    shown = run("train", *command, "--print-config")
+    assert {name: value for name, value in yaml.safe_load(shown.out).items() if name not in classes} == ALL_OPTIONS
+    (tmp_path / "config.yaml").write_text(shown.out)
+    assert run("train", "--config", tmp_path / "config.yaml", "--print-config").out == shown.out
+    changed = run("train", "--config", tmp_path / "config.yaml", "--no-onsets", "--seed", 1, "--print-config")
+    assert yaml.safe_load(changed.out) == yaml.safe_load(shown.out) | {"onsets": False, "seed": 1}
+
+
+def test_a_named_class_replaces_that_of_the_configuration(run: Run, small_run: Path) -> None:
+    """Arguments of the configuration's model are mixed into the named one, or a changed argument drops the others."""
+    config = ("train", "--config", small_run / "config.yaml", "--print-config", "--json")
+    other = run(*config, "--model", "CopyingLSTM").json
+    assert other["model"]["hidden_size"] == 192
+    changed = run(*config, "--model.hidden-size", 9).json
+    assert changed["model"] == yaml.safe_load((small_run / "config.yaml").read_text())["model"] | {"hidden_size": 9}
+
+
+def test_classes_of_ones_own(run: Run, midi: Path, here: Path) -> None:
+    """A class in a file of the working directory cannot be trained, or not be used afterwards."""
     (here / "rising_model.py").write_text(OWN_MODEL)
-    given = ("--model", "rising_model.Rising", "--model.width", 7)
-    assert run("train", "--data", midi, *SMALL, *given, "--output", "run").code == 0
-    assert settings(here / "run") == {"pitches": 33, "width": 7}
-    written = run("generate", "--model", "run", "--classes", "rising_model.Rising", "--beats", 4, "--output", "a.mid")
+    options = ("--model", "rising_model.Rising", "--model.width", 7, "--schedule", "rising_model.slow_start")
+    assert run("train", "--data", midi, *SMALL, *options, "--output", "run").code == 0
+    assert settings(here / "run") == {"frame_size": 33, "width": 7}
+    opened = ("generate", "--model", "run", "--beats", 4)
+    written = run(*opened, "--classes", "rising_model.Rising", "--output", "a.mid")
     assert written.code == 0, written.err
-    assert "rising_model" in run("generate", "--model", "run", "--beats", 4, "--output", "b.mid").refused()
+    assert "rising_model" in run(*opened, "--output", "b.mid").refused()
     bad = run("train", "--data", midi, *SMALL, "--model", "rising_model.Broken", "--output", "broken")
-    assert "Broken cannot be built" in bad.refused()
+    assert "--model Broken: cannot be built" in bad.refused()
+    head = run("train", "--data", midi, *SMALL, *options, "--head", "NADEHead", "--output", "head")
+    assert "Leave out --head" in head.refused()
 
 
 def test_a_corpus_callbacks_samples_and_a_tracker(run: Run, midi: Path, tmp_path: Path) -> None:
     """What a script can do, the command cannot."""
     build_corpus(midi, tmp_path / "corpus", grid=BeatGrid(2), pitches=PitchRange(48, 90), progress=False)
     done = run(
-        *("train", "--data", tmp_path / "corpus", *SMALL, *SMALL_MODEL, "--epochs", 3, "--output", tmp_path / "run"),
-        *("--on_epoch+=pianoroll_seq2seq.StopAfter", "--on_epoch.seconds=0", "--sample_every", 1),
-        *("--tracker", "pianoroll_seq2seq.JsonlTracker", "--tracker.path", tmp_path / "more.jsonl"),
-        *("--valid", 0, "--augmentation.semitones", "[-2, 2]", "--json"),
+        *("train", "--data", tmp_path / "corpus", *SMALL_WINDOWS, *SMALL_MODEL, "--epochs", 3),
+        *("--on-epoch", "StopAfter", "--on-epoch.seconds", 0, "--sample-every", 1),
+        *("--tracker", "JsonlTracker", "--tracker.path", tmp_path / "more.jsonl"),
+        *("--valid", 0, "--transpose", -2, 2, "--output", tmp_path / "run", "--json"),
     )
     assert done.json["stopped_by"] == "callback"
     assert done.json["best"]["valid_loss"] is None
-    assert open_model(tmp_path / "run").pitches == PitchRange(48, 90)
+    assert open_model(tmp_path / "run").layout == FrameLayout(BeatGrid(2), PitchRange(48, 90))
     assert (tmp_path / "run" / "samples" / "epoch_0001_piece_1.mid").is_file()
     assert "train_loss" in (tmp_path / "more.jsonl").read_text()
-    refused = run("train", "--data", tmp_path / "corpus", "--grid.frames_per_beat", 4, "--output", tmp_path / "other")
-    assert "Leave out --grid" in refused.refused()
+    other = ("train", "--data", tmp_path / "corpus", "--output", tmp_path / "other")
+    assert "Leave out --frames-per-beat" in run(*other, "--frames-per-beat", 4).refused()
+    assert "Leave out --pitches" in run(*other, "--pitches", 50, 60).refused()
 
 
 def test_files_that_were_not_used_are_named(run: Run, midi: Path, tmp_path: Path) -> None:
@@ -197,44 +306,59 @@ def test_files_that_were_not_used_are_named(run: Run, midi: Path, tmp_path: Path
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (("--model", "nowhere.Model"), "nowhere"),
-        (("--model", "torch.nn.Linear"), "does not implement protocol Model"),
-        (("--model", "pianoroll_seq2seq.Seq2SeqLSTM", "--model.hiden", 3), "hiden"),
-        (("--model.hidden", "many"), "hidden"),
-        (("--model.hidden", 0), "must be at least 1"),
-        (("--head", "torch.nn.Linear"), "Head"),
-        (("--optimizer", "torch.nn.Linear"), "optimizer"),
-        (("--optimizer", "torch.optim.SGD", "--optimizer.momentun", 1), "momentun"),
-        (("--data", "nowhere"), "neither a folder of MIDI files or a corpus, nor one of the sets scale-chords"),
+        (("--model", "nowhere.Model"), "--model: there is no class nowhere.Model"),
+        (("--model", "NoModel"), "--model: there is no class pianoroll_seq2seq.NoModel"),
+        (("--model", "os.path.join"), "is not a class"),
+        (("--model", "torch.nn.Linear"), "has no method start()"),
+        (("--model", "Seq2SeqLSTM", "--model.hiden", 3), "Did you mean --model.hidden-size?"),
+        (("--model.hidden-size", "many"), "--model.hidden-size"),
+        (("--model.hidden-size", 0), "--model Seq2SeqLSTM: hidden_size"),
+        (("--head", "torch.nn.Linear"), "--head torch.nn.Linear: the class has no method"),
+        (("--optimizer", "torch.nn.Linear"), "--optimizer torch.nn.Linear: the class has no method"),
+        (("--optimizer", "SGD", "--optimizer.momentun", 1), "Did you mean --optimizer.momentum?"),
+        (("--optimizer", "SGD", "--optimizer.lr", -1), "--optimizer SGD: cannot be built"),
+        (("--data", "nowhere"), "nowhere: neither a folder of MIDI files or a corpus, nor one of the data sets"),
         (("--device", "teapot"), "--device teapot"),
-        (("--input_frames", 100_000), "No windows"),
-        (("--valid", 2), "valid and test must be shares"),
-        (("--threads", 0), "threads"),
-        (("--batch_size", 0), "batch_size"),
+        (("--hop", 0), "--hop"),
+        (("--valid", 2), "--valid"),
+        (("--threads", 0), "--threads"),
+        (("--seed", -1), "--seed"),
+        (("--batch-size", 0), "--batch-size"),
         (("--config", "nowhere.yaml"), "nowhere.yaml"),
-        (("--schedule", "steep"), "schedule"),
+        (("--schedule", "steep"), "--schedule steep: expected constant, cosine, or the import path"),
+        (("--frames-per-beat", 4, "--frame-seconds", 0.1), "not both"),
+        (("--condition", "scale", "--model", "CopyingLSTM"), "Leave out --condition"),
+        (("--transpose", 2, 3), "semitones"),
     ],
 )
 def test_mistakes(run: Run, midi: Path, tmp_path: Path, options: tuple[object, ...], words: str) -> None:
     """A slip ends in a traceback, or in hours of another training than was meant."""
-    given = () if "--data" in options else ("--data", midi)
-    assert words in run("train", *given, *SMALL, *options, "--output", tmp_path / "run").refused()
+    data = () if "--data" in options else ("--data", midi)
+    windows = ("--epochs", 1, "--input-frames", 8, "--target-frames", 8)
+    assert words in run("train", *data, *windows, *options, "--output", tmp_path / "run").refused()
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("epochz: 3\n", "epochz"),
-        ("model:\n  class_path: pianoroll_seq2seq.Seq2SeqLSTM\n  init_args:\n    hiden: 3\n", "hiden"),
-        ("model:\n  class_path: nowhere.Model\n", "nowhere"),
+        ("epochz: 3\n", "Unknown option: 'epochz' from"),
+        ("model:\n  class: Seq2SeqLSTM\n  hiden: 3\n", "Unknown option: 'model.hiden' from"),
+        ("model:\n  class: nowhere.Model\n", "nowhere"),
         ("epochs: [1, 2\n", "config.yaml"),
         ("just words\n", "config.yaml"),
-        ("epochs: many\n", "epochs"),
+        ("3: 4\n", "config.yaml"),
+        ("epochs: many\n", "'epochs' from"),
+        ("epochs: 2.5\n", "'epochs' from"),
+        ("onsets: perhaps\n", "'onsets' from"),
+        ("model: {hidden_size: x}\n", "'model.hidden_size' from"),
+        ("json: !!python/object/apply:os.getcwd []\n", "not YAML"),
     ],
 )
 def test_mistakes_in_yaml(run: Run, tmp_path: Path, text: str, words: str) -> None:
-    """A typing error in a file is passed over, or ends in a traceback."""
+    """A typing error in a file is passed over, or ends in a traceback; or a file runs code."""
     path = tmp_path / "config.yaml"
     path.write_text(text)
-    assert words in run("train", "--config", path, "--output", tmp_path / "run").refused()
+    message = run("train", "--config", path, "--output", tmp_path / "run").refused()
+    assert words in message
+    assert "config.yaml" in message or "nowhere" in message
     assert not (tmp_path / "run").exists()

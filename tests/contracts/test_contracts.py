@@ -8,6 +8,7 @@ every entry of a table, and say nothing of any one of them.
 import itertools
 import json
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 from unittest.mock import MagicMock
@@ -18,24 +19,26 @@ import torch
 from torch import Tensor, nn
 
 from pianoroll_seq2seq import checkpoint
-from pianoroll_seq2seq.datasets.bach_chorales import bach_chorales
-from pianoroll_seq2seq.datasets.scale_chords import scale_chords
-from pianoroll_seq2seq.evaluation import evaluate
+from pianoroll_seq2seq.data.datasets.bach_chorales import bach_chorales
+from pianoroll_seq2seq.data.datasets.scale_chords import scale_chords
+from pianoroll_seq2seq.evaluation.prediction_scores import evaluate
 from pianoroll_seq2seq.grid import BeatGrid, FrameGrid, SecondsGrid
-from pianoroll_seq2seq.heads.base import FrameDistribution, OutputHead
-from pianoroll_seq2seq.heads.bernoulli import Bernoulli, BernoulliHead
-from pianoroll_seq2seq.heads.nade import NADE, NADEHead
-from pianoroll_seq2seq.heads.notes import Notes, NotesHead
-from pianoroll_seq2seq.heads.relative_bernoulli import RelativeBernoulliHead
-from pianoroll_seq2seq.heads.relative_window import RelativeWindowHead
-from pianoroll_seq2seq.models.base import SequenceModel
+from pianoroll_seq2seq.layout import FrameLayout
+from pianoroll_seq2seq.models.classifier_free_guidance import GuidedModel
+from pianoroll_seq2seq.models.contract import SequenceModel
 from pianoroll_seq2seq.models.copying_lstm import CopyingLSTM
-from pianoroll_seq2seq.models.guided import GuidedModel
-from pianoroll_seq2seq.models.past import past_of
+from pianoroll_seq2seq.models.head_state import init_head_state
+from pianoroll_seq2seq.models.heads.bernoulli import Bernoulli, BernoulliHead
+from pianoroll_seq2seq.models.heads.contract import FrameDistribution, OutputHead
+from pianoroll_seq2seq.models.heads.nade import NADE, NADEHead
+from pianoroll_seq2seq.models.heads.notes import Notes, NotesHead
+from pianoroll_seq2seq.models.heads.relative_bernoulli import RelativeBernoulliHead
+from pianoroll_seq2seq.models.heads.relative_window import RelativeWindowHead
+from pianoroll_seq2seq.models.parallel_lstm import ParallelSeq2SeqLSTM
 from pianoroll_seq2seq.models.seq2seq_lstm import Seq2SeqLSTM
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.pitches import PitchRange
-from pianoroll_seq2seq.sampling import Draw, InScale, Sampler, Threshold, generate
+from pianoroll_seq2seq.sampling import Draw, Sampler, ScaleConstrained, Threshold, generate
 from pianoroll_seq2seq.score import Score
 from pianoroll_seq2seq.stores.azure_blob import AzureBlobStore
 from pianoroll_seq2seq.stores.base import Store
@@ -50,6 +53,7 @@ from pianoroll_seq2seq.train import fit
 from pianoroll_seq2seq.windowing import SlidingWindows
 
 BATCH, STEPS, PITCHES, FEATURES = 2, 3, 4, 6
+LAYOUT = FrameLayout(pitches=PitchRange(60, 63))
 
 
 class Head(OutputHead, Protocol):
@@ -85,33 +89,35 @@ DISTRIBUTIONS: dict[str, Callable[[], FrameDistribution]] = {
 }
 
 
-def independent(hidden: int, copies: int) -> RelativeBernoulliHead:
-    """A head for a CopyingLSTM."""
-    return RelativeBernoulliHead(CopyingLSTM.features(PITCHES, hidden, copies), PITCHES, channels=5, proposals=copies)
-
-
 HEADS: dict[str, Callable[[], Head]] = {
     "BernoulliHead": lambda: BernoulliHead(FEATURES, PITCHES),
-    "NADEHead": lambda: NADEHead(FEATURES, PITCHES, hidden=5),
+    "NADEHead": lambda: NADEHead(FEATURES, PITCHES, hidden_size=5),
     "NotesHead": lambda: NotesHead(FEATURES, PITCHES),
-    "RelativeBernoulliHead": lambda: RelativeBernoulliHead(FEATURES, PITCHES, channels=5, window=2, frames=3),
-    "RelativeWindowHead": lambda: RelativeWindowHead(FEATURES, PITCHES, channels=5, window=2, frames=3),
-    "RelativeWindowHead that counts": lambda: RelativeWindowHead(FEATURES, PITCHES, channels=5, window=2, counted=2),
+    "RelativeBernoulliHead": lambda: RelativeBernoulliHead(FEATURES, PITCHES, channels=5, window=2, num_frames=3),
+    "RelativeWindowHead": lambda: RelativeWindowHead(FEATURES, PITCHES, channels=5, window=2, num_frames=3),
+    "RelativeWindowHead with max_polyphony": lambda: RelativeWindowHead(
+        FEATURES, PITCHES, channels=5, window=2, max_polyphony=2
+    ),
 }
 MODELS: dict[str, Callable[[], Model]] = {
-    "Seq2SeqLSTM autoregressive": lambda: Seq2SeqLSTM(PITCHES, hidden=5),
-    "Seq2SeqLSTM parallel": lambda: Seq2SeqLSTM(PITCHES, hidden=5, decoder="parallel", block_frames=STEPS),
-    "Seq2SeqLSTM with attention": lambda: Seq2SeqLSTM(PITCHES, hidden=5, attention=True),
-    "Seq2SeqLSTM with copies": lambda: Seq2SeqLSTM(PITCHES, hidden=5, attention=True, copies=2),
-    "Seq2SeqLSTM with conditions": lambda: Seq2SeqLSTM(PITCHES, hidden=5, condition_size=3, condition_dropout=0.5),
-    "GuidedModel": lambda: GuidedModel(Seq2SeqLSTM(PITCHES, hidden=5, condition_size=3, condition_dropout=0.5), 0.5),
-    "CopyingLSTM": lambda: CopyingLSTM(PITCHES, hidden=5, copies=2),
-    "CopyingLSTM, independent pitches": lambda: CopyingLSTM(PITCHES, hidden=5, copies=2, head=independent(5, 2)),
+    "Seq2SeqLSTM": lambda: Seq2SeqLSTM(PITCHES, hidden_size=5),
+    "Seq2SeqLSTM with attention": lambda: Seq2SeqLSTM(PITCHES, hidden_size=5, attention=True),
+    "Seq2SeqLSTM with copies": lambda: Seq2SeqLSTM(PITCHES, hidden_size=5, attention=True, num_copy_heads=2),
+    "Seq2SeqLSTM with conditions": lambda: Seq2SeqLSTM(PITCHES, hidden_size=5, condition_size=3, condition_dropout=0.5),
+    "Seq2SeqLSTM of a layout": lambda: Seq2SeqLSTM(LAYOUT, hidden_size=5),
+    "ParallelSeq2SeqLSTM": lambda: ParallelSeq2SeqLSTM(PITCHES, hidden_size=5, block_frames=STEPS),
+    "GuidedModel": lambda: GuidedModel(
+        Seq2SeqLSTM(PITCHES, hidden_size=5, condition_size=3, condition_dropout=0.5), 0.5
+    ),
+    "CopyingLSTM": lambda: CopyingLSTM(PITCHES, hidden_size=5, num_copy_heads=2),
+    "CopyingLSTM, independent pitches": lambda: CopyingLSTM(
+        PITCHES, hidden_size=5, num_copy_heads=2, head=partial(RelativeBernoulliHead, channels=5)
+    ),
 }
 SAMPLERS: dict[str, Sampler] = {
     "Threshold": Threshold(0.3),
     "Draw": Draw(0.8),
-    "InScale": InScale(Draw(), (0, 2, 3), PitchRange(60, 63)),
+    "ScaleConstrained": ScaleConstrained(Draw(), (0, 2, 3), LAYOUT),
 }
 TRACKERS: dict[str, Callable[[Path], Tracker]] = {
     "NoTracker": lambda folder: NoTracker(),
@@ -284,7 +290,7 @@ class TestOutputHead:
     def test_fits_at_run_time(self, make: Callable[[], Head]) -> None:
         head = made(make)
         assert isinstance(head, OutputHead)
-        assert (head.features, head.pitches) == (FEATURES, PITCHES)
+        assert (head.in_features, head.frame_size) == (FEATURES, PITCHES)
 
     @pytest.mark.parametrize("before", [0, 1, 6])
     def test_gives_one_distribution_a_step(self, make: Callable[[], Head], before: int) -> None:
@@ -293,7 +299,7 @@ class TestOutputHead:
         assert distribution.mean.shape == (BATCH, STEPS, PITCHES)
 
     @pytest.mark.parametrize("before", [0, 1, 6])
-    def test_hears_no_later_frame_and_none_before_its_context(self, make: Callable[[], Head], before: int) -> None:
+    def test_reads_no_later_frame_and_none_before_its_context(self, make: Callable[[], Head], before: int) -> None:
         """A look ahead cannot be kept up in generation; a look back beyond context_frames neither."""
         head, features, past = made(make), random_features(), random_frames(BATCH, before + STEPS)
         expected = probe(head(features, past))
@@ -315,18 +321,18 @@ class TestOutputHead:
             torch.testing.assert_close(alone.mean, together[:, step].mean)
 
     @pytest.mark.parametrize("known", [1, 2, 9])
-    def test_a_memory_says_the_same(self, make: Callable[[], Head], known: int) -> None:
-        """A continuation is not what the model would have said of the whole past; or one state cannot be used twice."""
+    def test_a_state_predicts_the_same(self, make: Callable[[], Head], known: int) -> None:
+        """A continuation differs from what the model predicts from the whole past; or a state cannot be used twice."""
         head, features, frames = made(make), random_features(), random_frames(BATCH, known + 6)
-        past = past_of(head, frames[:, :known])
+        state = init_head_state(head, frames[:, :known])
         for length in range(known, known + 6):
             feature = features[:, length % STEPS]
             expected = head(feature.unsqueeze(1), frames[:, :length])[:, 0]
-            torch.testing.assert_close(past.distribution(feature).mean, expected.mean)
-            past.after(1 - frames[:, length])  # another way to go on, which changes nothing here
-            past = past.after(frames[:, length])
+            torch.testing.assert_close(state.predict(feature).mean, expected.mean)
+            state.update(1 - frames[:, length])  # another continuation, which changes nothing here
+            state = state.update(frames[:, length])
 
-    def test_listens_to_the_features(self, make: Callable[[], Head]) -> None:
+    def test_reads_the_features(self, make: Callable[[], Head]) -> None:
         head, past = made(make), random_frames(BATCH, STEPS)
         assert not torch.allclose(probe(head(random_features(0), past)), probe(head(random_features(1), past)))
 
@@ -383,13 +389,13 @@ class TestSequenceModel:
             difference = (probe(model(self.inputs, changed)) - expected).abs().amax(dim=(0, 2))
             assert difference[: frame + 1].max() < 1e-6
 
-    def test_hears_its_input(self, make: Callable[[], Model]) -> None:
+    def test_reads_its_input(self, make: Callable[[], Model]) -> None:
         model = made(make)
         changed = self.inputs.clone()
         changed[:, 0] = 1 - changed[:, 0]
         assert not torch.allclose(probe(model(changed, self.targets)), probe(model(self.inputs, self.targets)))
 
-    def test_frame_by_frame_it_says_what_it_says_of_all(self, make: Callable[[], Model]) -> None:
+    def test_frame_by_frame_it_predicts_what_it_predicts_at_once(self, make: Callable[[], Model]) -> None:
         """What generates must be what was trained."""
         model = made(make)
         with torch.no_grad():
@@ -405,15 +411,15 @@ class TestSequenceModel:
     def test_is_evaluated(self, make: Callable[[], Model]) -> None:
         model = self.single(make)
         evaluation = evaluate(model, self.windows())
-        assert evaluation.frames == 5 * STEPS + 4 * STEPS
+        assert evaluation.num_frames == 5 * STEPS + 4 * STEPS
         assert evaluation.model.all.nats > 0
         assert evaluation == evaluate(model, self.windows())
 
     def test_generates(self, make: Callable[[], Model]) -> None:
         model = self.single(make)
-        played = generate(model, [roll_of(6), roll_of(6, seed=1)], frames=11, seed=2)
+        played = generate(model, [roll_of(6), roll_of(6, seed=1)], num_frames=11, seed=2)
         assert [len(roll) for roll in played] == [11, 11]
-        assert generate(model, [roll_of(6), roll_of(6, seed=1)], frames=11, seed=2) == played
+        assert generate(model, [roll_of(6), roll_of(6, seed=1)], num_frames=11, seed=2) == played
 
     def test_learns(self, make: Callable[[], Model]) -> None:
         model = self.single(make)
@@ -449,8 +455,8 @@ class TestSampler:
         model = made(make)
         assert isinstance(model, nn.Module)
         model.float()
-        assert generate(model, roll_of(4), frames=7, sampler=sampler) == generate(
-            model, roll_of(4), frames=7, sampler=sampler
+        assert generate(model, roll_of(4), num_frames=7, sampler=sampler) == generate(
+            model, roll_of(4), num_frames=7, sampler=sampler
         )
 
 
@@ -497,7 +503,7 @@ class TestTracker:
     def test_fit_logs_to_it_and_leaves_it_open(self, make: Callable[[Path], Tracker], tmp_path: Path) -> None:
         """Scores and files follow the training, in the same run."""
         windows = SlidingWindows([roll_of(20)], input_frames=5, target_frames=STEPS, hop=2)
-        model = Seq2SeqLSTM(PITCHES, hidden=5)
+        model = Seq2SeqLSTM(PITCHES, hidden_size=5)
         with make(tmp_path) as tracker:
             fit(model, windows, windows, epochs=2, batch_size=4, tracker=tracker, progress=False)
             tracker.log_metrics({"test_f1": 0.5}, step=4)

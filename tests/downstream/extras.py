@@ -1,4 +1,4 @@
-"""What needs optional packages, as a user calls it: for type checkers."""
+"""Calls that need optional packages, for type checkers."""
 
 from pathlib import Path
 from typing import assert_type
@@ -17,7 +17,6 @@ from pianoroll_seq2seq import (
     MLflowTracker,
     MusicComparison,
     Notes,
-    OnnxModel,
     PianoRoll,
     RelativeWindow,
     Score,
@@ -27,7 +26,6 @@ from pianoroll_seq2seq import (
     Tracker,
     compare_sets,
     describe_model,
-    export_onnx,
     find_learning_rate,
     read_pypianoroll,
     report_run,
@@ -39,7 +37,7 @@ from pianoroll_seq2seq import (
 )
 
 
-def hear_and_see(roll: PianoRoll, history: History, evaluation: Evaluation, folder: Path) -> None:
+def play_and_plot(roll: PianoRoll, history: History, evaluation: Evaluation, folder: Path) -> None:
     """Sound, pictures and pages."""
     sound = roll.to_audio()
     assert_type(sound, Audio)
@@ -50,7 +48,7 @@ def hear_and_see(roll: PianoRoll, history: History, evaluation: Evaluation, fold
     write_report(folder / "page.html", title="A run", pieces=[roll], evaluation=evaluation, history=history)
 
 
-def hand_over(roll: PianoRoll, folder: Path) -> None:
+def convert(roll: PianoRoll, folder: Path) -> None:
     """Other libraries."""
     assert_type(score_from_music21(score_to_music21(roll.to_score())), Score)
     write_pypianoroll([roll], folder / "roll.npz")
@@ -58,20 +56,18 @@ def hand_over(roll: PianoRoll, folder: Path) -> None:
     assert_type(compare_sets([roll], [roll]), MusicComparison)
 
 
-def deploy(model: Seq2SeqLSTM, windows: SlidingWindows, roll: PianoRoll, folder: Path) -> None:
-    """ONNX, and what it takes to train."""
-    path = export_onnx(model, folder / "model.onnx")
-    assert_type(path, Path)
-    print(OnnxModel(path), describe_model(model), find_learning_rate(model, windows, batch_size=8))
+def prepare(model: Seq2SeqLSTM, windows: SlidingWindows) -> None:
+    """What helps to train."""
+    print(describe_model(model), find_learning_rate(model, windows, batch_size=8))
 
 
-def remotely() -> tuple[Store, list[Tracker]]:
+def connect() -> tuple[Store, list[Tracker]]:
     """Azure and MLflow."""
     return AzureBlobStore("music", account_name="somebody"), [AzureMLTracker(), MLflowTracker("chorales")]
 
 
-def look_into(distribution: FrameDistribution) -> torch.Tensor:
-    """A distribution, as what it is."""
+def parameters_of(distribution: FrameDistribution) -> torch.Tensor:
+    """A distribution of each kind."""
     if isinstance(distribution, Bernoulli | Notes):
         return distribution.logits
     if isinstance(distribution, NADE):

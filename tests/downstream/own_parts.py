@@ -1,7 +1,7 @@
-"""Parts of a user's own, each shown to the type checker as what it stands in for.
+"""Plug-ins of a user, each assigned to its contract.
 
-This is what somebody who has installed the package writes. ``nox -s package`` holds the files of this folder to
-``mypy --strict`` and ``pyright`` beside the installed wheel, and runs them there.
+A user of the installed package writes such code. ``nox -s package`` checks the files of this folder with
+``mypy --strict`` and ``pyright`` against the installed wheel, and runs them there.
 """
 
 import os
@@ -18,6 +18,7 @@ from pianoroll_seq2seq import (
     BernoulliHead,
     FrameDistribution,
     FrameGrid,
+    FrameLayout,
     OutputHead,
     Sampler,
     SecondsGrid,
@@ -28,32 +29,32 @@ from pianoroll_seq2seq import (
 
 
 class TwoLayerHead(nn.Module):
-    """A head: what the decoder says becomes a distribution."""
+    """A head: the decoder's features become a distribution."""
 
-    def __init__(self, features: int, pitches: int) -> None:
+    def __init__(self, in_features: int, layout: FrameLayout | int) -> None:
         """Builds both layers."""
         super().__init__()
-        self.features = features
-        self.pitches = pitches
+        self.in_features = in_features
+        self.frame_size = layout if isinstance(layout, int) else layout.frame_size
         self.context_frames: int | None = 0
-        self.layers = nn.Sequential(nn.Linear(features, 8), nn.GELU(), nn.Linear(8, pitches))
+        self.layers = nn.Sequential(nn.Linear(in_features, 8), nn.GELU(), nn.Linear(8, self.frame_size))
 
     def forward(self, features: Tensor, past: Tensor) -> FrameDistribution:
         """Independent pitches."""
         return Bernoulli(self.layers(features))
 
     def settings(self) -> dict[str, Any]:
-        """How to build it again."""
-        return {"features": self.features, "pitches": self.pitches}
+        """The constructor's arguments."""
+        return {"in_features": self.in_features, "layout": self.frame_size}
 
 
 class Repeating(nn.Module):
-    """A model: each frame is likely to be as the one before."""
+    """A model: each frame probably equals the one before."""
 
-    def __init__(self, pitches: int, certainty: float = 3.0) -> None:
+    def __init__(self, frame_size: int, certainty: float = 3.0) -> None:
         """One weight."""
         super().__init__()
-        self.pitches = pitches
+        self.frame_size = frame_size
         self.certainty = nn.Parameter(torch.tensor(certainty))
 
     def forward(self, inputs: Tensor, targets: Tensor) -> FrameDistribution:
@@ -69,29 +70,29 @@ class Repeating(nn.Module):
         return self._after(frame), None
 
     def settings(self) -> dict[str, Any]:
-        """How to build it again."""
-        return {"pitches": self.pitches}
+        """The constructor's arguments."""
+        return {"frame_size": self.frame_size}
 
     def _after(self, frames: Tensor) -> Bernoulli:
         return Bernoulli((2 * frames - 1) * self.certainty)
 
 
 class AtMost:
-    """A sampler: so many notes at once, the likeliest."""
+    """A sampler: at most so many notes at once, the likeliest."""
 
     def __init__(self, notes: int) -> None:
-        """Remembers the number."""
+        """Keeps the number."""
         self.notes = notes
 
     def __call__(self, distribution: FrameDistribution, *, generator: torch.Generator) -> Tensor:
-        """The frames chosen."""
+        """The frames."""
         drawn = distribution.sample(generator=generator)
         least = distribution.mean.topk(self.notes, dim=-1).values[..., -1:]
         return drawn * (distribution.mean >= least)
 
 
 class Printing:
-    """A tracker: prints what it is told."""
+    """A tracker: prints what it gets."""
 
     def __enter__(self) -> "Printing":
         """Begins."""
@@ -113,7 +114,7 @@ class Printing:
         print(os.fspath(path))
 
     def flush(self) -> None:
-        """Nothing waits."""
+        """Does nothing: all is printed."""
 
 
 class Halves:

@@ -1,4 +1,4 @@
-"""The whole way, from MIDI files to music and back, as a user composes it: with the base dependencies alone.
+"""The whole way from MIDI files to music and back, with the base dependencies alone.
 
 python whole_way.py FOLDER
 """
@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 from typing import Any, assert_type
 
-import numpy as np
 from own_parts import AtMost, Printing, Repeating, TwoLayerHead
 
 import pianoroll_seq2seq
@@ -19,10 +18,10 @@ from pianoroll_seq2seq import (
     Draw,
     Evaluation,
     FanOut,
+    FrameLayout,
     Generations,
     GuidedModel,
     History,
-    InScale,
     JsonlTracker,
     Likelihood,
     Limits,
@@ -38,6 +37,7 @@ from pianoroll_seq2seq import (
     RelativeBernoulliHead,
     RelativeWindowHead,
     SampleMusic,
+    ScaleConstrained,
     Score,
     Seq2SeqLSTM,
     SequenceModel,
@@ -57,8 +57,6 @@ from pianoroll_seq2seq import (
     generate_frames,
     join_processes,
     likelihood,
-    load,
-    load_pretrained,
     load_service,
     model_card,
     one_hot,
@@ -77,11 +75,14 @@ from pianoroll_seq2seq import (
     split_by_piece,
     write_midi,
 )
-from pianoroll_seq2seq.datasets.scale_chords import write_scale_chords
+from pianoroll_seq2seq.checkpoint import load
+from pianoroll_seq2seq.data.datasets.scale_chords import write_scale_chords
 from pianoroll_seq2seq.errors import MidiError, PianoRollSeq2SeqError
+from pianoroll_seq2seq.models.parallel_lstm import ParallelSeq2SeqLSTM
 from pianoroll_seq2seq.serving import Service
 
 PITCHES = PitchRange(36, 96)
+LAYOUT = FrameLayout(BeatGrid(2), PITCHES)
 
 
 def read(folder: Path) -> list[PianoRoll]:
@@ -93,7 +94,7 @@ def read(folder: Path) -> list[PianoRoll]:
     assert_type(rolls, list[PianoRoll])
     assert_type(failures, dict[str, str])
     first = sorted(midi.glob("*.mid"))[0]
-    score = read_midi(first, limits=Limits(file_bytes=10**6))
+    score = read_midi(first, limits=Limits(max_file_bytes=10**6))
     assert_type(score, Score)
     assert_type(score.notes, NoteTable)
     assert_type(score.parts[0], Part)
@@ -103,8 +104,8 @@ def read(folder: Path) -> list[PianoRoll]:
     try:
         read_midi(b"not music")
     except MidiError as error:
-        told: PianoRollSeq2SeqError = error
-        print(told)
+        caught: PianoRollSeq2SeqError = error
+        print(caught)
     corpus = build_corpus(midi, folder / "corpus", grid=BeatGrid(2), pitches=PITCHES, progress=False)
     assert_type(corpus, Corpus)
     assert_type(corpus[0], PianoRoll)
@@ -118,9 +119,11 @@ def arrays(roll: PianoRoll) -> None:
     assert_type(roll[:4], PianoRoll)
     assert_type(roll + roll.transpose(0), PianoRoll)
     assert_type(concatenate([roll, roll]), PianoRoll)
+    assert_type(PianoRoll.from_frames(roll.to_frames(LAYOUT), LAYOUT), PianoRoll)
+    print(len(roll.notes().pitch), "notes")
     again = roll_from_array(roll_to_array(roll), grid=roll.grid, pitches=roll.pitches)
     assert_type(again, PianoRoll)
-    silence = PianoRoll.from_active(np.zeros((8, len(PITCHES)), bool), grid=BeatGrid(2), pitches=PITCHES)
+    silence = PianoRoll.silent(8, grid=BeatGrid(2), pitches=PITCHES)
     print(len(silence), silence.seconds, Piece(roll, primer_frames=4).name)
 
 
@@ -129,7 +132,7 @@ def learn(rolls: list[PianoRoll], folder: Path) -> None:
     split = split_by_piece(rolls, valid=0.2, test=0.2, seed=0)
     windows = SlidingWindows(split.train, input_frames=8, target_frames=8, hop=8, augmentation=Augmentation((-2, 2)))
     valid = SlidingWindows(split.valid, input_frames=8, target_frames=8, hop=8)
-    own = Seq2SeqLSTM(len(PITCHES), hidden=8, head=TwoLayerHead(8, len(PITCHES)), block_frames=8)
+    own = Seq2SeqLSTM(windows.layout, hidden_size=8, head=TwoLayerHead, block_frames=8)
     tracker = FanOut(Printing(), NoTracker(), JsonlTracker(folder / "metrics.jsonl"))
     with tracker:
         history = fit(
@@ -148,14 +151,16 @@ def learn(rolls: list[PianoRoll], folder: Path) -> None:
     assert_type(history.train_losses, list[float])
     assert_type(evaluate(own, valid), Evaluation)
     assert_type(evaluate(Repeating(len(PITCHES)), valid), Evaluation)
-    copying = CopyingLSTM(len(PITCHES), hidden=8, copies=2)
-    fit(copying, WholePieces(split.train, group_frames=256), epochs=1, batch_size=1, progress=False)
+    copying = CopyingLSTM(LAYOUT, hidden_size=8, num_copy_heads=2)
+    fit(copying, WholePieces(split.train, max_frames_per_batch=256), epochs=1, batch_size=1, progress=False)
     assert_type(likelihood([copying, copying], split.test), Likelihood)
-    for head in (RelativeBernoulliHead(8, 5), RelativeWindowHead(8, 5), NADEHead(8, 5), NotesHead(8, 6)):
-        Seq2SeqLSTM(head.pitches, hidden=8, head=head)
-    hearing = Seq2SeqLSTM(len(PITCHES), hidden=8, condition_size=12, condition_dropout=0.2)
-    told = pitch_class_vector({0, 2, 4, 5, 7, 9, 11})
-    generate(GuidedModel(hearing, 0.5), rolls[0][:8], frames=4, condition=told)
+    for head in (RelativeBernoulliHead, RelativeWindowHead, NADEHead):
+        Seq2SeqLSTM(LAYOUT, hidden_size=8, head=head)
+    Seq2SeqLSTM(FrameLayout.of(rolls[0], onsets=True), hidden_size=8, head=NotesHead)
+    ParallelSeq2SeqLSTM(LAYOUT, hidden_size=8, block_frames=8)
+    conditional = Seq2SeqLSTM(LAYOUT, hidden_size=8, condition_size=12, condition_dropout=0.2)
+    scale = pitch_class_vector({0, 2, 4, 5, 7, 9, 11})
+    generate(GuidedModel(conditional, 0.5), rolls[0][:8], num_frames=4, condition=scale)
     print(one_hot(["bach"], ["bach", "mozart"]).shape)
 
 
@@ -165,21 +170,22 @@ def play(rolls: list[PianoRoll], folder: Path) -> None:
     assert_type(trained, TrainedModel)
     assert_type(trained.model, SequenceModel)
     primer = rolls[0][:8]
-    assert_type(generate(trained.model, primer, frames=8, sampler=AtMost(3)), PianoRoll)
-    scale = InScale(Draw(0.9), (0, 2, 4, 5, 7, 9, 11), PITCHES)
-    several = generate(trained.model, [primer, primer], frames=8, sampler=scale, seed=1)
+    assert_type(generate(trained.model, primer, num_frames=8, sampler=AtMost(3)), PianoRoll)
+    scale = ScaleConstrained(Draw(0.9), (0, 2, 4, 5, 7, 9, 11), LAYOUT)
+    several = generate(trained.model, [primer, primer], num_frames=8, sampler=scale, seed=1)
     assert_type(several, Generations)
+    assert_type(trained.generate(primer, beats=4, seed=1), PianoRoll)
     frame = next(generate_frames(trained.model, primer.active[None], sampler=Threshold(0.3)))
     print(frame.shape)
     several[0].to_midi(folder / "music.mid", overwrite=True)
     trained.save_pretrained(folder / "shared", card={"license": "mit"}, overwrite=True)
-    save_pretrained(Repeating(len(PITCHES)), folder / "other", grid=BeatGrid(2), pitches=PITCHES, overwrite=True)
-    assert_type(load_pretrained(folder / "other", classes=[Repeating]), SequenceModel)
+    save_pretrained(Repeating(LAYOUT.frame_size), folder / "other", layout=LAYOUT, overwrite=True)
+    assert_type(open_model(folder / "other", classes=[Repeating]), TrainedModel)
     assert_type(Seq2SeqLSTM.from_pretrained(folder / "shared", classes=[TwoLayerHead]), Seq2SeqLSTM)
     assert_type(model_card(pretrained_names()[0]), dict[str, Any])
-    save(CopyingLSTM(5, hidden=4), folder / "bare.safetensors", overwrite=True)
+    save(CopyingLSTM(5, hidden_size=4), folder / "bare.safetensors", overwrite=True)
     copying: CopyingLSTM = load(folder / "bare.safetensors")
-    print(copying.pitches)
+    print(copying.frame_size)
     assert_type(load_service("bach-chorales"), Service)
     store = LocalStore(folder / "store")
     push_folder(folder / "shared", store, "models/shared")

@@ -10,13 +10,16 @@ from pathlib import Path
 import pytest
 from fuzz.worst_cases import CASES, OUTDONE, SIZE
 
-from pianoroll_seq2seq.limits import DEFAULT_LIMITS
+from pianoroll_seq2seq._internal.limits import DEFAULT_LIMITS
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="limits a process's memory as Linux does")
 
 HERE = Path(__file__).parent
-INPUTS = 10_000
 SEED = 1
+
+
+QUICK = {"note-ons, then note-offs, every policy", "a roll of the most cells", "full tracks, every policy", "tempi"}
+"""Worst files of each kind: many notes, many frames, many tracks, many tempi."""
 
 
 def _seeds() -> list[str]:
@@ -39,16 +42,17 @@ def _run(first: int, count: int) -> tuple[int, list[str], str]:
     return child.returncode, child.stdout.splitlines(), child.stderr
 
 
-def test_no_file_crashes_hangs_or_fills_the_memory():
-    """Ten thousand mutated files: each is read, or refused with an error of ours, in 5 s of processor time and 1 GB."""
+@pytest.mark.parametrize("count", [500, pytest.param(10_000, marks=pytest.mark.slow)])
+def test_no_file_crashes_hangs_or_fills_the_memory(count):
+    """Mutated files: each is read, or refused with an error of ours, in the time of 20 honest files, and in 1 GB."""
     first, failures, megabytes = 0, [], 0
-    while first < INPUTS:
-        code, lines, complaint = _run(first, INPUTS - first)
+    while first < count:
+        code, lines, complaint = _run(first, count - first)
         failures += [line for line in lines if line.startswith("!")]
         numbers = [int(line) for line in lines if line.isdecimal()]
         megabytes = max([megabytes, *(int(line.split()[1]) for line in lines if line.startswith("max_rss_mb"))])
         if code == 0:
-            assert numbers[-1] == INPUTS - 1
+            assert numbers[-1] == count - 1
             break
         assert numbers, f"the child did not begin: {complaint}"
         how = "hung" if code in (-signal.SIGPROF, -signal.SIGALRM) else f"ended the process with {code}"
@@ -59,20 +63,21 @@ def test_no_file_crashes_hangs_or_fills_the_memory():
     assert megabytes < 1024
 
 
-@pytest.mark.parametrize("name", [name for name in CASES if name not in OUTDONE])
-def test_the_worst_file_of_the_largest_size_costs_no_more_than_an_honest_one(name):
-    """Someone's upload, made to stop a server: 5 s and 1 GB at the most, or it is refused.
-
-    On a slow or busy processor, where mido takes more than 14 s for an honest file, 0.35 of that are granted.
-    """
+@pytest.mark.parametrize(
+    "name",
+    [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in CASES if name not in OUTDONE],
+)
+def test_the_worst_file_of_the_largest_size_costs_less_than_an_honest_one(name):
+    """An upload that is made to stop a server takes 0.35 of mido's time for an honest file, and 1 GB, at the most."""
     command = [sys.executable, str(HERE / "worst_cases.py"), name, "--here"]
-    child = subprocess.run(command, capture_output=True, text=True, env=_environment(), check=True, timeout=120)
-    told = json.loads(child.stdout)
-    assert told["seconds"] < 5 or told["of_honest"] < 0.35, told
-    assert told["megabytes"] < 1024, told
+    child = subprocess.run(command, capture_output=True, text=True, env=_environment(), check=True)
+    cost = json.loads(child.stdout)
+    assert cost["of_honest"] < 0.35, cost
+    assert cost["megabytes"] < 1024, cost
 
 
 def test_the_worst_files_are_of_the_largest_size():
     """Were the limit raised, these tests would prove less than they say."""
-    assert DEFAULT_LIMITS.file_bytes == SIZE
+    assert DEFAULT_LIMITS.max_file_bytes == SIZE
     assert set(CASES) > OUTDONE
+    assert QUICK < set(CASES) - OUTDONE

@@ -20,7 +20,7 @@ _ROOM = SIZE - 26 - 32
 _END = b"\x00\xff\x2f\x00"
 _NOTE = b"\x00\x90\x3c\x40\x01\x3c\x00"
 _ESCAPE = b"\x00\xf7\x00"  # sends a track to the careful reader
-_COMPILED = {"compiled": True}
+_COMPILED = {"_compiled": True}  # taken out before the file is read
 _BENT = {"pairing": "last", "unended": "hold", "overlaps": "cut", "zero_length": "drop", "sustain": True}
 
 
@@ -208,20 +208,24 @@ def read_here(name: str) -> dict[str, str | float]:
     """
     from memory import peak_megabytes
 
+    from pianoroll_seq2seq._internal import compiled as loops
     from pianoroll_seq2seq.errors import MidiError
     from pianoroll_seq2seq.grid import SecondsGrid
     from pianoroll_seq2seq.midi_io import read_midi
     from pianoroll_seq2seq.pianoroll import PianoRoll
 
     make, reading = CASES[name]
+    compiled = "_compiled" in reading
+    reading = {key: value for key, value in reading.items() if key != "_compiled"}
     data = make()
     assert len(data) <= SIZE
     honest = _honest_seconds()
     start = time.process_time()
     planes = {"grid": SecondsGrid(0.02), "outside": "drop"}
     try:
-        if reading.get("compiled"):
-            came, roll = "", PianoRoll.from_midi(data, **planes, **reading)
+        if compiled:
+            with loops.forced(active=True):
+                came, roll = "", PianoRoll.from_midi(data, **planes, **reading)
         else:
             score = read_midi(data, **reading)
             came, roll = f"{len(score.notes)} notes, {len(score.parts)} parts, ", PianoRoll.from_score(score, **planes)

@@ -5,7 +5,7 @@ from collections import defaultdict
 import mido
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from midi_bytes import END, NOTE, by_all, chunk, header, off, on, smf, spans
 from strategies import SONG_FILES, file_bytes, midi_files
@@ -122,7 +122,6 @@ def _without_velocity(rows):
     return sorted({row[:6] for row in rows})
 
 
-@settings(deadline=None, max_examples=300)
 @given(_pedalled_files(midi_files()), POLICIES)
 def test_notes_are_those_of_the_policies_words(file, policies):
     """Alone or together: a pedal that is lifted, a note that never ends, a string that is struck again."""
@@ -135,7 +134,6 @@ def test_notes_are_those_of_the_policies_words(file, policies):
         assert read == brute
 
 
-@settings(deadline=None, max_examples=60)
 @given(_pedalled_files(SONG_FILES), POLICIES)
 def test_all_readers_and_the_roll_bend_alike(file, policies):
     """The quick way to a roll, the careful reader and the score would show three different pieces."""

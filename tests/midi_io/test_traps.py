@@ -12,9 +12,9 @@ import pytest
 from midi_bytes import END, NOTE, by_all, carefully, chunk, header, meta, number, off, on, refused, smf, spans, tempo
 from typechecker import as_users_have_it
 
+from pianoroll_seq2seq._internal.limits import Limits
 from pianoroll_seq2seq.errors import LimitError, MidiError, MidiNotFoundError, SettingsError
 from pianoroll_seq2seq.grid import SecondsGrid
-from pianoroll_seq2seq.limits import Limits
 from pianoroll_seq2seq.midi_io import read_midi, read_notes
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.score import Part
@@ -158,8 +158,8 @@ def test_the_channels_and_programs_of_a_track_are_told_apart():
     score = by_all(smf(b"\x00\xc1\x21" + on(channel=1) + on() + off(5, channel=1) + off(5) + b"\x00\xc0\x28" + NOTE))
     told = [(part.program, part.channel, part.track) for part in score.parts]
     assert told == [(0, 0, 0), (40, 0, 0), (33, 1, 0)]
-    assert spans(score.only(program=33)) == [(0, 5, 60)]
-    assert spans(score.only(channel=0)) == [(0, 10, 60), (10, 490, 60)]
+    assert spans(score.select(program=33)) == [(0, 5, 60)]
+    assert spans(score.select(channel=0)) == [(0, 10, 60), (10, 490, 60)]
 
 
 def test_a_program_that_changes_under_a_note_leaves_it_where_it_was_struck():
@@ -421,10 +421,10 @@ def test_a_stray_note_200_hours_out_is_refused_and_can_be_cut_off(tmp_path):
             "song",
             "36007525 frames of 88 pitches, over the limits of 2000000 frames and 150000000 cells",
             "its last note ends at 720150 s, while 99 % of its notes have ended by 149 s",
-            "Cut off strays with read_midi(path).until(seconds), use a coarser grid, or pass limits=Limits(...)",
+            "Cut off strays with read_midi(path).truncate(seconds), use a coarser grid, or pass limits=Limits(...)",
         ):
             assert part in str(caught.value)
-    assert len(PianoRoll.from_score(read_midi(path).until(600), grid=FIFTIETHS).active) == 300 * 25
+    assert len(PianoRoll.from_score(read_midi(path).truncate(600), grid=FIFTIETHS).active) == 300 * 25
     assert str(path) in _limit_message(path)
 
 
@@ -462,10 +462,10 @@ def test_the_limit_on_bytes_is_exact(tmp_path):
     path = tmp_path / "song.mid"
     path.write_bytes(data)
     for source in (path, data, io.BytesIO(data)):
-        assert spans(read_midi(source, limits=Limits(file_bytes=len(data)))) == [(0, 480, 60)]
+        assert spans(read_midi(source, limits=Limits(max_file_bytes=len(data)))) == [(0, 480, 60)]
     for source in (path, data, io.BytesIO(data)):
         with pytest.raises(LimitError, match=f"{len(data)} bytes, over the limit of {len(data) - 1} bytes"):
-            read_midi(source, limits=Limits(file_bytes=len(data) - 1))
+            read_midi(source, limits=Limits(max_file_bytes=len(data) - 1))
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/zero"), reason="needs a device that never ends")
@@ -491,7 +491,7 @@ def test_bytes_of_any_kind_are_read():
 def test_a_stream_that_never_ends_is_left():
     """A device or a pipe says that it has 0 bytes."""
     with pytest.raises(LimitError, match=r"/dev/zero: .* over the limit"):
-        read_midi("/dev/zero", limits=Limits(file_bytes=10_000))
+        read_midi("/dev/zero", limits=Limits(max_file_bytes=10_000))
 
 
 def test_a_slip_in_on_damage_is_an_error():

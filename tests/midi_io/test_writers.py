@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from strategies import ORDINARY_TICKS, note_table, scores
 from typechecker import as_users_have_it
 
@@ -12,14 +12,12 @@ from pianoroll_seq2seq.score import Score
 from pianoroll_seq2seq.tempo import TempoMap
 
 
-@settings(deadline=None)
 @given(scores())
 def test_both_writers_write_the_same_music(score):
     """Also what symusic alone would change: notes of no length and times of more than 28 bits."""
     assert read_midi(to_midi_bytes(score, writer="symusic")) == score
 
 
-@settings(deadline=None)
 @given(scores(ORDINARY_TICKS))
 def test_symusic_writes_the_music_that_it_is_given(score):
     """The same on ticks as they are in songs, where symusic does write."""

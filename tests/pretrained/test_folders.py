@@ -40,27 +40,27 @@ from pianoroll_seq2seq.errors import (
     OverwriteError,
     SettingsError,
 )
-from pianoroll_seq2seq.models.sharing import Shareable
+from pianoroll_seq2seq.models.pretrained_mixin import PretrainedMixin
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 PITCHES = PitchRange(60, 66)
 FILES = {"README.md", "config.json", "model.safetensors"}
 MODELS: dict[str, Callable[[], Any]] = {
-    "independent pitches": lambda: Seq2SeqLSTM(7, hidden=6),
-    "all frames at once": lambda: Seq2SeqLSTM(7, hidden=6, decoder="parallel", block_frames=4, batch_norm=True),
-    "attention and NADE": lambda: Seq2SeqLSTM(7, hidden=6, attention=True, head=NADEHead(6, 7)),
-    "relative": lambda: Seq2SeqLSTM(7, hidden=6, head=RelativeBernoulliHead(6, 7)),
-    "relative window": lambda: Seq2SeqLSTM(7, hidden=6, head=RelativeWindowHead(6, 7, channels=8)),
-    "onsets": lambda: Seq2SeqLSTM(14, hidden=6, head=NotesHead(6, 14)),
-    "conditions": lambda: Seq2SeqLSTM(7, hidden=6, condition_size=3, condition_dropout=0.1),
-    "guided": lambda: GuidedModel(Seq2SeqLSTM(7, hidden=6, condition_size=3, condition_dropout=0.1), weight=0.5),
-    "copying": lambda: CopyingLSTM(7, hidden=6, copies=2),
-    "not copying": lambda: CopyingLSTM(7, hidden=6, copies=0),
+    "independent pitches": lambda: Seq2SeqLSTM(7, hidden_size=6),
+    "all frames at once": lambda: Seq2SeqLSTM(7, hidden_size=6, decoder="parallel", block_frames=4, batch_norm=True),
+    "attention and NADE": lambda: Seq2SeqLSTM(7, hidden_size=6, attention=True, head=NADEHead(6, 7)),
+    "relative": lambda: Seq2SeqLSTM(7, hidden_size=6, head=RelativeBernoulliHead(6, 7)),
+    "relative window": lambda: Seq2SeqLSTM(7, hidden_size=6, head=RelativeWindowHead(6, 7, channels=8)),
+    "onsets": lambda: Seq2SeqLSTM(14, hidden_size=6, head=NotesHead(6, 14)),
+    "conditions": lambda: Seq2SeqLSTM(7, hidden_size=6, condition_size=3, condition_dropout=0.1),
+    "guided": lambda: GuidedModel(Seq2SeqLSTM(7, hidden_size=6, condition_size=3, condition_dropout=0.1), weight=0.5),
+    "copying": lambda: CopyingLSTM(7, hidden_size=6, num_copy_heads=2),
+    "not copying": lambda: CopyingLSTM(7, hidden_size=6, num_copy_heads=0),
 }
 
 
-class Own(Shareable, nn.Module):
+class Own(PretrainedMixin, nn.Module):
     """A model of a user's own."""
 
     def __init__(self, certainty: float) -> None:
@@ -93,7 +93,7 @@ def varied(model: Any) -> Any:
 @pytest.fixture
 def shared(tmp_path: Path) -> Path:
     """A folder of a small model."""
-    return save_pretrained(varied(Seq2SeqLSTM(7, hidden=6)), tmp_path / "small", grid=BeatGrid(4), pitches=PITCHES)
+    return save_pretrained(varied(Seq2SeqLSTM(7, hidden_size=6)), tmp_path / "small", grid=BeatGrid(4), pitches=PITCHES)
 
 
 def altered(folder: Path, **changes: Any) -> Path:
@@ -129,7 +129,7 @@ def test_a_shared_model_answers_as_the_saved_one(tmp_path: Path, kind: str) -> N
 
 def test_other_tools_read_the_weights(shared: Path) -> None:
     """Whoever does not use this library, or fine-tunes with another, finds names that mean nothing."""
-    model = varied(Seq2SeqLSTM(7, hidden=6))
+    model = varied(Seq2SeqLSTM(7, hidden_size=6))
     weights = safetensors.torch.load_file(shared / "model.safetensors")
     assert weights.keys() == model.state_dict().keys()
     assert all(torch.equal(weights[name], tensor) for name, tensor in model.state_dict().items())
@@ -149,7 +149,7 @@ def test_the_page_says_what_the_hub_asks_and_what_its_maker_said(tmp_path: Path)
         "heard": ["a bell", "another"],
         "best_epoch": 3,
     }
-    model = Seq2SeqLSTM(14, hidden=6, condition_size=2, head=NotesHead(6, 14))
+    model = Seq2SeqLSTM(14, hidden_size=6, condition_size=2, head=NotesHead(6, 14))
     folder = model.save_pretrained(tmp_path / "bells", grid=BeatGrid(4), pitches=PITCHES, onsets=True, card=card)
     _, head, text = (folder / "README.md").read_text(encoding="utf-8").split("---\n", 2)
     meta = yaml.safe_load(head)
@@ -165,7 +165,7 @@ def test_the_page_says_what_the_hub_asks_and_what_its_maker_said(tmp_path: Path)
 def test_what_the_page_says_to_do_is_what_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A stranger pastes the page's example, and it fails."""
     monkeypatch.chdir(tmp_path)
-    model = varied(Seq2SeqLSTM(7, hidden=6))
+    model = varied(Seq2SeqLSTM(7, hidden_size=6))
     model.save_pretrained("small", grid=BeatGrid(4), pitches=PITCHES)
     PianoRoll.from_active(np.ones((8, 7), bool), grid=BeatGrid(4), pitches=PITCHES).to_midi("primer.mid")
     page = Path("small/README.md").read_text(encoding="utf-8")
@@ -206,7 +206,7 @@ def test_nothing_is_overwritten(shared: Path) -> None:
     weights = (shared / "model.safetensors").read_bytes()
     with pytest.raises(OverwriteError, match=r"README\.md, config\.json, model\.safetensors: .*overwrite=True"):
         model.save_pretrained(shared)
-    other = varied(Seq2SeqLSTM(7, hidden=3))
+    other = varied(Seq2SeqLSTM(7, hidden_size=3))
     other.save_pretrained(shared, grid=BeatGrid(2), pitches=PITCHES, overwrite=True)
     assert open_model(shared).grid == BeatGrid(2)
     assert (shared / "model.safetensors").read_bytes() != weights
@@ -223,7 +223,7 @@ def test_what_cannot_be_opened_again_is_not_written(tmp_path: Path) -> None:
     """A folder is shared that nobody can use, which comes out when its maker has left."""
     place = {"grid": BeatGrid(4), "pitches": PITCHES}
     with pytest.raises(SettingsError, match=r"14 columns.*onsets=False makes 7.*onsets=True"):
-        save_pretrained(Seq2SeqLSTM(14, hidden=6), tmp_path / "a", **place)
+        save_pretrained(Seq2SeqLSTM(14, hidden_size=6), tmp_path / "a", **place)
     with pytest.raises(CheckpointError, match=r"card cannot be JSON"):
         save_pretrained(Own(1.0), tmp_path / "a", card={"what": object()}, **place)
     with pytest.raises(CheckpointError, match=r"card cannot be JSON"):
@@ -379,5 +379,5 @@ def test_names_lead_out_of_nowhere() -> None:
 
 def test_models_fit_the_contract() -> None:
     """A model that may be shared is still a model."""
-    assert isinstance(Seq2SeqLSTM(7, hidden=3), SequenceModel)
+    assert isinstance(Seq2SeqLSTM(7, hidden_size=3), SequenceModel)
     assert isinstance(Own(1.0), SequenceModel)

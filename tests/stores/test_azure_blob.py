@@ -62,7 +62,7 @@ class TestContainer:
         """A run reads, lists or wipes the files of another."""
         store.put("runs/7/mine", b"7")
         store.put("runs/70/theirs", b"70")
-        inner = store.under("runs").under("7")
+        inner = store.with_prefix("runs").with_prefix("7")
         assert repr(inner) == f"AzureBlobStore({store.container!r}, prefix='runs/7', account_name={ACCOUNT!r})"
         assert [stored.key for stored in inner.list()] == ["mine"]
         assert inner.find("theirs") is None
@@ -109,9 +109,9 @@ class TestOtherPrograms:
             blob = client.get_blob_client("bad")
             blob.stage_block("1", some_bytes(3000))
             blob.commit_block_list([BlobBlock("1")], ContentSettings(content_md5=bytearray(hashlib.md5(b"o").digest())))
-        with pytest.raises(StoreError, match="do not fit the checksum"):
+        with pytest.raises(StoreError, match="do not match their checksum"):
             store.get("bad")
-        with pytest.raises(StoreError, match="do not fit the checksum"):
+        with pytest.raises(StoreError, match="do not match their checksum"):
             store.download("bad", tmp_path / "copy")
         assert parts(tmp_path) == []
 

@@ -12,7 +12,7 @@ from azurite import ACCOUNT, KEY, OTHER_KEY, Azurite, need_azure
 
 from pianoroll_seq2seq.errors import MissingExtraError, SettingsError, StoreAccessError, StoreError
 from pianoroll_seq2seq.stores.azure_blob import AzureBlobStore
-from pianoroll_seq2seq.stores.azure_blob.credentials import Access, Arguments, resolve
+from pianoroll_seq2seq.stores.azure_blob.credentials import Account, AccountArguments, resolve_account
 
 URL = "https://pianorolls.blob.core.windows.net"
 CONNECTION = f"DefaultEndpointsProtocol=https;AccountName={ACCOUNT};AccountKey={KEY};EndpointSuffix=core.windows.net"
@@ -35,78 +35,78 @@ class TestResolving:
     def test_explicit_arguments_beat_the_environment(self) -> None:
         """A key left in the environment opens another account than the one that was asked for."""
         environment = dict(zip(ENVIRONMENT, ("other", OTHER_KEY, CONNECTION.replace(ACCOUNT, "third")), strict=True))
-        access = resolve(Arguments(account_name=ACCOUNT, account_key=KEY), environment)
+        access = resolve_account(AccountArguments(account_name=ACCOUNT, account_key=KEY), environment)
         assert (access.account_url, access.credential) == (URL, by_key(KEY))
-        access = resolve(Arguments(connection_string=CONNECTION), environment)
+        access = resolve_account(AccountArguments(connection_string=CONNECTION), environment)
         assert access.connection_string == CONNECTION
-        access = resolve(Arguments(account_name=ACCOUNT), environment)  # the key there is not of this account
+        access = resolve_account(AccountArguments(account_name=ACCOUNT), environment)  # the key there is not of this account
         assert (access.account_url, access.owns_credential) == (URL, True)
         access.credential.close()
-        access = resolve(Arguments(account_url=URL, account_key=KEY), environment)
+        access = resolve_account(AccountArguments(account_url=URL, account_key=KEY), environment)
         assert (access.account_url, access.credential) == (URL, by_key(KEY))
 
     def test_the_environment_fills_in(self) -> None:
         """The names of the 2017 article's environment variables no longer work."""
         named = {"STORAGE_ACCOUNT_NAME": ACCOUNT, "STORAGE_ACCOUNT_KEY": KEY}
-        for arguments in (Arguments(), Arguments(account_name=ACCOUNT), Arguments(account_url=URL)):
-            access = resolve(arguments, named)
+        for arguments in (AccountArguments(), AccountArguments(account_name=ACCOUNT), AccountArguments(account_url=URL)):
+            access = resolve_account(arguments, named)
             assert (access.account_url, access.credential) == (URL, by_key(KEY))
-        access = resolve(Arguments(account_name=ACCOUNT), {"STORAGE_ACCOUNT_KEY": KEY})
+        access = resolve_account(AccountArguments(account_name=ACCOUNT), {"STORAGE_ACCOUNT_KEY": KEY})
         assert access.credential == by_key(KEY)
-        access = resolve(Arguments(account_key=KEY), {"STORAGE_ACCOUNT_NAME": ACCOUNT})
+        access = resolve_account(AccountArguments(account_key=KEY), {"STORAGE_ACCOUNT_NAME": ACCOUNT})
         assert access.credential == by_key(KEY)
-        access = resolve(Arguments(), {"AZURE_STORAGE_CONNECTION_STRING": CONNECTION, "STORAGE_ACCOUNT_NAME": "other"})
+        access = resolve_account(AccountArguments(), {"AZURE_STORAGE_CONNECTION_STRING": CONNECTION, "STORAGE_ACCOUNT_NAME": "other"})
         assert access.connection_string == CONNECTION
-        access = resolve(Arguments(), {"STORAGE_ACCOUNT_NAME": ACCOUNT})
+        access = resolve_account(AccountArguments(), {"STORAGE_ACCOUNT_NAME": ACCOUNT})
         assert access.owns_credential
         access.credential.close()
 
     @pytest.mark.parametrize(
         ("arguments", "message"),
         [
-            (Arguments(connection_string=CONNECTION, account_name=ACCOUNT), "contradicts account_name"),
-            (Arguments(connection_string=CONNECTION, credential=object()), "contradicts credential"),
-            (Arguments(account_name=ACCOUNT, account_key=KEY, credential="x"), "account_key and credential"),
-            (Arguments(account_url=f"{URL}?{SIGNED}", account_key=KEY), "account_key and account_url"),
-            (Arguments(account_name="another", account_url=URL, account_key=KEY), "'another'.*'pianorolls'"),
-            (Arguments(account_name=ACCOUNT, account_key="not base64!"), "base64"),
-            (Arguments(account_name=ACCOUNT, account_key=""), "base64"),
-            (Arguments(account_name="evil.example/#", account_key=KEY), "small letters"),
-            (Arguments(account_url="http://pianorolls.blob.core.windows.net", account_key=KEY), "account_url is https"),
-            (Arguments(account_url="pianorolls", account_key=KEY), "account_url is https"),
-            (Arguments(account_url=f"https://user:{KEY}@example.org", account_key=KEY), "account_url is https"),
-            (Arguments(account_url="https://music.example.org", account_key=KEY), "pass account_name"),
-            (Arguments(connection_string="AccountName=pianorolls"), "neither an AccountKey"),
-            (Arguments(connection_string="AccountName=pianorolls;AccountKey=not base64!"), "base64"),
-            (Arguments(connection_string=""), "neither an AccountKey"),
+            (AccountArguments(connection_string=CONNECTION, account_name=ACCOUNT), "contradicts account_name"),
+            (AccountArguments(connection_string=CONNECTION, credential=object()), "contradicts credential"),
+            (AccountArguments(account_name=ACCOUNT, account_key=KEY, credential="x"), "account_key and credential"),
+            (AccountArguments(account_url=f"{URL}?{SIGNED}", account_key=KEY), "account_key and account_url"),
+            (AccountArguments(account_name="another", account_url=URL, account_key=KEY), "'another'.*'pianorolls'"),
+            (AccountArguments(account_name=ACCOUNT, account_key="not base64!"), "base64"),
+            (AccountArguments(account_name=ACCOUNT, account_key=""), "base64"),
+            (AccountArguments(account_name="evil.example/#", account_key=KEY), "small letters"),
+            (AccountArguments(account_url="http://pianorolls.blob.core.windows.net", account_key=KEY), "account_url is https"),
+            (AccountArguments(account_url="pianorolls", account_key=KEY), "account_url is https"),
+            (AccountArguments(account_url=f"https://user:{KEY}@example.org", account_key=KEY), "account_url is https"),
+            (AccountArguments(account_url="https://music.example.org", account_key=KEY), "pass account_name"),
+            (AccountArguments(connection_string="AccountName=pianorolls"), "neither an AccountKey"),
+            (AccountArguments(connection_string="AccountName=pianorolls;AccountKey=not base64!"), "base64"),
+            (AccountArguments(connection_string=""), "neither an AccountKey"),
         ],
     )
-    def test_what_contradicts_itself_is_named(self, arguments: Arguments, message: str) -> None:
+    def test_what_contradicts_itself_is_named(self, arguments: AccountArguments, message: str) -> None:
         """The one that is ignored is the one the user meant."""
         with pytest.raises(SettingsError, match=message) as caught:
-            resolve(arguments, {})
+            resolve_account(arguments, {})
         assert KEY not in str(caught.value)
         assert "not base64!" not in str(caught.value)
 
     def test_no_account_at_all_says_how(self) -> None:
         with pytest.raises(StoreAccessError, match="STORAGE_ACCOUNT_NAME and STORAGE_ACCOUNT_KEY"):
-            resolve(Arguments(), {})
+            resolve_account(AccountArguments(), {})
 
     def test_signatures_are_known_as_such(self) -> None:
         """They travel in the address of every request, which is logged."""
         from azure.core.credentials import AzureNamedKeyCredential, AzureSasCredential
 
         ways = [
-            Arguments(account_url=f"{URL}?{SIGNED}"),
-            Arguments(account_url=URL, credential=SIGNED),
-            Arguments(account_url=URL, credential=AzureSasCredential(SIGNED)),
-            Arguments(connection_string=f"BlobEndpoint={URL};SharedAccessSignature={SIGNED}"),
+            AccountArguments(account_url=f"{URL}?{SIGNED}"),
+            AccountArguments(account_url=URL, credential=SIGNED),
+            AccountArguments(account_url=URL, credential=AzureSasCredential(SIGNED)),
+            AccountArguments(connection_string=f"BlobEndpoint={URL};SharedAccessSignature={SIGNED}"),
         ]
-        for access in (resolve(arguments, {}) for arguments in ways):
+        for access in (resolve_account(arguments, {}) for arguments in ways):
             assert access.is_signature
             assert "c2VjcmV0IHNpZ25hdHVyZQ%3D%3D" in access.secrets
             assert "c2VjcmV0" not in repr(access)
-        access = resolve(Arguments(account_url=URL, credential=AzureNamedKeyCredential(ACCOUNT, KEY)), {})
+        access = resolve_account(AccountArguments(account_url=URL, credential=AzureNamedKeyCredential(ACCOUNT, KEY)), {})
         assert access.secrets == (KEY,)
 
     @pytest.mark.parametrize(
@@ -262,5 +262,5 @@ class TestSecrets:
 
 
 def test_what_is_kept_shows_nothing() -> None:
-    assert KEY not in repr(Access(URL, None, by_key(KEY), (KEY,)))
-    assert KEY not in repr(Arguments(account_key=KEY, connection_string=CONNECTION, credential=KEY))
+    assert KEY not in repr(Account(URL, None, by_key(KEY), (KEY,)))
+    assert KEY not in repr(AccountArguments(account_key=KEY, connection_string=CONNECTION, credential=KEY))

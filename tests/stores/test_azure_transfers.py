@@ -16,7 +16,7 @@ from pianoroll_seq2seq.errors import (
     StoreConflictError,
 )
 from pianoroll_seq2seq.stores.azure_blob import AzureBlobStore
-from pianoroll_seq2seq.stores.own_files import alone_with
+from pianoroll_seq2seq.stores.internal_files import partial_file_lock
 
 
 class TestDownload:
@@ -44,7 +44,8 @@ class TestDownload:
         """Two processes fetch two versions, and the one takes the other's part away."""
         store.put("key", b"new")
         part = tmp_path / ".copy.0123456789abcdef.part"
-        with alone_with(part):
+        part.write_bytes(b"half")
+        with partial_file_lock(part):
             store.download("key", tmp_path / "copy")
             assert part.exists()
 
@@ -61,10 +62,10 @@ class TestDownload:
         changes += versions[2:3]
         assert store.get("key") == versions[2]
         changes += versions[3:]
-        with pytest.raises(StoreConflictError, match="changed by somebody else each of the 3 times"):
+        with pytest.raises(StoreConflictError, match="changed by somebody else during each of 3 downloads"):
             store.download("key", tmp_path / "copy", overwrite=True)
         assert (tmp_path / "copy").read_bytes() == versions[1]
-        with pytest.raises(StoreConflictError, match="changed by somebody else each of the 3 times"):
+        with pytest.raises(StoreConflictError, match="changed by somebody else during each of 3 downloads"):
             store.get("key")
 
     def test_an_object_that_is_deleted_meanwhile(

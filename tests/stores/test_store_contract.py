@@ -46,7 +46,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     block_bytes = 1024 if request.param == "azure in blocks" else 4096
     with AzureBlobStore(azurite.new_container(), **azurite.arguments(), block_bytes=block_bytes) as azure:
         azure.create_container()
-        yield azure.under("below/a prefix") if "prefix" in request.param else azure
+        yield azure.with_prefix("below/a prefix") if "prefix" in request.param else azure
 
 
 def some_bytes(size: int, seed: int = 0) -> bytes:
@@ -260,9 +260,7 @@ def test_many_overwriters_leave_one_whole_object(store: Store) -> None:
     assert store.get("wanted") in contents
 
 
-@settings(
-    deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     key=st.lists(st.text(st.characters(codec="utf-8"), min_size=1, max_size=20), min_size=1, max_size=3).map("/".join),
     data=st.binary(max_size=5000),

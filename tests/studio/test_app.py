@@ -1,4 +1,4 @@
-"""The studio's server, asked over a real connection as a page, a careless page or a hostile one would ask."""
+"""The studio's server, over a real connection: requests of its page, invalid ones and hostile ones."""
 
 import json
 import socket
@@ -9,33 +9,20 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from studio_models import Failing, Slow, notes_model, slow_model, small_model, told_model
-from studio_server import Served, served, waited
+from studio_models import FAILING, SLOW, SMALL, Slow, conditional_model, small_model
+from studio_server import Served, waited
 
-from pianoroll_seq2seq.conditions import pitch_class_vector
+from pianoroll_seq2seq.data.conditions import pitch_class_vector
 from pianoroll_seq2seq.errors import SettingsError
-from pianoroll_seq2seq.grid import BeatGrid, SecondsGrid
 from pianoroll_seq2seq.midi_io import to_midi_bytes
 from pianoroll_seq2seq.pianoroll import PianoRoll
-from pianoroll_seq2seq.sampling import Draw, InScale, generate
+from pianoroll_seq2seq.sampling import Draw, ScaleConstrained, generate
 from pianoroll_seq2seq.score import NoteTable, Part, Score
-from pianoroll_seq2seq.serving.requests import RequestLimits
 from pianoroll_seq2seq.studio.app import studio_app
-from pianoroll_seq2seq.studio.guard import PAGE_HEADER
 from pianoroll_seq2seq.studio.limits import StudioLimits
+from pianoroll_seq2seq.studio.security import PAGE_HEADER
 from pianoroll_seq2seq.tempo import TempoMap
-from pianoroll_seq2seq.trained import TrainedModel
 
-LIMITS = StudioLimits(
-    request=RequestLimits(request_bytes=20_000, midi_bytes=5_000, primer_notes=50, primer_frames=3000, frames=20_000),
-    piece_seconds=120,
-    at_once=2,
-    kept=3,
-)
-SMALL = small_model()
-SLOW = slow_model()
-FAILING = TrainedModel(Failing(after=7), BeatGrid(4), SLOW.pitches, name="failing")
-IN_SECONDS = slow_model(0.0, name="in seconds", grid=SecondsGrid(0.02))
 NOTES = [
     {"pitch": 60, "start_beat": 0, "duration_beats": 1},
     {"pitch": 64, "start_beat": 1, "duration_beats": 1},
@@ -43,29 +30,22 @@ NOTES = [
 ]
 
 
-@pytest.fixture(scope="module")
-def studio() -> Iterator[Served]:
-    models = [SMALL, SLOW, FAILING, IN_SECONDS, told_model(), notes_model()]
-    with served(models, LIMITS) as one:
-        yield one
-
-
 @pytest.fixture
 def page(studio: Served) -> Iterator[httpx.Client]:
-    """The studio's own page; afterwards the server must still be well."""
-    with page_of(studio, "page-of-the-test") as client:
+    """A client of the studio's own page; afterwards the server must still work."""
+    with client_of(studio, "page-of-the-test") as client:
         yield client
         assert studio.idle()
-        assert written(client, asked(model="onsets", length={"beats": 1}))[-1] == {"done": True}
+        assert generated(client, request_of(model="onsets", length={"beats": 1}))[-1] == {"done": True}
 
 
-def page_of(studio: Served, name: str) -> httpx.Client:
+def client_of(studio: Served, name: str) -> httpx.Client:
     headers = {PAGE_HEADER: name, "origin": studio.address}
     return httpx.Client(base_url=studio.address, headers=headers, timeout=20, trust_env=False)
 
 
-def asked(**changes: Any) -> dict[str, Any]:
-    """A good request, but for the changes; one that is ... is left out."""
+def request_of(**changes: Any) -> dict[str, Any]:
+    """A valid request with changes; a field set to ... is left out."""
     request = {
         "model": "small",
         "primer_notes": NOTES,
@@ -76,43 +56,43 @@ def asked(**changes: Any) -> dict[str, Any]:
     return {name: value for name, value in request.items() if value is not ...}
 
 
-def written(client: httpx.Client, request: dict[str, Any]) -> list[dict[str, Any]]:
+def generated(client: httpx.Client, request: dict[str, Any]) -> list[dict[str, Any]]:
     answer = client.post("/continue", json=request)
     assert answer.status_code == 200, answer.text
     return [json.loads(line) for line in answer.text.splitlines()]
 
 
 def piece_of(client: httpx.Client, parts: list[dict[str, Any]], **settings: Any) -> PianoRoll:
-    data = client.get(f"/music/{parts[0]['piece']}.mid").raise_for_status().content
+    data = client.get(f"/pieces/{parts[0]['piece_id']}.mid").raise_for_status().content
     return PianoRoll.from_midi(data, **settings)
 
 
-def test_a_piece_comes_in_parts_and_is_kept_as_a_midi_file(page: httpx.Client) -> None:
-    """The studio writes other music than the library does for the same wish."""
+def test_a_piece_is_streamed_and_cached_as_a_midi_file(page: httpx.Client) -> None:
+    """The studio generates other music than the library for the same request."""
     trained = SMALL
-    parts = written(page, asked(sampler={"kind": "draw", "temperature": 0.8}))
+    parts = generated(page, request_of(sampler={"kind": "draw", "temperature": 0.8}))
     assert parts[-1] == {"done": True}
     piece = piece_of(page, parts, pitches=trained.pitches)
     primer = piece[:16]
-    assert [int(column) + 55 for column in primer.notes()[2]] == [60, 64, 67]
-    following = generate(trained.model, primer, frames=32, sampler=Draw(0.8), seed=3)
+    assert [int(pitch) for pitch in primer.notes().pitch] == [60, 64, 67]
+    following = generate(trained.model, primer, num_frames=32, sampler=Draw(0.8), seed=3)
     assert np.array_equal(piece[16:].active, following.active[: len(piece) - 16])
     assert not following.active[len(piece) - 16 :].any()
     assert piece.tempo.us_per_beat_at(0) == 600_000
 
 
-def test_one_seed_is_one_piece_and_the_temperature_counts(page: httpx.Client) -> None:
-    """A piece that one liked never comes again, or the slider does nothing."""
-    first, again = written(page, asked())[1:], written(page, asked())[1:]
+def test_seed_and_temperature_determine_the_piece(page: httpx.Client) -> None:
+    """A piece cannot be generated again, or the temperature has no effect."""
+    first, again = generated(page, request_of())[1:], generated(page, request_of())[1:]
     notes = [sorted(note for part in parts for note in part.get("notes", [])) for parts in (first, again)]
     assert notes[0] == notes[1]
     for change in ({"seed": 4}, {"sampler": {"kind": "draw", "temperature": 0.3}}):
-        other = written(page, asked(**change))[1:]
+        other = generated(page, request_of(**change))[1:]
         assert sorted(note for part in other for note in part.get("notes", [])) != notes[0]
 
 
 @pytest.mark.parametrize(
-    ("model", "length", "frames"),
+    ("model", "length", "num_frames"),
     [
         ("small", {"beats": 2}, 8),
         ("small", {"seconds": 6}, 40),
@@ -121,37 +101,41 @@ def test_one_seed_is_one_piece_and_the_temperature_counts(page: httpx.Client) ->
         ("small", {"beats": 0}, 1),
     ],
 )
-def test_lengths_are_in_beats_or_seconds(page: httpx.Client, model: str, length: dict[str, float], frames: int) -> None:
-    """Eight seconds are asked for, and eight beats are played."""
-    parts = written(page, asked(model=model, length=length))
-    assert parts[-2]["frames"] == frames
+def test_lengths_are_in_beats_or_seconds(
+    page: httpx.Client, model: str, length: dict[str, float], num_frames: int
+) -> None:
+    """Eight seconds are requested, and eight beats are generated."""
+    parts = generated(page, request_of(model=model, length=length))
+    assert parts[-2]["num_frames"] == num_frames
 
 
-def test_a_scale_is_told_to_a_model_that_hears_it_and_kept_for_any_other(page: httpx.Client) -> None:
-    """A scale is chosen, and the piece is not in it; or a model of scales is cut down instead of being told."""
+def test_a_scale_is_a_condition_or_a_constraint(page: httpx.Client) -> None:
+    """A piece is not in the chosen scale, or a conditional model does not get the scale as its condition."""
     scale = [0, 2, 4, 7, 9]
     trained = SMALL
-    parts = written(page, asked(scale=scale, length={"beats": 16}))
+    parts = generated(page, request_of(scale=scale, length={"beats": 16}))
     piece = piece_of(page, parts, pitches=trained.pitches)
     columns = np.nonzero(piece[16:].active.any(axis=0))[0] + 55
     assert len(columns) > 3
     assert set(columns % 12) <= set(scale)
-    kept = generate(trained.model, piece[:16], frames=64, sampler=InScale(Draw(), (*scale,), trained.pitches), seed=3)
-    assert np.array_equal(piece[16:].active, kept.active[: len(piece) - 16])
+    constrained = generate(
+        trained.model, piece[:16], num_frames=64, sampler=ScaleConstrained(Draw(), (*scale,), trained.layout), seed=3
+    )
+    assert np.array_equal(piece[16:].active, constrained.active[: len(piece) - 16])
 
-    told = told_model()
-    parts = written(page, asked(model="told", scale=scale))
-    piece = piece_of(page, parts, pitches=told.pitches)
-    expected = generate(told.model, piece[:16], frames=32, seed=3, condition=pitch_class_vector(scale))
+    conditional = conditional_model()
+    parts = generated(page, request_of(model="conditional", scale=scale))
+    piece = piece_of(page, parts, pitches=conditional.pitches)
+    expected = generate(conditional.model, piece[:16], num_frames=32, seed=3, condition=pitch_class_vector(scale))
     assert np.array_equal(piece[16:].active, expected.active[: len(piece) - 16])
 
 
-def test_what_a_model_cannot_do_is_told_in_the_stream(page: httpx.Client) -> None:
-    """A model that must be told a scale, or that breaks, leaves the page waiting."""
-    parts = written(page, asked(model="told"))
+def test_errors_of_a_model_are_in_the_stream(page: httpx.Client) -> None:
+    """A model that needs a scale, or that fails, leaves the page waiting."""
+    parts = generated(page, request_of(model="conditional"))
     assert "condition" in parts[-1]["error"]["message"]
     FAILING.model.frames = 0  # type: ignore[attr-defined]
-    parts = written(page, asked(model="failing"))
+    parts = generated(page, request_of(model="failing"))
     assert "broken on purpose" in parts[-1]["error"]["message"]
     assert len(piece_of(page, parts, pitches=FAILING.pitches)) <= 16 + 7
 
@@ -159,16 +143,16 @@ def test_what_a_model_cannot_do_is_told_in_the_stream(page: httpx.Client) -> Non
 @pytest.mark.parametrize(
     ("changes", "status", "word"),
     [
-        ({"model": "../../etc/passwd"}, 422, "is not open here"),
+        ({"model": "../../etc/passwd"}, 422, "is not open"),
         ({"model": ...}, 422, "model"),
-        ({"primer_notes": []}, 422, "no notes"),
+        ({"primer_notes": []}, 422, "empty"),
         ({"primer_notes": ...}, 400, "neither"),
         ({"primer_midi": "TVRoZA=="}, 400, "primer_midi"),
         ({"primer_notes": [NOTES[0] | {"pitch": 20}]}, 422, "55..72"),
-        ({"primer_notes": [NOTES[0] | {"pitch": "C4"}]}, 400, "whole number"),
-        ({"primer_notes": [NOTES[0] | {"start_beat": 1e9}]}, 413, "too far"),
-        ({"primer_notes": [NOTES[0] | {"start_beat": 900.0}]}, 413, "frames"),
-        ({"primer_notes": [NOTES[0]] * 51}, 413, "at most 50"),
+        ({"primer_notes": [NOTES[0] | {"pitch": "C4"}]}, 400, "must be an integer"),
+        ({"primer_notes": [NOTES[0] | {"start_beat": 1e9}]}, 413, "over 3000 frames"),
+        ({"primer_notes": [NOTES[0] | {"start_beat": 900.0}]}, 413, "over 3000 frames"),
+        ({"primer_notes": [NOTES[0]] * 51}, 413, "the limit is 50"),
         ({"beats_per_minute": 0}, 422, "beats_per_minute"),
         ({"beats_per_minute": "fast"}, 400, "must be a number"),
         ({"beats_per_minute": True}, 400, "must be a number"),
@@ -176,7 +160,7 @@ def test_what_a_model_cannot_do_is_told_in_the_stream(page: httpx.Client) -> Non
         ({"length": {"beats": -1}}, 422, "length.beats"),
         ({"length": {"beats": 1e300}}, 422, "length.beats"),
         ({"length": {"bars": 4}}, 400, "length"),
-        ({"length": {"seconds": 119}}, 413, "120"),
+        ({"length": {"seconds": 119}}, 413, "the limit is 120"),
         ({"scale": []}, 400, "pitch classes"),
         ({"scale": [12]}, 422, "0 (C) to 11 (B)"),
         ({"scale": ["C"]}, 400, "pitch classes"),
@@ -186,23 +170,23 @@ def test_what_a_model_cannot_do_is_told_in_the_stream(page: httpx.Client) -> Non
         ({"condition": [1.0]}, 400, "unknown"),
     ],
 )
-def test_wishes_that_cannot_be_granted_are_refused_with_a_reason(
+def test_invalid_requests_are_refused_with_a_reason(
     page: httpx.Client, changes: dict[str, Any], status: int, word: str
 ) -> None:
-    """A wrong wish ends in a piece nobody asked for, an error without a word, or a server that is gone."""
-    answer = page.post("/continue", json=asked(**changes))
+    """An invalid request gives a piece, an error without a reason, or stops the server."""
+    answer = page.post("/continue", json=request_of(**changes))
     assert answer.status_code == status, answer.text
-    told = answer.json()["error"]
-    assert word in told["message"]
-    assert "\n" not in told["message"]
+    message = answer.json()["error"]["message"]
+    assert word in message
+    assert "\n" not in message
 
 
 @pytest.mark.parametrize(
     ("body", "status"),
     [(b"", 400), (b"{", 400), (b"[]", 400), (b"\xff", 400), (b"[" * 9000, 400), (b"1" * 20_001, 413)],
 )
-def test_what_is_no_request_is_refused(page: httpx.Client, body: bytes, status: int) -> None:
-    """Anything that is sent brings the server down."""
+def test_malformed_bodies_are_refused(page: httpx.Client, body: bytes, status: int) -> None:
+    """A malformed body stops the server."""
     assert page.post("/continue", content=body).status_code == status
 
 
@@ -214,7 +198,7 @@ def midi_of(notes: list[tuple[float, float, int]], *, drums: bool = False) -> by
 
 
 def test_a_midi_file_becomes_notes_to_draw(page: httpx.Client) -> None:
-    """The primer drawn of a file is other music than the file."""
+    """The drawn primer differs from the file."""
     data = midi_of([(4, 5, 60), (4.5, 7, 20), (5, 30, 64), (21, 22, 62)])
     answer = page.post("/primer", params={"model": "small", "beats": 8}, content=data).raise_for_status().json()
     assert answer["notes"] == [
@@ -222,25 +206,25 @@ def test_a_midi_file_becomes_notes_to_draw(page: httpx.Client) -> None:
         {"pitch": 64, "start_beat": 1.0, "duration_beats": 7.0},
     ]
     assert answer["beats_per_minute"] == 90
-    assert (answer["left_out"], answer["cut"]) == (1, True)
+    assert (answer["num_dropped"], answer["truncated"]) == (1, True)
     whole = page.post("/primer", params={"model": "small", "beats": 64}, content=data).json()
-    assert not whole["cut"]
-    assert written(page, asked(primer_notes=whole["notes"]))[-1] == {"done": True}
+    assert not whole["truncated"]
+    assert generated(page, request_of(primer_notes=whole["notes"]))[-1] == {"done": True}
 
 
 @pytest.mark.parametrize(
     ("data", "status", "word"),
     [
-        (b"", 400, "not a MIDI file"),
-        (b"RIFF....", 400, "not a MIDI file"),
-        (b"MThd" + bytes(range(200)), 400, "not a MIDI file"),
+        (b"", 400, "not a readable MIDI file"),
+        (b"RIFF....", 400, "not a readable MIDI file"),
+        (b"MThd" + bytes(range(200)), 400, "not a readable MIDI file"),
         (midi_of([(0, 1, 40)], drums=True), 422, "drums do not count"),
         (midi_of([(0, 1, 10)]), 422, "G3 to C5"),
         (midi_of([(0, 1, 60)]) + bytes(5_000), 413, "over 5000 bytes"),
     ],
 )
-def test_files_without_music_are_refused_by_name(page: httpx.Client, data: bytes, status: int, word: str) -> None:
-    """A picture that was chosen by mistake ends in a page that does nothing."""
+def test_files_without_usable_notes_are_refused(page: httpx.Client, data: bytes, status: int, word: str) -> None:
+    """A wrong file is not reported."""
     answer = page.post("/primer", params={"model": "small", "beats": 16}, content=data)
     assert answer.status_code == status
     assert word in answer.json()["error"]["message"]
@@ -254,28 +238,28 @@ def test_a_file_for_no_model_is_refused(page: httpx.Client, query: dict[str, Any
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:8765", "127.0.0.1.evil.example", ""])
-def test_another_host_is_not_answered(studio: Served, host: str) -> None:
-    """A name of somebody else's that points at this machine lets his page in (DNS rebinding)."""
-    with page_of(studio, "page-of-the-test") as client:
+def test_other_hosts_are_refused(studio: Served, host: str) -> None:
+    """A domain name that points to this machine gives another site access (DNS rebinding)."""
+    with client_of(studio, "page-of-the-test") as client:
         for method, address in (("GET", "/"), ("POST", "/continue")):
-            answer = client.request(method, address, json=asked(), headers={"host": host})
+            answer = client.request(method, address, json=request_of(), headers={"host": host})
             assert answer.status_code == 400
-            assert "facts" not in answer.text
+            assert "settings" not in answer.text
 
 
 @pytest.mark.parametrize(
     "headers",
     [{"origin": "http://evil.example"}, {"origin": "null"}, {"origin": "http://127.0.0.1:1"}, {PAGE_HEADER: "no word"}],
 )
-def test_what_another_page_sends_is_refused(studio: Served, headers: dict[str, str]) -> None:
-    """A page of another site has this machine write music, or read files."""
-    with page_of(studio, "page-of-the-test") as client:
-        for address, sent in (("/continue", {"json": asked()}), ("/primer", {"content": b"MThd"})):
+def test_requests_of_other_pages_are_refused(studio: Served, headers: dict[str, str]) -> None:
+    """A page of another site can generate music or convert files on this machine."""
+    with client_of(studio, "page-of-the-test") as client:
+        for address, sent in (("/continue", {"json": request_of()}), ("/primer", {"content": b"MThd"})):
             answer = client.post(address, headers=headers, **sent)
             assert answer.status_code == 403
             assert "access-control-allow-origin" not in answer.headers
         del client.headers[PAGE_HEADER]
-        assert client.post("/continue", json=asked()).status_code == 403
+        assert client.post("/continue", json=request_of()).status_code == 403
 
 
 def test_other_addresses_and_methods_are_errors_in_json(page: httpx.Client) -> None:
@@ -283,18 +267,18 @@ def test_other_addresses_and_methods_are_errors_in_json(page: httpx.Client) -> N
         answer = page.request(method, address)
         assert (answer.status_code, answer.json()["error"]["status"]) == (status, status)
     for address in (
-        "/parts/app.py",
-        "/parts/..%2fapp.py",
-        "/parts/%2e%2e/app.py",
-        "/music/none.mid",
-        "/music/none.wav",
+        "/assets/app.py",
+        "/assets/..%2fapp.py",
+        "/assets/%2e%2e/app.py",
+        "/pieces/none.mid",
+        "/pieces/none.wav",
     ):
         assert page.get(address).status_code == 404
 
 
-def test_every_answer_forbids_what_the_page_does_not_need(page: httpx.Client) -> None:
-    """A script that slips into the page may load another, or the page be framed by another site."""
-    for address in ("/", "/parts/studio.js", "/parts/player.js", "/parts/page.css", "/none"):
+def test_every_response_has_the_security_headers(page: httpx.Client) -> None:
+    """An injected script can load others, or another site can frame the page."""
+    for address in ("/", "/assets/studio.js", "/assets/player.js", "/assets/page.css", "/none"):
         headers = page.get(address).headers
         assert "default-src 'none'" in headers["content-security-policy"]
         assert "unsafe" not in headers["content-security-policy"]
@@ -303,91 +287,91 @@ def test_every_answer_forbids_what_the_page_does_not_need(page: httpx.Client) ->
         assert "server" not in headers
 
 
-def test_the_writing_stops_within_a_few_frames_when_the_page_is_gone(studio: Served, page: httpx.Client) -> None:
-    """Stop is pressed, or the tab closed, and the machine goes on for minutes."""
+def test_generation_stops_soon_after_the_page_disconnects(studio: Served, page: httpx.Client) -> None:
+    """After Stop, or when the tab is closed, generation continues for minutes."""
     model = SLOW.model
     assert isinstance(model, Slow)
-    with page.stream("POST", "/continue", json=asked(model="slow", length={"beats": 100})) as answer:
+    with page.stream("POST", "/continue", json=request_of(model="slow", length={"beats": 100})) as answer:
         lines = answer.iter_lines()
-        place = json.loads(next(lines))["piece"]
-        assert "music" in json.loads(next(lines))
-        assert json.loads(next(lines))["frames"] >= 1
-        assert studio.studio.desk.busy == 1
+        piece_id = json.loads(next(lines))["piece_id"]
+        assert "opening" in json.loads(next(lines))
+        assert json.loads(next(lines))["num_frames"] >= 1
+        assert studio.studio.sessions.num_jobs == 1
     frames = model.frames
     assert studio.idle(2)
     assert model.frames - frames <= 10
     settled = model.frames
     assert not waited(lambda: model.frames != settled, 0.2)
-    assert page.get(f"/music/{place}.mid").status_code == 200  # as far as it came
+    assert page.get(f"/pieces/{piece_id}.mid").status_code == 200  # the frames so far
 
 
-def test_a_page_has_one_piece_at_a_time_and_the_latest_wish_wins(studio: Served, page: httpx.Client) -> None:
-    """Continue is pressed again and again, and all pieces are written at once."""
-    told: list[dict[str, Any]] = []
+def test_a_new_request_of_a_page_cancels_the_one_before(studio: Served, page: httpx.Client) -> None:
+    """Each click on Continue starts another piece beside the ones before."""
+    parts: list[dict[str, Any]] = []
 
     def first() -> None:
-        with page_of(studio, "page-of-the-test") as client:
-            told.extend(written(client, asked(model="slow", length={"beats": 100})))
+        with client_of(studio, "page-of-the-test") as client:
+            parts.extend(generated(client, request_of(model="slow", length={"beats": 100})))
 
     thread = threading.Thread(target=first)
     thread.start()
-    assert waited(lambda: studio.studio.desk.busy == 1)
-    assert written(page, asked())[-1] == {"done": True}
+    assert waited(lambda: studio.studio.sessions.num_jobs == 1)
+    assert generated(page, request_of())[-1] == {"done": True}
     thread.join(5)
-    assert told[-1] == {"stopped": True}
+    assert parts[-1] == {"cancelled": True}
 
 
-def test_so_many_pages_are_written_for_at_once_and_no_more(studio: Served, page: httpx.Client) -> None:
-    """Forgotten tabs take all of the machine."""
-    clients = [page_of(studio, f"page-number-{number}") for number in range(2)]
-    wish = asked(model="slow", length={"beats": 100})
-    streams = [client.stream("POST", "/continue", json=wish) for client in clients]
-    begun = [stream.__enter__().iter_lines() for stream in streams]
-    for lines in begun:
-        assert "piece" in json.loads(next(lines))
-    refused = page.post("/continue", json=asked())
+def test_the_number_of_jobs_is_limited(studio: Served, page: httpx.Client) -> None:
+    """Forgotten tabs use the whole machine."""
+    clients = [client_of(studio, f"page-number-{number}") for number in range(2)]
+    request = request_of(model="slow", length={"beats": 100})
+    streams = [client.stream("POST", "/continue", json=request) for client in clients]
+    streamed = [stream.__enter__().iter_lines() for stream in streams]
+    for lines in streamed:
+        assert "piece_id" in json.loads(next(lines))
+    refused = page.post("/continue", json=request_of())
     assert refused.status_code == 503
     assert "Try again" in refused.json()["error"]["message"]
     for stream, client in zip(streams, clients, strict=True):
         stream.__exit__(None, None, None)
         client.close()
     assert studio.idle()
-    assert written(page, asked())[-1] == {"done": True}
+    assert generated(page, request_of())[-1] == {"done": True}
 
 
-def test_the_latest_pieces_are_kept_and_older_ones_go(page: httpx.Client) -> None:
-    """Memory fills with pieces, or the one just heard cannot be downloaded."""
-    places = [written(page, asked(length={"beats": 1}))[0]["piece"] for _ in range(4)]
-    assert len(set(places)) == 4
-    assert [page.get(f"/music/{place}.mid").status_code for place in places] == [404, 200, 200, 200]
+def test_only_the_latest_pieces_are_cached(page: httpx.Client) -> None:
+    """Pieces fill the memory, or the latest one cannot be downloaded."""
+    piece_ids = [generated(page, request_of(length={"beats": 1}))[0]["piece_id"] for _ in range(4)]
+    assert len(set(piece_ids)) == 4
+    assert [page.get(f"/pieces/{piece_id}.mid").status_code for piece_id in piece_ids] == [404, 200, 200, 200]
 
 
-def test_a_connection_that_says_nonsense_or_nothing_harms_nobody(studio: Served, page: httpx.Client) -> None:
-    """A scanner of ports ends the studio."""
+def test_malformed_connections_do_no_harm(studio: Served, page: httpx.Client) -> None:
+    """A port scanner stops the studio."""
     host, port = studio.address.removeprefix("http://").split(":")
-    for said in (
+    for data in (
         b"",
         b"\x16\x03\x01nonsense\r\n\r\n",
         b"POST /continue HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9\r\n\r\n{",
     ):
         with socket.create_connection((host, int(port)), timeout=5) as connection:
-            connection.sendall(said)
+            connection.sendall(data)
     assert page.get("/").status_code == 200
 
 
-def test_a_model_that_was_being_trained_plays_as_it_is_meant_to() -> None:
-    """Dropout is heard, and pieces of several pages change each other's mode."""
+def test_models_are_put_into_evaluation_mode() -> None:
+    """Dropout changes the music, or pages change the mode during each other's jobs."""
     trained = small_model()
     trained.model.train()
     studio_app([trained])
     assert not trained.model.training
 
 
-def test_models_need_names_of_their_own() -> None:
-    """Of two models under one name, one can never be chosen."""
+def test_names_of_models_must_differ() -> None:
+    """One of two models with the same name can never be selected."""
     with pytest.raises(SettingsError, match="different names"):
         studio_app([SLOW, SLOW])
     with pytest.raises(SettingsError, match="models"):
         studio_app([])
-    with pytest.raises(SettingsError, match="at_once"):
-        StudioLimits(at_once=0)
+    with pytest.raises(SettingsError, match="max_jobs"):
+        StudioLimits(max_jobs=0)

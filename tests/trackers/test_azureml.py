@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from azureml_service import Request, Service, running
 
-from pianoroll_seq2seq.datasets.scale_chords import write_scale_chords
+from pianoroll_seq2seq.data.datasets.scale_chords import write_scale_chords
 from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.trackers.azureml import AzureMLTracker
 

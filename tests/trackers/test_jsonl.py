@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pianoroll_seq2seq import JsonlTracker
@@ -27,7 +27,6 @@ def _strictly(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line, parse_constant=refuse) for line in path.read_bytes().decode("utf-8").split("\n")[:-1]]
 
 
-@settings(deadline=None)
 @given(
     params=st.dictionaries(st.text(), _values),
     metrics=st.dictionaries(st.text(), st.floats() | st.integers(-(2**53), 2**53)),

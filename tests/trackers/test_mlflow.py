@@ -19,7 +19,7 @@ import torch
 from mlflow_server import MlflowServer, free_port, needs_mlflow
 
 from pianoroll_seq2seq.errors import SettingsError
-from pianoroll_seq2seq.history import History
+from pianoroll_seq2seq.train.history import History
 from pianoroll_seq2seq.models.seq2seq_lstm import Seq2SeqLSTM
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.pitches import PitchRange
@@ -79,7 +79,7 @@ def train(tracker: MLflowTracker, epochs: int, **others: Any) -> History:
         for roll in rolls
     )
     torch.manual_seed(0)
-    model = Seq2SeqLSTM(4, hidden=5)
+    model = Seq2SeqLSTM(4, hidden_size=5)
     return fit(model, train, valid, epochs=epochs, batch_size=4, tracker=tracker, progress=False, **others)
 
 

@@ -34,7 +34,7 @@ def test_the_block_on_trackers_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     roll.to_midi("runs/generated.mid")
     exec(
         compile(block.text, block.place, "exec"),
-        {"train": windows, "valid": windows, "model": Seq2SeqLSTM(88, hidden=4)},
+        {"train": windows, "valid": windows, "model": Seq2SeqLSTM(88, hidden_size=4)},
     )
 
     from mlflow import MlflowClient

@@ -1,8 +1,8 @@
 """A training script, as users write them: run by itself, under torchrun, killed and started again.
 
-    python script.py FOLDER [--checkpoint-seconds S] [--pause S] [--double] [--plain] [--die-once RANK STEP]
+    python script.py FOLDER [--checkpoint-seconds S] [--pause S] [--double] [--plain] [--signal NUMBER STEP]
 
-Writes what came out, to the bit, to FOLDER/result.json (the first process alone).
+The first process writes the exact results to FOLDER/result.json, each a digest of its weights to FOLDER/weights-RANK.
 """
 
 import argparse
@@ -11,7 +11,6 @@ import itertools
 import json
 import os
 import signal
-import sys
 import time
 from pathlib import Path
 
@@ -40,7 +39,7 @@ def windows(seed: int, augmentation: Augmentation | None = None, pieces: int = 3
 
 
 class Double(Seq2SeqLSTM):
-    """In float64, so that equal sums in another order are equal to many digits."""
+    """In float64, so that sums in another order are equal to many digits."""
 
     def forward(self, inputs: torch.Tensor, targets: torch.Tensor) -> FrameDistribution:
         return super().forward(inputs.double(), targets.double())
@@ -62,35 +61,38 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--accumulate", type=int, default=1)
     parser.add_argument("--batch-size", type=int, default=5)
     parser.add_argument("--double", action="store_true", help="in float64")
-    parser.add_argument("--plain", action="store_true", help="nothing that is random in a step")
+    parser.add_argument("--plain", action="store_true", help="without dropout, noise and augmentation")
     parser.add_argument("--die-once", type=int, nargs=2, metavar=("RANK", "STEP"))
-    parser.add_argument("--stop-after", type=int, help="leave after this step, as if told by a signal")
-    parser.add_argument("--store", type=Path, help="a folder that gets every checkpoint as well")
-    parser.add_argument("--gradients", action="store_true", help="keep those of the first step")
+    parser.add_argument("--signal", type=int, nargs=2, metavar=("NUMBER", "STEP"), help="sent to the first process")
+    parser.add_argument("--store", type=Path, help="a folder that gets every checkpoint too")
+    parser.add_argument("--gradients", action="store_true", help="write those of the first step")
     return parser.parse_args(arguments)
 
 
 def main(arguments: list[str] | None = None) -> None:
     given = parse(arguments)
+    given.folder.mkdir(exist_ok=True)
     torch.set_num_threads(1)
     with join_processes() as processes:
-        torch.manual_seed(processes.rank)  # whatever they begin with, the first one's weights are everyone's
-        noise = {} if given.plain else {"dropout": 0.3, "frame_noise": 0.1}
-        model = (Double if given.double else Seq2SeqLSTM)(7, hidden=6, encoder_layers=1, decoder_layers=2, **noise)
+        torch.manual_seed(processes.rank)  # fit gives all processes the weights of the first
+        noise = {} if given.plain else {"dropout": 0.3, "input_noise": 0.1}
+        model = (Double if given.double else Seq2SeqLSTM)(
+            7, hidden_size=6, num_encoder_layers=1, num_decoder_layers=2, **noise
+        )
         if given.double:
             model.double()
         optimizer = torch.optim.AdamW(model.parameters(), lr=0.02, fused=not given.double)
         gradients: dict[str, list[float]] = {}
 
-        def after_step(told: StepEnd) -> None:
-            if given.gradients and told.step == 1:
+        def after_step(event: StepEnd) -> None:
+            if given.gradients and event.step == 1:
                 for name, weight in model.named_parameters():
                     gradients[name] = weight.grad.flatten().tolist()
             time.sleep(given.pause)
-            if told.step == given.stop_after and processes.first:
-                os.kill(os.getpid(), signal.SIGTERM)
+            if given.signal and event.step == given.signal[1] and processes.is_first:
+                os.kill(os.getpid(), given.signal[0])
             mark = given.folder / "died"
-            if given.die_once == [processes.rank, told.step] and not mark.exists():
+            if given.die_once == [processes.rank, event.step] and not mark.exists():
                 mark.touch()
                 os.kill(os.getpid(), signal.SIGKILL)
 
@@ -114,7 +116,7 @@ def main(arguments: list[str] | None = None) -> None:
                 seed=5,
                 progress=False,
             )
-        if processes.first:
+        if processes.is_first:
             result = {
                 "weights": digest(model.state_dict()),
                 "values": {name: value.flatten().tolist() for name, value in model.state_dict().items()},
@@ -122,14 +124,14 @@ def main(arguments: list[str] | None = None) -> None:
                 "steps": [epoch.step for epoch in history.epochs],
                 "best": history.best_epoch,
                 "gradients": gradients,
-                "processes": processes.count,
+                "processes": processes.world_size,
             }
             (given.folder / "result.json").write_text(json.dumps(result))
-        print(f"{processes.rank} of {processes.count}: {digest(model.state_dict())}", file=sys.stderr)
+        (given.folder / f"weights-{processes.rank}").write_text(digest(model.state_dict()))
 
 
 def main_and_die(at: int, arguments: list[str]) -> None:
-    """The same, killed at the given one of the places at which files are half written, flushed or moved."""
+    """Trains, and is killed at the given one of the moments at which files are half written, flushed or moved."""
     calls = itertools.count(1)
     write_bytes, replace, fsync = Path.write_bytes, Path.replace, os.fsync
 

@@ -12,7 +12,7 @@ from pianoroll_seq2seq import Seq2SeqLSTM, fit
 def model() -> Seq2SeqLSTM:
     with torch.random.fork_rng():
         torch.manual_seed(3)
-        return Seq2SeqLSTM(7, hidden=5, encoder_layers=1, decoder_layers=1, dropout=0.2)
+        return Seq2SeqLSTM(7, hidden_size=5, num_encoder_layers=1, num_decoder_layers=1, dropout=0.2)
 
 
 def run(folder: Path | None, **changes: Any) -> tuple[dict[str, torch.Tensor], list[float]]:

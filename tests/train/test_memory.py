@@ -28,12 +28,12 @@ def held():
     return 1024 * int(next(line for line in open("/proc/self/status") if line.startswith("RssAnon")).split()[1])
 
 rolls = [PianoRoll.from_active(np.random.default_rng(0).random((400, 88)) < 0.1)]
-windows = SlidingWindows(rolls, input_frames=16, target_frames=16, hop=2)
+windows = SlidingWindows(rolls, input_frames=16, target_frames=16, hop=8)
 grown = []
 with JsonlTracker(sys.argv[1] + "/events.jsonl") as tracker:
     fit(
-        Seq2SeqLSTM(88, hidden=32, dropout=0.2), windows, windows, epochs=50, batch_size=32, ema_decay=0.9,
-        tracker=tracker, checkpoint_dir=sys.argv[1] + "/run", on_epoch=[lambda told: grown.append(held())],
+        Seq2SeqLSTM(88, hidden_size=32, dropout=0.2), windows, windows, epochs=30, batch_size=8, ema_decay=0.9,
+        tracker=tracker, checkpoint_dir=sys.argv[1] + "/run", on_epoch=[lambda event: grown.append(held())],
         progress=False,
     )
 print(grown[9], grown[-1])
@@ -42,8 +42,8 @@ print(grown[9], grown[-1])
 
 def test_memory_does_not_grow_over_epochs(tmp_path: Path) -> None:
     """A long training run is ended by the system in the night, since each epoch leaves something behind."""
-    after_ten, after_fifty = map(int, run(_EPOCHS, tmp_path))
-    assert after_fifty - after_ten < 4 * 2**20
+    after_ten, after_thirty = map(int, run(_EPOCHS, tmp_path))
+    assert after_thirty - after_ten < 2 * 2**20
 
 
 _LARGE = """
@@ -63,7 +63,7 @@ corpus = Corpus(sys.argv[1])
 windows = SlidingWindows(
     corpus, input_frames=32, target_frames=32, hop=int(sys.argv[2]), augmentation=Augmentation((-5, 6))
 )
-model = Seq2SeqLSTM(88, hidden=8, encoder_layers=1, decoder_layers=1)
+model = Seq2SeqLSTM(88, hidden_size=8, num_encoder_layers=1, num_decoder_layers=1)
 history = fit(model, windows, epochs=1, batch_size=64, checkpoint_dir=sys.argv[3], progress=False)
 print(limit, len(windows), history.epochs[0].step)
 """
@@ -73,9 +73,9 @@ def test_a_corpus_four_times_the_memory_is_trained_on(tmp_path: Path) -> None:
     """Training on more music than fits into memory ends in the middle of an epoch."""
     shards = 400
     write_large_corpus(tmp_path / "corpus", shards)
-    limited, limit, windows, steps = run(_LARGE, tmp_path / "corpus", 2000, tmp_path / "run")
+    limited, limit, windows, steps = run(_LARGE, tmp_path / "corpus", 10_000, tmp_path / "run")
     assert limited == "limited"
     assert shards * BYTES > 4 * int(limit)
-    assert int(windows) == shards * 2 * 50
+    assert int(windows) == shards * 2 * 10
     assert int(steps) == -(-int(windows) // 64)
     assert (tmp_path / "run" / "best.safetensors").exists()

@@ -2,7 +2,7 @@
 
 import json
 import os
-import re
+import signal
 import socket
 import subprocess
 import sys
@@ -11,54 +11,58 @@ from typing import Any
 
 import numpy as np
 import pytest
+import script
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from script import windows
+from workers import train_together
 
 from pianoroll_seq2seq import Seq2SeqLSTM, fit, join_processes
 from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.train import Processes
 
-SCRIPT = Path(__file__).parent / "script.py"
 EXACT = ("--plain", "--double", "--gradients")
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-def trained(folder: Path, *arguments: str, processes: int = 1, restarts: int = 0) -> dict[str, Any]:
-    """Runs the script to its end, by itself or under torchrun."""
-    done = launched(folder, *arguments, processes=processes, restarts=restarts)
+def trained(folder: Path, *arguments: str, processes: int = 1) -> dict[str, Any]:
+    """Runs the script to its end, in this process or in several."""
+    if processes == 1:
+        script.main([str(folder), *arguments])
+    else:
+        assert train_together([str(folder), *arguments], processes) == [0] * processes
+    return result(folder, processes)
+
+
+def trained_by_torchrun(folder: Path, *arguments: str) -> dict[str, Any]:
+    """Runs the script in two processes of torchrun, which may restart them once."""
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    launcher += ["--max-restarts=1", "--monitor-interval=0.1"]
+    # A restarted worker may find the address of a dead one (https://github.com/pytorch/pytorch/issues/135712).
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"}
+    command = [*launcher, str(Path(script.__file__)), str(folder), *arguments]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=180, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
+    return result(folder, 2)
+
+
+def result(folder: Path, processes: int) -> dict[str, Any]:
     found: dict[str, Any] = json.loads((folder / "result.json").read_text())
-    ends = {line.split()[-1] for line in done.stderr.splitlines() if re.match(r"\d of \d: ", line)}
+    ends = {(folder / f"weights-{rank}").read_text() for rank in range(processes)}
     assert ends == {found["weights"]}  # every process ends with the same model
     return found
 
 
-def launched(
-    folder: Path, *arguments: str, processes: int = 1, restarts: int = 0
-) -> "subprocess.CompletedProcess[str]":
-    folder.mkdir(exist_ok=True)
-    launcher = [sys.executable]
-    if processes > 1:
-        launcher += ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
-        launcher += [f"--max-restarts={restarts}", "--monitor-interval=0.1"]
-    # A restarted worker may else find the address of a dead one (https://github.com/pytorch/pytorch/issues/135712).
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"}
-    command = [*launcher, str(SCRIPT), str(folder), *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=180, check=False)
-
-
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What a run of one process gives."""
+    """The result of one process."""
     return trained(tmp_path_factory.mktemp("runs") / "alone", *EXACT)
 
 
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
-    """The folder of a run of two processes, with all that is random in one, and what it gives."""
+    """The folder of a run of two processes, with everything that is random, and its result."""
     folder = tmp_path_factory.mktemp("runs") / "pair"
     return folder, trained(folder, processes=2)
 
@@ -73,9 +77,9 @@ def assert_equal_up_to_order(found: dict[str, Any], expected: dict[str, Any]) ->
     assert (found["steps"], found["best"]) == (expected["steps"], expected["best"])
 
 
-@pytest.mark.parametrize("batch_size", [5, 159])
+@pytest.mark.parametrize("batch_size", [5, pytest.param(159, marks=pytest.mark.slow)])
 def test_two_processes_train_as_one_does(tmp_path: Path, alone: dict[str, Any], batch_size: int) -> None:
-    """Two GPUs learn something else than one: gradients are summed, windows heard twice, small batches count more."""
+    """Two GPUs learn something else than one: gradients are summed, windows read twice, small batches count more."""
     arguments = (*EXACT, "--batch-size", str(batch_size))
     both = trained(tmp_path / "both", *arguments, processes=2)
     assert both["processes"] == 2
@@ -83,7 +87,7 @@ def test_two_processes_train_as_one_does(tmp_path: Path, alone: dict[str, Any], 
 
 
 def test_a_batch_of_one_window_does_not_stop_the_others(tmp_path: Path) -> None:
-    """The process that has nothing to do does not take part, and the other waits for it for ever."""
+    """The process that has nothing to do does not take part, and the other waits for it forever."""
     arguments = (*EXACT, "--batch-size", "1", "--epochs", "1")
     both = trained(tmp_path / "both", *arguments, processes=2)
     assert_equal_up_to_order(both, trained(tmp_path / "alone", *arguments))
@@ -105,32 +109,28 @@ def test_only_the_first_process_writes(pair: tuple[Path, dict[str, Any]]) -> Non
     assert [json.loads(line).get("status") for line in second] == ["running", "finished"]
 
 
-@pytest.mark.parametrize("rank", [0, 1])
-def test_a_killed_process_is_started_again_and_nothing_changes(
+@pytest.mark.parametrize("rank", [pytest.param(0, marks=pytest.mark.slow), 1])
+def test_a_killed_process_is_restarted_by_torchrun_and_nothing_changes(
     tmp_path: Path, pair: tuple[Path, dict[str, Any]], rank: int
 ) -> None:
-    """A node that fails ends the run of all, or the run that goes on is another one."""
+    """A node that fails ends the run of all, or the resumed run is another one."""
     _, whole = pair
-    killed = trained(tmp_path / "killed", "--die-once", str(rank), "45", processes=2, restarts=1)
-    assert (tmp_path / "killed" / "died").exists()
+    killed = trained_by_torchrun(tmp_path, "--die-once", str(rank), "45")
+    assert (tmp_path / "died").exists()
     assert (killed["weights"], killed["losses"]) == (whole["weights"], whole["losses"])
 
 
-def test_a_run_may_go_on_with_fewer_processes(tmp_path: Path, alone: dict[str, Any]) -> None:
-    """A cluster that has shrunk cannot go on with its run."""
-    left = launched(tmp_path / "run", *EXACT, "--stop-after", "40", processes=2)
-    codes = re.findall(r"exitcode +: (-?\d+)", left.stderr)
-    # The signal came to one of them, and both left; torchrun ends whom it finds still leaving.
-    assert len(codes) == 2
-    assert "143" in codes
-    assert set(codes) <= {"143", "-15"}
+def test_a_run_may_resume_with_fewer_processes(tmp_path: Path, alone: dict[str, Any]) -> None:
+    """A cluster that has shrunk cannot resume its run; or a signal to one process leaves the other waiting."""
+    arguments = [str(tmp_path / "run"), *EXACT, "--signal", str(int(signal.SIGTERM)), "40"]
+    assert train_together(arguments, 2) == [143, 143]
     found = trained(tmp_path / "run", *EXACT)
     assert_equal_up_to_order(found | {"gradients": alone["gradients"]}, alone)
 
 
 @given(count=st.integers(1, 7), size=st.integers(0, 30))
 def test_shares_do_not_overlap(count: int, size: int) -> None:
-    """A window is heard by two processes, or by none."""
+    """Two processes read a window, or none does."""
     batch = np.random.default_rng(size).permutation(size)
     shares = [Processes(rank, count, torch.device("cpu")).share(batch) for rank in range(count)]
     assert np.concatenate(shares).tolist() == batch.tolist()
@@ -142,7 +142,7 @@ def test_without_torchrun_a_process_is_alone(monkeypatch: pytest.MonkeyPatch) ->
     for name in ("RANK", "WORLD_SIZE"):
         monkeypatch.delenv(name, raising=False)
     with join_processes() as processes:
-        assert (processes.rank, processes.count, processes.first, processes.alone) == (0, 1, True, True)
+        assert (processes.rank, processes.world_size, processes.is_first, processes.is_single) == (0, 1, True, True)
         assert not torch.distributed.is_initialized()
 
 
@@ -161,7 +161,7 @@ def test_the_group_is_left_when_training_fails() -> None:
     for _ in range(2):
         with pytest.raises(SettingsError), join_processes():  # noqa: PT012 (and not by joining)
             assert torch.distributed.is_initialized()
-            fit(Seq2SeqLSTM(7, hidden=3), windows(0), epochs=0, batch_size=1)
+            fit(Seq2SeqLSTM(7, hidden_size=3), script.windows(0), epochs=0, batch_size=1)
         assert not torch.distributed.is_initialized()
 
 

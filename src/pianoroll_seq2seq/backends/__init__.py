@@ -1,1 +1,1 @@
-"""Where a script runs, if not here."""
+"""Services on which a script can run."""

@@ -1,9 +1,8 @@
 """A model in a file: weights as safetensors, everything else as JSON in the same file's header.
 
-One file, so that it can be replaced in one step: whoever reads it sees a whole checkpoint, old or new.
-Besides the weights it may hold the grid and pitches it was trained on, and the state of training. Nothing in it is
-executed on loading: no pickle, and no class is built but this library's and those the caller names. A checksum tells
-whether it is as it was written.
+It is one file, so that it is replaced in one step: a reader sees the old checkpoint or the new one, never a part. Besides
+the weights and settings it may hold the state of training. Loading executes nothing: there is no pickle, and only classes
+of this library and those that the caller names are built. A checksum detects changes.
 """
 
 from pianoroll_seq2seq.checkpoint.descriptions import build as build

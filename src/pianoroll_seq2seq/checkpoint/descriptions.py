@@ -1,4 +1,4 @@
-"""Objects as JSON: their class, and the settings to build them again with."""
+"""Objects as JSON: their class, and the settings to build them again."""
 
 import importlib
 from collections.abc import Iterable, Mapping
@@ -19,14 +19,14 @@ class Described(Protocol):
 
 
 def describe(value: Described | object) -> dict[str, Any]:
-    """The class of an object and the settings to build it again with; settings may be such objects too."""
+    """The class of an object and its settings, which may hold such objects too."""
     settings = value.settings() if isinstance(value, Described) else None
     kind = type(value)
     return {"class": f"{kind.__module__}:{kind.__qualname__}", "settings": encode(settings)}
 
 
 def encode(value: Any) -> Any:
-    """JSON of a value: objects with ``settings()`` become descriptions, also within lists and mappings."""
+    """A value as JSON. Objects with ``settings()`` become descriptions, also in lists and mappings."""
     if isinstance(value, Described):
         return describe(value)
     if isinstance(value, Mapping):
@@ -40,33 +40,33 @@ def build(description: Mapping[str, Any], *, classes: Iterable[type] = (), label
     """The inverse of :func:`describe`.
 
     Raises:
-        CheckpointError: a class that is neither a model, head or grid of this library nor in ``classes``, or whose
-            constructor does not take the settings.
+        CheckpointError: a class that is neither of this library nor in ``classes``, or whose constructor refuses the
+            settings.
     """
     if not is_description(description):
         raise CheckpointError(f"{label}: damaged; expected a class and its settings, got {description}.")
     path, settings = description["class"], description["settings"]
-    classes = tuple(classes)  # an iterator is needed again for the parts
+    classes = tuple(classes)  # an iterator would be exhausted by the nested objects
     kind = {f"{kind.__module__}:{kind.__qualname__}": kind for kind in classes}.get(path) or _own_class(path)
     if kind is None:
         raise CheckpointError(
-            f"{label}: made of the class {path}, which is not pianoroll_seq2seq's own. "
-            f"Name it if you trust it: load(path, classes=[{path.split(':')[-1]}])."
+            f"{label}: needs the class {path}, which is not part of pianoroll_seq2seq. If you trust it, pass it: "
+            f"open_model(path, classes=[{path.split(':')[-1]}])."
         )
     if settings is None:
         raise CheckpointError(
             f"{label}: {path} has no method settings() that returns its constructor's arguments, so it cannot be "
-            f"built again. Build the model yourself and use restore(path, model)."
+            f"built. Build the model yourself and call checkpoint.restore(path, model)."
         )
     built = {key: _decode(value, classes, label) for key, value in settings.items()}
     try:
         return kind(**built)
-    except Exception as error:  # whatever a constructor makes of settings that are not its own
+    except Exception as error:  # a constructor may raise anything for foreign settings
         raise CheckpointError(f"{label}: {path} cannot be built with the settings {settings} ({error}).") from error
 
 
 def _decode(value: Any, classes: Iterable[type], label: str) -> Any:
-    """The inverse of :func:`encode`, but for tuples, which come back as lists."""
+    """The inverse of :func:`encode`, except that tuples become lists."""
     if is_description(value):
         return build(value, classes=classes, label=label)
     if isinstance(value, Mapping):
@@ -96,4 +96,4 @@ def _own_class(path: str) -> type | None:
         return None
     if not isinstance(kind, type) or kind.__module__ != module_name:
         return None
-    return kind if hasattr(kind, "settings") else None  # no store or tracker, which would reach for files or a network
+    return kind if hasattr(kind, "settings") else None  # no store or tracker, which would open files or connections

@@ -1,4 +1,4 @@
-"""The file itself: named tensors, a JSON header that says what they are, and a checksum over both."""
+"""The format of a checkpoint: named tensors, a JSON header, and a checksum over both."""
 
 import hashlib
 import json
@@ -12,12 +12,12 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from pianoroll_seq2seq.atomic import writing
+from pianoroll_seq2seq._internal.atomic import writing
 from pianoroll_seq2seq.checkpoint.descriptions import encode, is_description
 from pianoroll_seq2seq.errors import CheckpointError, CheckpointNotFoundError, CheckpointWriteError, OverwriteError
 
-FORMAT_VERSION = 2
-"""Raised whenever older code could no longer read a checkpoint."""
+FORMAT_VERSION = 3
+"""Increased with every incompatible change."""
 
 _HEADER = "pianoroll_seq2seq"
 CHECKSUM = "sha256"
@@ -36,16 +36,16 @@ def write(
     """Writes a checkpoint, whole or not at all.
 
     Args:
-        path: where; missing folders are made.
-        header: ``model``, ``details`` and what else; the version is added.
-        tensors: each with memory of its own (see :func:`packed`).
-        overwrite: whether a file that stands there may be replaced.
-        keep: where that file shall stand from then on.
+        path: the file to write; missing folders are created.
+        header: ``model``, ``details`` and other entries; the version is added.
+        tensors: contiguous tensors that share no memory (see :func:`contiguous_copy`).
+        overwrite: whether to replace an existing file.
+        keep: a path to which an existing file is moved.
 
     Raises:
-        OverwriteError: a file stands there and ``overwrite`` is false.
+        OverwriteError: the file exists and ``overwrite`` is false.
         CheckpointError: a header that JSON cannot hold.
-        CheckpointWriteError: no space, no permission: what stood there before is as it was.
+        CheckpointWriteError: no space or no permission. What was there before is unchanged.
     """
     path = Path(path)
     try:
@@ -55,25 +55,25 @@ def write(
     metadata = {_HEADER: text, CHECKSUM: checksum(text, tensors)}
     try:
         with writing(path, overwrite=overwrite, keep=keep) as temporary:
-            # safetensors' own way of writing a file lets nobody but its owner read it.
+            # safetensors' own function writes files that only their owner can read.
             temporary.write_bytes(safetensors.torch.save(dict(tensors), metadata))
     except OverwriteError:
         raise
     except OSError as error:
         size = sum(tensor.nbytes for tensor in tensors.values())
         raise CheckpointWriteError(
-            f"{path}: a checkpoint of {size / 1e6:.1f} MB could not be written ({error}). What stood there before "
-            f"is as it was. Make room or choose another folder, and go on from the last checkpoint."
+            f"{path}: a checkpoint of {size / 1e6:.1f} MB could not be written ({error}). What was there before "
+            f"is unchanged. Free some space or choose another folder, and resume from the last checkpoint."
         ) from error
     return path
 
 
 def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Header and tensors of a checkpoint that is as it was written.
+    """The header and tensors of a checkpoint, with its checksum verified.
 
     Raises:
-        CheckpointNotFoundError: no file there.
-        CheckpointError: not a checkpoint, of another version, cut short or altered.
+        CheckpointNotFoundError: no such file.
+        CheckpointError: not a checkpoint, of another version, truncated or changed.
     """
     label = os.fspath(path)
     if not Path(path).is_file():
@@ -86,7 +86,7 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Tensor
 
 
 def parse(data: bytes, label: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """The same, of a checkpoint's bytes; ``label`` is what errors call it."""
+    """The same, from the bytes of a checkpoint. ``label`` names it in errors."""
     try:
         tensors = safetensors.torch.load(data)
         length = int.from_bytes(data[:_FIRST_BYTES], "little")
@@ -95,17 +95,17 @@ def parse(data: bytes, label: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
         raise CheckpointError(f"{label}: not a checkpoint, or a damaged one ({error}). {_USE_ANOTHER}") from error
     header = _checked(metadata, label)
     if metadata.get(CHECKSUM) != checksum(metadata[_HEADER], tensors):
-        raise CheckpointError(f"{label}: altered since it was written (its checksum does not fit). {_USE_ANOTHER}")
+        raise CheckpointError(f"{label}: changed since it was written (its checksum differs). {_USE_ANOTHER}")
     return header, tensors
 
 
 def read_header(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """What a checkpoint says of itself: ``version``, ``model`` and ``details``, without reading the weights.
+    """The header of a checkpoint, with ``version``, ``model`` and ``details``, without reading the weights.
 
-    The checksum is over all of the file, and not looked at here.
+    The checksum covers the whole file and is not verified here.
 
     Raises:
-        CheckpointNotFoundError: no file there.
+        CheckpointNotFoundError: no such file.
         CheckpointError: not a checkpoint, a damaged one, or one of another version.
     """
     label = os.fspath(path)
@@ -120,7 +120,7 @@ def read_header(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def _checked(metadata: Mapping[str, str], label: str) -> dict[str, Any]:
-    """The header of a version that this code reads, with the parts that every one has."""
+    """The header, if it has the right version and the required entries."""
     text = metadata.get(_HEADER)
     if text is None:
         raise CheckpointError(f"{label}: a safetensors file, but not a checkpoint of pianoroll_seq2seq.")
@@ -131,32 +131,32 @@ def _checked(metadata: Mapping[str, str], label: str) -> dict[str, Any]:
         raise CheckpointError(f"{label}: its header is damaged. {_USE_ANOTHER}") from error
     if version != FORMAT_VERSION:
         raise CheckpointError(
-            f"{label}: a checkpoint of format version {version}, this pianoroll_seq2seq reads version "
-            f"{FORMAT_VERSION}. Load it with the version that wrote it, or train again."
+            f"{label}: a checkpoint of format version {version}, this version of pianoroll_seq2seq reads "
+            f"version {FORMAT_VERSION}. Load it with the version that wrote it, or train again."
         )
     if not is_description(header.get("model")) or not isinstance(header.get("details"), dict):
         raise CheckpointError(f"{label}: its header is damaged. {_USE_ANOTHER}")
     return header
 
 
-def packed(tensor: Tensor) -> Tensor:
-    """A copy on the CPU that safetensors can write: it refuses tensors that share memory, or lie in it crosswise."""
+def contiguous_copy(tensor: Tensor) -> Tensor:
+    """A contiguous copy on the CPU. safetensors refuses tensors that share memory or are not contiguous."""
     return tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
 
 
-def named(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Copies of tensors to be written, under ``prefix.name``."""
-    return {f"{prefix}.{name}": packed(tensor) for name, tensor in tensors.items()}
+def add_prefix(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Copies of tensors to write, named ``prefix.name``."""
+    return {f"{prefix}.{name}": contiguous_copy(tensor) for name, tensor in tensors.items()}
 
 
-def under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The inverse of :func:`named`: the tensors of one prefix, without it."""
+def strip_prefix(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The inverse of :func:`add_prefix`: the tensors with one prefix, without it."""
     begin = f"{prefix}."
     return {name.removeprefix(begin): tensor for name, tensor in tensors.items() if name.startswith(begin)}
 
 
 def checksum(text: str, tensors: Mapping[str, Tensor]) -> str:
-    """SHA-256 over the header's text and all tensors, their names, types and shapes."""
+    """SHA-256 of the header's text and of all tensors with their names, types and shapes."""
     digest = hashlib.sha256()
     for part in _parts(text, tensors):
         digest.update(part)

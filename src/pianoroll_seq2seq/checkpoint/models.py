@@ -10,9 +10,9 @@ from torch import Tensor
 
 from pianoroll_seq2seq.checkpoint import optimizers
 from pianoroll_seq2seq.checkpoint.descriptions import build, describe
-from pianoroll_seq2seq.checkpoint.files import named, read, under, write
+from pianoroll_seq2seq.checkpoint.files import add_prefix, read, strip_prefix, write
 from pianoroll_seq2seq.errors import CheckpointError
-from pianoroll_seq2seq.models.base import SequenceModel
+from pianoroll_seq2seq.models.contract import SequenceModel
 
 
 def save(
@@ -26,27 +26,27 @@ def save(
     """Writes a model as a checkpoint, whole or not at all.
 
     Args:
-        model: any sequence model; with a method ``settings()`` that returns its constructor's arguments it
-            can be loaded again by :func:`load` alone.
-        path: where; missing folders are made.
-        details: what else to remember, as JSON can hold it, and objects with ``settings()`` such as grids.
-        optimizer: its state is kept too, so that training can go on.
-        overwrite: whether a file that stands there may be replaced.
+        model: any sequence model. :func:`load` can build it again if it has a method ``settings()`` that returns its
+            constructor's arguments.
+        path: the file to write; missing folders are created.
+        details: further entries, as JSON can hold them; objects with ``settings()``, such as grids, are allowed.
+        optimizer: an optimizer whose state is saved too, to resume training.
+        overwrite: whether to replace an existing file.
 
     Raises:
-        OverwriteError: a file stands there and ``overwrite`` is false.
+        OverwriteError: the file exists and ``overwrite`` is false.
         CheckpointError: settings or details that JSON cannot hold.
-        CheckpointWriteError: no space, no permission: what stood there before is as it was.
+        CheckpointWriteError: no space or no permission. What was there before is unchanged.
 
     Example:
         >>> import tempfile
         >>> from pianoroll_seq2seq import Seq2SeqLSTM
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     path = save(Seq2SeqLSTM(12, hidden=8), Path(folder) / "model.safetensors")
-        ...     load(path).pitches
+        ...     path = save(Seq2SeqLSTM(12, hidden_size=8), Path(folder) / "model.safetensors")
+        ...     load(path).frame_size
         12
     """
-    tensors = named("model", model.state_dict())
+    tensors = add_prefix("model", model.state_dict())
     header: dict[str, Any] = {"model": describe(model), "details": dict(details or {})}
     if optimizer is not None:
         header["optimizer"], optimizer_tensors = optimizers.pack(optimizer)
@@ -55,29 +55,29 @@ def save(
 
 
 def load(path: str | os.PathLike[str], *, classes: Iterable[type] = ()) -> Any:
-    """Builds the model that a checkpoint holds, on the CPU and ready to generate (evaluation mode).
+    """The model in a checkpoint, on the CPU and in evaluation mode.
 
     Args:
         path: the checkpoint.
-        classes: models and heads of your own that it may be built of. Those of this library are known.
+        classes: models and heads of your own that it is built of. Those of this library are known.
 
     Returns:
         The model, an instance of the class it was saved from.
 
     Raises:
-        CheckpointNotFoundError: no file there.
-        CheckpointError: not a checkpoint, a damaged one, of another version, or of a class not named.
+        CheckpointNotFoundError: no such file.
+        CheckpointError: not a checkpoint, a damaged one, one of another version, or of a class that is not named.
 
     Example:
         >>> from pianoroll_seq2seq.pretrained import pretrained_path
-        >>> load(pretrained_path("bach-chorales")).pitches
+        >>> load(pretrained_path("bach-chorales")).frame_size
         46
     """
     header, tensors = read(path)
     model = build(header["model"], classes=classes, label=os.fspath(path))
     if not isinstance(model, SequenceModel):
         raise CheckpointError(f"{os.fspath(path)}: holds a {type(model).__name__}, which is not a sequence model.")
-    put_back(header, tensors, model, label=os.fspath(path))
+    load_into(header, tensors, model, label=os.fspath(path))
     model.train(False)
     return model
 
@@ -85,24 +85,24 @@ def load(path: str | os.PathLike[str], *, classes: Iterable[type] = ()) -> Any:
 def restore(
     path: str | os.PathLike[str], model: SequenceModel, optimizer: torch.optim.Optimizer | None = None
 ) -> dict[str, Any]:
-    """Puts a checkpoint's weights into a model that is there already; returns its details.
+    """Loads a checkpoint's weights into an existing model, and returns its details.
 
     Args:
         path: the checkpoint.
         model: a model of the same shape.
-        optimizer: gets its state back too.
+        optimizer: an optimizer whose state is loaded too.
 
     Raises:
-        CheckpointNotFoundError: no file there.
-        CheckpointError: not a checkpoint, or the weights (or the optimizer's state) do not fit.
+        CheckpointNotFoundError: no such file.
+        CheckpointError: not a checkpoint, or the weights or the optimizer's state do not fit.
     """
     header, tensors = read(path)
-    put_back(header, tensors, model, optimizer, label=os.fspath(path))
+    load_into(header, tensors, model, optimizer, label=os.fspath(path))
     details: dict[str, Any] = header["details"]
     return details
 
 
-def put_back(
+def load_into(
     header: Mapping[str, Any],
     tensors: Mapping[str, Tensor],
     model: SequenceModel,
@@ -110,12 +110,12 @@ def put_back(
     *,
     label: str,
 ) -> None:
-    """The weights, and the optimizer's state, of a checkpoint that was read; ``label`` is what errors call it."""
+    """Loads weights and the optimizer's state from a checkpoint's header and tensors. ``label`` names it in errors."""
     try:
-        model.load_state_dict(under("model", tensors))
+        model.load_state_dict(strip_prefix("model", tensors))
         if optimizer is not None:
             optimizers.unpack(optimizer, header["optimizer"], tensors)
     except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(
-            f"{label}: does not fit the model or optimizer given ({error}). It was saved from {header['model']}."
+            f"{label}: does not fit this model or optimizer ({error}). It was saved from {header['model']}."
         ) from error

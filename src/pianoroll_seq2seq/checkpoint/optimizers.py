@@ -7,11 +7,11 @@ import torch
 from torch import Tensor
 
 from pianoroll_seq2seq.checkpoint.descriptions import encode
-from pianoroll_seq2seq.checkpoint.files import packed, under
+from pianoroll_seq2seq.checkpoint.files import contiguous_copy, strip_prefix
 
 
 def pack(optimizer: torch.optim.Optimizer) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """An optimizer's state as JSON and tensors: groups and plain values here, tensors under ``optimizer.*``."""
+    """An optimizer's state as JSON and tensors. The tensors are named ``optimizer.*``."""
     state = optimizer.state_dict()
     tensors: dict[str, Tensor] = {}
     values: dict[str, dict[str, Any]] = {}
@@ -19,7 +19,7 @@ def pack(optimizer: torch.optim.Optimizer) -> tuple[dict[str, Any], dict[str, Te
         values[str(index)] = {}
         for key, value in entries.items():
             if isinstance(value, Tensor):
-                tensors[f"optimizer.{index}.{key}"] = packed(value)
+                tensors[f"optimizer.{index}.{key}"] = contiguous_copy(value)
             else:
                 values[str(index)][key] = value
     return {"state": values, "param_groups": encode(state["param_groups"])}, tensors
@@ -28,7 +28,7 @@ def pack(optimizer: torch.optim.Optimizer) -> tuple[dict[str, Any], dict[str, Te
 def unpack(optimizer: torch.optim.Optimizer, values: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
     """The inverse of :func:`pack`."""
     state: dict[int, dict[str, Any]] = {int(index): dict(entries) for index, entries in values["state"].items()}
-    for name, tensor in under("optimizer", tensors).items():
+    for name, tensor in strip_prefix("optimizer", tensors).items():
         index, key = name.split(".", 1)
         state[int(index)][key] = tensor
     optimizer.load_state_dict({"state": state, "param_groups": values["param_groups"]})

@@ -1,50 +1,170 @@
-"""What a command is."""
+"""What a command is, and how its arguments become a call."""
 
+import functools
+import inspect
+import re
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from pathlib import Path
+from typing import Annotated, Any, Protocol, runtime_checkable
 
-if TYPE_CHECKING:
-    from jsonargparse import ArgumentParser, Namespace
+from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
+from cyclopts.config import Dict
+from rich.console import Console
+
+from pianoroll_seq2seq.cli.class_options import ClassOption, class_parameters
+from pianoroll_seq2seq.cli.config_file import flat_options, read_config
+from pianoroll_seq2seq.cli.help_format import HelpFormat
+from pianoroll_seq2seq.cli.options import ARGUMENTS, BASIC, GENERAL, values_of
+from pianoroll_seq2seq.errors import SettingsError
+
+PROGRAM = "pianoroll-seq2seq"
+_CONFIG_KEY = re.compile(r'"?((?:\[[\w.-]+\])+)"?')
+
+
+class UsageError(SettingsError):
+    """Arguments that the command does not take, or of another type than it expects."""
 
 
 @runtime_checkable
 class Result(Protocol):
-    """What a command found out or made: text for people, JSON for programs."""
+    """The result of a command: text for people, JSON for programs."""
 
     def to_json(self) -> Any:
-        """As JSON can hold it."""
+        """The result as plain data."""
         ...
 
     def __str__(self) -> str:
-        """As people read it."""
+        """The result as text."""
         ...
 
 
 @dataclass(frozen=True)
 class Command:
-    """A command of the command line.
-
-    Args:
-        run: a function with a typed signature and a docstring, which become the options and the help. What may not be
-            left out is given by position, unless it is keyword-only. None is returned where there is nothing to say.
-        examples: lines for the end of the help.
-        groups: classes and functions whose parameters are the options, where those of ``run`` are not.
-        add: adds options that no signature can say; it is given the parser and the arguments.
-        call: calls the function, from the options, instantiated, and the configuration that they make, as YAML. By
-            default each option is passed under its name.
-        configurable: whether options may stand in YAML files (``--config``).
-        own_classes: whether classes of the user's may be named, also those of modules in the working directory.
-    """
+    """A command of the command line."""
 
     run: Callable[..., Result | None]
+    """A typed function with a docstring. Its parameters become the options and the help."""
     examples: str
-    groups: tuple[Callable[..., Any], ...] = ()
-    add: "Callable[[ArgumentParser, Sequence[str]], None] | None" = None
-    call: "Callable[[Namespace, str], Result | None] | None" = None
-    configurable: bool = False
-    own_classes: bool = False
+    """Lines for the end of the help."""
+    class_options: tuple[ClassOption, ...] = ()
+    """Options that name a class. The arguments of the class become options too, and are passed by ``**arguments``."""
+    has_config: bool = False
+    """Whether ``--config FILE`` reads options from a file."""
+    imports_user_code: bool = False
+    """Whether options may name classes of the user's modules."""
 
 
-NO_OPTIONS = frozenset({"limits", "compiled"})
-"""Parameters of reading MIDI files that are for programs."""
+@dataclass(frozen=True)
+class Call:
+    """A command with its arguments."""
+
+    run: Callable[[], Result | None]
+    as_json: bool
+    """Whether ``--json`` was given."""
+
+
+def parse(name: str, command: Command, tokens: Sequence[str]) -> Call:
+    """Reads the arguments of a command.
+
+    Args:
+        name: the command's name.
+        command: the command.
+        tokens: its arguments, without its name.
+
+    Raises:
+        UsageError: unknown options, values of the wrong type, or missing arguments.
+        SettingsError: a configuration file that cannot be read.
+    """
+    app = make_app(name, command, tokens)
+    try:
+        function, bound, _ = app.parse_args(list(tokens), exit_on_error=False, print_error=False, verbose=False)
+    except CycloptsError as error:
+        raise UsageError(f"{_readable(error)}\nSee: {PROGRAM} {name} --help") from error
+    bound.apply_defaults()
+    as_json = bool(bound.arguments.pop("json", False))
+    if command.has_config:
+        del bound.arguments["config"]
+    return Call(functools.partial(function, *bound.args, **bound.kwargs), as_json)
+
+
+def make_app(name: str, command: Command, tokens: Sequence[str]) -> App:
+    """The cyclopts app of a command.
+
+    Args:
+        name: the command's name.
+        command: the command.
+        tokens: its arguments. The classes that they name have options, and a configuration gives values.
+
+    Raises:
+        SettingsError: a class or a configuration that cannot be found.
+    """
+    config, source = _config(command, tokens)
+    app = App(
+        name=f"{PROGRAM} {name}",
+        console=Console(soft_wrap=True),
+        help_formatter=HelpFormat(),
+        help_format="plaintext",
+        help_epilogue=f"Examples:\n{inspect.cleandoc(command.examples)}".replace("\n", "\n  "),
+        group_arguments=ARGUMENTS,
+        group_parameters=BASIC,
+        group_commands=GENERAL,
+        version_flags=(),
+        config=Dict(config, source=source, use_commands_as_keys=False),
+        default_parameter=Parameter(consume_multiple=1, negative_iterable=()),
+    )
+    app["--help"].help = "Show this help."
+    extra = [*class_parameters(command.class_options, tokens, config), *_common_parameters(command)]
+    app.default(_with_parameters(command.run, extra))
+    return app
+
+
+def _config(command: Command, tokens: Sequence[str]) -> tuple[dict[str, Any], str]:
+    """The options of ``--config``, and the name of the file."""
+    paths = values_of(tokens, "--config") if command.has_config else []
+    if not paths:
+        return {}, ""
+    named = {option.name for option in command.class_options if values_of(tokens, option.flag)}
+    return flat_options(read_config(Path(paths[-1])), without_classes=named), paths[-1]
+
+
+def _common_parameters(command: Command) -> list[inspect.Parameter]:
+    """The options that several commands share and that are not passed on."""
+    as_json = Annotated[bool, Parameter(help="Print the result as one JSON document.", group=GENERAL, negative=())]
+    config = Annotated[
+        Path | None,
+        Parameter(help="YAML file to read options from. Options on the command line win.", group=BASIC),
+    ]
+    parameters = [_keyword("json", as_json, default=False)]
+    return [_keyword("config", config, default=None), *parameters] if command.has_config else parameters
+
+
+def _keyword(name: str, annotation: Any, default: Any) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, default=default)
+
+
+def _with_parameters(function: Callable[..., Any], extra: Sequence[inspect.Parameter]) -> Callable[..., Any]:
+    """The function with more parameters in its signature, in place of its ``**arguments``."""
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return function(*args, **kwargs)
+
+    signature = inspect.signature(function)
+    own = [parameter for parameter in signature.parameters.values() if parameter.kind is not parameter.VAR_KEYWORD]
+    call.__annotations__.pop("return", None)  # it may name a type that is imported for type checkers only
+    call.__signature__ = signature.replace(parameters=[*own, *extra])  # type: ignore[attr-defined]
+    return call
+
+
+def _readable(error: CycloptsError) -> str:
+    """The message of an error. Keys of a configuration file, such as ``[model][hidden_size]``, are joined by dots."""
+    if isinstance(error, UnusedCliTokensError) and error.unused_tokens:
+        return f"Unexpected argument: {error.unused_tokens[0]}"
+    return _CONFIG_KEY.sub(lambda match: f"'{match[1][1:-1].replace('][', '.')}'", str(error))
+
+
+def log(line: str) -> None:
+    """Prints a line about progress to standard error. Standard output is for results."""
+    print(line, file=sys.stderr, flush=True)

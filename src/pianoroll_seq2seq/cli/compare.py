@@ -1,18 +1,20 @@
-"""``compare``: runs side by side."""
+"""``compare``: compares runs side by side."""
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from cyclopts import Parameter
 
 from pianoroll_seq2seq.cli.command import Command
-from pianoroll_seq2seq.cli.outputs import PICTURE, check_outputs
-from pianoroll_seq2seq.cli.run_config import CONFIG, read
+from pianoroll_seq2seq.cli.config_file import flat_options, read_config
+from pianoroll_seq2seq.cli.music_files import PICTURE, check_outputs
 from pianoroll_seq2seq.errors import SettingsError
-from pianoroll_seq2seq.history import Epoch, History
+from pianoroll_seq2seq.train.history import Epoch, History
+from pianoroll_seq2seq.train.run_files import CONFIG, HISTORY, SCORES
 
-_NOT_OF_INTEREST = frozenset({"output", "json"})
 _COLUMNS = (
     ("best epoch", "best_epoch", "d"),
     ("validation", "valid_loss", ".4f"),
@@ -25,19 +27,14 @@ _COLUMNS = (
 
 @dataclass(frozen=True)
 class RunFacts:
-    """A run's figures.
+    """The figures of a run."""
 
-    Args:
-        run: its folder.
-        history: its losses.
-        config: its options, flat, by names such as ``model.init_args.hidden``; empty where it has no configuration.
-        scores: what its ``scores.json`` holds; empty without one.
-    """
-
-    run: Path
+    folder: Path
     history: History
     config: Mapping[str, Any]
+    """Its options by names such as ``model.hidden_size``; empty without a configuration."""
     scores: Mapping[str, Any]
+    """The content of its ``scores.json``; empty without one."""
 
     @property
     def best(self) -> Epoch:
@@ -46,11 +43,11 @@ class RunFacts:
 
     @property
     def loss(self) -> float:
-        """What runs are sorted by: the validation loss at the best epoch, without one the training loss."""
+        """The loss that runs are sorted by: the validation loss of the best epoch, or the training loss without one."""
         return self.best.train_loss if self.best.valid_loss is None else self.best.valid_loss
 
     def figures(self) -> dict[str, Any]:
-        """The table's row."""
+        """A row of the table."""
         test = self.scores.get("test", {}).get("model", {}).get("all", {})
         return {
             "best_epoch": self.best.epoch,
@@ -65,29 +62,29 @@ class RunFacts:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Runs, the best first.
-
-    Args:
-        runs: the runs.
-        names: what each is called: what tells the folders apart.
-        files: the picture and the page that were written.
-    """
+    """Runs, the best first."""
 
     runs: tuple[RunFacts, ...]
     names: tuple[str, ...]
+    """The shortest ends of their paths that differ."""
     files: tuple[str, ...] = ()
+    """The picture and the page that were written."""
 
     def differing(self) -> dict[str, list[Any]]:
-        """The options that are not the same in all runs, with their values."""
+        """The values of the options in which the runs differ."""
         keys = dict.fromkeys(key for run in self.runs for key in run.config)
         values = {key: [run.config.get(key) for run in self.runs] for key in keys}
         return {key: row for key, row in values.items() if any(value != row[0] for value in row)}
 
     def to_json(self) -> dict[str, Any]:
-        """The rows, with what differs."""
+        """The rows of the table."""
         differing = self.differing()
         rows = [
-            {"run": str(run.run), **run.figures(), "options": {key: values[place] for key, values in differing.items()}}
+            {
+                "run": str(run.folder),
+                **run.figures(),
+                "options": {key: values[place] for key, values in differing.items()},
+            }
             for place, run in enumerate(self.runs)
         ]
         return {"runs": rows, "files": list(self.files)}
@@ -95,7 +92,7 @@ class Comparison:
     def __str__(self) -> str:
         """The table."""
         differing = self.differing()
-        head = ["run", *(title for title, _, _ in _COLUMNS), *(key.replace(".init_args", "") for key in differing)]
+        head = ["run", *(title for title, _, _ in _COLUMNS), *differing]
         rows = []
         for place, run in enumerate(self.runs):
             figures = run.figures()
@@ -112,27 +109,32 @@ class Comparison:
 
 
 def compare(
-    runs: list[str], *, picture: Path | None = None, page: Path | None = None, overwrite: bool = False
+    runs: Annotated[list[Path], Parameter(name="RUNS")],
+    /,
+    *,
+    picture: Path | None = None,
+    page: Path | None = None,
+    overwrite: Annotated[bool, Parameter(negative=())] = False,
 ) -> Comparison:
-    """Holds runs side by side, the lowest validation loss first: their losses, scores, and the options that differ.
+    """Compares runs, the lowest validation loss first: their losses, scores, and the options in which they differ.
 
     Args:
-        runs: folders of runs.
-        picture: a PNG file for the loss curves of all (extra plot).
-        page: an HTML file with curves, scores and music of all.
-        overwrite: whether files that are there may be replaced.
+        runs: Folders of runs.
+        picture: PNG file for the loss curves (extra plot).
+        page: HTML file for curves, scores and music.
+        overwrite: Replace existing files.
 
     Raises:
         SettingsError: a folder without the history of a run.
     """
     if picture is not None and picture.suffix.lower() not in PICTURE:
-        raise SettingsError(f"{picture}: a picture is written as {PICTURE[0]}.")
+        raise SettingsError(f"--picture {picture}: the ending must be {PICTURE[0]}.")
     check_outputs([] if picture is None else [picture], overwrite=overwrite)
-    found = sorted((_facts(Path(run)) for run in runs), key=lambda run: run.loss)
-    names = _short_names([run.run for run in found])
+    found = sorted(map(_facts, runs), key=lambda run: run.loss)
+    names = _short_names([run.folder for run in found])
     files = []
     if picture is not None:
-        from pianoroll_seq2seq.plot import plot_histories, save_figure
+        from pianoroll_seq2seq.display.plot import plot_histories, save_figure
 
         histories = {name: run.history for name, run in zip(names, found, strict=True)}
         files.append(save_figure(plot_histories(histories), picture, overwrite=overwrite))
@@ -143,16 +145,16 @@ def compare(
     return Comparison(tuple(found), names, tuple(map(str, files)))
 
 
-def _facts(run: Path) -> RunFacts:
-    path = run / "history.jsonl"
+def _facts(folder: Path) -> RunFacts:
+    path = folder / HISTORY
     if not path.is_file():
-        raise SettingsError(f"{run}: no run there. Give the folder of a run, with history.jsonl in it.")
+        raise SettingsError(f"{folder}: not the folder of a run, because it has no {HISTORY}.")
     history = History.load(path)
     if not history.epochs:
-        raise SettingsError(f"{run}: no epoch of this run is done yet.")
-    config = _flat(read(run / CONFIG)) if (run / CONFIG).is_file() else {}
-    scores = _json(run / "scores.json")
-    return RunFacts(run, history, {key: value for key, value in config.items() if key not in _NOT_OF_INTEREST}, scores)
+        raise SettingsError(f"{folder}: no epoch of this run has ended yet.")
+    config = flat_options(read_config(folder / CONFIG)) if (folder / CONFIG).is_file() else {}
+    config.pop("output", None)
+    return RunFacts(folder, history, config, _json(folder / SCORES))
 
 
 def _json(path: Path) -> dict[str, Any]:
@@ -163,26 +165,18 @@ def _json(path: Path) -> dict[str, Any]:
     except ValueError as error:
         raise SettingsError(f"{path}: not JSON ({error}).") from error
     if not isinstance(content, dict):
-        raise SettingsError(f"{path}: expected scores by their names, got {content!r:.80}.")
+        raise SettingsError(f"{path}: expected a JSON object, got {content!r:.80}.")
     return content
 
 
-def _flat(options: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Options by their whole names."""
-    flat: dict[str, Any] = {}
-    for name, value in options.items():
-        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {f"{prefix}{name}": value}
-    return flat
-
-
 def _short_names(folders: Sequence[Path]) -> tuple[str, ...]:
-    """The ends of paths, as long as they must be to differ."""
+    """The shortest ends of paths that differ."""
     parts = [folder.resolve().parts for folder in folders]
     for length in range(1, max(map(len, parts)) + 1):
         names = tuple("/".join(part[-length:]) for part in parts)
         if len(set(names)) == len(names):
             return names
-    raise SettingsError(f"A run is named twice: {', '.join(map(str, folders))}.")
+    raise SettingsError(f"a run is named twice: {', '.join(map(str, folders))}.")
 
 
 def _shown(value: Any) -> str:

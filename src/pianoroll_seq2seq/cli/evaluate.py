@@ -1,69 +1,63 @@
-"""``evaluate``: how well a trained model predicts and plays, beside the baselines and the music itself."""
+"""``evaluate``: scores a trained model on music, beside baselines."""
 
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Literal, Unpack, cast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Group, Parameter
 
 from pianoroll_seq2seq.cli.command import Command
-from pianoroll_seq2seq.rasterize import Reading
+from pianoroll_seq2seq.cli.music_options import ReadingOptions
+from pianoroll_seq2seq.cli.options import BASIC, Count, OptionalCount, Whole
 
 if TYPE_CHECKING:
-    from jsonargparse import Namespace
-
     from pianoroll_seq2seq.cli.scoring import Evaluated
 
 
+@Parameter(name="*", group=Group("Scoring", sort_key=10))
 @dataclass(frozen=True)
-class Asked:
-    """What is scored.
+class EvaluateOptions:
+    """What is scored, and how."""
 
-    Args:
-        data: a folder of MIDI files, a corpus made by ingest on the model's grid, or one of the sets that train knows.
-        model: a model that comes with the library, the folder of a run, or a checkpoint.
-        outside: whether a file with notes outside the model's pitches is refused, or those notes are dropped.
-        input_frames: frames that the model hears; those of its training by default, or 16 beats.
-        target_frames: frames that it predicts; those of its training by default, or 16 beats.
-        condition: what the model is told of each piece: nothing, or its scale.
-        continuations: how many pieces to continue, so that what the model plays is held beside them; 0 for none.
-        seed: of the continuations.
-        classes: import paths of your own models and heads that the model is made of, such as my_module.MyModel.
-        threads: of the CPU.
-    """
-
-    data: str
-    model: str = "bach-chorales"
+    model: Annotated[str, Parameter(group=BASIC, metavar="MODEL")] = "bach-chorales"
+    """Model that comes with the library, folder of a run, or checkpoint."""
     outside: Literal["error", "drop"] = "error"
-    input_frames: int | None = None
-    target_frames: int | None = None
-    condition: Literal["nothing", "scale"] = "nothing"
-    continuations: int = 16
-    seed: int = 0
-    classes: list[str] | None = None
-    threads: int = 1
+    """Refuse a file with notes outside the model's pitches, or drop these notes."""
+    input_frames: OptionalCount = None
+    """Frames that the model reads; as in its training by default, or 16 beats."""
+    target_frames: OptionalCount = None
+    """Frames that the model predicts; as in its training by default, or 16 beats."""
+    condition: Literal["none", "scale"] = "none"
+    """Give the model the scale of each piece."""
+    continuations: Annotated[int, Parameter(group=BASIC)] = 16
+    """Pieces whose beginnings the model continues, to compare its music with theirs; 0 for none."""
+    seed: Whole = 0
+    """Seed of the continuations."""
+    classes: Annotated[list[str] | None, Parameter(metavar="CLASS...")] = None
+    """Import paths of your own model and head classes, such as my_module.MyModel."""
+    threads: Count = 1
+    """CPU threads."""
 
 
-def evaluate(asked: Asked, reading: Reading) -> "Evaluated":
-    """Scores a trained model on music, beside copying the frame before and copying the last input frame.
+def evaluate(
+    data: Annotated[str, Parameter(name="DATA")],
+    /,
+    *,
+    options: EvaluateOptions = EvaluateOptions(),
+    reading: ReadingOptions = ReadingOptions(),
+) -> "Evaluated":
+    """Scores a trained model on music, beside copying the previous frame and copying the last input frame.
 
-    Windows give nats per frame, precision, recall and F1; whole pieces the exact likelihood; and what the model plays
-    is held beside how the pieces go on (extra metrics).
+    Windows give nats per frame, precision, recall and F1. Whole pieces give the exact likelihood. Continuations are
+    compared with how the pieces go on (extra metrics).
 
     Args:
-        asked: what is scored.
+        data: A folder of MIDI files, a corpus on the model's grid, or a data set that train knows.
+        options: what is scored.
         reading: what counts as a note.
     """
     from pianoroll_seq2seq.cli.scoring import score
 
-    return score(asked, reading)
-
-
-def _call(made: "Namespace", _text: str) -> "Evaluated":
-    given = vars(made)
-    asked = Asked(**{field.name: given.pop(field.name) for field in fields(Asked)})
-    return evaluate(asked, cast(Reading, given))
-
-
-def _reading(**reading: Unpack[Reading]) -> None:
-    """What counts as a note, in MIDI files."""
+    return score(data, options, reading)
 
 
 COMMAND = Command(
@@ -73,7 +67,5 @@ COMMAND = Command(
     pianoroll-seq2seq evaluate corpora/mine --model runs/mine --json > scores.json
     pianoroll-seq2seq evaluate bach-chorales --continuations 0
     """,
-    groups=(Asked, _reading),
-    call=_call,
-    own_classes=True,
+    imports_user_code=True,
 )

@@ -1,202 +1,187 @@
-"""``generate``: new music from a trained model."""
+"""``generate``: writes music with a trained model."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import numpy as np
+from cyclopts import Group, Parameter
+from cyclopts.validators import Number
 
+from pianoroll_seq2seq.cli.class_options import find_classes
 from pianoroll_seq2seq.cli.command import Command
-from pianoroll_seq2seq.cli.lengths import Length
-from pianoroll_seq2seq.cli.outputs import ENDINGS, check_outputs, write_music
-from pianoroll_seq2seq.cli.scales import pitch_classes_of
-from pianoroll_seq2seq.conditions import pitch_class_vector
+from pianoroll_seq2seq.cli.music_files import ENDINGS, check_outputs
+from pianoroll_seq2seq.cli.options import BASIC, Count, OptionalCount, Whole
 from pianoroll_seq2seq.errors import SettingsError
-from pianoroll_seq2seq.grid import BeatGrid
-from pianoroll_seq2seq.pianoroll import PianoRoll
-from pianoroll_seq2seq.tempo import TempoMap
 
 if TYPE_CHECKING:
-    from pianoroll_seq2seq.sampling import Sampler
-    from pianoroll_seq2seq.trained import TrainedModel
+    import numpy as np
 
-_SILENCE, _IN_BEATS, _IN_SECONDS = Length(beats=16), Length(beats=64), Length(seconds=32)
+    from pianoroll_seq2seq.pianoroll import PianoRoll
+    from pianoroll_seq2seq.pretrained.trained_model import TrainedModel
+    from pianoroll_seq2seq.sampling import Sampler
+
+PRIMER = Group("Primer and length", sort_key=10)
+SAMPLING = Group("Sampling", sort_key=20)
+FILES = Group("Files", sort_key=30)
+_OptionalLength = Annotated[float | None, Parameter(validator=Number(gt=0))]
 
 
 @dataclass(frozen=True)
-class Written:
+class GeneratedPiece:
     """A piece that was written."""
 
     files: tuple[str, ...]
     seconds: float
-    """How long it is, the primer included where that is in it."""
-    frames: int
-    notes: int
+    """Length, with the primer if it is in the piece."""
+    num_frames: int
+    num_notes: int
 
 
 @dataclass(frozen=True)
 class Generated:
-    """What was written.
-
-    Args:
-        model: by which model.
-        seed: of the draws.
-        pieces: the pieces.
-    """
+    """The pieces that were written."""
 
     model: str
     seed: int
-    pieces: tuple[Written, ...]
+    pieces: tuple[GeneratedPiece, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """All of it."""
+        """All fields."""
         return asdict(self)
 
     def __str__(self) -> str:
-        """A line for each file."""
+        """One line for each file."""
         return "\n".join(
-            f"{file}: {piece.seconds:.1f} s, {piece.notes} notes ({self.model}, seed {self.seed})"
+            f"{file}: {piece.seconds:.1f} s, {piece.num_notes} notes ({self.model}, seed {self.seed})"
             for piece in self.pieces
             for file in piece.files
         )
 
 
+@Parameter(name="*", group=PRIMER)
 @dataclass(frozen=True)
-class Wishes:
-    """What the music begins with, and how long it is.
+class PrimerOptions:
+    """The beginning and the length of the music."""
 
-    Args:
-        primer: a MIDI file to go on from; silence by default.
-        primer_frames: how much of its beginning to hear, in frames; all of it by default.
-        primer_beats: the same, in beats.
-        primer_seconds: the same, in seconds.
-        outside: what becomes of its notes outside the pitches that the model knows.
-        bpm: beats a minute, where there is no primer.
-        frames: how much to write, in frames.
-        beats: the same, in beats; 64 by default.
-        seconds: the same, in seconds; 32 by default for a model whose frames are seconds.
-        only_new: whether to leave out the primer.
-    """
-
-    primer: Path | None = None
-    primer_frames: int | None = None
-    primer_beats: float | None = None
-    primer_seconds: float | None = None
+    primer: Annotated[Path | None, Parameter(group=BASIC)] = None
+    """MIDI file to continue. Without it the model begins from silence."""
+    primer_frames: OptionalCount = None
+    """Use only so many frames from the primer's beginning."""
+    primer_beats: _OptionalLength = None
+    """The same in beats."""
+    primer_seconds: _OptionalLength = None
+    """The same in seconds."""
     outside: Literal["error", "drop"] = "error"
-    bpm: float = 120.0
-    frames: int | None = None
-    beats: float | None = None
-    seconds: float | None = None
-    only_new: bool = False
-
-
-@dataclass(frozen=True)
-class Choices:
-    """How the model chooses.
-
-    Args:
-        temperature: below 1 safer, above 1 bolder.
-        threshold: instead of drawing, every pitch sounds whose probability reaches this. It tends to freeze the music.
-        scale: keeps to a scale, such as 'C major' or f#_dorian.
-        condition: what a model with conditions is told: its numbers, or the name of a scale.
-        seed: of the draws; equal seeds give equal music.
-        count: how many pieces; their files are numbered.
-    """
-
-    temperature: float = 1.0
-    threshold: float | None = None
-    scale: str | None = None
-    condition: list[str] | None = None
-    seed: int = 0
-    count: int = 1
+    """Refuse a primer with notes outside the model's pitches, or drop these notes."""
+    bpm: Annotated[float, Parameter(validator=Number(gt=0))] = 120.0
+    """Beats per minute, if there is no primer."""
+    beats: Annotated[_OptionalLength, Parameter(group=BASIC)] = None
+    """Length of the new music in beats; 64 by default."""
+    seconds: _OptionalLength = None
+    """Length of the new music in seconds; 32 by default for a model with a grid in seconds."""
+    num_frames: OptionalCount = None
+    """Length of the new music in frames."""
+    only_new: Annotated[bool, Parameter(negative=())] = False
+    """Leave the primer out of the files."""
 
     def __post_init__(self) -> None:
-        """Checks what would only be noticed when all is loaded."""
-        if self.count < 1:
-            raise SettingsError(f"count must be at least 1, got {self.count}.")
-        if self.threshold is not None and self.temperature != 1.0:
-            raise SettingsError("A threshold draws nothing, so it has no temperature. Leave one of them out.")
+        """Validates that lengths are given in one unit."""
+        for names in (("primer_frames", "primer_beats", "primer_seconds"), ("num_frames", "beats", "seconds")):
+            given = [f"--{name.replace('_', '-')} {getattr(self, name)}" for name in names if getattr(self, name)]
+            if len(given) > 1:
+                raise SettingsError(f"A length has one unit, got {' and '.join(given)}. Leave out all but one.")
 
 
+@Parameter(name="*", group=SAMPLING)
 @dataclass(frozen=True)
-class Files:
-    """Where the music goes, and how it sounds.
+class SamplingOptions:
+    """How frames are chosen from the model's distribution."""
 
-    Args:
-        program: General MIDI program, 0..127 (0 is a grand piano).
-        soundfont: a SoundFont (.sf2) to play it with.
-        overwrite: whether files that are there may be replaced.
-    """
+    temperature: Annotated[float, Parameter(validator=Number(gt=0))] = 1.0
+    """Below 1 for safer music, above 1 for bolder."""
+    threshold: float | None = None
+    """Do not sample: every pitch with at least this probability sounds. The music tends to freeze."""
+    scale: Annotated[str | None, Parameter(metavar="SCALE")] = None
+    """Keep to a scale, such as 'C major' or f#_dorian."""
+    condition: Annotated[list[str] | None, Parameter(metavar="SCALE|NUMBERS")] = None
+    """Condition for a model that takes one: the name of a scale, or its numbers."""
+    seed: Annotated[Whole, Parameter(group=BASIC)] = 0
+    """The same seed gives the same music."""
+    count: Count = 1
+    """Number of pieces. Their files are numbered."""
 
-    program: int = 0
+    def __post_init__(self) -> None:
+        """Validates that a threshold has no temperature."""
+        if self.threshold is not None and self.temperature != 1.0:
+            raise SettingsError(
+                f"--threshold {self.threshold} samples nothing, so --temperature {self.temperature} has no effect. "
+                f"Leave one of them out."
+            )
+
+
+@Parameter(name="*", group=FILES)
+@dataclass(frozen=True)
+class FileOptions:
+    """How the files are written."""
+
+    program: Annotated[Whole, Parameter(validator=Number(gte=0, lte=127))] = 0
+    """General MIDI program, 0 to 127; 0 is a grand piano."""
     soundfont: Path | None = None
-    overwrite: bool = False
+    """SoundFont (.sf2) to play with."""
+    overwrite: Annotated[bool, Parameter(negative=())] = False
+    """Replace existing files."""
 
 
 def generate(
-    output: Sequence[Path],
     *,
-    model: str,
-    wishes: Wishes = Wishes(),
-    choices: Choices = Choices(),
-    files: Files = Files(),
-    classes: Sequence[str] = (),
-    threads: int = 1,
+    output: Annotated[list[Path], Parameter(group=BASIC)],
+    model: Annotated[str, Parameter(group=BASIC, metavar="MODEL")] = "bach-chorales",
+    primer: PrimerOptions = PrimerOptions(),
+    sampling: SamplingOptions = SamplingOptions(),
+    files: FileOptions = FileOptions(),
+    classes: Annotated[list[str] | None, Parameter(group=FILES, metavar="CLASS...")] = None,
+    threads: Annotated[Count, Parameter(group=FILES)] = 1,
 ) -> Generated:
-    """Writes music with a trained model: the one that comes with the library, or any other.
-
-    It begins from silence, or goes on from a MIDI file. What is written is said by the endings of the files.
+    """Writes music with a trained model, from silence or as the continuation of a MIDI file.
 
     Args:
-        output: the files.
-        model: its name, the folder of a run, or a checkpoint.
-        wishes: what it begins with, and how long it is.
-        choices: how the model chooses.
-        files: how the music sounds.
-        classes: import paths of models and heads of the user's own.
-        threads: of the CPU.
+        output: Files to write: MIDI, sound or a picture, by their endings.
+        model: Model that comes with the library, folder of a run, or checkpoint.
+        primer: the beginning and the length.
+        sampling: how frames are chosen.
+        files: how the files are written.
+        classes: Import paths of your own model and head classes, such as my_module.MyModel.
+        threads: CPU threads.
     """
-    pieces_files = _numbered(output, choices.count)
-    check_outputs([path for paths in pieces_files for path in paths], overwrite=files.overwrite)
+    paths_of_pieces = _numbered(output, sampling.count)
+    check_outputs([path for paths in paths_of_pieces for path in paths], overwrite=files.overwrite)
     import torch
 
-    from pianoroll_seq2seq.cli.building import classes_named
-    from pianoroll_seq2seq.sampling import generate as continue_
-    from pianoroll_seq2seq.trained import open_model
+    from pianoroll_seq2seq.pretrained.trained_model import open_model
+    from pianoroll_seq2seq.sampling import generate as continue_primers
 
     torch.set_num_threads(threads)
-    trained = open_model(model, classes=classes_named(classes))
-    primer = _primer(trained, wishes)
-    frames = _frames(trained, wishes, primer)
-    condition = _condition(choices, trained)
-    written = continue_(
+    trained = open_model(model, classes=find_classes(classes or ()))
+    roll = _primer(trained, primer)
+    condition = _condition(sampling, trained)
+    continuations = continue_primers(
         trained.model,
-        [primer] * choices.count,
-        frames=frames,
-        sampler=_sampler(choices, trained),
-        seed=choices.seed,
-        onsets=trained.onsets,
-        condition=None if condition is None else [condition] * choices.count,
+        [roll] * sampling.count,
+        num_frames=_num_frames(trained, primer, roll),
+        sampler=_sampler(sampling, trained),
+        seed=sampling.seed,
+        condition=None if condition is None else [condition] * sampling.count,
+        layout=trained.layout,
         progress=True,
     )
-    heard = 0 if wishes.primer is None or wishes.only_new else len(primer)
-    done = []
-    for paths, continuation in zip(pieces_files, written, strict=True):
-        whole = (primer + continuation if heard else continuation).renamed(primer.name or trained.name)
-        for path in paths:
-            write_music(
-                whole,
-                path,
-                primer_frames=heard,
-                program=files.program,
-                soundfont=files.soundfont,
-                overwrite=files.overwrite,
-            )
-        notes = len(whole.notes()[0])
-        done.append(Written(tuple(map(str, paths)), round(whole.seconds, 3), len(whole), notes))
-    return Generated(trained.name, choices.seed, tuple(done))
+    kept = None if primer.primer is None or primer.only_new else roll
+    name = roll.name or trained.name
+    written = [
+        _write(continuation, kept, paths, files, name)
+        for paths, continuation in zip(paths_of_pieces, continuations, strict=True)
+    ]
+    return Generated(trained.name, sampling.seed, tuple(written))
 
 
 def _numbered(output: Sequence[Path], count: int) -> list[list[Path]]:
@@ -206,92 +191,91 @@ def _numbered(output: Sequence[Path], count: int) -> list[list[Path]]:
     return [[path.with_stem(f"{path.stem}-{number}") for path in output] for number in range(1, count + 1)]
 
 
-def _primer(trained: "TrainedModel", wishes: Wishes) -> PianoRoll:
-    if wishes.primer is None:
-        return _silence(trained, wishes)
-    length = Length(wishes.primer_frames, wishes.primer_beats, wishes.primer_seconds)
-    roll = PianoRoll.from_midi(wishes.primer, grid=trained.grid, pitches=trained.pitches, outside=wishes.outside)
-    return roll[: length.in_frames(trained.grid, roll.tempo)] if length else roll
+def _primer(trained: "TrainedModel", options: PrimerOptions) -> "PianoRoll":
+    """The primer, or silence about as long as a primer in training."""
+    from pianoroll_seq2seq.pianoroll import PianoRoll
+    from pianoroll_seq2seq.sampling import Length
+    from pianoroll_seq2seq.tempo import TempoMap
+
+    grid, pitches = trained.grid, trained.pitches
+    if options.primer is None:
+        tempo = TempoMap.from_bpm(options.bpm)
+        return PianoRoll.silent(Length(beats=16).in_frames(grid, tempo), grid=grid, pitches=pitches, tempo=tempo)
+    length = Length(options.primer_frames, options.primer_beats, options.primer_seconds)
+    roll = PianoRoll.from_midi(options.primer, grid=grid, pitches=pitches, outside=options.outside)
+    return roll[: length.in_frames(grid, roll.tempo)] if length else roll
 
 
-def _silence(trained: "TrainedModel", wishes: Wishes) -> PianoRoll:
-    """Silence about as long as what a model has learned to go on from."""
-    tempo = TempoMap.from_bpm(wishes.bpm)
-    frames = _SILENCE.in_frames(trained.grid, tempo)
-    return PianoRoll.silent(frames, grid=trained.grid, pitches=trained.pitches, tempo=tempo)
+def _num_frames(trained: "TrainedModel", options: PrimerOptions, primer: "PianoRoll") -> int:
+    """Frames to generate."""
+    from pianoroll_seq2seq.grid import BeatGrid
+    from pianoroll_seq2seq.sampling import Length
 
-
-def _frames(trained: "TrainedModel", wishes: Wishes, primer: PianoRoll) -> int:
-    default = _IN_BEATS if isinstance(trained.grid, BeatGrid) else _IN_SECONDS
-    length = Length(wishes.frames, wishes.beats, wishes.seconds) or default
+    default = Length(beats=64) if isinstance(trained.grid, BeatGrid) else Length(seconds=32)
+    length = Length(options.num_frames, options.beats, options.seconds) or default
     return length.in_frames(trained.grid, primer.tempo, after=len(primer))
 
 
-def _sampler(choices: Choices, trained: "TrainedModel") -> "Sampler":
-    from pianoroll_seq2seq.sampling import Draw, InScale, Threshold
+def _sampler(options: SamplingOptions, trained: "TrainedModel") -> "Sampler":
+    from pianoroll_seq2seq.cli.scales import pitch_classes_of
+    from pianoroll_seq2seq.sampling import Draw, ScaleConstrained, Threshold
 
-    sampler: Sampler = Draw(choices.temperature)
-    if choices.threshold is not None:
-        sampler = Threshold(choices.threshold)
-    if choices.scale is None:
+    sampler: Sampler = Draw(options.temperature) if options.threshold is None else Threshold(options.threshold)
+    if options.scale is None:
         return sampler
-    return InScale(sampler, pitch_classes_of(choices.scale), trained.pitches)
+    return ScaleConstrained(sampler, pitch_classes_of(options.scale), trained.layout)
 
 
-def _condition(choices: Choices, trained: "TrainedModel") -> np.ndarray | None:
-    given = choices.condition
-    if not given:
+def _condition(options: SamplingOptions, trained: "TrainedModel") -> "np.ndarray | None":
+    """The condition as numbers."""
+    if not options.condition:
         return None
+    import numpy as np
+
+    from pianoroll_seq2seq.cli.scales import pitch_classes_of
+    from pianoroll_seq2seq.data.conditions import pitch_class_vector
+
     try:
-        numbers = [float(text) for text in given]
+        numbers = np.array([float(text) for text in options.condition], dtype=np.float32)
     except ValueError:
-        numbers = pitch_class_vector(pitch_classes_of(" ".join(given))).tolist()
-    if len(numbers) != trained.condition_size or not all(map(math.isfinite, numbers)):
+        numbers = pitch_class_vector(pitch_classes_of(" ".join(options.condition)))
+    if not trained.condition_size:
+        raise SettingsError(f"--condition: the model {trained.name} takes no condition. Leave it out.")
+    if len(numbers) != trained.condition_size or not np.isfinite(numbers).all():
         raise SettingsError(
-            f"--condition: this model is told {trained.condition_size or 'no'} numbers of every frame, got {numbers}."
+            f"--condition: the model {trained.name} expects {trained.condition_size} finite numbers, got "
+            f"{numbers.tolist()}."
         )
-    return np.array(numbers, dtype=np.float32)
+    return numbers
 
 
-def _options(
-    *,
-    output: list[str],
-    model: str = "bach-chorales",
-    classes: list[str] | None = None,
-    threads: int = 1,
-) -> None:
-    """What is written, and by what.
+def _write(
+    continuation: "PianoRoll", primer: "PianoRoll | None", paths: Sequence[Path], files: FileOptions, name: str
+) -> GeneratedPiece:
+    """Writes the files of one piece."""
+    from pianoroll_seq2seq.cli.music_files import write_music
 
-    Args:
-        output: the files to write, each by its ending: MIDI, sound or a picture.
-        model: a model that comes with the library, the folder of a run, or a checkpoint.
-        classes: import paths of your own models and heads that the model is made of, such as my_module.MyModel.
-        threads: of the CPU.
-    """
-
-
-def _call(made: Any, _text: str) -> Generated:
-    """From options to the function."""
-    given = vars(made)
-    wishes, choices, files = (_group(kind, given) for kind in (Wishes, Choices, Files))
-    classes = given.pop("classes") or ()
-    given["output"] = [Path(path) for path in given["output"]]
-    return generate(**given, wishes=wishes, choices=choices, files=files, classes=classes)
-
-
-def _group(kind: type[Any], given: dict[str, Any]) -> Any:
-    return kind(**{name: given.pop(name) for name in kind.__dataclass_fields__})
+    piece = (continuation if primer is None else primer + continuation).renamed(name)
+    for path in paths:
+        write_music(
+            piece,
+            path,
+            primer_frames=0 if primer is None else len(primer),
+            program=files.program,
+            soundfont=files.soundfont,
+            overwrite=files.overwrite,
+        )
+    num_notes = len(piece.notes().pitch)
+    return GeneratedPiece(tuple(map(str, paths)), round(piece.seconds, 3), len(piece), num_notes)
 
 
 COMMAND = Command(
     generate,
     examples=f"""
     pianoroll-seq2seq generate --output chorale.wav
-    pianoroll-seq2seq generate --primer song.mid --primer_beats 16 --beats 64 --output song.mid song.wav song.png
+    pianoroll-seq2seq generate --primer song.mid --primer-beats 16 --beats 64 --output song.mid song.wav song.png
     pianoroll-seq2seq generate --model runs/mine --temperature 0.9 --seed 7 --count 4 --output piece.mid
     (endings: {", ".join(ENDINGS)})
     """,
-    groups=(_options, Wishes, Choices, Files),
-    call=_call,
-    own_classes=True,
+    imports_user_code=True,
 )

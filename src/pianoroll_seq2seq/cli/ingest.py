@@ -1,91 +1,98 @@
-"""``ingest``: a folder of MIDI files becomes a corpus."""
+"""``ingest``: turns a folder of MIDI files into a corpus."""
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Unpack
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
 
 from pianoroll_seq2seq.cli.command import Command
-from pianoroll_seq2seq.corpus import Corpus, build_corpus
-from pianoroll_seq2seq.grid import SIXTEENTHS, BeatGrid, SecondsGrid
-from pianoroll_seq2seq.pitches import PIANO, PitchRange
-from pianoroll_seq2seq.rasterize import Reading
+from pianoroll_seq2seq.cli.music_options import GridOptions, PitchOptions, ReadingOptions
+from pianoroll_seq2seq.cli.options import Count
 
-_SHOWN = 20
+if TYPE_CHECKING:
+    from pianoroll_seq2seq.data.corpus import Corpus
+
+_MAX_LINES = 20
 
 
 @dataclass(frozen=True)
 class Ingested:
-    """A corpus that was built, and what was left out of it.
+    """A corpus, with the files that were refused."""
 
-    Args:
-        corpus: the corpus.
-    """
-
-    corpus: Corpus
+    corpus: "Corpus"
 
     def to_json(self) -> dict[str, Any]:
-        """Where it lies, how much it holds, and why files were refused."""
+        """The folder, its size, and why files were refused."""
         corpus = self.corpus
         return {
             "corpus": str(corpus.folder),
             "pieces": len(corpus),
             "distinct": len(set(corpus.roll_hashes)),
-            "frames": int(corpus.packed().frames.sum()),
+            "num_frames": int(corpus.packed().num_frames.sum()),
             "grid": {"class": type(corpus.grid).__name__, **corpus.grid.settings()},
             "pitches": [corpus.pitches.lowest, corpus.pitches.highest],
             "refused": dict(corpus.failures),
         }
 
     def __str__(self) -> str:
-        """The same, for people."""
+        """The same as text."""
         facts = self.to_json()
         refused: dict[str, str] = facts["refused"]
         lines = [
-            f"{facts['corpus']}: {facts['pieces']} pieces ({facts['distinct']} distinct), {facts['frames']} frames of "
-            f"{self.corpus.grid}, {self.corpus.pitches}",
+            f"{facts['corpus']}: {facts['pieces']} pieces ({facts['distinct']} distinct), {facts['num_frames']} frames "
+            f"of {self.corpus.grid}, {self.corpus.pitches}",
             f"{len(refused)} files refused" + (":" if refused else ""),
-            *(f"  {reason_of(path, reason)}" for path, reason in list(refused.items())[:_SHOWN]),
+            *(f"  {with_path(path, reason)}" for path, reason in list(refused.items())[:_MAX_LINES]),
         ]
-        if len(refused) > _SHOWN:
-            lines.append(f"  and {len(refused) - _SHOWN} more; all of them: --json")
+        if len(refused) > _MAX_LINES:
+            lines.append(f"  and {len(refused) - _MAX_LINES} more; --json shows all")
         return "\n".join(lines)
 
 
-def reason_of(path: str, reason: str) -> str:
-    """Why a file was refused, with its path once."""
+def with_path(path: str, reason: str) -> str:
+    """Why a file was refused, with its path if the reason does not have it."""
     return reason if path in reason else f"{path}: {reason}"
 
 
 def ingest(
-    folder: Path,
-    output: Path,
+    folder: Annotated[Path, Parameter(name="FOLDER")],
+    output: Annotated[Path, Parameter(name="OUTPUT")],
+    /,
     *,
-    grid: BeatGrid | SecondsGrid = SIXTEENTHS,
-    pitches: PitchRange = PIANO,
-    outside: Literal["error", "drop"] = "error",
-    files_per_shard: int = 512,
-    **reading: Unpack[Reading],
+    grid: GridOptions = GridOptions(),
+    pitches: PitchOptions = PitchOptions(),
+    reading: ReadingOptions = ReadingOptions(),
+    files_per_shard: Count = 512,
 ) -> Ingested:
-    """Turns a folder of MIDI files into a corpus, which windows are cut from without being read again.
+    """Turns a folder of MIDI files into a corpus, which trains without reading the files again.
 
-    A file that cannot be used does not stop the others. What was interrupted goes on when the same command is given
-    again.
+    A file that cannot be used does not stop the others. The same command resumes an interrupted one.
 
     Args:
-        folder: where the MIDI files lie, at any depth.
-        output: a new folder for the corpus.
-        grid: where the frames lie in time: frames_per_beat, or frame_seconds.
-        pitches: the MIDI pitches to keep, lowest and highest.
-        outside: whether a file with notes outside the pitches is refused, or those notes are dropped.
-        files_per_shard: files in a shard, the unit of work.
-        **reading: what counts as a note.
+        folder: Folder with MIDI files, at any depth.
+        output: New folder for the corpus.
+        grid: the grid of frames; sixteenths by default.
+        pitches: the pitches to keep; those of a piano by default.
+        reading: what counts as a note.
+        files_per_shard: Files in a shard, the unit of work.
 
     Raises:
         MidiNotFoundError: no such folder, or no MIDI file in it.
-        CorpusError: something else lies in ``output``.
+        CorpusError: ``output`` holds something else.
     """
+    from pianoroll_seq2seq.data.corpus import build_corpus
+    from pianoroll_seq2seq.grid import SIXTEENTHS
+    from pianoroll_seq2seq.pitches import PIANO
+
     corpus = build_corpus(
-        folder, output, grid=grid, pitches=pitches, outside=outside, files_per_shard=files_per_shard, **reading
+        folder,
+        output,
+        grid=grid.grid() or SIXTEENTHS,
+        pitches=pitches.pitch_range() or PIANO,
+        outside=pitches.outside,
+        files_per_shard=files_per_shard,
+        **reading.given(),
     )
     return Ingested(corpus)
 
@@ -94,7 +101,7 @@ COMMAND = Command(
     ingest,
     examples="""
     pianoroll-seq2seq ingest my_midi corpora/mine
-    pianoroll-seq2seq ingest my_midi corpora/melodies --track MELODY --grid.frames_per_beat 8 --outside drop
-    pianoroll-seq2seq ingest my_midi corpora/20ms --grid.frame_seconds 0.02 --pitches.lowest 33 --pitches.highest 81
+    pianoroll-seq2seq ingest my_midi corpora/melodies --track MELODY --frames-per-beat 8 --outside drop
+    pianoroll-seq2seq ingest my_midi corpora/20ms --frame-seconds 0.02 --pitches 33 81
     """,
 )

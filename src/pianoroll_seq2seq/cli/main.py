@@ -1,6 +1,7 @@
-"""The program: finds the command, runs it, prints what it says, and ends with a code that scripts can rely on."""
+"""The program: finds the command, runs it, prints the result, and ends with an exit code that scripts can rely on."""
 
 import contextlib
+import difflib
 import importlib
 import json
 import os
@@ -9,120 +10,146 @@ import warnings
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, TextIO
 
+from pianoroll_seq2seq.errors import (
+    CheckpointWriteError,
+    DownloadError,
+    PianoRollSeq2SeqError,
+    StoreAccessError,
+    StoreError,
+    TrainingDivergedError,
+)
+
 if TYPE_CHECKING:
-    from pianoroll_seq2seq.cli.command import Command, Result
+    from pianoroll_seq2seq.cli.command import Command
 
 COMMANDS = {
-    "ingest": "turn a folder of MIDI files into a corpus",
-    "inspect": "say what is in a MIDI file or folder",
-    "train": "train a model",
-    "generate": "write music with a trained model",
-    "evaluate": "score a trained model on music",
-    "compare": "hold runs side by side",
-    "report": "write the page of a run",
-    "render": "turn MIDI files into sound or pictures",
-    "studio": "play with a model in the browser",
-    "submit": "train on Azure Machine Learning",
+    "generate": "Write music with a trained model",
+    "train": "Train a model",
+    "evaluate": "Score a trained model on music",
+    "compare": "Compare runs side by side",
+    "report": "Write a page about a run",
+    "inspect": "Show what is in a MIDI file or folder",
+    "ingest": "Turn a folder of MIDI files into a corpus",
+    "render": "Turn MIDI files into sound or pictures",
+    "studio": "Play with a model in the browser",
+    "submit": "Train on Azure Machine Learning",
 }
-"""The commands: each is the file of its name beside this one."""
+"""The commands. Each is in the file of its name."""
 
-_USAGE = """usage: pianoroll-seq2seq COMMAND [OPTIONS]
+OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+"""Exit codes."""
+_FAILURES = (CheckpointWriteError, DownloadError, StoreError, TrainingDivergedError)
+_PATH_ERRORS = (FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError, PermissionError)
 
-Music with sequence models: MIDI to piano roll, an encoder-decoder LSTM, and back to music.
+_HELP = """Music with sequence models: from MIDI to piano rolls, a trained model, and new music.
 
-commands:
+Usage: pianoroll-seq2seq COMMAND [OPTIONS]
+
+Commands:
 {commands}
 
-options:
-  -h, --help  show this, or after a command its help
-  --version   show the version
+Options:
+  -h, --help  Show this help, or after a command its help
+  --version   Show the version
 
-examples:
+Examples:
   pianoroll-seq2seq generate --output chorale.wav
   pianoroll-seq2seq inspect my_midi
   pianoroll-seq2seq train --data my_midi --output runs/mine
 
-Results go to standard output (with --json as one JSON document), progress to standard error. The exit code is 0 when
-all is well, 2 after a mistake in what was asked for, 1 when something else failed, and 130 after Ctrl-C.
+Results go to standard output, as text or with --json as one JSON document. Progress and errors go to standard error.
+The exit code is 0 on success, 1 after a failure, 2 after a mistake in the command, and 130 after Ctrl-C.
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line.
+    """Runs the command line.
 
     Args:
-        arguments: those of the program, without its name; what the program was started with by default.
+        arguments: the program's arguments, without its name; ``sys.argv[1:]`` by default.
 
     Returns:
-        The exit code: 0, 1 (something failed), 2 (the user's mistake) or 130 (interrupted).
+        The exit code: 0 (success), 1 (failure), 2 (a mistake in the command) or 130 (interrupted).
     """
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    name = given[0] if given else "--help"
+    tokens = list(sys.argv[1:] if arguments is None else arguments)
     try:
         with _plain_warnings():
-            code = _run(name, given[1:])
+            code = _run(tokens[0] if tokens else "--help", tokens[1:])
         sys.stdout.flush()
-    except BrokenPipeError:  # whoever read has seen enough
-        _close_quietly(sys.stdout)
-        return 0
+    except BrokenPipeError:  # the reader closed the pipe, as head does
+        _discard_output(sys.stdout)
+        return OK
     except KeyboardInterrupt as interrupt:
-        _say(f"interrupted. {interrupt}".strip())
-        return 130
+        _print_error(f"interrupted. {interrupt}".strip())
+        return INTERRUPTED
     except SystemExit as leaving:
         return leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
     return code
 
 
-def _run(name: str, given: list[str]) -> int:
+def _run(name: str, tokens: list[str]) -> int:
     if name in ("-h", "--help"):
         width = max(map(len, COMMANDS))
-        lines = "\n".join(f"  {command:{width}}  {what}" for command, what in COMMANDS.items())
-        sys.stdout.write(_USAGE.format(commands=lines))
-        return 0
+        lines = "\n".join(f"  {command:{width}}  {summary}" for command, summary in COMMANDS.items())
+        sys.stdout.write(_HELP.format(commands=lines))
+        return OK
     if name == "--version":
         from pianoroll_seq2seq import __version__
 
         print(f"pianoroll-seq2seq {__version__}")
-        return 0
+        return OK
     if name not in COMMANDS:
-        _say(f"error: there is no command {name!r}; there are {', '.join(COMMANDS)}.\nSee: pianoroll-seq2seq --help")
-        return 2
-    return _command(name, given)
+        near = difflib.get_close_matches(name, COMMANDS, n=1)
+        hint = f"Did you mean {near[0]}?" if near else f"The commands are {', '.join(COMMANDS)}."
+        _print_error(f"error: unknown command {name!r}. {hint}\nSee: pianoroll-seq2seq --help")
+        return USAGE
+    return _run_command(name, tokens)
 
 
-def _command(name: str, given: list[str]) -> int:
-    from pianoroll_seq2seq.cli.failures import described, exit_code
-    from pianoroll_seq2seq.cli.parsing import parse
+def _run_command(name: str, tokens: list[str]) -> int:
+    from pianoroll_seq2seq.cli.command import parse
 
     command: Command = importlib.import_module(f"pianoroll_seq2seq.cli.{name}").COMMAND
     try:
-        with _modules_here(command.own_classes):
-            call = parse(name, command, given)
+        with _working_directory_on_path(command.imports_user_code):
+            call = parse(name, command, tokens)
             result = call.run()
     except BrokenPipeError:
         raise
     except Exception as error:
         code = exit_code(error)
-        if code is None:  # nobody foresaw it: whoever mends it needs the way to it
+        if code is None:  # a bug: show the traceback
             raise
-        _say(f"error: {described(error)}")
+        _print_error(f"error: {message_of(error)}")
         return code
     if result is not None:
-        _print(result, as_json=call.as_json)
-    return 0
+        print(json.dumps(result.to_json(), indent=2) if call.as_json else result)
+    return OK
 
 
-def _print(result: "Result", *, as_json: bool) -> None:
-    print(json.dumps(result.to_json(), indent=2) if as_json else result)
+def exit_code(error: Exception) -> int | None:
+    """The exit code after an error, or None for an error that is a bug of the program."""
+    if isinstance(error, _FAILURES) and not isinstance(error, StoreAccessError):
+        return FAILED
+    if isinstance(error, (PianoRollSeq2SeqError, *_PATH_ERRORS)):
+        return USAGE
+    return FAILED if isinstance(error, OSError) else None
 
 
-def _say(line: str) -> None:
+def message_of(error: Exception) -> str:
+    """The message of an error, without the number that Python puts before those of the operating system."""
+    if isinstance(error, OSError) and not isinstance(error, PianoRollSeq2SeqError) and error.strerror:
+        return f"{error.filename}: {error.strerror}." if error.filename else f"{error.strerror}."
+    return str(error)
+
+
+def _print_error(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
 @contextlib.contextmanager
-def _modules_here(wanted: bool) -> Iterator[None]:
-    """Modules of the working directory are found, as they are by ``python -m``."""
+def _working_directory_on_path(wanted: bool) -> Iterator[None]:
+    """Lets Python find modules of the working directory, as ``python -m`` does."""
     here = os.getcwd()
     if not wanted or here in sys.path:
         yield
@@ -136,14 +163,14 @@ def _modules_here(wanted: bool) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _plain_warnings() -> Iterator[None]:
-    """Warnings as a line each, without the place in the code."""
+    """Prints each warning as one line, without its place in the code."""
     with warnings.catch_warnings():
         warnings.filterwarnings("default", category=UserWarning)
-        warnings.showwarning = lambda message, *_where, **_how: _say(f"warning: {message}")
+        warnings.showwarning = lambda message, *_, **__: _print_error(f"warning: {message}")
         yield
 
 
-def _close_quietly(stream: TextIO) -> None:
-    """Lets the interpreter end without another complaint about a pipe that nobody reads."""
+def _discard_output(stream: TextIO) -> None:
+    """Redirects a stream whose pipe is closed, so that the interpreter does not complain at its end."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -1,84 +1,91 @@
-"""``render``: MIDI files as sound, or as pictures."""
+"""``render``: turns MIDI files into sound or pictures."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from tqdm.auto import tqdm
+from cyclopts import Parameter
 
 from pianoroll_seq2seq.cli.command import Command
-from pianoroll_seq2seq.cli.ingest import reason_of
-from pianoroll_seq2seq.cli.outputs import ENDINGS, SOUND, check_outputs, draw
+from pianoroll_seq2seq.cli.ingest import with_path
+from pianoroll_seq2seq.cli.music_files import ENDINGS, SOUND, check_outputs, draw
+from pianoroll_seq2seq.cli.music_options import GridOptions
+from pianoroll_seq2seq.cli.options import BASIC
 from pianoroll_seq2seq.errors import LimitError, MidiError, MidiNotFoundError, SettingsError
-from pianoroll_seq2seq.grid import SIXTEENTHS, BeatGrid, SecondsGrid
-from pianoroll_seq2seq.midi_io import midi_paths, read_midi, write_midi
-from pianoroll_seq2seq.pianoroll import PianoRoll
-from pianoroll_seq2seq.pitches import PitchRange
-from pianoroll_seq2seq.rendering import Rendering
-from pianoroll_seq2seq.score import Score
 
-_ALL = PitchRange(0, 127)
-_SHOWN = 20
+if TYPE_CHECKING:
+    from pianoroll_seq2seq.grid import BeatGrid, SecondsGrid
+    from pianoroll_seq2seq.score import Score
+
+_MAX_LINES = 20
 
 
 @dataclass(frozen=True)
 class Rendered:
-    """What was written.
-
-    Args:
-        files: the files.
-        refused: why MIDI files of a folder could not be used, by their paths below it.
-    """
+    """The files that were written."""
 
     files: tuple[str, ...]
     refused: Mapping[str, str] = field(default_factory=dict)
+    """Why MIDI files of a folder could not be used, by their paths below it."""
 
     def to_json(self) -> dict[str, Any]:
-        """Both."""
+        """The files, and those that were refused."""
         return asdict(self)
 
     def __str__(self) -> str:
-        """A line for each file."""
-        shown = (
-            self.files if len(self.files) <= _SHOWN else (*self.files[:_SHOWN], f"and {len(self.files) - _SHOWN} more")
-        )
-        refused = [f"not used: {reason_of(path, reason)}" for path, reason in self.refused.items()]
-        return "\n".join([*shown, *refused])
+        """One line for each file."""
+        more = len(self.files) - _MAX_LINES
+        lines = [*self.files[:_MAX_LINES], *([f"and {more} more"] if more > 0 else [])]
+        return "\n".join([*lines, *(f"not used: {with_path(*item)}" for item in self.refused.items())])
+
+
+@Parameter(name="*", group="Sound")
+@dataclass(frozen=True)
+class SoundOptions:
+    """How the music sounds."""
+
+    synthesizer: Literal["auto", "soundfont", "plain"] = "auto"
+    """Play with a SoundFont (extra audio) or with plain tones. auto takes a SoundFont if it can."""
+    soundfont: Path | None = None
+    """SoundFont (.sf2) to play with."""
+    tail_seconds: float = 2.0
+    """Seconds to write after the last note."""
+    mono: bool = False
+    """Write one channel instead of two."""
 
 
 def render(
-    source: Path,
+    source: Annotated[Path, Parameter(name="SOURCE")],
+    /,
     *,
-    output: list[str],
-    endings: list[str] | None = None,
-    synthesizer: Literal["auto", "soundfont", "plain"] = "auto",
-    soundfont: Path | None = None,
-    tail_seconds: float = 2.0,
-    mono: bool = False,
-    grid: BeatGrid | SecondsGrid = SIXTEENTHS,
-    overwrite: bool = False,
+    output: Annotated[list[str], Parameter(group=BASIC)],
+    endings: Annotated[list[str] | None, Parameter(group=BASIC)] = None,
+    overwrite: Annotated[bool, Parameter(group=BASIC, negative=())] = False,
+    sound: SoundOptions = SoundOptions(),
+    grid: GridOptions = GridOptions(),
 ) -> Rendered:
-    """Turns MIDI files into sound (.wav, .flac, .ogg) or pictures (.png), with all parts and drums in their own sounds.
+    """Turns MIDI files into sound (.wav, .flac, .ogg) or pictures (.png), with all parts and drums.
 
     Args:
-        source: a MIDI file, or a folder of them.
-        output: the files to write; for a folder of MIDI files one folder.
-        endings: what to write of each file of a folder, such as .wav .png; .wav by default.
-        synthesizer: plays with a SoundFont where that can be (extra audio), or plainly.
-        soundfont: a SoundFont (.sf2) to play with.
-        tail_seconds: how long it goes on after the music.
-        mono: whether to write one channel instead of two.
-        grid: of the pictures: frames_per_beat, or frame_seconds.
-        overwrite: whether files that are there may be replaced.
+        source: A MIDI file, or a folder of them.
+        output: Files to write, or one folder if SOURCE is a folder.
+        endings: What to write for each file of a folder, such as .wav .png; .wav by default.
+        overwrite: Replace existing files.
+        sound: how the music sounds.
+        grid: of pictures; sixteenths by default.
 
     Raises:
-        MidiNotFoundError: no such file or folder.
+        MidiNotFoundError: no such file or folder, or a folder without MIDI files.
         MidiError: a single file that cannot be read.
-        SettingsError: endings that say nothing.
-        OverwriteError: a file is there already.
+        SettingsError: an unknown ending.
+        OverwriteError: a file exists already.
     """
-    rendering = Rendering(synthesizer=synthesizer, soundfont=soundfont, tail_seconds=tail_seconds, mono=mono)
+    from tqdm.auto import tqdm
+
+    from pianoroll_seq2seq.grid import SIXTEENTHS
+    from pianoroll_seq2seq.midi_io import read_midi
+
     plan = _plan(source, output, endings)
     check_outputs([path for paths in plan.values() for path in paths], overwrite=overwrite)
     written: list[str] = []
@@ -87,7 +94,7 @@ def render(
         try:
             score = read_midi(midi)
             for path in paths:
-                _write(score, path, rendering, grid, overwrite=overwrite)
+                _write(score, path, sound, grid.grid() or SIXTEENTHS, overwrite=overwrite)
                 written.append(str(path))
         except (MidiError, LimitError) as error:
             if not source.is_dir():
@@ -97,19 +104,23 @@ def render(
 
 
 def _plan(source: Path, output: list[str], endings: list[str] | None) -> dict[Path, list[Path]]:
-    """Which files are made of which."""
+    """The files to write for each MIDI file."""
     if not source.is_dir():
         if not source.exists():
             raise MidiNotFoundError(f"{source}: no such file or folder. Check the path.")
         if endings:
-            raise SettingsError("--endings is for folders: the endings of --output say what to write of a file.")
+            raise SettingsError(
+                f"--endings {' '.join(endings)} is for folders. For one file, give --output with endings."
+            )
         return {source: [Path(path) for path in output]}
     if len(output) != 1:
-        raise SettingsError(f"{source} is a folder: give one folder as --output, and --endings for what to write.")
+        raise SettingsError(f"{source} is a folder: give one folder as --output, and what to write as --endings.")
     wanted = [ending if ending.startswith(".") else f".{ending}" for ending in endings or [SOUND[0]]]
     unknown = [ending for ending in wanted if ending not in ENDINGS]
     if unknown:
-        raise SettingsError(f"--endings: {unknown[0]} is none of {', '.join(ENDINGS)}.")
+        raise SettingsError(f"--endings {unknown[0]}: unknown ending. Give one of {', '.join(ENDINGS)}.")
+    from pianoroll_seq2seq.midi_io import midi_paths
+
     folder = Path(output[0])
     return {
         path: [(folder / path.relative_to(source)).with_suffix(ending) for ending in wanted]
@@ -117,14 +128,19 @@ def _plan(source: Path, output: list[str], endings: list[str] | None) -> dict[Pa
     }
 
 
-def _write(score: Score, path: Path, rendering: Rendering, grid: BeatGrid | SecondsGrid, *, overwrite: bool) -> None:
+def _write(score: "Score", path: Path, sound: SoundOptions, grid: "BeatGrid | SecondsGrid", *, overwrite: bool) -> None:
     if path.suffix.lower() in SOUND:
-        from pianoroll_seq2seq.audio import to_audio
+        from pianoroll_seq2seq.display.audio import to_audio
 
-        to_audio(score, **rendering).save(path, overwrite=overwrite)
+        to_audio(score, **asdict(sound)).save(path, overwrite=overwrite)
     elif path.suffix.lower() == ".png":
-        draw(PianoRoll.from_score(score, grid=grid, pitches=_ALL), path, overwrite=overwrite)
+        from pianoroll_seq2seq.pianoroll import PianoRoll
+        from pianoroll_seq2seq.pitches import ALL_PITCHES
+
+        draw(PianoRoll.from_score(score, grid=grid, pitches=ALL_PITCHES), path, overwrite=overwrite)
     else:
+        from pianoroll_seq2seq.midi_io import write_midi
+
         write_midi(score, path, overwrite=overwrite)
 
 
@@ -133,6 +149,6 @@ COMMAND = Command(
     examples="""
     pianoroll-seq2seq render song.mid --output song.wav song.png
     pianoroll-seq2seq render song.mid --output song.flac --soundfont piano.sf2
-    pianoroll-seq2seq render my_midi --output heard --endings .ogg .png
+    pianoroll-seq2seq render my_midi --output sounds --endings .ogg .png
     """,
 )

@@ -1,62 +1,61 @@
-"""``report``: the page of a run."""
+"""``report``: writes a page about a run."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+from cyclopts import Parameter
+
+from pianoroll_seq2seq.cli.class_options import find_classes
 from pianoroll_seq2seq.cli.command import Command
+from pianoroll_seq2seq.cli.options import Count
 
 
 @dataclass(frozen=True)
 class Reported:
-    """A page that was written.
-
-    Args:
-        page: where it lies.
-        bytes: its size.
-    """
+    """The page that was written."""
 
     page: str
     bytes: int
 
     def to_json(self) -> dict[str, Any]:
-        """Both."""
+        """The path and the size."""
         return asdict(self)
 
     def __str__(self) -> str:
-        """In a line."""
-        return f"{self.page}: {self.bytes / 1e6:.1f} MB; open it in a browser"
+        """The same in a line."""
+        return f"{self.page}: {self.bytes / 1e6:.1f} MB. Open it in a browser."
 
 
 def report(
-    run: Path,
+    run: Annotated[Path, Parameter(name="RUN")],
+    /,
     *,
     output: Path | None = None,
     title: str | None = None,
-    max_pieces: int = 12,
+    max_pieces: Count = 12,
     wav: bool = True,
     classes: list[str] | None = None,
     overwrite: bool = False,
 ) -> Reported:
-    """Writes the page of a run: what it was trained on, its curves and scores, and its music to play.
+    """Writes a page about a run: its data, curves and scores, and its music to play.
 
-    It is one HTML file that needs no network.
+    The page is one HTML file that needs no network.
 
     Args:
-        run: the folder of a run.
-        output: the file; report.html in the run's folder by default.
-        title: of the page; the folder's name by default.
-        max_pieces: how many pieces to show.
-        wav: whether each can be saved as WAV too, some 3.5 MB a minute.
-        classes: import paths of grids of your own that the run is on.
-        overwrite: whether a file that is there may be replaced.
+        run: Folder of a run.
+        output: HTML file to write; report.html in the run's folder by default.
+        title: Title of the page; the folder's name by default.
+        max_pieces: Pieces to show at most.
+        wav: Leave out the WAV files, about 3.5 MB a minute of music.
+        classes: Import paths of your own grid classes, if the run uses any.
+        overwrite: Replace an existing file.
 
     Raises:
-        SettingsError: no run there.
-        OverwriteError: the page is there already.
+        SettingsError: the folder is not of a run.
+        OverwriteError: the page exists already.
     """
-    from pianoroll_seq2seq.cli.building import classes_named
-    from pianoroll_seq2seq.report import report_run
+    from pianoroll_seq2seq.display.report import report_run
 
     page = report_run(
         run,
@@ -64,7 +63,7 @@ def report(
         title=title,
         max_pieces=max_pieces,
         wav=wav,
-        classes=classes_named(classes or ()),
+        classes=find_classes(classes or ()),
         overwrite=overwrite,
     )
     return Reported(str(page), page.stat().st_size)
@@ -74,7 +73,7 @@ COMMAND = Command(
     report,
     examples="""
     pianoroll-seq2seq report runs/mine
-    pianoroll-seq2seq report runs/mine --output mine.html --wav false --overwrite
+    pianoroll-seq2seq report runs/mine --output mine.html --no-wav --overwrite
     """,
-    own_classes=True,
+    imports_user_code=True,
 )

@@ -1,22 +1,22 @@
-"""Scales by their names."""
+"""Names of scales, such as ``C major``."""
 
 import re
 
-from pianoroll_seq2seq.datasets.scale_chords import SCALES
+from pianoroll_seq2seq.data.datasets.scale_chords import SCALES
 from pianoroll_seq2seq.errors import SettingsError
 
 _NATURALS = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}
-_NAME = re.compile(r"(?P<root>[a-g])(?P<turn>#|sharp|b|flat)?[ _:-]*(?P<scale>[a-z][a-z _-]*)")
+_NAME = re.compile(r"(?P<root>[a-g])(?P<accidental>#|sharp|b|flat)?[ _:-]*(?P<scale>[a-z][a-z _-]*)")
 
 
 def pitch_classes_of(name: str) -> tuple[int, ...]:
-    """The pitch classes of a scale, 0 for C, in order of their numbers.
+    """The pitch classes of a scale in ascending order, 0 for C.
 
     Args:
         name: root and scale, such as ``C major``, ``f#_dorian`` or ``Bb minor pentatonic``.
 
     Raises:
-        SettingsError: no such scale is known.
+        SettingsError: an unknown scale.
 
     Example:
         >>> pitch_classes_of("G major")
@@ -27,9 +27,8 @@ def pitch_classes_of(name: str) -> tuple[int, ...]:
         words = re.split(r"[ _-]+", found["scale"].strip())
         for scale in ("_".join(words), "_".join(reversed(words))):
             if scale in SCALES:
-                turn = {"#": 1, "sharp": 1, "b": -1, "flat": -1}.get(found["turn"] or "", 0)
-                return tuple(sorted((_NATURALS[found["root"]] + turn + step) % 12 for step in SCALES[scale]))
+                accidental = {"#": 1, "sharp": 1, "b": -1, "flat": -1}.get(found["accidental"] or "", 0)
+                return tuple(sorted((_NATURALS[found["root"]] + accidental + step) % 12 for step in SCALES[scale]))
     raise SettingsError(
-        f"{name!r} is no scale that is known. Give a root and one of {', '.join(SCALES)}, such as 'C major' or "
-        f"'f#_dorian'."
+        f"unknown scale {name!r}. Give a root and one of {', '.join(SCALES)}, such as 'C major' or 'f#_dorian'."
     )

@@ -1,58 +1,55 @@
-"""What ``evaluate`` does."""
+"""The scores of ``evaluate``."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from pianoroll_seq2seq import checkpoint
-from pianoroll_seq2seq.cli.building import classes_named
-from pianoroll_seq2seq.cli.learning import Windows, scales_of
-from pianoroll_seq2seq.cli.music import Music, read_all
-from pianoroll_seq2seq.cli.words import say
-from pianoroll_seq2seq.comparison import MusicComparison, compare_sets
+from pianoroll_seq2seq.cli.class_options import find_classes
+from pianoroll_seq2seq.cli.command import log
+from pianoroll_seq2seq.cli.data import Source, read_pieces
+from pianoroll_seq2seq.cli.music_options import ReadingOptions
+from pianoroll_seq2seq.cli.train_options import WindowOptions
+from pianoroll_seq2seq.cli.windows import scales_of, scoring_windows
 from pianoroll_seq2seq.errors import MissingExtraError, PieceTooShortError
-from pianoroll_seq2seq.evaluation import Evaluation
-from pianoroll_seq2seq.evaluation import evaluate as scores_of
+from pianoroll_seq2seq.evaluation.likelihood import Likelihood, likelihood
+from pianoroll_seq2seq.evaluation.prediction_scores import Evaluation, evaluate
+from pianoroll_seq2seq.evaluation.set_distance import MusicComparison, compare_sets
 from pianoroll_seq2seq.grid import BeatGrid
-from pianoroll_seq2seq.likelihoods import Likelihood, likelihood
 from pianoroll_seq2seq.pianoroll import PianoRoll
-from pianoroll_seq2seq.rasterize import Reading
+from pianoroll_seq2seq.pretrained.trained_model import TrainedModel, open_model
 from pianoroll_seq2seq.sampling import generate
-from pianoroll_seq2seq.trained import TrainedModel, open_model
+from pianoroll_seq2seq.train.run_files import BEST
 
 if TYPE_CHECKING:
-    from pianoroll_seq2seq.cli.evaluate import Asked
+    from pianoroll_seq2seq.cli.evaluate import EvaluateOptions
 
-_BEATS, _FRAMES = 16, 50
-_BEST = "best.safetensors"
+_DEFAULT_BEATS, _DEFAULT_FRAMES = 16, 50
+"""Length of inputs and targets for a model that does not say it, on a grid in beats or in seconds."""
 
 
 @dataclass(frozen=True)
 class Evaluated:
-    """The scores of a model.
-
-    Args:
-        model: which.
-        pieces: how many pieces it was scored on.
-        scores: of windows, beside the baselines.
-        likelihood: of whole pieces.
-        music: what the model plays, beside the music; None where that was not asked for or cannot be measured.
-        refused: why files could not be used.
-    """
+    """The scores of a model."""
 
     model: str
     pieces: int
+    """Number of pieces."""
     scores: Evaluation
+    """Scores of windows, beside the baselines."""
     likelihood: Likelihood
+    """Likelihood of whole pieces."""
     music: MusicComparison | None
+    """The model's music compared with the pieces; None if that was not done."""
     refused: Mapping[str, str]
+    """Why files could not be used, by their paths."""
 
     def to_json(self) -> dict[str, Any]:
-        """All of it."""
+        """All fields."""
         return {
             "model": self.model,
             "pieces": self.pieces,
@@ -63,83 +60,89 @@ class Evaluated:
         }
 
     def __str__(self) -> str:
-        """Tables."""
+        """The scores as tables."""
         lines = [f"{self.model} on {self.pieces} pieces ({len(self.refused)} files refused)", str(self.scores)]
         lines.append(f"whole pieces: {self.likelihood}")
         if self.music is not None:
-            lines += ["what it plays:", str(self.music)]
+            lines += ["generated music:", str(self.music)]
         return "\n".join(lines)
 
 
-def score(asked: "Asked", reading: Reading) -> Evaluated:
-    """Scores a model as was asked.
+def score(data: str, options: "EvaluateOptions", reading: ReadingOptions) -> Evaluated:
+    """Scores a model.
 
     Args:
-        asked: what is scored.
+        data: a folder of MIDI files, a corpus or a data set.
+        options: the model, and how to score it.
         reading: what counts as a note.
 
     Raises:
         CheckpointError: no such model.
         PieceTooShortError: no piece is as long as a window.
     """
-    torch.set_num_threads(asked.threads)
-    trained = open_model(asked.model, classes=classes_named(asked.classes or ()))
-    grid, pitches = cast(Any, trained.grid), trained.pitches
-    rolls, refused = read_all(Music(asked.data, grid=grid, pitches=pitches, outside=asked.outside), reading)
-    heard, predicted = learned_frames(asked.model)
-    if heard is None:
-        heard = predicted = _BEATS * grid.frames_per_beat if isinstance(grid, BeatGrid) else _FRAMES
-    windows = Windows(
-        input_frames=asked.input_frames or heard,
-        target_frames=asked.target_frames or predicted or heard,
-        hop=asked.target_frames or predicted or heard,
-        onsets=trained.onsets,
-        condition=asked.condition,
-    )
-    say(f"scoring {trained.name} on {len(rolls)} pieces")
-    scores = scores_of(trained.model, windows.of(rolls, training=False))
-    whole = likelihood(
+    torch.set_num_threads(options.threads)
+    trained = open_model(options.model, classes=find_classes(options.classes or ()))
+    rolls, refused = read_pieces(Source(data, trained.grid, trained.pitches, options.outside, reading.given()))
+    windows = _window_options(trained, options)
+    log(f"scoring {trained.name} on {len(rolls)} pieces")
+    whole_pieces = likelihood(
         trained.model,
         rolls,
         input_frames=windows.input_frames,
         target_frames=windows.target_frames,
-        onsets=trained.onsets,
-        conditions=scales_of(rolls) if asked.condition == "scale" else None,
+        conditions=scales_of(rolls) if windows.condition == "scale" else None,
+        layout=trained.layout,
     )
-    music = _music(trained, rolls, windows, asked)
-    return Evaluated(trained.name, len(rolls), scores, whole, music, refused)
+    return Evaluated(
+        trained.name,
+        len(rolls),
+        evaluate(trained.model, scoring_windows(rolls, windows, trained.layout)),
+        whole_pieces,
+        _compare_music(trained, rolls, windows, options),
+        refused,
+    )
 
 
-def learned_frames(source: str) -> tuple[int | None, int | None]:
-    """How many frames a model of ``fit`` was trained to hear and to predict; None where its file does not say."""
-    path = Path(source) / _BEST if Path(source).is_dir() else Path(source)
+def _window_options(trained: TrainedModel, options: "EvaluateOptions") -> WindowOptions:
+    """The windows of the model's training, or default ones."""
+    grid = trained.grid
+    default = _DEFAULT_BEATS * grid.frames_per_beat if isinstance(grid, BeatGrid) else _DEFAULT_FRAMES
+    trained_input, trained_target = trained_lengths(options.model)
+    input_frames = options.input_frames or trained_input or default
+    target_frames = options.target_frames or trained_target or trained_input or default
+    return WindowOptions(input_frames, target_frames, hop=target_frames, condition=options.condition)
+
+
+def trained_lengths(source: str) -> tuple[int | None, int | None]:
+    """Input and target frames of a model's training; None if its file does not have them."""
+    path = Path(source) / BEST if Path(source).is_dir() else Path(source)
     if not path.is_file():
         return None, None
     data = checkpoint.read_header(path)["details"].get("data", {})
     return data.get("input_frames") or None, data.get("target_frames")
 
 
-def _music(
-    trained: TrainedModel, rolls: Sequence[PianoRoll], windows: Windows, asked: "Asked"
+def _compare_music(
+    trained: TrainedModel, rolls: Sequence[PianoRoll], windows: WindowOptions, options: "EvaluateOptions"
 ) -> MusicComparison | None:
-    """What the model makes of the beginnings of pieces, beside how they go on."""
-    if not asked.continuations:
+    """Compares continuations of the beginnings of pieces with how the pieces go on."""
+    if options.continuations < 1:
         return None
     if find_spec("scipy") is None:
-        say(f"what it plays is not compared. {MissingExtraError('scipy', 'metrics', 'Comparing sets of music')}")
+        log(f"generated music is not compared. {MissingExtraError('scipy', 'metrics', 'Comparing sets of music')}")
         return None
     length = windows.input_frames + windows.target_frames
     pieces = [roll for roll in (rolls[index] for index in range(len(rolls))) if len(roll) >= length]
     if not pieces:
-        raise PieceTooShortError(f"No piece has {length} frames. Ask for fewer --input_frames or --target_frames.")
-    pieces = pieces[: asked.continuations]
-    written = generate(
+        raise PieceTooShortError(f"No piece has {length} frames. Give fewer --input-frames or --target-frames.")
+    pieces = pieces[: options.continuations]
+    continuations = generate(
         trained.model,
         [roll[: windows.input_frames] for roll in pieces],
-        frames=windows.target_frames,
-        seed=asked.seed,
-        onsets=trained.onsets,
+        num_frames=windows.target_frames,
+        seed=options.seed,
         condition=scales_of(pieces) if windows.condition == "scale" else None,
+        layout=trained.layout,
         progress=True,
     )
-    return compare_sets(written, [roll[windows.input_frames : length] for roll in pieces])
+    return compare_sets(continuations, [roll[windows.input_frames : length] for roll in pieces])

@@ -1,31 +1,43 @@
 """``studio``: a page on this machine to play with a model."""
 
+from typing import Annotated
+
+from cyclopts import Parameter
+
 from pianoroll_seq2seq.cli.command import Command
+from pianoroll_seq2seq.cli.options import Count
 
 
-def studio(models: list[str] | None = None, *, port: int = 8765, open_browser: bool = True, threads: int = 1) -> None:
-    """Serves a page on this machine where one draws or brings a primer and hears a model go on from it, until Ctrl-C.
+def studio(
+    models: Annotated[list[str] | None, Parameter(name="MODELS")] = None,
+    /,
+    *,
+    port: int = 8765,
+    browser: bool = True,
+    threads: Count = 1,
+) -> None:
+    """Serves a page on this machine where you draw or upload a primer and a model continues it, until Ctrl-C.
 
     Args:
-        models: models to choose from beside the one that comes with the library: folders of runs, or checkpoints.
-        port: where to listen on 127.0.0.1; 0 for any that is free.
-        open_browser: whether to open the page in the browser.
-        threads: of the CPU, for one piece.
+        models: Folders of runs, or checkpoints, to choose from beside the model that comes with the library.
+        port: Port on 127.0.0.1; 0 takes a free one.
+        browser: Do not open the page in the browser.
+        threads: CPU threads for one piece.
 
     Raises:
         MissingExtraError: the extra ``studio`` is not installed.
         CheckpointError: a model that cannot be opened.
-        SettingsError: a port that is taken, or none; or fewer than one thread.
+        SettingsError: a port that is taken or out of range.
     """
     from pianoroll_seq2seq.studio import run_studio
 
-    run_studio(models=models or (), port=port, open_browser=open_browser, threads=threads)
+    run_studio(models=models or (), port=port, open_browser=browser, threads=threads)
 
 
 COMMAND = Command(
     studio,
     examples="""
     pianoroll-seq2seq studio
-    pianoroll-seq2seq studio --models runs/mine runs/other --port 9000 --open_browser false
+    pianoroll-seq2seq studio runs/mine runs/other --port 9000 --no-browser
     """,
 )

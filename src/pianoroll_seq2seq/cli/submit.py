@@ -1,16 +1,19 @@
-"""``submit``: the training that a configuration describes, on Azure Machine Learning."""
+"""``submit``: trains what a configuration describes on Azure Machine Learning."""
 
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-import yaml
+from cyclopts import Parameter
 
 from pianoroll_seq2seq.cli.command import Command
-from pianoroll_seq2seq.cli.run_config import CONFIG, read
+from pianoroll_seq2seq.cli.config_file import config_text, read_config
+from pianoroll_seq2seq.cli.music_options import SETS
+from pianoroll_seq2seq.cli.options import Count
 from pianoroll_seq2seq.errors import SettingsError
+from pianoroll_seq2seq.train.run_files import CONFIG
 
 _SCRIPT = "train.py"
 _PROGRAM = '''"""Trains what config.yaml describes."""
@@ -23,64 +26,60 @@ if __name__ == "__main__":
     sys.exit(main(["train", "--config", "config.yaml", *sys.argv[1:]]))
 '''
 _TRACKERS = {"v1": "pianoroll_seq2seq.AzureMLTracker", "v2": "pianoroll_seq2seq.MLflowTracker"}
-_SETS = ("scale-chords", "bach-chorales", "jsb", "nottingham", "musedata", "piano-midi")
 
 
 @dataclass(frozen=True)
 class Submitted:
-    """A run that was submitted.
-
-    Args:
-        id: its name.
-        url: its page.
-        status: such as ``Queued``, or, where it was waited for, ``Completed``.
-    """
+    """A run that was submitted."""
 
     id: str
     url: str
+    """The run's page."""
     status: str
+    """``Queued``, or after ``--wait`` such as ``Completed``."""
 
     def to_json(self) -> dict[str, Any]:
-        """All of it."""
+        """All fields."""
         return asdict(self)
 
     def __str__(self) -> str:
-        """In a line."""
+        """The same in a line."""
         return f"{self.id}: {self.status}, {self.url}"
 
 
 def submit(
-    config: Path,
+    config: Annotated[Path, Parameter(name="CONFIG")],
+    /,
     *,
     compute: str,
     experiment: str = "pianoroll-seq2seq",
     data: str | None = None,
     send: list[str] | None = None,
-    gpu: bool = False,
-    nodes: int = 1,
-    processes_per_node: int = 1,
+    gpu: Annotated[bool, Parameter(negative=())] = False,
+    nodes: Count = 1,
+    processes_per_node: Count = 1,
     sdk: Literal["v1", "v2"] = "v1",
-    wait: bool = False,
+    wait: Annotated[bool, Parameter(negative=())] = False,
 ) -> Submitted:
-    """Sends a training run to Azure Machine Learning, in the workspace that config.json in this folder names.
+    """Sends a training run to Azure Machine Learning, to the workspace that config.json in this folder names.
 
-    There it does what train --config would do here; its folder is outputs/run.
+    The run does there what train --config does here. Its folder is outputs/run.
 
     Args:
-        config: the configuration, as train --print_config writes it or a run keeps it.
-        compute: name of a cluster.
-        experiment: name of the experiment; made if need be.
-        data: the music, as a folder in a datastore: azureml://datastores/NAME/paths/PATH. It may be left out where the
-            configuration names a set that is known by name.
-        send: modules of your own, files or folders, that the configuration names classes of.
-        gpu: whether the machines have GPUs.
-        nodes: machines.
-        processes_per_node: processes on each, one for each GPU.
-        sdk: the client that is installed: extra azureml is v1, azureml-v2 is v2.
-        wait: whether to wait until the run has ended.
+        config: Configuration, as train --print-config prints it or a run keeps it.
+        compute: Name of the cluster.
+        experiment: Name of the experiment; created if needed.
+        data: Folder with the music in a datastore, azureml://datastores/NAME/paths/PATH. Not needed if the
+            configuration names a data set.
+        send: Your own modules, files or folders, whose classes the configuration names.
+        gpu: The machines have GPUs.
+        nodes: Number of machines.
+        processes_per_node: Processes on each machine, one for each GPU.
+        sdk: The installed client, v1 (extra azureml) or v2 (extra azureml-v2).
+        wait: Wait until the run has ended.
 
     Raises:
-        SettingsError: what would fail there.
+        SettingsError: options that would fail in the run.
         MissingExtraError: the client is not installed.
     """
     from pianoroll_seq2seq.backends.azureml import StoredFolder, open_workspace
@@ -110,23 +109,23 @@ def submit(
 
 
 def _options(config: Path, data: str | None, sdk: str) -> dict[str, Any]:
-    """The configuration as it is sent: without what is of this machine, and tracked by the run's page."""
-    options = read(config)
-    named = options.get("data", _SETS[0])
-    if data is None and named not in _SETS:
+    """The configuration to send: without options of this machine, and with a tracker that logs to the run's page."""
+    options = read_config(config)
+    named = options.get("data", SETS[0])
+    if data is None and named not in SETS:
         raise SettingsError(
-            f"{config} names data of this machine ({named}), which is not sent. Give --data "
+            f"{config} names data on this machine ({named}), which is not sent. Give --data "
             f"azureml://datastores/NAME/paths/PATH."
         )
-    for key in ("output", "device", "json", *(("data",) if data is not None else ())):
+    for key in ("output", "device", *(("data",) if data is not None else ())):
         options.pop(key, None)
     if not options.get("tracker"):
-        options["tracker"] = {"class_path": _TRACKERS[sdk]}
+        options["tracker"] = {"class": _TRACKERS[sdk]}
     return options
 
 
 def _gather(folder: Path, options: dict[str, Any], send: list[str] | tuple[str, ...]) -> None:
-    """The folder that is sent: a script, its configuration, and the user's modules."""
+    """Fills the folder to send: a script, its configuration, and the user's modules."""
     for name in send:
         path = Path(name)
         if not path.exists():
@@ -136,13 +135,13 @@ def _gather(folder: Path, options: dict[str, Any], send: list[str] | tuple[str, 
         else:
             shutil.copy2(path, folder / path.name)
     (folder / _SCRIPT).write_text(_PROGRAM, encoding="utf-8")
-    (folder / CONFIG).write_text(yaml.safe_dump(options, sort_keys=False), encoding="utf-8")
+    (folder / CONFIG).write_text(config_text(options), encoding="utf-8")
 
 
 COMMAND = Command(
     submit,
     examples="""
-    pianoroll-seq2seq train --epochs 50 --print_config > run.yaml
+    pianoroll-seq2seq train --epochs 50 --print-config > run.yaml
     pianoroll-seq2seq submit run.yaml --compute gpu-cluster --gpu
     pianoroll-seq2seq submit run.yaml --compute cluster --data azureml://datastores/music/paths/midi --send my_module.py
     """,

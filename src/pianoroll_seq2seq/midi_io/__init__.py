@@ -1,8 +1,8 @@
-"""Reading and writing MIDI files: the only place that does.
+"""Reading and writing MIDI files.
 
-``source`` and ``container`` open what stands around the tracks, symusic (``fast``) or the careful reader (``events``)
-reads their notes in ticks, ``policy`` bends them to what the caller asked for, ``write`` is the way back.
-Time is ours throughout (:mod:`pianoroll_seq2seq.tempo`).
+``source`` gets the bytes, ``container`` finds the tracks, symusic (``fast``) or the careful reader (``events``) reads
+their notes in ticks, ``policy`` applies the caller's options, ``planes`` makes piano rolls of them, ``write`` writes
+files. Ticks are converted to time by :mod:`pianoroll_seq2seq.tempo` alone.
 """
 
 from pianoroll_seq2seq.midi_io.folder import midi_paths as midi_paths

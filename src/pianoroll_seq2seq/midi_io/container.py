@@ -1,4 +1,4 @@
-"""What stands around the tracks of a MIDI file: header, chunks, wrappers, and where they are cut short."""
+"""The container of a MIDI file: header, chunks and wrappers, and where they are cut short."""
 
 from typing import NamedTuple
 
@@ -7,10 +7,10 @@ from pianoroll_seq2seq.tempo import TempoMap
 
 _HEADER = b"MThd"
 _TRACK = b"MTrk"
-_FARTHEST_HEADER = 4096  # how far into a damaged file a header is looked for
+_HEADER_SEARCH_BYTES = 4096  # in which a header is searched, if the file does not begin with it
 _SMPTE = 0x8000
 _SMPTE_FRAMES = (24, 25, 29, 30)
-_NTSC_FRAMES = 29  # stands for 30000/1001 frames a second
+_NTSC_FRAMES = 29  # means 30000/1001 frames a second
 
 
 class Container(NamedTuple):
@@ -18,9 +18,9 @@ class Container(NamedTuple):
 
     Attributes:
         division: ticks per beat, or an SMPTE time code (0x8000 and up).
-        spans: where the content of each track chunk begins and ends, in order.
+        spans: the first byte of each track's content and the byte after its last, in order.
         damage: what is wrong with the chunks, if anything.
-        plain: whether the bytes are as the standard has them, so that any reader can take them as they are.
+        plain: whether the container follows the standard exactly, so that any reader accepts the file as it is.
     """
 
     division: int
@@ -35,8 +35,8 @@ class Container(NamedTuple):
     def tempo(self, changes: list[tuple[int, int]]) -> TempoMap:
         """The tempo map of a file with this division and these tempo changes.
 
-        An SMPTE division says how many ticks a second has, and tempi do not count. A "beat" is then a second:
-        ``frames * ticks`` ticks of 60 BPM; 29 stands for 30000/1001 frames, so its "beat" is 1.001 seconds.
+        An SMPTE division gives the ticks per second, and tempi are ignored. A "beat" is then a second:
+        ``frames * ticks`` ticks at 60 BPM; 29 means 30000/1001 frames, so its "beat" is 1.001 seconds.
         """
         if self.division < _SMPTE:
             return TempoMap(self.division, changes)
@@ -49,8 +49,8 @@ class Container(NamedTuple):
 def open_container(data: bytes, label: str, *, salvage: bool) -> Container:
     """Finds the header and the tracks.
 
-    Takes RIFF wrappers (.rmi), headers longer than six bytes, chunks of other kinds and bytes after the last
-    track. With ``salvage`` also bytes before the header, and what is cut short or counted wrong.
+    Accepts RIFF wrappers (.rmi), headers longer than six bytes, chunks of other kinds and bytes after the last
+    track. With ``salvage`` also bytes before the header, truncated files and wrong counts of tracks.
 
     Raises:
         MidiError: not MIDI, no header, a division of 0, a file of independent patterns (type 2).
@@ -69,25 +69,25 @@ def open_container(data: bytes, label: str, *, salvage: bool) -> Container:
     _check_division(division, label)
     spans: list[tuple[int, int]] = []
     position = start + 8 + length
-    strangers = 0
+    other_chunks = 0
     while len(spans) < expected and position + 8 <= len(data):
         name, size = data[position : position + 4], int.from_bytes(data[position + 4 : position + 8], "big")
         position += 8
         if name != _TRACK:
-            strangers += 1
+            other_chunks += 1
         else:
             spans.append((position, min(position + size, len(data))))
             if position + size > len(data):
                 damage = damage or f"cut short; track {len(spans) - 1} has {len(data) - position} of {size} bytes"
         position += size
     if len(spans) < expected:
-        damage = damage or f"cut short; it has {len(spans)} of the {expected} tracks that its header promises"
+        damage = damage or f"cut short; it has {len(spans)} of the {expected} tracks that its header announces"
     if kind == 2 and len(spans) > 1:
         raise MidiError(
             f"{label}: type 2, {len(spans)} patterns that are not played together. Save each pattern as a file of "
             f"its own."
         )
-    plain = start == 0 and length == 6 and strangers == 0 and division < _SMPTE and damage is None
+    plain = start == 0 and length == 6 and other_chunks == 0 and division < _SMPTE and damage is None
     return Container(division, spans, damage, plain)
 
 
@@ -97,7 +97,7 @@ def _header_at(data: bytes, label: str, salvage: bool) -> int:
     if not data:
         raise MidiError(f"{label}: the file is empty (0 bytes). Copy or download it again.")
     riff = data.startswith(b"RIFF") and data[8:12] == b"RMID"
-    start = data.find(_HEADER, 0, _FARTHEST_HEADER) if riff or salvage else -1
+    start = data.find(_HEADER, 0, _HEADER_SEARCH_BYTES) if riff or salvage else -1
     if start < 0:
         raise MidiError(f"{label}: not a MIDI file; it starts with {data[:4]!r}, expected {_HEADER!r}.")
     return start

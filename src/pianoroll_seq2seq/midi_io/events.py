@@ -1,8 +1,8 @@
-"""The careful reader: every event of every track, in a loop of our own (:mod:`~pianoroll_seq2seq.midi_io.walk`).
+"""The careful reader: every event of every track, in a loop over bytes (:mod:`~pianoroll_seq2seq.midi_io.walk`).
 
-It knows what symusic leaves out (channels, pedals, notes that never end), reads what symusic refuses or
-takes wrongly, and can give what stands before a damage. In plain Python it takes some ten times as long; compiled
-(:mod:`~pianoroll_seq2seq.compiled`) it is quicker than symusic.
+It reports what symusic does not (channels, pedals, notes that never end), reads files that symusic refuses or misreads,
+and can return the notes before a damaged place. In plain Python it takes some ten times as long as symusic; compiled
+(:mod:`~pianoroll_seq2seq._internal.compiled`) it is faster than symusic.
 """
 
 from array import array
@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pianoroll_seq2seq import compiled as loops
+from pianoroll_seq2seq._internal import compiled as loops
 from pianoroll_seq2seq.midi_io.walk import (
     CUT,
     LONG_NUMBER,
-    MOST_DIGITS,
+    MAX_NUMBER_BYTES,
     NO_EVENT,
     NO_STATUS,
     SHORT_TEMPO,
@@ -24,26 +24,26 @@ from pianoroll_seq2seq.midi_io.walk import (
     walk,
 )
 
-_BEHIND = bytes(16)  # so that an event cut short at the end of the data can be looked at before its end is
+_PADDING = bytes(16)  # so that an event that is cut short can be parsed before its length is checked
 
 
 class Events(NamedTuple):
-    """What the tracks of a file hold.
+    """The events of the tracks of a file.
 
     Attributes:
-        onset_tick: where each note is struck, in the order of tracks and of strikes.
-        end_tick: where it ends; -1 if it never does.
+        onset_tick: the onset of each note, in the order of tracks and of note-on messages.
+        end_tick: its end; -1 if it never ends.
         pitch: MIDI note numbers.
         velocity: 1..127.
-        voice: track, channel and program at the strike, as one number (``VOICE_TRACK``, ``VOICE_CHANNEL``).
+        voice: track, channel and program at the onset, as one number (``VOICE_TRACK``, ``VOICE_CHANNEL``).
         tempi: (tick, microseconds per beat), in the file's order.
-        pedal_track: of each sustain pedal event, in the file's order, if they were kept.
+        pedal_track: the track of each sustain pedal event, in the file's order, if pedals were read.
         pedal_channel: its channel.
-        pedal_tick: where it stands.
+        pedal_tick: its tick.
         pedal_down: 1 if the pedal is down from there on.
         names: each track's name; the last one counts.
         ends: the tick of each track's last event that was read.
-        damages: why reading a track stopped before its end, if it did.
+        damages: why reading each track stopped before its end, or None.
     """
 
     onset_tick: np.ndarray
@@ -67,26 +67,27 @@ def read_events(
     *,
     last_in_first_out: bool = False,
     pedals: bool = True,
-    compiled: bool = False,
 ) -> Events:
-    """Reads the tracks of a file; stops in each at the first damage, and says which.
+    """Reads the tracks of a file; stops in each at the first damage, and describes it.
 
     Args:
         data: the file.
-        spans: where the content of each track begins and ends.
+        spans: the first byte of each track's content and the byte after its last.
         last_in_first_out: whether an end goes to the latest sounding note of its channel and pitch, rather
             than to the oldest.
-        pedals: whether the sustain pedals are kept.
-        compiled: whether the loop is compiled.
+        pedals: whether to read the sustain pedals.
     """
+    compiled = loops.is_active()
+    if not compiled:
+        loops.count_bytes(loops.CAREFUL_WEIGHT * sum(end - begin for begin, end in spans))
     make_rows: Callable[[int, int], Any] = _arrays if compiled else _machine_arrays
     walk_track = loops.compiled(walk, number, system_event) if compiled else walk
     size = sum(end - begin for begin, end in spans)
-    # A note or a pedal takes three bytes at the least, a tempo seven.
+    # A note or a pedal takes at least three bytes, a tempo seven.
     notes, tempi = make_rows(6, size // 3 + 1), make_rows(2, size // 7 + 1)
     pressed = make_rows(4, size // 3 + 1 if pedals else 0)
     sounding, programs = make_rows(2, 16 * 128), make_rows(1, 16)
-    walked: Any = data + _BEHIND
+    walked: Any = data + _PADDING
     if compiled:
         walked = np.frombuffer(walked, dtype=np.uint8)
     counts = [0, 0, 0]
@@ -119,7 +120,7 @@ def read_events(
 
 
 def _columns(rows: Any, count: int) -> list[np.ndarray]:
-    """The first so many integers of each row."""
+    """The first ``count`` integers of each row."""
     return [np.frombuffer(row, np.int64, count) if count else np.zeros(0, np.int64) for row in rows]
 
 
@@ -134,10 +135,10 @@ def _machine_arrays(rows: int, size: int) -> "list[array[int]]":
 
 
 def _described(data: bytes, begin: int, stop: int, damage: int, where: int) -> str:
-    """What a damage is called in messages."""
+    """The description of a damage in messages."""
     at = where - begin
     if damage == LONG_NUMBER:
-        return f"the number at byte {at} has more than {MOST_DIGITS} bytes"
+        return f"the number at byte {at} has more than {MAX_NUMBER_BYTES} bytes"
     if damage == NO_STATUS:
         return f"byte {at} is data ({data[where]:#04x}) where an event should begin"
     if damage == SHORT_TEMPO:

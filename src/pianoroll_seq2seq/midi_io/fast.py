@@ -1,8 +1,7 @@
-"""The fast reader: symusic for notes in ticks, and for nothing else.
+"""The fast reader: symusic, for notes in ticks only.
 
-Its seconds and its piano rolls are not used: they count in 32-bit floats, and its piano roll can crash on
-ticks that wrapped. What it would read wrongly without a word is found beforehand, by
-:func:`symusic_reads_rightly`, and left to the careful reader.
+Its seconds and its piano rolls are not used: they are 32-bit floats, and its piano roll can crash on ticks that
+wrapped. :func:`symusic_reads_correctly` finds files that it would misread silently; the careful reader reads those.
 """
 
 import re
@@ -16,12 +15,12 @@ from pianoroll_seq2seq.midi_io.scan import note_channels, symusic_keeps_place
 from pianoroll_seq2seq.score import Part
 from pianoroll_seq2seq.tempo import MAX_TICK
 
-TONES, DRUMS = Part(), Part(drums=True)
+PITCHED, DRUMS = Part(), Part(drums=True)
 _ODD_TEMPO = re.compile(rb"\xff\x51[^\x03]", re.DOTALL)
 
 
 class Voices(NamedTuple):
-    """What a reading gave.
+    """The notes of a file by part, and its tempo changes.
 
     Attributes:
         columns: onset_tick, end_tick, pitch and velocity of the notes of each part.
@@ -35,12 +34,12 @@ class Voices(NamedTuple):
 
 
 def with_symusic(data: bytes, *, track: int | None = None, channel: int | None = None) -> Voices | None:
-    """What symusic reads of a file; None where it refuses, or where tempi conflict on a tick.
+    """The notes that symusic reads from a file; None if it refuses the file, or if tempi conflict on a tick.
 
     Args:
         data: a whole MIDI file.
-        track: what the parts say of their track.
-        channel: what they say of their channel.
+        track: the track number of the parts.
+        channel: their channel.
     """
     taken = _parsed(data)
     if taken is None:
@@ -55,7 +54,7 @@ def with_symusic(data: bytes, *, track: int | None = None, channel: int | None =
 
 
 def together_with_symusic(data: bytes) -> Voices | None:
-    """The same in at most two parts, all that is not drums and the drums: quicker where no more is asked."""
+    """The same in at most two parts, the pitched ones and the drums, which is faster."""
     taken = _parsed(data)
     if taken is None:
         return None
@@ -67,7 +66,7 @@ def together_with_symusic(data: bytes) -> Voices | None:
         else:
             together[voice.is_drum] = voice.notes
     columns = [_columns(notes) for notes in together.values()]
-    return Voices(columns, [DRUMS if drums else TONES for drums in together], changes)
+    return Voices(columns, [DRUMS if drums else PITCHED for drums in together], changes)
 
 
 def _parsed(data: bytes) -> tuple[Any, list[tuple[int, int]]] | None:
@@ -79,7 +78,7 @@ def _parsed(data: bytes) -> tuple[Any, list[tuple[int, int]]] | None:
     tempos = parsed.tempos.numpy()
     changes = list(zip(tempos["time"].tolist(), tempos["mspq"].tolist(), strict=True))
     if len(changes) > 1 and len(dict(changes)) < len(set(changes)):
-        return None  # symusic may hand them over in another order than the file's
+        return None  # symusic may return them in another order than the file's
     return parsed, changes
 
 
@@ -90,10 +89,10 @@ def _columns(notes: Any) -> list[np.ndarray]:
 
 
 def track_with_symusic(track: bytes, index: int) -> Voices | None:
-    """The same of one track's content; None, too, where notes are on several channels: symusic tells none."""
+    """The notes of one track's content; None also if they are on several channels, which symusic does not report."""
     values = np.frombuffer(track, dtype=np.uint8)
     strikes = (values[:-2] & 0xF0 == 0x90) & (values[1:-1] < 128) & (values[2:] < 128)
-    channels = set((values[:-2][strikes] & 0x0F).tolist())  # those of all notes, and what only looks like one
+    channels = set((values[:-2][strikes] & 0x0F).tolist())  # of all notes, and of bytes that only look like one
     if len(channels) > 1:
         exact = note_channels(track)
         if exact is None or len(exact) > 1:
@@ -103,12 +102,12 @@ def track_with_symusic(track: bytes, index: int) -> Voices | None:
     return with_symusic(header + track, track=index, channel=max(channels, default=None))
 
 
-def symusic_reads_rightly(data: bytes, container: Container) -> bool:
-    """Whether symusic, if it takes these bytes at all, takes them as they are meant.
+def symusic_reads_correctly(data: bytes, container: Container) -> bool:
+    """Whether symusic, if it accepts these bytes, reads them correctly.
 
-    It counts ticks in 32 bits and lets them wrap silently, so the sum of all numbers that could be times
-    must stay below. It reads three bytes of a tempo whatever its length says. And it loses its place at numbers
-    of more than four bytes and at some system events (:func:`~pianoroll_seq2seq.midi_io.scan.symusic_keeps_place`).
+    It counts ticks in 32 bits and lets them wrap silently, so the sum of all numbers that could be times must fit. It
+    reads three bytes of a tempo whatever its length is. And it loses its place at numbers of more than four bytes and
+    at some system events (:func:`~pianoroll_seq2seq.midi_io.scan.symusic_keeps_place`).
     """
     if _ODD_TEMPO.search(data):
         return False

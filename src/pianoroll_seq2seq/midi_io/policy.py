@@ -1,4 +1,4 @@
-"""What becomes of notes that leave a choice: the policies a caller may bend."""
+"""Options for ambiguous notes."""
 
 from collections.abc import Sequence
 from typing import Literal, TypedDict
@@ -11,19 +11,19 @@ from pianoroll_seq2seq.midi_io.walk import VOICE_CHANNEL
 
 
 class Policies(TypedDict, total=False):
-    """Arguments of :func:`~pianoroll_seq2seq.midi_io.read_midi` that say what counts as a note.
+    """Arguments of :func:`~pianoroll_seq2seq.midi_io.read_midi` that define what a note is.
 
     Attributes:
         pairing: an end goes to the oldest sounding note of its track, channel and pitch (``"first"``, the
             default) or to the latest (``"last"``).
         unended: a note that never ends is dropped (``"drop"``, the default, as symusic, pretty_midi and note_seq
             do) or lasts to the end of its track (``"hold"``).
-        overlaps: a note struck again on the same part and pitch before it ends stays as it is (``"keep"``, the
+        overlaps: a note that still sounds when another of its part and pitch begins keeps its end (``"keep"``, the
             default) or ends there (``"cut"``), as the string of a piano does.
-        zero_length: notes that end on the tick on which they begin count (``"keep"``, the default: they get one
-            frame of a roll) or not (``"drop"``).
-        sustain: whether a note goes on while the sustain pedal of its track and channel is down (control 64 at
-            64 or more at the note's end), until the pedal rises or the pitch is struck again; a pedal that never
+        zero_length: notes that end on the tick on which they begin are kept (``"keep"``, the default: they get one
+            frame of a roll) or dropped (``"drop"``).
+        sustain: whether a note continues while the sustain pedal of its track and channel is down (control 64 at
+            64 or more at the note's end), until the pedal rises or the pitch begins again; a pedal that never
             rises holds to the end of its track.
     """
 
@@ -35,7 +35,7 @@ class Policies(TypedDict, total=False):
 
 
 _CHANNEL_BITS = 4
-_TICK_BITS = 40  # a track of bytes that fit memory does not last longer
+_TICK_BITS = 40  # no track that fits in memory lasts longer
 
 _CHOICES: dict[str, tuple[object, ...]] = {
     "pairing": ("first", "last"),
@@ -47,18 +47,18 @@ _CHOICES: dict[str, tuple[object, ...]] = {
 
 
 def check_policies(policies: Policies) -> None:
-    """Refuses what is not a policy.
+    """Validates the policies.
 
     Raises:
         SettingsError: an unknown policy or value.
     """
     for name, value in policies.items():
         if value not in _CHOICES.get(name, ()):
-            raise SettingsError(f"{name}={value!r} is no policy of reading; choose from {_CHOICES}.")
+            raise SettingsError(f"{name}={value!r}: unknown value for a reading option; choose from {_CHOICES}.")
 
 
 def need_careful_reader(policies: Policies) -> bool:
-    """Whether symusic cannot tell what these policies ask for."""
+    """Whether these policies need events that symusic does not report."""
     return (
         policies.get("pairing", "first") != "first"
         or policies.get("unended", "drop") != "drop"
@@ -67,20 +67,20 @@ def need_careful_reader(policies: Policies) -> bool:
 
 
 def sustained(onset: np.ndarray, end: np.ndarray, pitch: np.ndarray, voice: np.ndarray, events: Events) -> np.ndarray:
-    """The ends of notes, made later by the sustain pedals of their tracks and channels.
+    """The ends of notes, extended by the sustain pedals of their tracks and channels.
 
-    A pedal's state at a tick is what its last event on that tick says.
+    The last event of a pedal on a tick counts.
 
     Args:
         onset: ticks, as ``end``.
-        end: where the keys were let go.
+        end: the ticks of the note-off messages.
         pitch: MIDI note numbers.
         voice: see :class:`~pianoroll_seq2seq.midi_io.events.Events`.
-        events: what holds the pedals and where tracks end.
+        events: the pedals, and the ends of the tracks.
     """
     end = end.copy()
     pedal_keys = events.pedal_track << _CHANNEL_BITS | events.pedal_channel
-    in_groups = np.argsort(pedal_keys, kind="stable")  # and in each still in time
+    in_groups = np.argsort(pedal_keys, kind="stable")  # in each group still in order of time
     pedal_keys, pedal_ticks = pedal_keys[in_groups], events.pedal_tick[in_groups]
     pedal_down = events.pedal_down[in_groups] > 0
     order = np.argsort(voice >> VOICE_CHANNEL, kind="stable")
@@ -104,25 +104,25 @@ def sustained(onset: np.ndarray, end: np.ndarray, pitch: np.ndarray, voice: np.n
 def _held(
     onset: np.ndarray, end: np.ndarray, pitch: np.ndarray, *, ticks: np.ndarray, down: np.ndarray, track_end: int
 ) -> np.ndarray:
-    """The ends of notes under one pedal, which is ``down`` or not from each of the ``ticks`` on."""
+    """The extended ends of notes under one pedal; from each of ``ticks`` on it is down or not."""
     last_on_tick = np.append(ticks[1:] != ticks[:-1], True)
     ticks, down = ticks[last_on_tick], down[last_on_tick]
     rises = np.append(ticks[~down], track_end)
-    strikes = np.sort(_place(pitch, onset))
+    onsets = np.sort(_pitch_and_tick(pitch, onset))
     before = np.searchsorted(ticks, end, side="right") - 1
     held = (before >= 0) & down[before]
     release = rises[np.searchsorted(rises[:-1], end, side="right")]
-    struck = np.searchsorted(strikes, _place(pitch, np.maximum(onset + 1, end)))
-    again = strikes[np.minimum(struck, len(strikes) - 1)]
-    cut = (struck < len(strikes)) & (again >> _TICK_BITS == pitch)
-    release = np.where(cut, np.minimum(release, again & (1 << _TICK_BITS) - 1), release)
+    index = np.searchsorted(onsets, _pitch_and_tick(pitch, np.maximum(onset + 1, end)))
+    following = onsets[np.minimum(index, len(onsets) - 1)]
+    cut = (index < len(onsets)) & (following >> _TICK_BITS == pitch)
+    release = np.where(cut, np.minimum(release, following & (1 << _TICK_BITS) - 1), release)
     return np.where(held, np.maximum(end, release), end)
 
 
-def _place(pitch: np.ndarray, tick: np.ndarray) -> np.ndarray:
+def _pitch_and_tick(pitch: np.ndarray, tick: np.ndarray) -> np.ndarray:
     """Pitch and tick as one number, in the order of pitches, then of ticks."""
-    place: np.ndarray = pitch << _TICK_BITS | tick
-    return place
+    combined: np.ndarray = pitch << _TICK_BITS | tick
+    return combined
 
 
 def choose(columns: Sequence[np.ndarray], policies: Policies) -> list[np.ndarray]:
@@ -133,7 +133,7 @@ def choose(columns: Sequence[np.ndarray], policies: Policies) -> list[np.ndarray
         onset, end, pitch, velocity = (column[order] for column in (onset, end, pitch, velocity))
         followed = np.append(pitch[1:] == pitch[:-1], False)
         after = np.append(onset[1:], 0)
-        twin = followed & (after == onset)  # of two struck at once, the longer stays
+        twin = followed & (after == onset)  # of two notes with one onset, the longer one stays
         end = np.where(followed, np.minimum(end, after), end)
         onset, end, pitch, velocity = (column[~twin] for column in (onset, end, pitch, velocity))
     if policies.get("zero_length", "keep") == "drop":

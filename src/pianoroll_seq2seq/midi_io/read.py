@@ -1,14 +1,14 @@
 """MIDI files to scores.
 
 symusic parses notes in ticks, some twenty times as fast as Python can; the careful reader
-(:mod:`~pianoroll_seq2seq.midi_io.events`) reads what symusic refuses, takes wrongly or does not tell. What both
-agree on:
+(:mod:`~pianoroll_seq2seq.midi_io.events`) reads what symusic refuses, misreads or does not report. Both follow the same
+rules:
 
-- time counts on every message, not on notes alone; a note-on of velocity 0 ends a note;
+- the delta time of every message counts; a note-on of velocity 0 ends a note;
 - an end goes to the oldest sounding note of its track, channel and pitch (first in, first out); a note
-  that never ends is dropped, as symusic, pretty_midi and note_seq do (:class:`Policies` bends both);
+  that never ends is dropped, as symusic, pretty_midi and note_seq do (:class:`Policies` can change both);
 - a part is one track's notes on one channel with one program (so every part has notes); channel 10 is
-  the drums; a track that is named twice bears its last name;
+  the drums; the last name of a track counts;
 - tempi count from every track; the last on a tick wins, in the order of tracks.
 """
 
@@ -17,16 +17,16 @@ from typing import Literal, NamedTuple, Unpack
 
 import numpy as np
 
-from pianoroll_seq2seq.compiled import require_numba
+from pianoroll_seq2seq._internal import compiled as loops
+from pianoroll_seq2seq._internal.limits import DEFAULT_LIMITS, Limits
 from pianoroll_seq2seq.errors import MidiError, SettingsError
-from pianoroll_seq2seq.limits import DEFAULT_LIMITS, Limits
 from pianoroll_seq2seq.midi_io.container import open_container
 from pianoroll_seq2seq.midi_io.events import read_events
 from pianoroll_seq2seq.midi_io.fast import (
     DRUMS,
-    TONES,
+    PITCHED,
     Voices,
-    symusic_reads_rightly,
+    symusic_reads_correctly,
     together_with_symusic,
     track_with_symusic,
 )
@@ -46,14 +46,14 @@ _REPAIR = "Copy or download it again, or pass on_damage='salvage' to keep the no
 
 
 class MidiNotes(NamedTuple):
-    """What a file holds, before it is put in order.
+    """The notes of a file, unsorted.
 
     Attributes:
         columns: onset_tick, end_tick, pitch and velocity of the notes of each part.
         parts: the parts.
         tempo: the tempo map.
-        name: what the music is called.
-        label: what the file is called in messages.
+        name: the name of the music.
+        label: the name of the file in messages.
     """
 
     columns: list[list[np.ndarray]]
@@ -63,7 +63,7 @@ class MidiNotes(NamedTuple):
     label: str
 
     def score(self) -> Score:
-        """The notes in order.
+        """The notes as a sorted score.
 
         Raises:
             MidiError: a note past the last tick that is accepted.
@@ -83,38 +83,34 @@ def read_midi(
     name: str | None = None,
     on_damage: Literal["error", "salvage"] = "error",
     limits: Limits = DEFAULT_LIMITS,
-    compiled: bool = False,
     **policies: Unpack[Policies],
 ) -> Score:
     """Reads a MIDI file into a :class:`Score`: notes in ticks, exact tempo map, parts.
 
     Args:
         source: a path, the bytes of a file, or a file opened in binary mode.
-        name: what to call it in messages; the file's name without its ending by default.
-        on_damage: a file that is cut short or makes no sense somewhere is an error, or every note that ends
-            before the damage is saved (in each track for itself) and tempi of 0 are passed over.
-        limits: how large a file may be.
-        compiled: whether a reader compiled by numba (extra ``fast``) does the work: the same notes, sooner for some
-            thousands of files, or some hundreds with ``sustain=True`` (numba takes half a second to load).
+        name: the name of the score; the file's name without its ending by default.
+        on_damage: what to do with a truncated or invalid file: raise an error, or keep all notes that end before the
+            damage (in each track) and skip tempi of 0.
+        limits: how large the file may be.
         **policies: what counts as a note: see :class:`Policies`.
 
     Raises:
         MidiNotFoundError: no file at that path.
-        MidiError: an empty, truncated or damaged file, or not MIDI at all.
+        MidiError: an empty, truncated or damaged file, or not a MIDI file.
         LimitError: a file larger than the limits allow.
-        SettingsError: something else than a file to read, another ``on_damage``, or an unknown policy.
-        MissingExtraError: ``compiled`` is asked for and numba is not installed.
+        SettingsError: a source that is no file, or an unknown value of ``on_damage`` or of a policy.
 
     Example:
         >>> import tempfile
-        >>> from pianoroll_seq2seq.datasets.scale_chords import scale_chords
+        >>> from pianoroll_seq2seq.data.datasets.scale_chords import scale_chords
         >>> from pianoroll_seq2seq.midi_io import write_midi
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     score = read_midi(write_midi(scale_chords()["scale_c_major"], f"{folder}/scale.mid"))
         >>> [part.name for part in score.parts], score.notes.pitch[:4].tolist()
         (['C Major'], [48, 50, 52, 53])
     """
-    return read_notes(source, name=name, on_damage=on_damage, limits=limits, compiled=compiled, **policies).score()
+    return read_notes(source, name=name, on_damage=on_damage, limits=limits, **policies).score()
 
 
 def read_notes(
@@ -123,27 +119,23 @@ def read_notes(
     name: str | None = None,
     on_damage: Literal["error", "salvage"] = "error",
     limits: Limits = DEFAULT_LIMITS,
-    compiled: bool = False,
     parts: bool = True,
     **policies: Unpack[Policies],
 ) -> MidiNotes:
-    """What :func:`read_midi` reads, before the notes are put in order.
+    """:func:`read_midi` without sorting the notes.
 
     Args:
-        source: as there, and so are ``name``, ``on_damage``, ``limits`` and the policies.
-        name: what to call it.
-        on_damage: what becomes of damaged files.
-        limits: how large a file may be.
-        compiled: who reads it.
-        parts: whether the parts must be told apart; if not, they may come as two, all but the drums and the
-            drums, which is faster.
-        **policies: what counts as a note.
+        source: as for :func:`read_midi`, as are ``name``, ``on_damage``, ``limits`` and the policies.
+        name: the name of the score.
+        on_damage: what to do with damaged files.
+        limits: how large the file may be.
+        parts: whether to separate all parts; if not, there may be only two, the pitched parts and the drums, which
+            is faster.
+        **policies: see :class:`Policies`.
     """
     if on_damage not in ("error", "salvage"):
         raise SettingsError(f"on_damage must be 'error' or 'salvage', got {on_damage!r}.")
     check_policies(policies)
-    if compiled:
-        require_numba()  # first of all: that it is missing is no fault of a file
     data, label = bytes_of(source, limits)
     if name is None:
         name = os.path.splitext(os.path.basename(label))[0]
@@ -152,15 +144,12 @@ def read_notes(
     if container.damage and not salvage:
         raise MidiError(f"{label}: {container.damage}. {_REPAIR}")
     parts = parts or policies.get("overlaps") == "cut"  # notes of different parts do not cut one another
-    voices = None
-    if compiled or need_careful_reader(policies) or not symusic_reads_rightly(data, container):
-        voices = _carefully(
-            data, container.spans, label, salvage=salvage, policies=policies, compiled=compiled, parts=parts
-        )
-    elif container.plain and not parts:
-        voices = together_with_symusic(data)
-    if voices is None:
-        voices = _by_track(container.tracks(data), label, salvage=salvage, policies=policies)
+    if loops.is_active() or need_careful_reader(policies) or not symusic_reads_correctly(data, container):
+        voices = _carefully(data, container.spans, label, salvage=salvage, policies=policies, parts=parts)
+    else:
+        loops.count_bytes(len(data))
+        together = together_with_symusic(data) if container.plain and not parts else None
+        voices = together or _by_track(container.tracks(data), label, salvage=salvage, policies=policies)
     columns = [choose(part, policies) for part in voices.columns] if policies else voices.columns
     changes = voices.changes
     if salvage:
@@ -168,11 +157,11 @@ def read_notes(
     try:
         return MidiNotes(columns, tuple(voices.parts), container.tempo(changes), name, label)
     except MidiError as error:
-        raise MidiError(f"{label}: {error} Pass on_damage='salvage' to pass over such changes.") from error
+        raise MidiError(f"{label}: {error} Pass on_damage='salvage' to skip such changes.") from error
 
 
 def _by_track(tracks: list[bytes], label: str, *, salvage: bool, policies: Policies) -> Voices:
-    """Track by track, so that each part knows its own; what symusic cannot tell rightly is read carefully."""
+    """Reads track by track, so that each part has its track's number; the careful reader reads what symusic cannot."""
     columns: list[list[np.ndarray]] = []
     parts: list[Part] = []
     changes: list[tuple[int, int]] = []
@@ -193,14 +182,13 @@ def _carefully(
     *,
     salvage: bool,
     policies: Policies,
-    compiled: bool = False,
     first_track: int = 0,
     parts: bool = True,
 ) -> Voices:
-    """Tracks event by event, with the policies that need to see the events."""
+    """Reads tracks event by event, with the policies that need the events."""
     sustain = policies.get("sustain", False)
     last_in_first_out = policies.get("pairing", "first") == "last"
-    events = read_events(data, spans, last_in_first_out=last_in_first_out, pedals=sustain, compiled=compiled)
+    events = read_events(data, spans, last_in_first_out=last_in_first_out, pedals=sustain)
     if not salvage:
         for track, damage in enumerate(events.damages, first_track):
             if damage is not None:
@@ -224,7 +212,7 @@ def _carefully(
     columns = [onset, end, pitch, velocity]
     if not parts:
         drums = voice >> VOICE_CHANNEL & 0x0F == DRUM_CHANNEL
-        return Voices(*_tones_and_drums(columns, drums), events.tempi)
+        return Voices(*_pitched_and_drums(columns, drums), events.tempi)
     order = np.argsort(voice, kind="stable")
     voices, begins = np.unique(voice[order], return_index=True)
     places = np.split(order, begins[1:]) if len(order) else []
@@ -241,9 +229,9 @@ def _part(voice: int, names: list[bytes], first_track: int) -> Part:
     return Part(name, program, channel == DRUM_CHANNEL, track + first_track, channel)
 
 
-def _tones_and_drums(columns: list[np.ndarray], drums: np.ndarray) -> tuple[list[list[np.ndarray]], list[Part]]:
-    """In at most two parts, as symusic's notes come when no more is asked."""
+def _pitched_and_drums(columns: list[np.ndarray], drums: np.ndarray) -> tuple[list[list[np.ndarray]], list[Part]]:
+    """The notes in at most two parts, the pitched ones and the drums."""
     if not drums.any():
-        return ([columns], [TONES]) if len(drums) else ([], [])
-    kinds = [(part, chosen) for part, chosen in ((TONES, ~drums), (DRUMS, drums)) if chosen.any()]
+        return ([columns], [PITCHED]) if len(drums) else ([], [])
+    kinds = [(part, chosen) for part, chosen in ((PITCHED, ~drums), (DRUMS, drums)) if chosen.any()]
     return [[column[chosen] for column in columns] for _, chosen in kinds], [part for part, _ in kinds]

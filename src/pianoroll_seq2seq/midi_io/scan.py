@@ -1,7 +1,6 @@
-"""Which statuses a track uses: an exact pass over its events that steps over runs of them at once.
+"""The statuses that a track uses: an exact pass over its events that skips runs of them at once.
 
-For the few questions that symusic does not answer and a count of bytes leaves open, at a fraction of the
-careful reader's time.
+It answers questions that symusic does not, in a fraction of the careful reader's time.
 """
 
 import re
@@ -14,30 +13,30 @@ _RUN = (
     rb"|[\xc0-\xdf]" + _ONE + rb"(?:" + _DELTA + _ONE + rb")*+)"
 )
 _NUMBER = re.compile(_DELTA)
-# Tempi, time and key signatures in a row, each of its usual length: tracks of nothing else are usual.
+# Consecutive tempi, time and key signatures of their usual lengths: often all that a track has.
 _METAS = re.compile(rb"(?:" + _DELTA + rb"\xff(?:\x51\x03.{3}|\x58\x04.{4}|\x59\x02.{2}))++", re.DOTALL)
 _RUNS = re.compile(rb"(?:" + _DELTA + _RUN + rb")++")
 _STATUS_OF_RUN = re.compile(_DELTA + rb"(?=([\x80-\xef]))" + _RUN)
-_ONE_GOES_ON = re.compile(rb"(?:" + _DELTA + _ONE + rb")++")
-_TWO_GO_ON = re.compile(rb"(?:" + _DELTA + _TWO + rb")++")
+_ONE_CONTINUES = re.compile(rb"(?:" + _DELTA + _ONE + rb")++")
+_TWO_CONTINUE = re.compile(rb"(?:" + _DELTA + _TWO + rb")++")
 _LONGEST_EVENT = 8  # bytes of a channel event with its delta time, and one to spare
 
 
 def symusic_keeps_place(track: bytes, until: int) -> bool:
-    """Whether symusic does not lose its place in a track, looked through up to the event that covers byte ``until``.
+    """Whether symusic keeps its place in a track, up to the event that covers byte ``until``.
 
-    It does at system exclusive events in packets, at escapes (status 0xF7), and at running status after a system
-    exclusive event, which it takes for another one. False, too, where events are not as the standard has them, such
-    as with numbers of more than four bytes.
+    It loses its place at system exclusive events in packets, at escapes (status 0xF7), and at running status after a
+    system exclusive event, which it takes for another one. Also False if events do not follow the standard, such as
+    with numbers of more than four bytes.
     """
     stepped = _step_through(track, until)
     return stepped is not None and stepped[1]
 
 
 def note_channels(track: bytes) -> set[int] | None:
-    """The channels, 0..15, on which notes are struck (or, at velocity 0, ended).
+    """The channels, 0..15, of all note-on messages.
 
-    None where the track's events are not as the standard has them.
+    None if the track's events do not follow the standard.
     """
     stepped = _step_through(track, len(track) - 1)
     if stepped is None:
@@ -47,23 +46,23 @@ def note_channels(track: bytes) -> set[int] | None:
 
 
 def _step_through(track: bytes, until: int) -> tuple[list[tuple[int, int]], bool] | None:
-    """Where channel events with a status of their own stand in a row, and whether symusic keeps its place."""
+    """The spans of consecutive channel events with their own status, and whether symusic keeps its place."""
     spans: list[tuple[int, int]] = []
     keeps = True
     position = 0
-    going_on = None
+    running = None
     after_exclusive = False
     while position <= until:
         runs = _RUNS.match(track, position, until + _LONGEST_EVENT)
         if runs is not None:
             spans.append(runs.span())
-            going_on = None
+            running = None
             after_exclusive = False
-        elif spans:  # after a meta event the status may go on without being said again
-            if going_on is None:
+        elif spans:  # running status may continue after a meta event
+            if running is None:
                 status = _STATUS_OF_RUN.findall(track, *spans[-1])[-1][0]
-                going_on = _ONE_GOES_ON if status & 0xE0 == 0xC0 else _TWO_GO_ON
-            runs = going_on.match(track, position, until + _LONGEST_EVENT)
+                running = _ONE_CONTINUES if status & 0xE0 == 0xC0 else _TWO_CONTINUE
+            runs = running.match(track, position, until + _LONGEST_EVENT)
             keeps = keeps and not (after_exclusive and runs)
         if runs is not None:
             position = runs.end()
@@ -75,14 +74,14 @@ def _step_through(track: bytes, until: int) -> tuple[list[tuple[int, int]], bool
         keeps = keeps and status != 0xF7
         after_exclusive = after_exclusive or status == 0xF0
         if after_exclusive:
-            until = max(until, min(position, len(track) - 1))  # what follows decides
+            until = max(until, min(position, len(track) - 1))  # the next event decides
     return (spans, keeps) if position <= len(track) else None
 
 
 def _system_event(track: bytes, position: int) -> tuple[int, int] | None:
-    """Where the meta or system exclusive event at ``position`` ends, and its status; of common ones in a row, the last.
+    """The end of the meta or system exclusive event at ``position``, and its status; of several common ones, the last.
 
-    The end of track ends everything; None where there is no such event.
+    The end of track ends everything; None if there is no such event.
     """
     metas = _METAS.match(track, position)
     if metas is not None:

@@ -1,38 +1,38 @@
-"""Where MIDI files come from: paths, bytes, open files."""
+"""The sources of MIDI files: paths, bytes, open files."""
 
 import io
 import os
 from typing import Protocol, runtime_checkable
 
+from pianoroll_seq2seq._internal.limits import Limits
 from pianoroll_seq2seq.errors import LimitError, MidiError, MidiNotFoundError, SettingsError
-from pianoroll_seq2seq.limits import Limits
 
 
 @runtime_checkable
 class ByteReader(Protocol):
-    """What is asked of an open file."""
+    """A file opened in binary mode."""
 
     def read(self, size: int = -1, /) -> bytes:
-        """As many of its bytes, or all."""
+        """Up to ``size`` bytes, or all."""
         ...
 
 
 MidiSource = str | os.PathLike[str] | bytes | bytearray | memoryview | ByteReader
-"""What can be read, which is a path, the bytes of a file, or a file opened in binary mode."""
+"""A path, the bytes of a file, or a file opened in binary mode."""
 
 
 def bytes_of(source: object, limits: Limits) -> tuple[bytes, str]:
-    """A file's content, and what to call it in messages.
+    """A file's content, and its name in messages.
 
     Args:
         source: a :data:`MidiSource`.
-        limits: how large it may be.
+        limits: how large the file may be.
 
     Raises:
         MidiNotFoundError: no file at that path.
         MidiError: a file that cannot be read.
         LimitError: a file larger than the limits allow.
-        SettingsError: something else than a file.
+        SettingsError: the source is no file.
     """
     if isinstance(source, bytes | bytearray | memoryview):
         data, label = bytes(source), "<bytes>"
@@ -41,12 +41,12 @@ def bytes_of(source: object, limits: Limits) -> tuple[bytes, str]:
         data = _file_bytes(label, limits)
     elif isinstance(source, io.TextIOBase) or not isinstance(source, ByteReader):
         raise SettingsError(
-            f"A MIDI file is read from a path, from bytes or from a file opened in binary mode, as open(path, 'rb'); "
+            f"A MIDI source must be a path, bytes, or a file opened in binary mode, as open(path, 'rb'); "
             f"got {source!r:.80}."
         )
     else:
-        data, label = source.read(limits.file_bytes + 1), str(getattr(source, "name", "<stream>"))
-    if len(data) > limits.file_bytes:
+        data, label = source.read(limits.max_file_bytes + 1), str(getattr(source, "name", "<stream>"))
+    if len(data) > limits.max_file_bytes:
         raise _too_large(label, f"{len(data)} bytes", limits)
     return data, label
 
@@ -56,9 +56,9 @@ def _file_bytes(path: str, limits: Limits) -> bytes:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))  # half the time of open() for small files
         try:
             size = os.fstat(descriptor).st_size
-            if size > limits.file_bytes:
+            if size > limits.max_file_bytes:
                 raise _too_large(path, f"{size} bytes", limits)
-            return _read_up_to(descriptor, limits.file_bytes + 1, expected=size)
+            return _read_up_to(descriptor, limits.max_file_bytes + 1, expected=size)
         finally:
             os.close(descriptor)
     except FileNotFoundError as error:
@@ -68,23 +68,23 @@ def _file_bytes(path: str, limits: Limits) -> bytes:
     except LimitError:
         raise
     except ValueError as error:
-        raise MidiNotFoundError(f"{path!r}: no path of a file ({error}). Check the path.") from error
+        raise MidiNotFoundError(f"{path!r}: not a valid path ({error}). Check the path.") from error
 
 
-def _read_up_to(descriptor: int, most: int, *, expected: int) -> bytes:
-    """All bytes of an open file, but no more than ``most``: a pipe or device may never end."""
-    data = os.read(descriptor, min(expected + 1, most))
+def _read_up_to(descriptor: int, max_bytes: int, *, expected: int) -> bytes:
+    """All bytes of an open file, but at most ``max_bytes``: a pipe or device may never end."""
+    data = os.read(descriptor, min(expected + 1, max_bytes))
     if len(data) == expected:
         return data
     chunks = [data]
-    while data and sum(map(len, chunks)) < most:
-        data = os.read(descriptor, min(2**20, most))
+    while data and sum(map(len, chunks)) < max_bytes:
+        data = os.read(descriptor, min(2**20, max_bytes))
         chunks.append(data)
     return b"".join(chunks)
 
 
 def _too_large(label: str, size: str, limits: Limits) -> LimitError:
     return LimitError(
-        f"{label}: {size}, over the limit of {limits.file_bytes} bytes for a MIDI file. If it is one, pass "
-        f"limits=Limits(file_bytes=...)."
+        f"{label}: {size}, over the limit of {limits.max_file_bytes} bytes. If it is a MIDI file, pass "
+        f"limits=Limits(max_file_bytes=...)."
     )

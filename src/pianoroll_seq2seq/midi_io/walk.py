@@ -1,27 +1,27 @@
-"""The loop over a track's events: integers and indices alone, so that numba can compile it as it stands.
+"""The loop over a track's events: only integers and indices, so that numba can compile it unchanged.
 
-Beyond the standard it takes what real files hold: data bytes over 127 count as 127, running status goes on
-after meta and system exclusive events, events after the end of track do not count, meta events that are not
-needed are skipped whatever they say.
+Beyond the standard it accepts what real files contain: data bytes above 127 count as 127, running status continues
+after meta and system exclusive events, events after the end of track are ignored, and meta events that are not needed
+are skipped whatever they contain.
 """
 
 from typing import Any
 
-# What a meta or system event is; below zero, why the events make no sense from there on.
+# The kind of a meta or system event; below zero, the damage that ends the reading of a track.
 _OTHER, _END_OF_TRACK, _TRACK_NAME, _TEMPO = 0, 1, 2, 3
 CUT, LONG_NUMBER, NO_STATUS, SHORT_TEMPO, NO_EVENT = -1, -2, -3, -4, -5
 
-MOST_DIGITS = 4
-"""Bytes of a number of variable length."""
+MAX_NUMBER_BYTES = 4
+"""The most bytes of a number of variable length."""
 
 VOICE_TRACK, VOICE_CHANNEL = 11, 7
-"""How far a track and a channel are shifted to the left in the number of a voice; its lowest bits are the program."""
+"""The shifts of track and channel in the number of a voice; its lowest bits are the program."""
 
 
 def number(data: Any, position: int) -> tuple[int, int]:
     """A number of variable length, and the position after it; its own and -1 if it has more than four bytes."""
     value = 0
-    for at in range(position, position + MOST_DIGITS):
+    for at in range(position, position + MAX_NUMBER_BYTES):
         byte = data[at]
         value = value << 7 | byte & 0x7F
         if byte < 0x80:
@@ -30,9 +30,9 @@ def number(data: Any, position: int) -> tuple[int, int]:
 
 
 def system_event(data: Any, position: int) -> tuple[int, int, int]:  # noqa: PLR0911 (one return a kind of event)
-    """What the meta or system event at ``position`` is, where its content begins, and where it ends.
+    """The kind of the meta or system event at ``position``, and the beginning and the end of its content.
 
-    Of a damage, where it stands, and where what was looked at for it ends.
+    For a damage, its place and the end of the bytes that were read.
     """
     status = data[position]
     if status == 0xFF:
@@ -41,14 +41,14 @@ def system_event(data: Any, position: int) -> tuple[int, int, int]:  # noqa: PLR
             return _END_OF_TRACK, position, position + 2
         length, content = number(data, position + 2)
         if content < 0:
-            return LONG_NUMBER, length, length + MOST_DIGITS
+            return LONG_NUMBER, length, length + MAX_NUMBER_BYTES
         if kind == 0x51:
             return (_TEMPO, content, content + length) if length >= 3 else (SHORT_TEMPO, position, content)
         return _TRACK_NAME if kind == 0x03 else _OTHER, content, content + length
     if status in (0xF0, 0xF7):
         length, content = number(data, position + 1)
         if content < 0:
-            return LONG_NUMBER, length, length + MOST_DIGITS
+            return LONG_NUMBER, length, length + MAX_NUMBER_BYTES
         return _OTHER, content, content + length
     if status in (0xF4, 0xF5):
         return NO_EVENT, position, position + 1
@@ -79,7 +79,8 @@ def walk(  # noqa: PLR0912, PLR0915, PLR0917 (one branch a kind of event; calls 
     holds such numbers of the first and the last waiting for each such key, and the first are 0 again at the end.
 
     Returns:
-        The three counts, the tick of the last event, where the name begins and ends, the damage (or 0), and where.
+        The three counts, the tick of the last event, the beginning and the end of the name, the damage (or 0), and its
+        place.
     """
     onsets, ends, pitches, velocities, voices, nexts = notes[0], notes[1], notes[2], notes[3], notes[4], notes[5]
     firsts, lasts, program_of = sounding[0], sounding[1], programs[0]
@@ -95,7 +96,7 @@ def walk(  # noqa: PLR0912, PLR0915, PLR0917 (one branch a kind of event; calls 
         else:
             delta, after = number(data, position)
             if after < 0:
-                damage, where = CUT if position + MOST_DIGITS > stop else LONG_NUMBER, position
+                damage, where = CUT if position + MAX_NUMBER_BYTES > stop else LONG_NUMBER, position
                 break
             position = after
         if position >= stop:

@@ -9,7 +9,7 @@ import mido
 import numpy as np
 import symusic
 
-from pianoroll_seq2seq.atomic import writing
+from pianoroll_seq2seq._internal.atomic import writing
 from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.score import DRUM_CHANNEL, NoteTable, Score
 
@@ -24,25 +24,24 @@ def write_midi(
     overwrite: bool = False,
     writer: Literal["mido", "symusic"] = "mido",
 ) -> Path:
-    """Writes a score as a MIDI file (type 1): tempi in the first track, then a track per part.
+    """Writes a score as a MIDI file (type 1): tempi in the first track, then a track for each part.
 
-    ``read_midi(write_midi(score, path)) == score`` for every score whose parts all have notes and in
-    which notes of one part and pitch that overlap end in the order in which they began: a MIDI file
-    cannot say otherwise.
+    ``read_midi(write_midi(score, path)) == score`` for every score whose parts all have notes, and in which overlapping
+    notes of one part and pitch end in the order in which they begin: a MIDI file cannot express another order.
 
     Args:
-        score: what to write.
-        path: where; missing folders are made.
-        overwrite: whether a file that stands there may be replaced.
-        writer: mido, or symusic, which is many times as fast; scores that symusic would change (with notes of
-            no length, or so long that ticks need more than 28 bits) go through mido all the same.
+        score: the score to write.
+        path: the file to write; missing folders are made.
+        overwrite: whether an existing file may be replaced.
+        writer: mido, or symusic, which is many times as fast; mido also writes the scores that symusic would change
+            (with notes of no length, or so long that ticks need more than 28 bits).
 
     Returns:
         The path.
 
     Raises:
-        OverwriteError: a file stands there and ``overwrite`` is false.
-        SettingsError: another ``writer``.
+        OverwriteError: the file exists and ``overwrite`` is false.
+        SettingsError: unknown value of ``writer``.
 
     Example:
         >>> import tempfile
@@ -60,7 +59,7 @@ def write_midi(
 
 
 def to_midi_bytes(score: Score, *, writer: Literal["mido", "symusic"] = "mido") -> bytes:
-    """What :func:`write_midi` writes."""
+    """The bytes of the file that :func:`write_midi` writes."""
     if writer not in ("mido", "symusic"):
         raise SettingsError(f"writer must be 'mido' or 'symusic', got {writer!r}.")
     notes = score.notes
@@ -114,21 +113,21 @@ def _with_mido(score: Score) -> bytes:
 
 
 def _note_messages(notes: NoteTable, channel: int) -> list[tuple[int, mido.Message]]:
-    """Note-ons and note-offs, ordered so that reading pairs them as they were."""
+    """Note-ons and note-offs, in an order in which reading pairs them again."""
     # At one tick: ends of earlier notes, then onsets, then the ends of notes of no length.
     ends_of_nothing = 2
     messages = []
     for onset, end, pitch, velocity in zip(notes.onset_tick, notes.end_tick, notes.pitch, notes.velocity, strict=True):
-        strike = mido.Message("note_on", note=int(pitch), velocity=int(velocity), channel=channel)
-        release = mido.Message("note_off", note=int(pitch), velocity=0, channel=channel)
-        messages.append((int(onset), 1, strike))
-        messages.append((int(end), ends_of_nothing if end == onset else 0, release))
+        note_on = mido.Message("note_on", note=int(pitch), velocity=int(velocity), channel=channel)
+        note_off = mido.Message("note_off", note=int(pitch), velocity=0, channel=channel)
+        messages.append((int(onset), 1, note_on))
+        messages.append((int(end), ends_of_nothing if end == onset else 0, note_off))
     messages.sort(key=lambda message: message[:2])
     return [(tick, message) for tick, _, message in messages]
 
 
 def _track(messages: list[tuple[int, mido.Message | mido.MetaMessage]]) -> mido.MidiTrack:
-    """Absolute ticks to the delta times of a track; empty texts fill what one delta cannot hold."""
+    """A track with delta times instead of absolute ticks; empty text events split longer delta times."""
     track = mido.MidiTrack()
     now = 0
     for tick, message in messages:

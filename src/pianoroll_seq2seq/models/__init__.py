@@ -1,1 +1,1 @@
-"""Sequence models: from frames heard to distributions over the frames that follow."""
+"""Sequence models: from past frames to distributions over the frames that follow."""

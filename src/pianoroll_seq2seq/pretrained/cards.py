@@ -1,4 +1,4 @@
-"""The page of a shared model, with the head by which the Hugging Face Hub knows what it is."""
+"""The ``README.md`` of a shared model, with front matter for the Hugging Face Hub."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,35 +16,35 @@ _HEADINGS = {
     "scores": "How good it is",
     "not_for": "What it is not for",
 }
-_IN_THE_HEAD = {"name", "license", "tags"}
-_NOT_SAID = "unknown"
-"""What the Hub calls a licence that nobody has named."""
+_FRONT_MATTER = {"name", "license", "tags"}
+_UNKNOWN_LICENSE = "unknown"
+"""The Hub's word for an unknown licence."""
 
 _USE = """```python
-from pianoroll_seq2seq import Draw, PianoRoll, generate, open_model
+from pianoroll_seq2seq import Draw, PianoRoll, open_model
 
 trained = open_model("{name}")  # this folder
 primer = PianoRoll.from_midi("primer.mid", grid=trained.grid, pitches=trained.pitches)
-music = generate(trained.model, primer, frames=256, sampler=Draw(0.9), seed=1, onsets=trained.onsets{more})
+music = trained.generate(primer, num_frames=256, sampler=Draw(0.9), seed=1{more})
 (primer + music).to_midi("music.mid")
 ```"""
 
 
 def page(config: Mapping[str, Any], *, name: str) -> str:
-    """A model's ``README.md``: front matter in YAML, what its maker says of it, how it is used, and what it is.
+    """A model's ``README.md``: front matter in YAML, its card, how to use it, and its facts.
 
     Args:
-        config: of the model's folder.
-        name: what the page calls the model if its card does not.
+        config: the configuration of the model's folder.
+        name: the model's name, if its card has none.
     """
     card = config["card"]
     head = yaml.safe_dump(_head(card), sort_keys=False, allow_unicode=True)
-    said = {key: value for key, value in card.items() if key not in _IN_THE_HEAD}
-    figures = {key: value for key, value in said.items() if not isinstance(value, str | Mapping | list)}
-    ordered = [key for key in _HEADINGS if key in said] + [key for key in said if key not in _HEADINGS]
+    shown = {key: value for key, value in card.items() if key not in _FRONT_MATTER}
+    figures = {key: value for key, value in shown.items() if not isinstance(value, str | Mapping | list)}
+    ordered = [key for key in _HEADINGS if key in shown] + [key for key in shown if key not in _HEADINGS]
     more = ", condition=..." if config["condition_size"] else ""
     sections = [
-        *((_HEADINGS.get(key, _words(key).capitalize()), _text(said[key])) for key in ordered if key not in figures),
+        *((_HEADINGS.get(key, _words(key).capitalize()), _text(shown[key])) for key in ordered if key not in figures),
         ("How to use it", _USE.format(name=name, more=more)),
         ("Facts", "\n".join([*_frames(config), *_listed(figures)])),
     ]
@@ -54,7 +54,7 @@ def page(config: Mapping[str, Any], *, name: str) -> str:
 
 def _head(card: Mapping[str, Any]) -> dict[str, Any]:
     tags = [*_TAGS, *(tag for tag in card.get("tags", ()) if tag not in _TAGS)]
-    return {"library_name": LIBRARY, "license": card.get("license", _NOT_SAID), "tags": tags}
+    return {"library_name": LIBRARY, "license": card.get("license", _UNKNOWN_LICENSE), "tags": tags}
 
 
 def _text(value: Any) -> str:
@@ -79,16 +79,16 @@ def _words(key: str) -> str:
 
 
 def _frames(config: Mapping[str, Any]) -> list[str]:
-    """What one must know of a model's frames, a line each."""
-    grid, pitches = config["grid"], PitchRange(**config["pitches"])
+    """Facts about a model's frames, one line each."""
+    layout = config["layout"]["settings"]
+    grid, pitches = layout["grid"], PitchRange(**layout["pitches"]["settings"])
     settings = ", ".join(f"{key}={value}" for key, value in grid["settings"].items())
     lines = [
         f"- model: `{config['model']['class'].split(':')[-1]}`, written by {LIBRARY} {config['library_version']}",
         f"- grid: `{grid['class'].split(':')[-1]}({settings})`",
         f"- pitches: {pitches.name_of(0)} to {pitches.name_of(len(pitches) - 1)}, `{pitches}`",
     ]
-    if config["onsets"]:
-        lines.append("- onsets: each pitch has a second column, for what is struck")
+    lines.append(f"- planes: {', '.join(layout['planes'])}")
     if config["condition_size"]:
         lines.append(f"- conditions: {config['condition_size']} numbers a frame")
     return lines

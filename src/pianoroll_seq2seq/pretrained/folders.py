@@ -1,15 +1,14 @@
-"""A model in a folder, as the Hugging Face Hub has them: ``model.safetensors``, ``config.json`` and ``README.md``.
+"""A model in a folder, as on the Hugging Face Hub: ``model.safetensors``, ``config.json`` and ``README.md``.
 
-The weights stand under the names of the model's ``state_dict``, so that other tools read them, too. The configuration
-has all that is needed to build the model again and to know its frames. As with checkpoints nothing in a folder is
-executed when it is read, and no class is built but this library's and those the caller names.
+The weights have the names of the model's ``state_dict``, so that other tools can read them. The configuration holds the
+settings of the model and its layout. As with checkpoints, reading a folder executes nothing, and only classes of this
+library and those that the caller names are built.
 """
 
 import hashlib
 import json
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +17,9 @@ import safetensors.torch
 from torch import Tensor
 
 from pianoroll_seq2seq import __version__
-from pianoroll_seq2seq.atomic import writing_folder
+from pianoroll_seq2seq._internal.atomic import writing_folder
 from pianoroll_seq2seq.checkpoint.descriptions import build, describe, encode, is_description
-from pianoroll_seq2seq.checkpoint.files import packed
+from pianoroll_seq2seq.checkpoint.files import contiguous_copy
 from pianoroll_seq2seq.errors import (
     CheckpointError,
     CheckpointNotFoundError,
@@ -28,15 +27,14 @@ from pianoroll_seq2seq.errors import (
     OverwriteError,
     SettingsError,
 )
-from pianoroll_seq2seq.grid import FrameGrid
-from pianoroll_seq2seq.models.base import SequenceModel
-from pianoroll_seq2seq.pitches import PitchRange
+from pianoroll_seq2seq.layout import FrameLayout
+from pianoroll_seq2seq.models.contract import SequenceModel, choose_layout
 from pianoroll_seq2seq.pretrained.cards import LIBRARY, page
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
 CARD = "README.md"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """Raised whenever older code could no longer read a folder."""
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 
@@ -45,55 +43,53 @@ def save_pretrained(
     model: SequenceModel,
     folder: str | os.PathLike[str],
     *,
-    grid: FrameGrid,
-    pitches: PitchRange,
-    onsets: bool = False,
+    layout: FrameLayout | None = None,
     card: Mapping[str, Any] | None = None,
     overwrite: bool = False,
 ) -> Path:
-    """Writes a model into a folder to share it, whole or not at all; ``open_model`` reads it.
+    """Writes a model to a folder, whole or not at all. ``open_model`` reads it.
 
     Args:
         model: any sequence model with a method ``settings()`` that returns its constructor's arguments.
-        folder: where; it may be there if it is empty.
-        grid: where the frames lie in time that the model knows.
-        pitches: what the columns of its frames stand for.
-        onsets: whether its frames have a second column for every pitch, for what is struck (``NotesHead``).
-        card: what a stranger must know, as JSON can hold it, for the folder's ``README.md``: ``name``, ``what`` it
-            does, ``data`` it learned from, ``recipe``, ``scores``, ``not_for`` and whatever else. ``license`` (such as
-            ``mit``) and ``tags`` (a list) go into its head, where the Hub looks for them.
-        overwrite: whether a folder that holds such a model, and nothing else, may be replaced.
+        folder: the folder to write; it may exist if it is empty.
+        layout: what the columns of a frame mean; by default the layout that the model was built from.
+        card: facts about the model, as JSON can hold them, for the folder's ``README.md``: ``name``, ``what`` it does,
+            ``data`` it was trained on, ``recipe``, ``scores``, ``not_for`` and others. ``license`` (such as ``mit``) and
+            ``tags`` (a list) become its front matter, which the Hub reads.
+        overwrite: whether to replace a folder that holds such a model and nothing else.
 
     Returns:
         The folder.
 
     Raises:
         OverwriteError: the folder holds a model and ``overwrite`` is false, or it holds anything else.
-        SettingsError: the model's frames do not have the columns that ``pitches`` and ``onsets`` make.
+        SettingsError: the model was built without a layout and none is given, or it has another frame size.
+        GridError, PitchRangeError, ShapeError: a layout that is not the model's.
         CheckpointError: a model without ``settings()``, or settings or a card that JSON cannot hold.
-        CheckpointWriteError: no space, no permission: what stood there before is as it was.
+        CheckpointWriteError: no space or no permission. What was there before is unchanged.
 
     Example:
         >>> import tempfile
-        >>> from pianoroll_seq2seq import BeatGrid, PitchRange, Seq2SeqLSTM, open_model
+        >>> from pianoroll_seq2seq import FrameLayout, PitchRange, Seq2SeqLSTM, open_model
+        >>> layout = FrameLayout(pitches=PitchRange(60, 71))
         >>> with tempfile.TemporaryDirectory() as parent:
-        ...     model = Seq2SeqLSTM(pitches=12, hidden=8)
-        ...     folder = save_pretrained(model, f"{parent}/mine", grid=BeatGrid(4), pitches=PitchRange(60, 71))
+        ...     model = Seq2SeqLSTM(12, hidden_size=8)
+        ...     folder = save_pretrained(model, f"{parent}/mine")
         ...     print(*sorted(file.name for file in folder.iterdir()))
         ...     print(open_model(folder).grid)
         README.md config.json model.safetensors
         BeatGrid(frames_per_beat=4)
     """
     folder = Path(folder)
-    _check_columns(model, pitches, onsets)
+    layout = _checked_layout(model, layout)
     described = describe(model)
     if described["settings"] is None:
         raise CheckpointError(
-            f"{folder}: {type(model).__name__} has no method settings() that returns its constructor's arguments, so "
-            f"nobody could build it again. Write one; docs/swap.md shows how."
+            f"{folder}: {type(model).__name__} has no method settings() that returns its constructor's arguments, so it "
+            f"cannot be loaded again. Add one, as docs/swap.md shows."
         )
     weights = safetensors.torch.save(
-        {name: packed(tensor) for name, tensor in model.state_dict().items()}, metadata={"format": "pt"}
+        {name: contiguous_copy(tensor) for name, tensor in model.state_dict().items()}, metadata={"format": "pt"}
     )
     config = {
         "format_version": FORMAT_VERSION,
@@ -101,9 +97,7 @@ def save_pretrained(
         "library_version": __version__,
         "architectures": [type(model).__name__],
         "model": described,
-        "grid": describe(grid),
-        "pitches": asdict(pitches),
-        "onsets": onsets,
+        "layout": describe(layout),
         "condition_size": getattr(model, "condition_size", 0),
         "weights_sha256": hashlib.sha256(weights).hexdigest(),
         "card": dict(card or {}),
@@ -121,22 +115,22 @@ def save_pretrained(
         raise
     except OSError as error:
         raise CheckpointWriteError(
-            f"{folder}: a model of {len(weights) / 1e6:.1f} MB could not be written ({error}). What stood there before "
-            f"is as it was. Make room or choose another folder."
+            f"{folder}: a model of {len(weights) / 1e6:.1f} MB could not be written ({error}). What was there before "
+            f"is unchanged. Free some space or choose another folder."
         ) from error
     return folder
 
 
 def is_model_folder(folder: str | os.PathLike[str]) -> bool:
-    """Whether a folder looks like one of ``save_pretrained``, a whole one or what is left of it."""
+    """Whether a folder looks like one that ``save_pretrained`` wrote, complete or not."""
     return any((Path(folder) / name).exists() for name in (CONFIG, WEIGHTS))
 
 
 def read_config(folder: str | os.PathLike[str]) -> dict[str, Any]:
-    """What a folder says of its model: ``model``, ``grid``, ``pitches``, ``onsets``, ``condition_size`` and ``card``.
+    """The configuration of a folder: ``model``, ``layout``, ``condition_size``, ``card`` and others.
 
     Raises:
-        CheckpointNotFoundError: no configuration there.
+        CheckpointNotFoundError: the folder has no configuration.
         CheckpointError: a damaged one, one of another program, or one of another version.
     """
     path = Path(folder) / CONFIG
@@ -146,7 +140,7 @@ def read_config(folder: str | os.PathLike[str]) -> dict[str, Any]:
         config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         version = config["format_version"]
     except (OSError, ValueError, RecursionError) as error:
-        raise CheckpointError(f"{path}: damaged, not JSON ({error}). Fetch the folder again.") from error
+        raise CheckpointError(f"{path}: damaged, not JSON ({error}). Download the folder again.") from error
     except (KeyError, TypeError) as error:
         raise CheckpointError(
             f"{path}: not a configuration of pianoroll_seq2seq: it has no format_version. "
@@ -162,11 +156,11 @@ def read_config(folder: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def load_folder(folder: str | os.PathLike[str], *, classes: Iterable[type] = ()) -> SequenceModel:
-    """Builds the model that a folder holds, on the CPU and ready to generate (evaluation mode).
+    """The model in a folder, on the CPU and in evaluation mode.
 
     Args:
-        folder: of ``save_pretrained``.
-        classes: models and heads of your own that it may be built of.
+        folder: a folder that ``save_pretrained`` wrote.
+        classes: models and heads of your own that it is built of.
 
     Raises:
         CheckpointNotFoundError: a file is missing.
@@ -194,40 +188,46 @@ def _read_weights(path: Path, sha256: str | None) -> dict[str, Tensor]:
         data = path.read_bytes()
         tensors = safetensors.torch.load(data)
     except (safetensors.SafetensorError, OSError, ValueError, KeyError) as error:
-        raise CheckpointError(f"{path}: damaged, or not safetensors ({error}). Fetch the folder again.") from error
+        raise CheckpointError(f"{path}: damaged, or not safetensors ({error}). Download the folder again.") from error
     if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256:
         raise CheckpointError(
-            f"{path}: not the weights that {CONFIG} beside it was written with (their checksums differ). Fetch the "
-            f"folder again; if you have changed the weights yourself, take weights_sha256 out of {CONFIG}."
+            f"{path}: not the weights that {CONFIG} was written with (their checksums differ). Download the folder "
+            f"again; if you have changed the weights yourself, delete weights_sha256 from {CONFIG}."
         )
     return tensors
 
 
-def _check_columns(model: SequenceModel, pitches: PitchRange, onsets: bool) -> None:
-    columns = getattr(model, "pitches", None)  # a model of one's own need not have it
-    expected = len(pitches) * (2 if onsets else 1)
-    if isinstance(columns, int) and columns != expected:
+def _checked_layout(model: SequenceModel, layout: FrameLayout | None) -> FrameLayout:
+    layout = choose_layout(model, layout)
+    if layout is None:
         raise SettingsError(
-            f"The model has frames of {columns} columns, but {pitches} with onsets={onsets} makes {expected}. Say the "
-            f"pitches that it was trained on, and onsets=True if it was trained on SlidingWindows(..., onsets=True)."
+            f"This {type(model).__name__} was built from a frame size, so its layout is unknown. Pass "
+            f"layout=windows.layout, or build it from the layout: Seq2SeqLSTM(windows.layout, ...)."
         )
+    frame_size = getattr(model, "frame_size", layout.frame_size)  # a model of your own need not have it
+    if frame_size != layout.frame_size:
+        raise SettingsError(
+            f"The model has frames of {frame_size} columns, but {layout} has {layout.frame_size}. Pass the layout of its "
+            f"training windows."
+        )
+    return layout
 
 
 def _check_parts(config: Mapping[str, Any], path: Path) -> None:
-    """Refuses a configuration whose parts are not of their kinds; what is left out is empty."""
-    kinds = {"onsets": bool, "condition_size": int, "card": dict, "weights_sha256": str}
+    """Refuses a configuration with parts of the wrong types."""
+    kinds = {"condition_size": int, "card": dict, "weights_sha256": str}
     wrong = [name for name, kind in kinds.items() if not isinstance(config.get(name, kind()), kind)]
-    wrong += [name for name in ("model", "grid") if not is_description(config.get(name))]
+    wrong += [name for name in ("model", "layout") if not is_description(config.get(name))]
     if wrong:
-        raise CheckpointError(f"{path}: damaged; it is not clear what it says of {', '.join(wrong)}.")
+        raise CheckpointError(f"{path}: damaged; missing or invalid: {', '.join(wrong)}. Download the folder again.")
 
 
 def _what_is_there(folder: Path) -> str:
-    """The way on for somebody whose folder lacks a file."""
+    """What to do about a folder that lacks a file."""
     pickles = sorted(child.name for child in folder.iterdir() if child.suffix in _PICKLES) if folder.is_dir() else []
     if pickles:
         return (
-            f"{pickles[0]} is not read: a pickle may run any program. Ask its maker for {CONFIG} and {WEIGHTS}, as "
+            f"{pickles[0]} is not read: a pickle may run any program. Ask its author for {CONFIG} and {WEIGHTS}, as "
             f"save_pretrained writes them."
         )
-    return f"A model to share is {CONFIG} and {WEIGHTS} in one folder, as save_pretrained writes them; fetch both."
+    return f"A model to share is {CONFIG} and {WEIGHTS} in one folder, as save_pretrained writes them; download both."

@@ -1,4 +1,4 @@
-"""The contract of a store: named objects that are whole, and that nobody overwrites unseen."""
+"""The contract of a store: named objects that are written completely or not at all."""
 
 import os
 from collections.abc import Iterator
@@ -8,37 +8,37 @@ from typing import Protocol, runtime_checkable
 from pianoroll_seq2seq.errors import SettingsError
 
 Source = bytes | str | os.PathLike[str]
-"""What is put into a store: the bytes themselves, or the path of a file."""
+"""The content of an object: bytes, or the path of a file."""
 
 
 @dataclass(frozen=True)
 class StoredObject:
-    """What a store tells of an object."""
+    """Object metadata."""
 
     key: str
     """Its name, relative to the store: parts between slashes."""
     size: int
     """In bytes."""
     etag: str
-    """Another after every change: who passes it to :meth:`Store.put` overwrites only what they have seen."""
+    """The version of the object; pass it to :meth:`Store.put` to overwrite this version only."""
     sha256: str | None
-    """Of its bytes, in hexadecimal; None where another program put it there and did not say."""
+    """Checksum in hexadecimal; None if another program has stored the object without one."""
 
 
 @runtime_checkable
 class Store(Protocol):
-    """Named objects, each whole or not there. A store of a container's folder cannot see beyond it.
+    """Named objects, each complete or absent.
 
-    Every method raises :class:`~pianoroll_seq2seq.errors.SettingsError` for a key that is none, and
-    :class:`~pianoroll_seq2seq.errors.StoreError` (or one of its kinds) where the store cannot be reached, or refuses.
+    Every method raises :class:`~pianoroll_seq2seq.errors.SettingsError` for an invalid key, and
+    :class:`~pianoroll_seq2seq.errors.StoreError` (or a subclass) if the store cannot be reached, or refuses.
     """
 
     def put(
         self, key: str, source: Source, *, overwrite: bool = False, etag: str | None = None, progress: bool = False
     ) -> StoredObject:
-        """Stores bytes or a file, whole or not at all.
+        """Stores bytes or a file, completely or not at all.
 
-        Where the way is long, a file whose upload was cut goes on where it was when it is put again.
+        A remote store resumes an interrupted upload when the same file is put again.
 
         Args:
             key: its name.
@@ -48,14 +48,14 @@ class Store(Protocol):
             progress: whether to show a progress bar.
 
         Raises:
-            OverwriteError: there is an object, and ``overwrite`` is false and no ``etag`` given.
-            StoreConflictError: the object there (or its absence) is not the one of ``etag``.
+            OverwriteError: there is an object, ``overwrite`` is false, and there is no ``etag``.
+            StoreConflictError: the object is missing, or does not have this ``etag``.
             OSError: the file cannot be read.
         """
         ...
 
     def get(self, key: str) -> bytes:
-        """An object's bytes, checked against its checksum.
+        """The bytes of an object, checked against its checksum.
 
         Raises:
             NotStoredError: no such object.
@@ -65,18 +65,18 @@ class Store(Protocol):
     def download(
         self, key: str, path: str | os.PathLike[str], *, overwrite: bool = False, progress: bool = False
     ) -> StoredObject:
-        """Writes an object to a file, whole or not at all.
+        """Writes an object to a file, completely or not at all.
 
-        Where the way is long, a download that was cut goes on where it was when it is asked for again.
+        A remote store resumes an interrupted download when it is repeated.
 
         Raises:
             NotStoredError: no such object.
-            OverwriteError: a file stands there and ``overwrite`` is false.
+            OverwriteError: the file exists, and ``overwrite`` is false.
         """
         ...
 
     def find(self, key: str) -> StoredObject | None:
-        """What there is to tell of an object; None where there is none."""
+        """Object metadata, or None if there is no such object."""
         ...
 
     def list(self, prefix: str = "") -> Iterator[StoredObject]:
@@ -84,17 +84,17 @@ class Store(Protocol):
         ...
 
     def delete(self, key: str) -> None:
-        """Removes an object; nothing where there is none."""
+        """Removes an object, if there is one."""
         ...
 
 
 def checked_key(key: str) -> str:
-    """The key, if it is one: parts between single slashes, none of them empty or ending with a dot (as ``..`` does).
+    """Returns the key if it is valid: names between single slashes, none of them empty or ending with a dot.
 
     Azure and Windows drop a dot at the end of a name, so that two keys would be one.
 
     Raises:
-        SettingsError: it is not.
+        SettingsError: the key is invalid.
     """
     parts = key.split("/")
     if (

@@ -1,4 +1,4 @@
-"""A store in a folder: of this machine, or one that is mounted."""
+"""A store in a folder of this machine, or in a mounted one."""
 
 import contextlib
 import hashlib
@@ -11,7 +11,8 @@ from pathlib import Path
 
 from tqdm.auto import tqdm
 
-from pianoroll_seq2seq.atomic import writing
+from pianoroll_seq2seq._internal.atomic import writing
+from pianoroll_seq2seq._internal.locks import LOCK_NAME, file_lock
 from pianoroll_seq2seq.errors import (
     NotStoredError,
     OverwriteError,
@@ -21,7 +22,7 @@ from pianoroll_seq2seq.errors import (
     StoreError,
 )
 from pianoroll_seq2seq.stores.base import Source, StoredObject, checked_key
-from pianoroll_seq2seq.stores.own_files import LOCK_NAME, alone_with, is_ours
+from pianoroll_seq2seq.stores.internal_files import is_internal
 from pianoroll_seq2seq.stores.sources import opened, sha256_of
 
 _BLOCK_BYTES = 4 * 1024 * 1024
@@ -30,12 +31,12 @@ _BLOCK_BYTES = 4 * 1024 * 1024
 class LocalStore:
     """Keeps each object as a file of the folder, under its key.
 
-    The files may be read, and replaced, by other programs, too: an etag tells any change. Links are no objects, and no
-    key leads through one. As in any folder, there is no ``a/b`` where ``a`` is an object. Checksums are computed when
-    they are asked for, and remembered while the store object lives. A copy that was cut begins anew.
+    Other programs may read and replace the files too: every change gives a new etag. Links are no objects, and no key
+    leads through one. As in any folder, there is no ``a/b`` if ``a`` is an object. Checksums are computed on demand
+    and cached by the store object. An interrupted copy starts again from the beginning.
 
     Args:
-        folder: where; made by the first :meth:`put`.
+        folder: holds the objects; created by the first :meth:`put`.
 
     Example:
         >>> import tempfile
@@ -59,36 +60,36 @@ class LocalStore:
     ) -> StoredObject:
         """See :meth:`Store.put <pianoroll_seq2seq.stores.base.Store.put>`."""
         path = self._path(key)
-        with opened(source) as whole, self._explained(key), contextlib.ExitStack() as lock:
+        with opened(source) as whole, self._translated_errors(key), contextlib.ExitStack() as lock:
             _remove_empty_folders(path)
             with writing(path, overwrite=overwrite or etag is not None) as temporary:
                 sha256 = _copy(whole.file, whole.size, temporary, key, progress=progress)
                 whole.check_unchanged()
-                lock.enter_context(alone_with(self.folder / LOCK_NAME))  # until the new file stands there
-                before = self._told(key, path)
+                lock.enter_context(file_lock(self.folder / LOCK_NAME))  # until the new file is in its place
+                before = self._find(key, path)
                 if etag is not None and (before is None or before.etag != etag):
                     raise StoreConflictError(
-                        f"{path} should be the file that had the etag {etag}, and "
+                        f"{path} should have the etag {etag}, but it "
                         + ("is gone." if before is None else f"was changed meanwhile: its etag is {before.etag}.")
                         + " Read it again before you replace it."
                     )
                 _stamp(temporary, path)
-            stored = self._told(key, path)
+            stored = self._find(key, path)
             if stored is None:
-                raise NotStoredError(f"{path} was removed by another program as soon as it stood there.")
+                raise NotStoredError(f"{path} was removed by another program as soon as it was written.")
             self._sha256[key] = (stored.etag, sha256)
             return StoredObject(key, stored.size, stored.etag, sha256)
 
     def get(self, key: str) -> bytes:
-        """See :meth:`Store.get <pianoroll_seq2seq.stores.base.Store.get>`; a folder keeps no checksums to check."""
-        with self._explained(key):
+        """See :meth:`Store.get <pianoroll_seq2seq.stores.base.Store.get>`. A folder has no checksums to check."""
+        with self._translated_errors(key):
             return self._existing(key).read_bytes()
 
     def download(
         self, key: str, path: str | os.PathLike[str], *, overwrite: bool = False, progress: bool = False
     ) -> StoredObject:
         """See :meth:`Store.download <pianoroll_seq2seq.stores.base.Store.download>`."""
-        with self._explained(key), opened(self._existing(key)) as whole:
+        with self._translated_errors(key), opened(self._existing(key)) as whole:
             etag = _etag(os.fstat(whole.file.fileno()))
             with writing(path, overwrite=overwrite) as temporary:
                 sha256 = _copy(whole.file, whole.size, temporary, key, progress=progress)
@@ -98,28 +99,28 @@ class LocalStore:
     def find(self, key: str) -> StoredObject | None:
         """See :meth:`Store.find <pianoroll_seq2seq.stores.base.Store.find>`."""
         path = self._path(key)
-        with self._explained(key):
-            return self._hashed(key, path)
+        with self._translated_errors(key):
+            return self._with_checksum(key, path)
 
     def list(self, prefix: str = "") -> Iterator[StoredObject]:
         """See :meth:`Store.list <pianoroll_seq2seq.stores.base.Store.list>`."""
         for key in sorted(_keys(self.folder, prefix)):
-            with self._explained(key):
-                found = self._hashed(key, self.folder / key)
+            with self._translated_errors(key):
+                found = self._with_checksum(key, self.folder / key)
             if found is not None:  # removed meanwhile
                 yield found
 
     def delete(self, key: str) -> None:
-        """See :meth:`Store.delete <pianoroll_seq2seq.stores.base.Store.delete>`; its folders stay."""
+        """See :meth:`Store.delete <pianoroll_seq2seq.stores.base.Store.delete>`. Folders are kept."""
         path = self._path(key)
-        with self._explained(key):
-            if self._told(key, path) is not None:
+        with self._translated_errors(key):
+            if self._find(key, path) is not None:
                 path.unlink(missing_ok=True)
 
     def _path(self, key: str) -> Path:
         path = self.folder / checked_key(key)
-        if any(is_ours(part) for part in key.split("/")):
-            raise SettingsError(f"{key!r}: names of this kind are kept for the store's own files. Choose another key.")
+        if any(is_internal(part) for part in key.split("/")):
+            raise SettingsError(f"{key!r}: this name is reserved for the store's own files. Choose another key.")
         for parent in path.parents[: key.count("/")]:
             if parent.is_symlink():
                 raise SettingsError(f"{key!r} leads through the link {parent}, maybe out of the store. Choose another.")
@@ -127,29 +128,29 @@ class LocalStore:
 
     def _existing(self, key: str) -> Path:
         path = self._path(key)
-        if self._told(key, path) is None:
-            raise NotStoredError(f"There is no object {key!r} in {self.folder}: no file stands at {path}.")
+        if self._find(key, path) is None:
+            raise NotStoredError(f"There is no object {key!r} in {self.folder}: there is no file {path}.")
         return path
 
-    def _told(self, key: str, path: Path) -> StoredObject | None:
+    def _find(self, key: str, path: Path) -> StoredObject | None:
         try:
             status = path.lstat()
         except (FileNotFoundError, NotADirectoryError):
             return None
         return StoredObject(key, status.st_size, _etag(status), None) if stat.S_ISREG(status.st_mode) else None
 
-    def _hashed(self, key: str, path: Path) -> StoredObject | None:
-        """The checksum belongs to the etag: a file that is replaced while it is read is read again."""
-        while (told := self._told(key, path)) is not None:
+    def _with_checksum(self, key: str, path: Path) -> StoredObject | None:
+        """Metadata with the checksum of the same version: a file that is replaced while it is read is read again."""
+        while (found := self._find(key, path)) is not None:
             etag, sha256 = self._sha256.get(key, ("", ""))
-            if etag == told.etag:
-                return StoredObject(key, told.size, etag, sha256)
+            if etag == found.etag:
+                return StoredObject(key, found.size, etag, sha256)
             with contextlib.suppress(FileNotFoundError):
-                self._sha256[key] = (told.etag, sha256_of(path))
+                self._sha256[key] = (found.etag, sha256_of(path))
         return None
 
     @contextlib.contextmanager
-    def _explained(self, key: str) -> Iterator[None]:
+    def _translated_errors(self, key: str) -> Iterator[None]:
         try:
             yield
         except (StoreError, OverwriteError):
@@ -164,17 +165,17 @@ class LocalStore:
 
 
 def _keys(folder: Path, prefix: str) -> Iterator[str]:
-    """Of all files under a folder; no link is followed."""
+    """The keys of all files in a folder, without following links."""
     for where, _, names in os.walk(folder):
         inside = Path(where).relative_to(folder).as_posix()
         for name in names:
             key = name if inside == "." else f"{inside}/{name}"
-            if key.startswith(prefix) and not is_ours(name):
+            if key.startswith(prefix) and not is_internal(name):
                 yield key
 
 
 def _remove_empty_folders(path: Path) -> None:
-    """What objects that were deleted have left behind, where an object is to stand; a folder with files in it stays."""
+    """Removes empty folders at the path of a new object; deleted objects leave them. Folders with files are kept."""
     if path.is_dir() and not path.is_symlink():
         for where, _, _ in os.walk(path, topdown=False):
             with contextlib.suppress(OSError):
@@ -186,7 +187,7 @@ def _etag(status: os.stat_result) -> str:
 
 
 def _stamp(temporary: Path, target: Path) -> None:
-    """Gives a file a time later than that of the file it replaces, however coarse the clock: etags are made of it."""
+    """Gives a file a later time than the file it replaces, even with a coarse clock: the time is part of the etag."""
     now = time.time_ns()
     with contextlib.suppress(FileNotFoundError):
         now = max(now, target.lstat().st_mtime_ns + 1)

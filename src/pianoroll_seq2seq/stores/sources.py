@@ -1,4 +1,4 @@
-"""What is put into a store, bytes or a file, read in the same way."""
+"""Bytes or a file to put into a store, with one interface for reading."""
 
 import contextlib
 import hashlib
@@ -21,7 +21,7 @@ class OpenSource:
     size: int
     """In bytes, when it was opened."""
     check_unchanged: Callable[[], None]
-    """Raises StoreError where a file was written to since it was opened: what was read would be neither old nor new."""
+    """Raises StoreError if the file was changed since it was opened: what was read would be a mixture."""
 
 
 @contextlib.contextmanager
@@ -43,7 +43,7 @@ def opened(source: Source) -> Iterator[OpenSource]:
             if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
                 raise StoreError(
                     f"{path} was written to while it was stored, so nothing was stored. Store it again when it is "
-                    f"whole; programs that write to a temporary file and rename it are safe."
+                    f"complete. Programs that write to a temporary file and rename it are safe."
                 )
 
         yield OpenSource(file, before.st_size, check_unchanged)

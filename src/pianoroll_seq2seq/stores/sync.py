@@ -1,4 +1,4 @@
-"""Whole folders to and from a store: runs, corpora. Only what differs travels, told by checksums."""
+"""Whole folders to and from a store: runs, corpora. Only files with other checksums are transferred."""
 
 import os
 import tempfile
@@ -11,39 +11,39 @@ from tqdm.auto import tqdm
 
 from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.stores.base import Store, StoredObject, checked_key
-from pianoroll_seq2seq.stores.own_files import is_ours
+from pianoroll_seq2seq.stores.internal_files import is_internal
 from pianoroll_seq2seq.stores.sources import sha256_of
 
 
 @dataclass(frozen=True)
 class Synced:
-    """What a sync did. The names are paths below the folder, with slashes, in order."""
+    """The result of a sync. Names are paths relative to the folder, with slashes, in order."""
 
     sent: tuple[str, ...]
-    """What travelled, since it was missing or differed there."""
+    """The files that were transferred, because they were missing or different."""
     unchanged: tuple[str, ...]
-    """What was there already."""
+    """The files that were the same."""
     sent_bytes: int
-    """The size of all that travelled."""
+    """The size of the transferred files."""
 
 
 def push_folder(folder: str | os.PathLike[str], store: Store, prefix: str = "", *, progress: bool = False) -> Synced:
-    """Sends the files of a folder that the store lacks or holds otherwise. Nothing is deleted.
+    """Sends the files of a folder that are missing or different in the store. Nothing is deleted.
 
-    A file is replaced only if its object is still the one that was seen at first, so nobody's change is lost. An object
-    of another program, stored without a checksum, is fetched and compared where its size is that of the file. Links
-    within the folder are left out, for what they lead to is sent itself; so are the hidden files of this library.
+    An object is replaced only if nobody else has changed it since the sync began. An object without a checksum, stored
+    by another program, is downloaded and compared if it has the size of the file. Links within the folder are skipped,
+    since their targets are sent anyway. So are the hidden files of this library.
 
     Args:
-        folder: what to send, with its subfolders.
-        store: where to.
-        prefix: the folder of the store in which the files shall lie.
+        folder: the folder to send, with its subfolders.
+        store: the store to send to.
+        prefix: the folder of the store for the files.
         progress: whether to show a progress bar.
 
     Raises:
         SettingsError: no such folder, a link that leads out of it, or a name that is no key; nothing was sent.
-        StoreConflictError: or OverwriteError: somebody else stored one of the files meanwhile. Sync again.
-        StoreError: the store refuses, or is out of reach; what was sent stays, and the next sync goes on.
+        StoreConflictError, OverwriteError: somebody else stored one of the files meanwhile. Sync again.
+        StoreError: the store refuses, or cannot be reached. The next sync sends the rest.
 
     Example:
         >>> import tempfile
@@ -57,7 +57,7 @@ def push_folder(folder: str | os.PathLike[str], store: Store, prefix: str = "", 
     """
     root = Path(folder)
     if not root.is_dir():
-        raise SettingsError(f"{root}: no such folder. Which files shall be sent?")
+        raise SettingsError(f"{root}: no such folder. Pass the folder whose files to send.")
     start = _start(prefix)
     names = sorted(_files(root))
     for name in names:
@@ -79,20 +79,20 @@ def push_folder(folder: str | os.PathLike[str], store: Store, prefix: str = "", 
 
 
 def pull_folder(store: Store, folder: str | os.PathLike[str], prefix: str = "", *, progress: bool = False) -> Synced:
-    """Fetches the objects that a folder lacks or holds otherwise; those files are replaced. Nothing is deleted.
+    """Downloads the objects that are missing or different in a folder, and replaces these files. Nothing is deleted.
 
-    An object of another program, stored without a checksum, is fetched and compared where its size is that of the file.
+    An object without a checksum, stored by another program, is downloaded and compared if it has the size of the file.
 
     Args:
-        store: where from.
-        folder: where to; made where it is missing.
-        prefix: which folder of the store.
+        store: the store to download from.
+        folder: the folder to write to; created if it is missing.
+        prefix: the folder of the store to download.
         progress: whether to show a progress bar.
 
     Raises:
         SettingsError: an object whose name cannot be that of a file, or would lead out of the folder; nothing was
-            fetched.
-        StoreError: the store refuses, or is out of reach; what was fetched stays, and the next sync goes on.
+            downloaded.
+        StoreError: the store refuses, or cannot be reached. The next sync downloads the rest.
 
     Example:
         >>> import tempfile
@@ -138,15 +138,15 @@ def _files(root: Path) -> Iterator[str]:
             if path.is_symlink():
                 if not path.resolve().is_relative_to(inside):
                     raise SettingsError(
-                        f"{path} is a link that leads out of the folder to {path.resolve()}. Put what it leads to in "
-                        f"its place, or sync that folder by itself."
+                        f"{path} is a link that leads out of the folder to {path.resolve()}. Put the target in "
+                        f"its place, or sync that folder separately."
                     )
-            elif path.is_file() and not is_ours(name):
+            elif path.is_file() and not is_internal(name):
                 yield path.relative_to(root).as_posix()
 
 
 def _is_same(store: Store, stored: StoredObject, path: Path) -> bool:
-    """Whether a file has the bytes of an object; the object is fetched only where its size and checksum do not tell."""
+    """Whether a file has the bytes of an object. Only an object of the same size without a checksum is downloaded."""
     if path.stat().st_size != stored.size:
         return False
     sha256 = stored.sha256
@@ -159,15 +159,19 @@ def _is_same(store: Store, stored: StoredObject, path: Path) -> bool:
 
 
 def _check_name(root: Path, name: str, there: dict[str, StoredObject]) -> None:
-    """Names of objects may come from anybody who may write to the store."""
+    """Refuses names that cannot be files here: anybody with access to the store can choose them."""
     parts = checked_key(name).split("/")
-    if any(is_ours(part) for part in parts) or (os.name == "nt" and any(set(part) & set('<>:"|?*') for part in parts)):
+    is_forbidden = os.name == "nt" and any(set(part) & set('<>:"|?*') for part in parts)
+    if is_forbidden or any(is_internal(part) for part in parts):
         raise SettingsError(f"The object {name!r} cannot be a file of this name here. Fetch it with download().")
     parents = ["/".join(parts[:depth]) for depth in range(1, len(parts))]
     for parent in parents:
         if parent in there:
-            raise SettingsError(f"The store holds both {parent!r} and {name!r}: as files, one is in the other's place.")
+            raise SettingsError(
+                f"The store holds both {parent!r} and {name!r}: a file and a folder of one name cannot exist."
+            )
         if (root / parent).is_symlink():
             raise SettingsError(
-                f"{root / parent} is a link, maybe out of the folder, and {name!r} would lie behind it."
+                f"{root / parent} is a link, maybe out of the folder, and {name!r} would be written through it. Remove "
+                f"the link."
             )

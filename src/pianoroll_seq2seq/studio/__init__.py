@@ -1,7 +1,7 @@
-"""A studio to play with: a page on this machine where one draws a primer and hears a model go on from it.
+"""A studio in the browser: draw a primer and listen to a model continue it.
 
-:func:`run_studio` serves it, and so does ``pianoroll-seq2seq studio``. It needs the extra ``studio``.
-``studio.app.studio_app`` makes the application alone, for models that are opened already.
+:func:`run_studio` serves it on this machine, as does ``pianoroll-seq2seq studio``. It needs the extra ``studio``.
+``studio.app.studio_app`` makes the application alone, from models that are already open.
 """
 
-from pianoroll_seq2seq.studio.run import run_studio as run_studio
+from pianoroll_seq2seq.studio.server import run_studio as run_studio

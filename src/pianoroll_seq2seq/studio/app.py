@@ -1,4 +1,4 @@
-"""The studio's application: a page, and what its scripts ask for."""
+"""The studio's web application: the page and the requests of its scripts."""
 
 import asyncio
 import json
@@ -8,15 +8,16 @@ from typing import Any
 
 from pianoroll_seq2seq.errors import MissingExtraError, PianoRollSeq2SeqError, SettingsError
 from pianoroll_seq2seq.midi_io import to_midi_bytes
-from pianoroll_seq2seq.serving.requests import RequestError
-from pianoroll_seq2seq.studio.desk import Desk, Turn
-from pianoroll_seq2seq.studio.guard import HOSTS, SecureHeaders, body_of, page_of
+from pianoroll_seq2seq.pretrained.trained_model import TrainedModel
+from pianoroll_seq2seq.serving.errors import RequestError
+from pianoroll_seq2seq.studio.generation_request import parse_generation_request
 from pianoroll_seq2seq.studio.limits import StudioLimits
-from pianoroll_seq2seq.studio.page import PARTS, page_html, part_of_page
-from pianoroll_seq2seq.studio.primers import drawn_primer
-from pianoroll_seq2seq.studio.wishes import parse_wish
-from pianoroll_seq2seq.studio.writing import Draft, written
-from pianoroll_seq2seq.trained import TrainedModel
+from pianoroll_seq2seq.studio.page import ASSETS, page_asset, page_html
+from pianoroll_seq2seq.studio.partial_piece import PartialPiece
+from pianoroll_seq2seq.studio.primers import import_primer
+from pianoroll_seq2seq.studio.security import ALLOWED_HOSTS, SecureHeaders, page_id_of, read_body
+from pianoroll_seq2seq.studio.sessions import Job, Sessions
+from pianoroll_seq2seq.studio.streaming import stream_piece
 
 try:
     from starlette.applications import Starlette
@@ -33,127 +34,129 @@ except ImportError as _missing:
 
 
 class Studio:
-    """What the studio does, one method for each address.
+    """The handlers of the studio, one for each route.
 
     Args:
-        models: by the names under which the page offers them.
-        limits: how much may be asked for.
+        models: the models by the names that the page offers.
+        limits: bounds on requests.
     """
 
     def __init__(self, models: dict[str, TrainedModel], limits: StudioLimits) -> None:
-        """With an empty desk."""
+        """Renders the page and starts without sessions."""
         self._models = models
         self._limits = limits
-        self.desk: Desk = Desk(limits)
+        self.sessions = Sessions(limits)
         self._page = page_html(models.values(), limits)
-        self._one_rendering = asyncio.Semaphore(1)
+        self._audio_lock = asyncio.Semaphore(1)
 
     async def page(self, request: Request) -> Response:
         """The page."""
         return HTMLResponse(self._page)
 
-    async def part(self, request: Request) -> Response:
+    async def asset(self, request: Request) -> Response:
         """A script or the style of the page."""
         name = request.path_params["name"]
-        if name not in PARTS:
+        if name not in ASSETS:
             raise HTTPException(404)
-        return Response(part_of_page(name), media_type="text/css" if name.endswith(".css") else "text/javascript")
+        return Response(page_asset(name), media_type="text/css" if name.endswith(".css") else "text/javascript")
 
     async def primer(self, request: Request) -> Response:
-        """A MIDI file, sent as the body, as notes to draw."""
-        page_of(request)
-        data = await body_of(request, self._limits.request.midi_bytes, "midi")
+        """Converts a MIDI file, the body of the request, to notes that the page draws."""
+        page_id_of(request)
+        data = await read_body(request, self._limits.request.max_midi_bytes, "midi")
         trained = self._models.get(request.query_params.get("model", ""))
         beats = request.query_params.get("beats", "")
-        most = self._limits.primer_beats
-        if trained is None or not (beats.isascii() and beats.isdecimal()) or not 1 <= int(beats[:9]) <= most:
-            raise RequestError(422, "primer", f"needs ?model=, one that is open here, and &beats=, 1 to {most}.")
-        primer = await run_in_threadpool(drawn_primer, data, trained.pitches, beats=int(beats[:9]), limits=self._limits)
+        highest = self._limits.max_primer_beats
+        if trained is None or not (beats.isascii() and beats.isdecimal()) or not 1 <= int(beats[:9]) <= highest:
+            raise RequestError(422, "primer", f"needs ?model= with an open model, and &beats= with 1 to {highest}.")
+        primer = await run_in_threadpool(
+            import_primer, data, trained.pitches, beats=int(beats[:9]), limits=self._limits
+        )
         return JSONResponse(vars(primer))
 
     async def continuation(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Writes a piece, and tells of it line by line while it does."""
-        request = Request(scope, receive)
-        client = page_of(request)
-        raw = await body_of(request, self._limits.request.request_bytes, "request")
-        wish = await run_in_threadpool(parse_wish, raw, self._models, self._limits)
-        async with self.desk.turn(client) as turn:
-            draft = Draft(wish.primer)
-            lines = _lines(written(wish, draft), turn, self.desk.keep(draft))
+        """Generates a piece and streams its parts as lines of JSON."""
+        http_request = Request(scope, receive)
+        page_id = page_id_of(http_request)
+        raw = await read_body(http_request, self._limits.request.max_request_bytes, "request")
+        request = await run_in_threadpool(parse_generation_request, raw, self._models, self._limits)
+        async with self.sessions.job(page_id) as job:
+            piece = PartialPiece(request.primer)
+            lines = _stream_lines(stream_piece(request, piece), job, self.sessions.add_piece(piece))
             await StreamingResponse(lines, media_type="application/x-ndjson")(scope, receive, send)
 
     async def midi(self, request: Request) -> Response:
         """A piece as a MIDI file."""
-        roll = self.desk.kept(request.path_params["place"]).roll()
-        return _file(await _made(lambda: to_midi_bytes(roll.to_score())), "audio/midi", "continued.mid")
+        roll = self.sessions.piece(request.path_params["piece_id"]).roll()
+        return _download(await _convert(lambda: to_midi_bytes(roll.to_score())), "audio/midi", "continued.mid")
 
     async def wav(self, request: Request) -> Response:
-        """A piece as sound."""
-        roll = self.desk.kept(request.path_params["place"]).roll()
-        async with self._one_rendering:
-            return _file(await _made(lambda: roll.to_audio().to_bytes("wav")), "audio/wav", "continued.wav")
+        """A piece as a WAV file; one is rendered at a time."""
+        roll = self.sessions.piece(request.path_params["piece_id"]).roll()
+        async with self._audio_lock:
+            return _download(await _convert(lambda: roll.to_audio().to_bytes("wav")), "audio/wav", "continued.wav")
 
 
 def studio_app(models: Iterable[TrainedModel], *, limits: StudioLimits = StudioLimits()) -> Starlette:
-    """The application, for any ASGI server that serves it on this machine alone.
+    """The application, for any ASGI server that serves it on this machine only.
 
     Args:
-        models: those that the page offers, the first of them chosen; their names must differ. They are put into
+        models: the models that the page offers, the first one selected; their names must differ. They are put into
             evaluation mode.
-        limits: how much may be asked for.
+        limits: bounds on requests.
 
     Raises:
-        SettingsError: no models, or two of one name.
+        SettingsError: no models, or two models of the same name.
     """
     listed = list(models)
     by_name = {trained.name: trained for trained in listed}
     if not listed or len(by_name) < len(listed):
-        raise SettingsError(f"A studio needs models of different names, got {[trained.name for trained in listed]}.")
+        raise SettingsError(f"A studio needs models with different names, got {[trained.name for trained in listed]}.")
     for trained in listed:
         trained.model.train(False)
     studio = Studio(by_name, limits)
     routes = [
         Route("/", studio.page),
-        Route("/parts/{name}", studio.part),
+        Route("/assets/{name}", studio.asset),
         Route("/primer", studio.primer, methods=["POST"]),
         Route("/continue", _Endpoint(studio.continuation), methods=["POST"]),
-        Route("/music/{place}.mid", studio.midi),
-        Route("/music/{place}.wav", studio.wav),
+        Route("/pieces/{piece_id}.mid", studio.midi),
+        Route("/pieces/{piece_id}.wav", studio.wav),
     ]
     app = Starlette(
         routes=routes,
-        middleware=[Middleware(SecureHeaders), Middleware(TrustedHostMiddleware, allowed_hosts=list(HOSTS))],
-        exception_handlers={RequestError: _refused, HTTPException: _not_there},
+        middleware=[Middleware(SecureHeaders), Middleware(TrustedHostMiddleware, allowed_hosts=list(ALLOWED_HOSTS))],
+        exception_handlers={RequestError: _request_error_response, HTTPException: _http_error_response},
     )
     app.state.studio = studio
     return app
 
 
 class _Endpoint:
-    """A method as an application of its own, so that it knows when its answer has been sent or given up."""
+    """Wraps a method as an ASGI application, so that it runs until its response has been sent or aborted."""
 
-    def __init__(self, answer: Callable[[Scope, Receive, Send], Awaitable[None]]) -> None:
-        self._answer = answer
+    def __init__(self, handler: Callable[[Scope, Receive, Send], Awaitable[None]]) -> None:
+        self._handler = handler
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._answer(scope, receive, send)
+        await self._handler(scope, receive, send)
 
 
-async def _lines(parts: Iterator[dict[str, Any]], turn: Turn, place: str) -> AsyncIterator[str]:
-    """The parts of a piece as lines of JSON, until its turn is taken away."""
+async def _stream_lines(parts: Iterator[dict[str, Any]], job: Job, piece_id: str) -> AsyncIterator[str]:
+    """The parts of a piece as lines of JSON, until the job is cancelled."""
     with closing(parts):  # type: ignore[type-var]
-        yield _line({"piece": place})
+        yield _line({"piece_id": piece_id})
         while (part := await run_in_threadpool(next, parts, None)) is not None:
             yield _line(part)
-            if turn.stopped:
-                yield _line({"stopped": True})
+            if job.cancelled:
+                yield _line({"cancelled": True})
                 return
 
 
-async def _made(make: Callable[[], bytes]) -> bytes:
-    """A file of a piece, made beside what else goes on."""
+async def _convert(to_bytes: Callable[[], bytes]) -> bytes:
+    """Converts a piece to a file in a worker thread."""
     try:
-        return await run_in_threadpool(make)
+        return await run_in_threadpool(to_bytes)
     except PianoRollSeq2SeqError as error:
         raise RequestError(422, "piece", str(error)) from error
 
@@ -162,16 +165,16 @@ def _line(part: dict[str, Any]) -> str:
     return json.dumps(part, separators=(",", ":"), allow_nan=False) + "\n"
 
 
-def _file(data: bytes, kind: str, name: str) -> Response:
-    return Response(data, media_type=kind, headers={"content-disposition": f'attachment; filename="{name}"'})
+def _download(data: bytes, media_type: str, name: str) -> Response:
+    return Response(data, media_type=media_type, headers={"content-disposition": f'attachment; filename="{name}"'})
 
 
-async def _refused(_: Request, error: Exception) -> Response:
+async def _request_error_response(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestError)
     return JSONResponse(error.to_json(), status_code=error.status)
 
 
-async def _not_there(request: Request, error: Exception) -> Response:
+async def _http_error_response(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    told = RequestError(error.status_code, request.url.path, error.detail)
-    return JSONResponse(told.to_json(), status_code=error.status_code, headers=error.headers)
+    body = RequestError(error.status_code, request.url.path, error.detail).to_json()
+    return JSONResponse(body, status_code=error.status_code, headers=error.headers)

@@ -2,50 +2,50 @@
 //
 //   note = {pitch, start, length}: MIDI pitch, and beats.
 //
-// Cells are sixteenths. Notes drawn stand on their lines; notes that were brought may stand anywhere.
+// Cells are sixteenths. Drawn notes start on the lines of the cells; notes of a MIDI file may start anywhere.
 
 class PrimerEditor {
   static BEAT = 56; // pixels
   static ROW = 11;
   static CELL = 0.25; // beats
 
-  newLength = 1; // beats of a note that is drawn by a click
+  newLength = 1; // the length of a new note, in beats
   onchange = null; // called when the notes have changed
-  onnote = null; // called with the pitch of a note that was drawn
+  onnote = null; // called with the pitch of a new note
   #notes = [];
-  #past = [];
+  #history = [];
   #beats;
   #lowest = 0;
   #highest = 0;
   #cursor = { pitch: 60, beat: 0 };
-  #drawn = null; // the note that is being made longer
+  #dragged = null; // the note whose length follows the pointer
   #scroll;
   #keys;
   #svg;
-  #said;
+  #announcement;
 
   constructor(element, { beats, help }) {
     this.#beats = beats;
-    this.#scroll = PrimerEditor.#html("div", "editor", element);
-    this.#keys = PrimerEditor.#html("div", "editor-keys", this.#scroll);
+    this.#scroll = RollView.html("div", "editor", element);
+    this.#keys = RollView.html("div", "editor-keys", this.#scroll);
     this.#keys.setAttribute("aria-hidden", "true");
-    this.#svg = PrimerEditor.#make("svg", {
+    const attributes = {
       class: "editor-grid",
       tabindex: 0,
       role: "application",
       "aria-roledescription": "piano roll to draw in",
       "aria-label": "Primer",
       "aria-describedby": help,
-    });
-    this.#scroll.append(this.#svg);
-    this.#said = PrimerEditor.#html("p", "unseen", element);
-    this.#said.setAttribute("aria-live", "polite");
-    this.#svg.addEventListener("pointerdown", (event) => this.#pressed(event));
-    this.#svg.addEventListener("pointermove", (event) => this.#dragged(event));
-    this.#svg.addEventListener("pointerup", (event) => this.#released(event));
-    this.#svg.addEventListener("pointercancel", () => (this.#drawn = null));
-    this.#svg.addEventListener("keydown", (event) => this.#typed(event));
-    this.#svg.addEventListener("focus", () => this.#say());
+    };
+    this.#svg = RollView.svg("svg", attributes, this.#scroll);
+    this.#announcement = RollView.html("p", "visually-hidden", element);
+    this.#announcement.setAttribute("aria-live", "polite");
+    this.#svg.addEventListener("pointerdown", (event) => this.#onPointerDown(event));
+    this.#svg.addEventListener("pointermove", (event) => this.#onPointerMove(event));
+    this.#svg.addEventListener("pointerup", (event) => this.#onPointerUp(event));
+    this.#svg.addEventListener("pointercancel", () => (this.#dragged = null));
+    this.#svg.addEventListener("keydown", (event) => this.#onKeyDown(event));
+    this.#svg.addEventListener("focus", () => this.#announce());
   }
 
   get notes() {
@@ -56,21 +56,21 @@ class PrimerEditor {
     return this.#beats;
   }
 
-  // All notes anew, which can be undone.
+  // Replaces all notes; undo brings them back.
   replace(notes) {
-    this.#past.push(this.#notes);
+    this.#history.push(this.#notes);
     this.#notes = notes.map((note) => ({ ...note }));
     this.#changed();
   }
 
   undo() {
-    if (!this.#past.length) return;
-    this.#notes = this.#past.pop();
+    if (!this.#history.length) return;
+    this.#notes = this.#history.pop();
     this.#changed();
   }
 
-  // How many beats there is room for; notes beyond are kept out of sight, and out of the primer.
-  setRoom(beats) {
+  // Sets how many beats can be drawn. Notes after them are hidden and are not part of the primer.
+  setBeats(beats) {
     this.#beats = beats;
     this.#cursor.beat = Math.min(this.#cursor.beat, beats - PrimerEditor.CELL);
     this.#changed();
@@ -82,14 +82,14 @@ class PrimerEditor {
     this.#changed();
   }
 
-  // The notes that a model of these pitches can hear in this room.
+  // The notes in the pitch range and before the end.
   primer() {
     return this.#notes
       .filter(({ pitch, start }) => pitch >= this.#lowest && pitch <= this.#highest && start < this.#beats)
       .map(({ pitch, start, length }) => ({ pitch, start, length: Math.min(length, this.#beats - start) }));
   }
 
-  // Scrolls to where the notes are.
+  // Scrolls to the notes.
   showNotes() {
     const pitches = this.primer().map((note) => note.pitch);
     const middle = pitches.length ? (Math.min(...pitches) + Math.max(...pitches)) / 2 : 62;
@@ -119,16 +119,16 @@ class PrimerEditor {
     return this.#notes.find((note) => note.pitch === pitch && note.start < later && note.start + note.length > beat + 1e-6);
   }
 
-  // Draws a note, or removes the one that is there.
+  // Draws a note, or removes the note at the cell.
   #toggle(cell) {
-    const there = this.#noteAt(cell);
-    this.#past.push(this.#notes);
-    if (there) {
-      this.#notes = this.#notes.filter((note) => note !== there);
+    const existing = this.#noteAt(cell);
+    this.#history.push(this.#notes);
+    if (existing) {
+      this.#notes = this.#notes.filter((note) => note !== existing);
       this.#changed();
       return null;
     }
-    const note = { pitch: cell.pitch, start: cell.beat, length: Math.min(this.newLength, this.#roomAfter(cell)) };
+    const note = { pitch: cell.pitch, start: cell.beat, length: Math.min(this.newLength, this.#beatsAfter(cell)) };
     this.#notes = [...this.#notes, note];
     this.#changed();
     this.onnote?.(note.pitch);
@@ -136,38 +136,38 @@ class PrimerEditor {
   }
 
   // Beats from a cell to the next note of its pitch, or to the end.
-  #roomAfter({ pitch, beat }) {
+  #beatsAfter({ pitch, beat }) {
     const starts = this.#notes.filter((note) => note.pitch === pitch && note.start > beat).map((note) => note.start);
     return Math.min(this.#beats, ...starts) - beat;
   }
 
-  #lengthen(note, length) {
-    const most = this.#roomAfter({ pitch: note.pitch, beat: note.start });
-    note.length = Math.min(Math.max(length, PrimerEditor.CELL), most);
+  #setLength(note, length) {
+    const longest = this.#beatsAfter({ pitch: note.pitch, beat: note.start });
+    note.length = Math.min(Math.max(length, PrimerEditor.CELL), longest);
     this.#changed();
   }
 
-  // A finger may be about to scroll: it draws when it is lifted, a mouse or pen at once.
-  #pressed(event) {
+  // A touch may be the start of scrolling, so it draws when it ends. A mouse or pen draws at once.
+  #onPointerDown(event) {
     if (event.button !== 0) return;
     this.#cursor = this.#cellAt(event);
     if (event.pointerType === "touch") return;
     this.#svg.setPointerCapture(event.pointerId);
-    this.#drawn = this.#toggle(this.#cursor);
+    this.#dragged = this.#toggle(this.#cursor);
   }
 
-  #dragged(event) {
-    if (!this.#drawn || !(event.buttons & 1)) return;
+  #onPointerMove(event) {
+    if (!this.#dragged || !(event.buttons & 1)) return;
     const { beat } = this.#cellAt(event);
-    if (beat !== this.#cursor.beat) this.#lengthen(this.#drawn, beat + PrimerEditor.CELL - this.#drawn.start);
+    if (beat !== this.#cursor.beat) this.#setLength(this.#dragged, beat + PrimerEditor.CELL - this.#dragged.start);
   }
 
-  #released(event) {
+  #onPointerUp(event) {
     if (event.pointerType === "touch") this.#toggle(this.#cellAt(event));
-    this.#drawn = null;
+    this.#dragged = null;
   }
 
-  #typed(event) {
+  #onKeyDown(event) {
     const { pitch, beat } = this.#cursor;
     const steps = {
       ArrowUp: [1, 0],
@@ -179,35 +179,35 @@ class PrimerEditor {
       Home: [0, -beat],
       End: [0, this.#beats],
     };
-    const bare = !event.ctrlKey && !event.altKey && !event.metaKey;
-    if (event.key in steps && bare) {
+    const unmodified = !event.ctrlKey && !event.altKey && !event.metaKey;
+    if (event.key in steps && unmodified) {
       const [up, along] = steps[event.key];
       this.#cursor = {
         pitch: Math.min(Math.max(pitch + up, this.#lowest), this.#highest),
         beat: Math.min(Math.max(beat + along, 0), this.#beats - PrimerEditor.CELL),
       };
       this.#draw();
-      this.#reveal();
-    } else if ((event.key === "Enter" || event.key === " ") && bare) this.#toggle(this.#cursor);
-    else if (["+", "=", "-", "−"].includes(event.key) && bare) {
+      this.#scrollToCursor();
+    } else if ((event.key === "Enter" || event.key === " ") && unmodified) this.#toggle(this.#cursor);
+    else if (["+", "=", "-", "−"].includes(event.key) && unmodified) {
       const note = this.#noteAt(this.#cursor);
       const longer = event.key === "+" || event.key === "=";
-      if (note) this.#lengthen(note, note.length + (longer ? PrimerEditor.CELL : -PrimerEditor.CELL));
+      if (note) this.#setLength(note, note.length + (longer ? PrimerEditor.CELL : -PrimerEditor.CELL));
     } else if (event.key === "z" && (event.ctrlKey || event.metaKey)) this.undo();
     else return;
     event.preventDefault();
-    this.#say();
+    this.#announce();
   }
 
-  // Tells a screen reader where the cursor stands and what is there.
-  #say() {
+  // Announces the cursor's cell to screen readers.
+  #announce() {
     const { pitch, beat } = this.#cursor;
     const note = this.#noteAt(this.#cursor);
     const what = note ? `note of ${note.length} beats from beat ${note.start + 1}` : "empty";
-    this.#said.textContent = `${RollView.pitchName(pitch)}, beat ${beat + 1}: ${what}`;
+    this.#announcement.textContent = `${RollView.pitchName(pitch)}, beat ${beat + 1}: ${what}`;
   }
 
-  #reveal() {
+  #scrollToCursor() {
     const x = this.#cursor.beat * PrimerEditor.BEAT;
     const y = (this.#highest - this.#cursor.pitch) * PrimerEditor.ROW;
     const { clientWidth, clientHeight } = this.#scroll;
@@ -221,7 +221,7 @@ class PrimerEditor {
     const { BEAT, ROW, CELL } = PrimerEditor;
     const [width, rows] = [this.#beats * BEAT, this.#highest - this.#lowest + 1];
     const rect = (kind, x, y, w, h) =>
-      PrimerEditor.#make("rect", { class: kind, x, y, width: Math.max(w, 1), height: h }, this.#svg);
+      RollView.svg("rect", { class: kind, x, y, width: Math.max(w, 1), height: h }, this.#svg);
     this.#svg.setAttribute("width", width);
     this.#svg.setAttribute("height", rows * ROW);
     this.#svg.replaceChildren();
@@ -229,10 +229,10 @@ class PrimerEditor {
     for (let pitch = this.#highest; pitch >= this.#lowest; pitch--) {
       const black = [1, 3, 6, 8, 10].includes(pitch % 12);
       if (black) rect("black", 0, (this.#highest - pitch) * ROW, width, ROW);
-      const key = PrimerEditor.#html("span", black ? "black" : "", this.#keys);
+      const key = RollView.html("span", black ? "black" : "", this.#keys);
       key.textContent = pitch % 12 ? "" : RollView.pitchName(pitch);
     }
-    const path = (kind, d) => PrimerEditor.#make("path", { class: kind, d: d || "M0 0" }, this.#svg);
+    const path = (kind, d) => RollView.svg("path", { class: kind, d: d || "M0 0" }, this.#svg);
     const lines = (from, step, count) =>
       Array.from({ length: Math.max(count, 0) }, (_, index) => `M${(from + index * step) * BEAT + 0.5} 0V${rows * ROW}`).join("");
     path("cell", lines(0, CELL, this.#beats / CELL));
@@ -247,17 +247,5 @@ class PrimerEditor {
     rect("cursor", this.#cursor.beat * BEAT, (this.#highest - this.#cursor.pitch) * ROW, CELL * BEAT, ROW);
     const count = this.primer().length;
     this.#svg.setAttribute("aria-label", `Primer, ${count} ${count === 1 ? "note" : "notes"}`);
-  }
-
-  static #html(tag, name, parent) {
-    const made = document.createElement(tag);
-    if (name) made.className = name;
-    return parent.appendChild(made);
-  }
-
-  static #make(tag, attributes, parent) {
-    const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
-    for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-    return parent ? parent.appendChild(made) : made;
   }
 }

@@ -1,36 +1,36 @@
-"""How much may be asked of a studio."""
+"""Bounds on the requests to a studio."""
 
 from dataclasses import dataclass, fields
 
 from pianoroll_seq2seq.errors import SettingsError
-from pianoroll_seq2seq.serving.requests import RequestLimits
+from pianoroll_seq2seq.serving.limits import RequestLimits
 
-_REQUEST = RequestLimits(request_bytes=2**18, primer_notes=4_000, frames=50_000, highest_temperature=5.0)
+_REQUEST = RequestLimits(max_request_bytes=2**18, max_primer_notes=4_000, max_num_frames=50_000, max_temperature=5.0)
 
 
 @dataclass(frozen=True)
 class StudioLimits:
-    """Bounds on requests to a studio; past them it refuses.
+    """Bounds on requests to a studio; requests past them are refused.
 
     Args:
         request: bounds on one request.
-        piece_seconds: how long a piece may last, its primer included.
-        primer_beats: how much of a MIDI file is taken as a primer at most.
-        at_once: how many pieces may be written at a time, one for each open page.
-        kept: how many pieces are kept for downloads; the oldest go first.
+        max_piece_seconds: length of a piece with its primer.
+        max_primer_beats: beats taken from a MIDI file as a primer.
+        max_jobs: pieces generated at the same time, one for each open page.
+        max_cached_pieces: pieces kept for downloads; the oldest are dropped first.
 
     Raises:
         SettingsError: a bound below 1.
     """
 
     request: RequestLimits = _REQUEST
-    piece_seconds: int = 600
-    primer_beats: int = 64
-    at_once: int = 4
-    kept: int = 16
+    max_piece_seconds: int = 600
+    max_primer_beats: int = 64
+    max_jobs: int = 4
+    max_cached_pieces: int = 16
 
     def __post_init__(self) -> None:
-        """Checks the bounds."""
+        """Validates the bounds."""
         for bound in fields(self):
             if bound.name != "request" and getattr(self, bound.name) < 1:
                 raise SettingsError(f"StudioLimits.{bound.name} must be at least 1, got {getattr(self, bound.name)}.")

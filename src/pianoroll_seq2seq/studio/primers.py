@@ -1,32 +1,25 @@
-"""Primers: notes in beats, as the page draws them, from a MIDI file and to a roll that a model can hear."""
+"""Primers from MIDI files, as notes that the page draws."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypedDict
 
 import numpy as np
 
+from pianoroll_seq2seq._internal.limits import Limits
 from pianoroll_seq2seq.errors import MidiError, NoNotesError
-from pianoroll_seq2seq.grid import BeatGrid, FrameGrid
-from pianoroll_seq2seq.limits import Limits
 from pianoroll_seq2seq.midi_io import read_midi
-from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.pitches import PitchRange
-from pianoroll_seq2seq.score import NoteTable, Score
-from pianoroll_seq2seq.serving.requests import Note, RequestError
+from pianoroll_seq2seq.score import NoteTable
+from pianoroll_seq2seq.serving.errors import RequestError
+from pianoroll_seq2seq.studio.generation_request import MAX_BEATS_PER_MINUTE, MIN_BEATS_PER_MINUTE
 from pianoroll_seq2seq.studio.limits import StudioLimits
-from pianoroll_seq2seq.tempo import MAX_TICK, TempoMap
-from pianoroll_seq2seq.trained import TrainedModel
 
-LEAST_BPM, MOST_BPM = 20, 400
-"""The tempi that the page knows, in beats a minute."""
-_FINE_TICKS = 10_000  # in a beat: on a grid in seconds, whose lines fall on no beat
-_LOUDNESS = 100
+_MIN_DURATION_BEATS = 0.05
 
 
-class NoteOfPage(TypedDict):
-    """A note as the page and its requests have it."""
+class NoteJson(TypedDict):
+    """A note in the JSON of the page and of its requests."""
 
     pitch: int
     start_beat: float
@@ -34,92 +27,69 @@ class NoteOfPage(TypedDict):
 
 
 @dataclass(frozen=True)
-class DrawnPrimer:
-    """What the page draws of a MIDI file.
+class ImportedPrimer:
+    """The beginning of a MIDI file.
 
     Attributes:
-        notes: by their starts.
-        beats_per_minute: the tempo at its beginning, within what the page knows.
-        left_out: how many notes lie outside the model's pitches.
-        cut: whether the file goes on after what was taken.
+        notes: in order of their starts.
+        beats_per_minute: the tempo at the beginning, clipped to what the page allows.
+        num_dropped: how many notes were outside the model's pitches.
+        truncated: whether the file is longer than the primer.
     """
 
-    notes: Sequence[NoteOfPage]
+    notes: Sequence[NoteJson]
     beats_per_minute: float
-    left_out: int
-    cut: bool
+    num_dropped: int
+    truncated: bool
 
 
-def tempo_of(grid: FrameGrid, beats_per_minute: float) -> TempoMap:
-    """A steady tempo, in ticks that the lines of a grid fall on."""
-    ticks = grid.frames_per_beat * max(480 // grid.frames_per_beat, 1) if isinstance(grid, BeatGrid) else _FINE_TICKS
-    return TempoMap.from_bpm(beats_per_minute, ticks_per_beat=ticks)
-
-
-def drawn_primer(data: bytes, pitches: PitchRange, *, beats: int, limits: StudioLimits) -> DrawnPrimer:
-    """The beginning of a MIDI file, as notes in beats.
+def import_primer(data: bytes, pitches: PitchRange, *, beats: int, limits: StudioLimits) -> ImportedPrimer:
+    """Reads the beginning of a MIDI file.
 
     Args:
         data: the file.
-        pitches: of the model that shall hear it.
-        beats: how much of it to take, from its first note on.
-        limits: how large it may be.
+        pitches: the model's pitches.
+        beats: how many beats to take, from the beat of the first note on.
+        limits: bounds on the file.
 
     Raises:
-        RequestError: no MIDI file, one that is too large, or one without notes that the model knows.
+        RequestError: not a MIDI file, a file that is too large, or one without notes in the model's pitches.
     """
     try:
-        score = read_midi(data, limits=Limits(file_bytes=limits.request.midi_bytes)).without_drums()
+        score = read_midi(data, limits=Limits(max_file_bytes=limits.request.max_midi_bytes)).without_drums()
     except NoNotesError as error:
-        raise RequestError(422, "midi", "the file has no notes to go on from.") from error
+        raise RequestError(422, "midi", "the file has no notes to continue.") from error
     except MidiError as error:
-        raise RequestError(400, "midi", f"not a MIDI file that can be read ({error}).") from error
-    notes = score.notes
+        raise RequestError(400, "midi", f"not a readable MIDI file ({error}).") from error
+    notes, ticks_per_beat = score.notes, score.ticks_per_beat
     if not len(notes):
-        raise RequestError(422, "midi", "the file has no notes to go on from (drums do not count).")
-    a_beat = score.ticks_per_beat
-    first = int(notes.onset_tick.min()) // a_beat * a_beat
-    end = first + beats * a_beat
-    taken = notes.where(notes.onset_tick < end)
-    known = taken.where(pitches.contains(taken.pitch))
-    if not len(known):
+        raise RequestError(422, "midi", "the file has no notes to continue (drums do not count).")
+    first_tick = int(notes.onset_tick.min()) // ticks_per_beat * ticks_per_beat
+    end_tick = first_tick + beats * ticks_per_beat
+    beginning = notes.where(notes.onset_tick < end_tick)
+    kept = beginning.where(pitches.contains(beginning.pitch))
+    if not len(kept):
         lowest, highest = pitches.name_of(0), pitches.name_of(len(pitches) - 1)
-        raise RequestError(422, "midi", f"none of its first notes lies in the model's pitches, {lowest} to {highest}.")
-    return DrawnPrimer(
-        notes=_in_beats(known, first, end, a_beat),
-        beats_per_minute=round(min(max(60e6 / score.tempo.us_per_beat_at(first), LEAST_BPM), MOST_BPM), 2),
-        left_out=len(taken) - len(known),
-        cut=len(taken) < len(notes) or bool((known.end_tick > end).any()),
+        raise RequestError(422, "midi", f"none of its first notes is in the model's range, {lowest} to {highest}.")
+    beats_per_minute = 60e6 / score.tempo.us_per_beat_at(first_tick)
+    return ImportedPrimer(
+        notes=_notes_json(kept, first_tick, end_tick, ticks_per_beat),
+        beats_per_minute=round(min(max(beats_per_minute, MIN_BEATS_PER_MINUTE), MAX_BEATS_PER_MINUTE), 2),
+        num_dropped=len(beginning) - len(kept),
+        truncated=len(beginning) < len(notes) or bool((kept.end_tick > end_tick).any()),
     )
 
 
-def _in_beats(notes: NoteTable, first: int, end: int, ticks_per_beat: int) -> list[NoteOfPage]:
-    """Notes counted from a tick and ended at another at the latest; one of no length is given a little."""
+def _notes_json(notes: NoteTable, first_tick: int, end_tick: int, ticks_per_beat: int) -> list[NoteJson]:
+    """Notes in beats from a tick on, cut at another; notes without a duration get a short one."""
     order = np.lexsort((notes.pitch, notes.onset_tick))
-    starts = (notes.onset_tick[order] - first) / ticks_per_beat
-    ends = (np.minimum(notes.end_tick[order], end) - first) / ticks_per_beat
+    starts = (notes.onset_tick[order] - first_tick) / ticks_per_beat
+    ends = (np.minimum(notes.end_tick[order], end_tick) - first_tick) / ticks_per_beat
     return [
-        NoteOfPage(pitch=int(pitch), start_beat=round(start, 4), duration_beats=max(round(stop - start, 4), 0.05))
-        for pitch, start, stop in zip(notes.pitch[order].tolist(), starts.tolist(), ends.tolist(), strict=True)
+        NoteJson(
+            pitch=pitch,
+            start_beat=round(start, 4),
+            duration_beats=max(round(end - start, 4), _MIN_DURATION_BEATS),
+        )
+        for pitch, start, end in zip(notes.pitch[order].tolist(), starts.tolist(), ends.tolist(), strict=True)
     ]
-
-
-def roll_of(notes: Sequence[Note], trained: TrainedModel, tempo: TempoMap, limits: StudioLimits) -> PianoRoll:
-    """The roll that a model hears of notes in beats.
-
-    Raises:
-        RequestError: a note outside the model's pitches.
-        LimitError: too long a primer.
-    """
-    pitches, ticks, frames = trained.pitches, tempo.ticks_per_beat, limits.request.primer_frames
-    for index, note in enumerate(notes):
-        if not pitches.lowest <= note.pitch <= pitches.highest:
-            problem = f"must lie in the model's {pitches.lowest}..{pitches.highest}, got {note.pitch}."
-            raise RequestError(422, f"primer_notes[{index}].pitch", problem)
-        if (note.start + note.duration) * ticks > MAX_TICK:
-            raise RequestError(413, f"primer_notes[{index}]", "lies too far behind the beginning.")
-    onsets = [math.floor(note.start * ticks + 0.5) for note in notes]
-    ends = [math.floor((note.start + note.duration) * ticks + 0.5) for note in notes]
-    table = NoteTable(onsets, ends, [note.pitch for note in notes], [_LOUDNESS] * len(notes), [0] * len(notes))
-    most = Limits(frames=frames, cells=frames * len(pitches))
-    return PianoRoll.from_score(Score(table, tempo), grid=trained.grid, pitches=pitches, limits=most)

@@ -1,58 +1,55 @@
-// The studio's page: the primer, the wishes, and the piece as it is written.
+// The studio's page: the primer, the settings of its continuation, and the piece while it is generated.
 
 (() => {
-  const facts = JSON.parse(document.getElementById("facts").textContent);
+  const settings = JSON.parse(document.getElementById("settings").textContent);
   const byId = (id) => document.getElementById(id);
   const editor = new PrimerEditor(byId("editor"), { beats: 16, help: "editor-help" });
-  let writing = null; // the AbortController of the piece that is being written
-  let figure = null; // what plays and draws the piece
+  let job = null; // the AbortController of the running job
+  let figure = null; // the player and the roll of the piece
 
-  const model = () => facts.models.find((one) => one.name === byId("model").value);
-  const option = (text, value, parent) => parent.append(Object.assign(document.createElement("option"), { textContent: text, value }));
-  const tell = (text) => (byId("status").textContent = text);
-  const counted = (notes) => (notes === 1 ? "1 note" : `${notes} notes`);
-  const complain = (text) => (byId("error").textContent = text);
+  const model = () => settings.models.find(({ name }) => name === byId("model").value);
+  const addOption = (text, value, parent) => parent.append(Object.assign(document.createElement("option"), { textContent: text, value }));
+  const showStatus = (text) => (byId("status").textContent = text);
+  const showError = (text) => (byId("error").textContent = text);
+  const countNotes = (count) => (count === 1 ? "1 note" : `${count} notes`);
+  const randomSeed = () => crypto.getRandomValues(new Uint32Array(1))[0] % 100000;
 
-  // A cadence in C, so that there is something to hear at once.
-  function example() {
+  // A cadence in C: the primer when the page opens.
+  function examplePrimer() {
     const chords = [[48, 64, 67, 72], [53, 65, 69, 72], [55, 62, 67, 71], [48, 64, 67, 72]];
     return chords.flatMap((chord, beat) => chord.map((pitch) => ({ pitch, start: beat, length: 1 })));
   }
 
-  function fill() {
-    for (const { name } of facts.models) option(name, name, byId("model"));
-    facts.roots.forEach((root, index) => option(root, index, byId("root")));
-    for (const kind of Object.keys(facts.scales)) option(kind, kind, byId("scale"));
+  function initialize() {
+    for (const { name } of settings.models) addOption(name, name, byId("model"));
+    settings.roots.forEach((root, index) => addOption(root, index, byId("root")));
+    for (const kind of Object.keys(settings.scales)) addOption(kind, kind, byId("scale"));
     [byId("temperature").min, byId("temperature").max] = [0.2, 2];
-    [byId("tempo").min, byId("tempo").max] = facts.beats_per_minute;
-    byId("room").max = facts.primer_beats;
-    byId("seed").value = newSeed();
-    chosen();
-    heat();
-    editor.replace(example());
+    [byId("tempo").min, byId("tempo").max] = settings.beats_per_minute;
+    byId("primer-beats").max = settings.max_primer_beats;
+    byId("seed").value = randomSeed();
+    modelChanged();
+    temperatureChanged();
+    editor.replace(examplePrimer());
     editor.showNotes();
   }
 
-  function newSeed() {
-    return crypto.getRandomValues(new Uint32Array(1))[0] % 100000;
-  }
-
-  function chosen() {
-    const { lowest, highest, card, told } = model();
+  function modelChanged() {
+    const { lowest, highest, card, conditional } = model();
     editor.setPitches(lowest, highest);
     editor.showNotes();
-    const scale = told
-      ? "It is told the scale you choose."
-      : "With a scale, frames that leave it are drawn again.";
-    const not = card.not_for ? `Not for: ${card.not_for}` : "";
-    byId("about").textContent = [card.what, card.data, not, scale].filter(Boolean).join(" ");
+    const scale = conditional
+      ? "The scale is a condition of this model."
+      : "With a scale, frames with notes outside it are drawn again.";
+    const notFor = card.not_for ? `Not for: ${card.not_for}` : "";
+    byId("about").textContent = [card.what, card.data, notFor, scale].filter(Boolean).join(" ");
   }
 
-  function heat() {
-    byId("temperature-shown").textContent = Number(byId("temperature").value).toFixed(2);
+  function temperatureChanged() {
+    byId("temperature-value").textContent = Number(byId("temperature").value).toFixed(2);
   }
 
-  // A number of the form, or an error that names it.
+  // The value of a number field, or an error that names the field.
   function number(id, name) {
     const field = byId(id);
     if (!field.checkValidity() || field.value === "") {
@@ -62,9 +59,9 @@
     return Number(field.value);
   }
 
-  function wish() {
+  function generationRequest() {
     const notes = editor.primer();
-    if (!notes.length) throw new Error("The primer is empty. Draw some notes, or bring a MIDI file.");
+    if (!notes.length) throw new Error("The primer is empty. Draw some notes, or open a MIDI file.");
     const root = byId("root").value;
     return {
       model: model().name,
@@ -72,140 +69,141 @@
       beats_per_minute: number("tempo", "Tempo"),
       length: { [byId("unit").value]: number("length", "Length") },
       sampler: { kind: "draw", temperature: number("temperature", "Temperature") },
-      scale: root === "" ? null : facts.scales[byId("scale").value].map((step) => (step + Number(root)) % 12),
+      scale: root === "" ? null : settings.scales[byId("scale").value].map((step) => (step + Number(root)) % 12),
       seed: number("seed", "Seed"),
     };
   }
 
-  // Plays a piece while it comes: from its beginning, or from where the primer ends.
-  function listener(music) {
+  // Shows a piece that plays while it arrives, from its beginning or from the end of the primer.
+  function mountPiece(opening) {
     figure?.player.destroy();
     byId("piece").replaceChildren();
-    figure = mountMusic(byId("piece"), { ...music, name: "Piece" });
+    figure = mountPlayer(byId("piece"), { ...opening, name: "Piece" });
     byId("piece").scrollIntoView({ block: "nearest" });
     const { player, view } = figure;
-    const start = byId("from-primer").checked ? 0 : music.primer_seconds;
-    let wanted = true; // until the listener has paused, or the music has begun and caught up for good
-    const toggle = byId("piece").querySelector(".pr-play");
-    toggle.addEventListener("click", () => (wanted = player.playing));
+    const start = byId("from-primer").checked ? 0 : opening.primer_seconds;
+    let autoplay = true; // until the user pauses, or the stream has ended
+    const playButton = byId("piece").querySelector(".pr-play");
+    playButton.addEventListener("click", () => (autoplay = player.playing));
     return {
       extend(notes, seconds) {
         player.extend(notes, seconds);
         view.extend(notes, seconds);
-        if (!wanted || player.playing || seconds <= Math.max(start, player.position)) return;
+        if (!autoplay || player.playing || seconds <= Math.max(start, player.position)) return;
         if (player.position < start) player.seek(start);
-        toggle.click();
-        wanted = true;
+        playButton.click();
+        autoplay = true;
       },
       end() {
-        wanted = false;
+        autoplay = false;
       },
     };
   }
 
-  async function write() {
-    complain("");
-    let asked;
+  async function generate() {
+    showError("");
+    let request;
     try {
-      asked = wish();
+      request = generationRequest();
     } catch (error) {
-      tell("");
-      return complain(error.message);
+      showStatus("");
+      return showError(error.message);
     }
-    // In the click itself, as browsers want it: the sound is ready before the music is.
+    // Browsers allow sound only from within a click, so the audio context starts here.
     (window.pianorollAudio ??= new AudioContext()).resume();
-    const mine = (writing = new AbortController());
-    busy(true);
-    tell("Writing …");
+    const controller = (job = new AbortController());
+    setGenerating(true);
+    showStatus("Generating …");
     byId("downloads").hidden = true;
-    let hearing = null;
+    let piece = null;
     try {
-      const answer = await ask("/continue", { body: JSON.stringify(asked), signal: mine.signal });
-      for await (const part of linesOf(answer)) {
-        if (part.piece) offer(part.piece);
-        else if (part.music) {
-          hearing = listener(part.music);
-          hearing.extend([], part.music.seconds); // what is known of the primer sounds at once
+      const response = await post("/continue", { body: JSON.stringify(request), signal: controller.signal });
+      for await (const part of jsonLines(response)) {
+        if (part.piece_id) setDownloads(part.piece_id);
+        else if (part.opening) {
+          piece = mountPiece(part.opening);
+          piece.extend([], part.opening.seconds); // the primer plays at once
         } else if (part.error) throw new Error(part.error.message);
-        else if (part.notes) hearing.extend(part.notes, part.seconds);
-        else if (part.done) tell(`Written: ${figure.player.seconds.toFixed(1)} seconds`);
-        else if (part.stopped) tell("Stopped: another piece was begun.");
+        else if (part.notes) piece.extend(part.notes, part.seconds);
+        else if (part.done) showStatus(`Done: ${figure.player.seconds.toFixed(1)} seconds`);
+        else if (part.cancelled) showStatus("Stopped: another piece was started.");
       }
     } catch (error) {
-      if (error.name === "AbortError") tell("Stopped.");
+      if (error.name === "AbortError") showStatus("Stopped.");
       else {
-        tell("");
-        complain(error.message);
+        showStatus("");
+        showError(error.message);
       }
     } finally {
-      hearing?.end();
-      if (writing === mine) {
-        writing = null;
-        busy(false);
-        byId("downloads").hidden = !hearing;
+      piece?.end();
+      if (job === controller) {
+        job = null;
+        setGenerating(false);
+        byId("downloads").hidden = !piece;
       }
     }
   }
 
-  function offer(place) {
-    for (const kind of ["midi", "wav"]) byId(`download-${kind}`).href = `/music/${place}.${kind === "midi" ? "mid" : kind}`;
+  function setDownloads(pieceId) {
+    byId("download-midi").href = `/pieces/${pieceId}.mid`;
+    byId("download-wav").href = `/pieces/${pieceId}.wav`;
   }
 
   function stop() {
-    writing?.abort();
+    job?.abort();
     figure?.player.pause();
   }
 
-  // Who pressed the one by keyboard stands on the other then.
-  function busy(on) {
-    const [now, before] = on ? ["stop", "continue"] : ["continue", "stop"];
-    const focused = document.activeElement === byId(before);
-    byId(now).disabled = false;
-    if (focused) byId(now).focus();
-    byId(before).disabled = true;
+  // Enables one of the two buttons. The keyboard focus moves with it.
+  function setGenerating(generating) {
+    const [enabled, disabled] = generating ? ["stop", "continue"] : ["continue", "stop"];
+    const focused = document.activeElement === byId(disabled);
+    byId(enabled).disabled = false;
+    if (focused) byId(enabled).focus();
+    byId(disabled).disabled = true;
   }
 
-  async function bring() {
+  async function openMidi() {
     const [file] = byId("midi").files;
     if (!file) return;
-    complain("");
+    showError("");
     try {
-      if (file.size > facts.midi_bytes) throw new Error(`${file.name}: a file of ${file.size} bytes, and at most ${facts.midi_bytes} are taken.`);
+      if (file.size > settings.max_midi_bytes) throw new Error(`${file.name}: ${file.size} bytes; the limit is ${settings.max_midi_bytes}.`);
       const query = new URLSearchParams({ model: model().name, beats: editor.beats });
-      const answer = await ask(`/primer?${query}`, { body: file });
-      const { notes, beats_per_minute: tempo, left_out: left, cut } = await answer.json();
+      const response = await post(`/primer?${query}`, { body: file });
+      const { notes, beats_per_minute: tempo, num_dropped: dropped, truncated } = await response.json();
       editor.replace(notes.map(({ pitch, start_beat, duration_beats }) => ({ pitch, start: start_beat, length: duration_beats })));
       editor.showNotes();
       byId("tempo").value = tempo;
-      const lost = left ? ` Left out: ${counted(left)} outside the model's pitches.` : "";
-      tell(`${counted(notes.length)} of ${file.name}${cut ? `, its first ${editor.beats} beats` : ""}.${lost}`);
+      const outside = dropped ? ` Left out: ${countNotes(dropped)} outside the model's pitches.` : "";
+      showStatus(`${countNotes(notes.length)} of ${file.name}${truncated ? `, its first ${editor.beats} beats` : ""}.${outside}`);
     } catch (error) {
-      complain(error.message);
+      showError(error.message);
     } finally {
       byId("midi").value = "";
     }
   }
 
-  // A note as it is drawn, heard at once.
-  function sound(pitch) {
+  // Plays a note when it is drawn.
+  function playNote(pitch) {
     const player = new Player({ notes: [[0, 0.3, pitch, 0.7]], seconds: 0.5 }, { onended: () => player.destroy() });
     player.play();
   }
 
-  byId("model").addEventListener("change", chosen);
-  byId("temperature").addEventListener("input", heat);
+  byId("model").addEventListener("change", modelChanged);
+  byId("temperature").addEventListener("input", temperatureChanged);
   byId("root").addEventListener("change", () => (byId("scale").disabled = byId("root").value === ""));
   byId("note-length").addEventListener("change", () => (editor.newLength = Number(byId("note-length").value)));
-  byId("room").addEventListener("change", () => {
-    if (byId("room").checkValidity()) editor.setRoom(Number(byId("room").value));
+  byId("primer-beats").addEventListener("change", () => {
+    if (byId("primer-beats").checkValidity()) editor.setBeats(Number(byId("primer-beats").value));
   });
-  byId("midi").addEventListener("change", bring);
+  byId("midi").addEventListener("change", openMidi);
   byId("undo").addEventListener("click", () => editor.undo());
   byId("clear").addEventListener("click", () => editor.replace([]));
-  byId("new-seed").addEventListener("click", () => (byId("seed").value = newSeed()));
-  byId("continue").addEventListener("click", write);
+  byId("new-seed").addEventListener("click", () => (byId("seed").value = randomSeed()));
+  byId("continue").addEventListener("click", generate);
   byId("stop").addEventListener("click", stop);
-  editor.onnote = sound;
-  addEventListener("pagehide", () => writing?.abort());
-  fill();
+  editor.onnote = playNote;
+  addEventListener("pagehide", () => job?.abort());
+  initialize();
 })();

@@ -1,1 +1,1 @@
-"""Where the numbers of a run go."""
+"""Trackers: services and files that keep the metrics of a run."""

@@ -1,20 +1,20 @@
-"""The contract of a tracker, and the one that keeps nothing."""
+"""The contract of a tracker, and the tracker that does nothing."""
 
 import os
 from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 
 Value = str | int | float | bool | None
-"""What a parameter of a run may be."""
+"""The type of a parameter of a run."""
 
 
 @runtime_checkable
 class Tracker(Protocol):
     """Keeps the parameters, metrics and files of one run.
 
-    A context manager: ``with`` begins the run, leaving it ends it, and leaving it through an exception
-    marks it failed. ``fit`` logs to a tracker and flushes it; the one who made it opens and closes it, so
-    that scores and files can follow the training.
+    A context manager: ``with`` begins the run, leaving it ends the run, and leaving it with an exception marks it as
+    failed. ``fit`` logs to a tracker and flushes it. The caller opens and closes it, so that scores and files can be
+    logged after training.
     """
 
     def __enter__(self) -> "Tracker":
@@ -22,28 +22,28 @@ class Tracker(Protocol):
         ...
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        """Ends the run: finished without an exception, failed with one. Never swallows it."""
+        """Ends the run: finished without an exception, failed with one. It never suppresses the exception."""
         ...
 
     def log_params(self, params: Mapping[str, Value]) -> None:
-        """What the run was started with."""
+        """Logs the settings of the run."""
         ...
 
     def log_metrics(self, metrics: Mapping[str, float], *, step: int) -> None:
-        """Figures measured after ``step`` optimizer steps."""
+        """Logs numbers measured after ``step`` optimizer steps."""
         ...
 
     def log_artifact(self, path: str | os.PathLike[str]) -> None:
-        """A file that the run made."""
+        """Logs a file of the run."""
         ...
 
     def flush(self) -> None:
-        """Returns when all that was logged is safe."""
+        """Waits until everything is stored."""
         ...
 
 
 class NoTracker:
-    """Keeps nothing.
+    """Does nothing.
 
     Example:
         >>> with NoTracker() as tracker:
@@ -51,20 +51,20 @@ class NoTracker:
     """
 
     def __enter__(self) -> "NoTracker":
-        """Begins nothing."""
+        """Does nothing."""
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        """Ends nothing."""
+        """Does nothing."""
 
     def log_params(self, params: Mapping[str, Value]) -> None:
-        """Not kept."""
+        """Does nothing."""
 
     def log_metrics(self, metrics: Mapping[str, float], *, step: int) -> None:
-        """Not kept."""
+        """Does nothing."""
 
     def log_artifact(self, path: str | os.PathLike[str]) -> None:
-        """Not kept."""
+        """Does nothing."""
 
     def flush(self) -> None:
-        """Nothing to wait for."""
+        """Does nothing."""

@@ -8,18 +8,18 @@ from pianoroll_seq2seq.trackers.base import Tracker, Value
 
 
 class FanOut:
-    """Hands all that is logged to several trackers, in their order.
+    """Logs to several trackers, in their order.
 
-    One that fails keeps nothing from the others: they all get theirs first, then its error is raised, or an
-    ``ExceptionGroup`` of several. They are closed in reverse order, each told how the run itself ended. Where the run
-    ended by an exception, that one is raised, and what failed in closing is noted on it (``error.__notes__``). Ctrl-C
-    while one is closed ends its waiting alone: it is raised when all are closed.
+    If one fails, the others still log; then its error is raised, or an ``ExceptionGroup`` of several. Trackers are
+    closed in reverse order, with the exception of the run, if there is one. That exception is raised, with the errors
+    of closing as notes (``error.__notes__``). Ctrl-C during closing interrupts one tracker only, and is raised after
+    all are closed.
 
     Args:
         *trackers: trackers, none of them open.
 
     Raises:
-        SettingsError: no trackers; that is :class:`~pianoroll_seq2seq.trackers.base.NoTracker`.
+        SettingsError: no trackers. Use :class:`~pianoroll_seq2seq.trackers.base.NoTracker` instead.
 
     Example:
         >>> import tempfile
@@ -34,13 +34,13 @@ class FanOut:
     """
 
     def __init__(self, *trackers: Tracker) -> None:
-        """Opens none of them yet."""
+        """Opens none of them."""
         if not trackers:
             raise SettingsError("FanOut needs at least one tracker. To keep nothing, use NoTracker().")
         self.trackers = trackers
 
     def __enter__(self) -> "FanOut":
-        """Opens all. Where one fails, those that are open are closed again, as runs that failed."""
+        """Opens all trackers. If one fails, the open ones are closed, as failed runs."""
         opened: list[Tracker] = []
         try:
             for tracker in self.trackers:
@@ -52,23 +52,23 @@ class FanOut:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        """Closes all."""
+        """Closes all trackers."""
         _close(self.trackers, kind, error, trace)
 
     def log_params(self, params: Mapping[str, Value]) -> None:
-        """To all."""
+        """Logs parameters to all trackers."""
         self._all(lambda tracker: tracker.log_params(params))
 
     def log_metrics(self, metrics: Mapping[str, float], *, step: int) -> None:
-        """To all."""
+        """Logs metrics to all trackers."""
         self._all(lambda tracker: tracker.log_metrics(metrics, step=step))
 
     def log_artifact(self, path: str | os.PathLike[str]) -> None:
-        """To all."""
+        """Logs a file to all trackers."""
         self._all(lambda tracker: tracker.log_artifact(path))
 
     def flush(self) -> None:
-        """Flushes all."""
+        """Flushes all trackers."""
         self._all(lambda tracker: tracker.flush())
 
     def _all(self, call: Callable[[Tracker], None]) -> None:
@@ -78,22 +78,22 @@ class FanOut:
 def _close(
     trackers: Sequence[Tracker], kind: type[BaseException] | None, error: BaseException | None, trace: object
 ) -> None:
-    """Tells each how the run ended, whatever the others made of it, and also when Ctrl-C comes meanwhile."""
+    """Closes each tracker with the exception of the run, even if others fail or Ctrl-C interrupts one."""
     failures: list[Exception] = []
     interruption: BaseException | None = None
     for tracker in reversed(trackers):
         try:
             tracker.__exit__(kind, error, trace)
-        except Exception as failed:  # whatever a tracker of somebody's own comes up with
+        except Exception as failed:  # any error of a user's tracker
             failures.append(failed)
-        except BaseException as interrupted:  # Ctrl-C or SIGTERM ends one's waiting; the others are still to be told
+        except BaseException as interrupted:  # Ctrl-C or SIGTERM interrupts one; the others are closed too
             interruption = interrupted
     raised = interruption or error
     if raised is None:
         _raise(failures)
     else:
         for failure in failures:
-            raised.add_note(f"A tracker failed in closing: {type(failure).__name__}: {failure}")
+            raised.add_note(f"A tracker failed to close: {type(failure).__name__}: {failure}")
     if interruption is not None:
         raise interruption
 
@@ -102,7 +102,7 @@ def _failures(call: Callable[[Tracker], None], trackers: Sequence[Tracker]) -> I
     for tracker in trackers:
         try:
             call(tracker)
-        except Exception as error:  # whatever a tracker of somebody's own comes up with
+        except Exception as error:  # any error of a user's tracker
             yield error
 
 

@@ -1,4 +1,4 @@
-"""A run as lines of JSON in a file: readable by anything, complete up to the last line after a crash."""
+"""A run as lines of JSON in a file, complete up to the last line even after a crash."""
 
 import json
 import math
@@ -11,15 +11,18 @@ from typing import Any, TextIO
 from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.trackers.base import Value
 
+METRICS = "metrics.jsonl"
+"""The usual name of the file."""
+
 
 class JsonlTracker:
     """Appends one JSON object a line: ``{"time": ..., "metrics": {...}, "step": 20}`` and the like.
 
-    A file that is there already is added to, so a resumed run goes on in its own file. Figures that are
-    not finite are written as null, since JSON knows no NaN.
+    It appends to an existing file, so that a resumed run continues its own file. Metrics that are not finite are
+    written as null, since JSON has no NaN.
 
     Args:
-        path: the file; missing folders are made.
+        path: the file; missing folders are created.
 
     Example:
         >>> import tempfile
@@ -39,14 +42,14 @@ class JsonlTracker:
         """Opens the file."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         torn = _is_torn(self.path)
-        self._file = self.path.open("a", encoding="utf-8", buffering=1)  # each line leaves at once
+        self._file = self.path.open("a", encoding="utf-8", buffering=1)  # each line is written at once
         if torn:
             self._file.write("\n")
         self._write({"status": "running"})
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        """Notes how the run ended and closes the file."""
+        """Writes how the run ended, and closes the file."""
         self._write(
             {"status": "finished"} if kind is None else {"status": "failed", "error": f"{kind.__name__}: {error}"}
         )
@@ -56,19 +59,19 @@ class JsonlTracker:
             self._file = None
 
     def log_params(self, params: Mapping[str, Value]) -> None:
-        """A line with the run's parameters."""
+        """Writes a line with the parameters."""
         self._write({"params": {name: _finite(value) for name, value in params.items()}})
 
     def log_metrics(self, metrics: Mapping[str, float], *, step: int) -> None:
-        """A line with figures and their step."""
+        """Writes a line with metrics and their step."""
         self._write({"metrics": {name: _finite(float(value)) for name, value in metrics.items()}, "step": step})
 
     def log_artifact(self, path: str | os.PathLike[str]) -> None:
-        """A line that names the file; the file itself stays where it is."""
+        """Writes a line with the path of the file; the file itself is not copied."""
         self._write({"artifact": os.fspath(path)})
 
     def flush(self) -> None:
-        """Forces what was written to disk."""
+        """Forces all lines to disk."""
         if self._file is not None:
             self._file.flush()
             os.fsync(self._file.fileno())
@@ -82,12 +85,12 @@ class JsonlTracker:
 
 
 def _finite(value: Value) -> Value:
-    """JSON knows neither NaN nor infinity."""
+    """The value, or None for a float that JSON cannot hold."""
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _is_torn(path: Path) -> bool:
-    """Whether the last line was cut short by a crash: the next would be written onto its end."""
+    """Whether a crash has cut the last line short, so that the next would be appended to it."""
     if not path.exists() or not path.stat().st_size:
         return False
     with path.open("rb") as file:

@@ -1,9 +1,8 @@
 """A run of MLflow: on a server, in a local database, or of Azure Machine Learning (by ``azureml-mlflow``).
 
-The client blocks while it sends, and tries for minutes to reach a server that is down; it refuses a parameter that was
-logged with another value, and a whole batch for one bad name in it. All of that is dealt with here: sending goes on in
-the background, what did not get through is kept and sent again, and a training neither waits for a server nor ends
-with it.
+The client blocks while it sends, and tries for minutes to reach a server that is down. It refuses a parameter that was
+logged with another value, and a whole batch for one bad name in it. This tracker sends in the background, and keeps and
+retries what could not be sent, so that training neither waits for a server nor fails with it.
 """
 
 import os
@@ -17,41 +16,42 @@ from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import unquote
 
+from pianoroll_seq2seq._internal.redaction import redacted
 from pianoroll_seq2seq.errors import MissingExtraError, SettingsError
-from pianoroll_seq2seq.redaction import redacted
 from pianoroll_seq2seq.trackers.base import Value
 from pianoroll_seq2seq.trackers.mlflow_run import MlflowRun, is_passing, is_refusal, mlflow_name
-from pianoroll_seq2seq.trackers.numbers import finite
-from pianoroll_seq2seq.trackers.outbox import Outbox
+from pianoroll_seq2seq.trackers.numbers import finite_metrics
 from pianoroll_seq2seq.trackers.ranks import is_first_process
+from pianoroll_seq2seq.trackers.reports import Reports
+from pianoroll_seq2seq.trackers.retry_queue import RetryQueue
 from pianoroll_seq2seq.trackers.termination import Termination
 
 _PARAMS, _METRICS = "parameters", "metrics"
-_MOST_WAITING = 1_000_000  # metrics kept while a server is down; some 200 MB
-_SIGNALLED = 128  # and the signal's number: the exit status of a process that a signal ended
+_MAX_PENDING = 1_000_000  # metrics kept while a server is down; about 200 MB
+_SIGNAL_STATUS = 128  # plus the signal's number: the exit status of a process that a signal ended
 
 
 class MLflowTracker:
     """Keeps a run's parameters, metrics and files in MLflow.
 
-    Without ``run_id``, ``experiment`` and ``tracking_uri`` it goes on with the run that ``MLFLOW_RUN_ID`` names, as it
-    is set in a job of Azure ML; else it begins a run of its own. Only the first process of a distributed run tracks.
+    Without ``run_id``, ``experiment`` and ``tracking_uri`` it continues the run that ``MLFLOW_RUN_ID`` names, as in a
+    job of Azure ML, or else begins a new run. Only the first process of a distributed run tracks.
 
-    Sending goes on in the background, and :meth:`flush` and leaving the context wait for it. A server that cannot be
-    reached is tried again every half a minute and whenever something is to be flushed; a warning says so, once. Names
-    that MLflow does not take are given underscores, and figures that are not finite are left out and counted
-    (``dropped``). Leaving by an exception ends the run as failed; by Ctrl-C or SIGTERM, as killed.
+    It sends in the background; :meth:`flush` and leaving the context wait for it. If the server cannot be reached, it
+    warns once and tries again every half minute and at each flush. Characters that MLflow does not accept in names
+    become underscores. Metrics that are not finite are skipped and counted (``dropped``). Leaving the context with an
+    exception ends the run as failed; with Ctrl-C or SIGTERM, as killed.
 
     Args:
-        experiment: name of the experiment, made if it is not there. By default what ``MLFLOW_EXPERIMENT_NAME`` or
-            ``MLFLOW_EXPERIMENT_ID`` say, and else MLflow's own.
-        run_name: name of the run; MLflow makes one up by default.
+        experiment: name of the experiment, created if it is missing. By default ``MLFLOW_EXPERIMENT_NAME`` or
+            ``MLFLOW_EXPERIMENT_ID`` of the environment, or MLflow's own default.
+        run_name: name of the run; MLflow invents one by default.
         tracking_uri: where MLflow keeps its runs, such as ``http://127.0.0.1:5000`` or ``sqlite:///runs.db`` (which
-            needs all of ``mlflow``). By default what ``MLFLOW_TRACKING_URI`` says.
-        run_id: a run to go on with, such as ``run_id`` of an earlier tracker. Its parameters stay as they are; those
-            that are others now become tags, ``resumed.NAME``.
+            needs the full ``mlflow`` package). By default ``MLFLOW_TRACKING_URI`` of the environment.
+        run_id: a run to continue, such as ``run_id`` of an earlier tracker. Its parameters stay as they are; changed
+            ones become tags, ``resumed.NAME``.
         tags: tags of the run.
-        flush_seconds: the longest to wait for the server, each time.
+        flush_seconds: the longest time to wait for the server, each time.
 
     Raises:
         SettingsError: ``flush_seconds`` is not above 0.
@@ -74,7 +74,7 @@ class MLflowTracker:
         tags: Mapping[str, str] | None = None,
         flush_seconds: float = 60.0,
     ) -> None:
-        """Connects to nothing yet."""
+        """Opens no connection yet."""
         if not flush_seconds > 0:
             raise SettingsError(f"flush_seconds must be above 0, got {flush_seconds}.")
         self.dropped: Counter[str] = Counter()
@@ -86,94 +86,93 @@ class MLflowTracker:
         self._flush_seconds = flush_seconds
         self._first = is_first_process()
         self._closing = ExitStack()
-        self._sending: tuple[MlflowRun, Outbox] | None = None
+        self._sending: tuple[MlflowRun, RetryQueue] | None = None
         self._params: dict[str, str] = {}
         self._metrics: deque[tuple[str, float, int, int]] = deque()
-        self._events: deque[tuple[str, str]] = deque()  # what happened in the background and is to be reported
-        self._reported: set[str] = set()
+        self._reports = Reports(self._redacted)
 
     @property
     def run_id(self) -> str | None:
-        """MLflow's name of the run, to go on with it another day; None as long as no server has given it one."""
+        """MLflow's id of the run, to continue it later; None until a server has given it one."""
         return self._run_id if self._sending is None else self._sending[0].run_id
 
     def __repr__(self) -> str:
         """Without passwords."""
-        return f"MLflowTracker({self._experiment!r}, tracking_uri={self._shown(self._tracking_uri or '')!r})"
+        return f"MLflowTracker({self._experiment!r}, tracking_uri={self._redacted(self._tracking_uri or '')!r})"
 
     def __enter__(self) -> "MLflowTracker":
-        """Begins the run, or goes on with it.
+        """Begins or continues the run.
 
         Raises:
             MissingExtraError: MLflow is not installed.
-            SettingsError: an address, a run or an experiment that MLflow does not take. A server that cannot be
-                reached only makes for a warning.
+            SettingsError: an address, a run or an experiment that MLflow does not accept. A server that cannot be
+                reached causes a warning only.
         """
         if self._first:
             with ExitStack() as stack:
                 stack.enter_context(Termination())
                 stack.enter_context(_client_settings(has_password="@" in self._address()))
-                run, outbox = self._connected(), Outbox(self._failed)
-                stack.callback(outbox.close)
-                self._begin(run, outbox)
-                self._sending = run, outbox
+                run, queue = self._connect(), RetryQueue(self._on_error)
+                stack.callback(queue.close)
+                self._begin(run, queue)
+                self._sending = run, queue
                 self._closing = stack.pop_all()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        """Sends what is left, and ends the run."""
+        """Sends everything that is pending, and ends the run."""
         with self._closing:
             if self._sending is None:
                 return
-            run, outbox = self._sending
-            outbox.put("the end of the run", partial(run.end, _status(error)))
-            self._deliver(outbox, "lost")
+            run, queue = self._sending
+            queue.put("the end of the run", partial(run.end, _status(error)))
+            self._flush(queue, "lost")
             self._run_id, self._sending = run.run_id, None
             if self.dropped:
                 counts = ", ".join(f"{name} ({count})" for name, count in sorted(self.dropped.items()))
-                self._report("Values that are not finite, or too many, were not sent to MLflow", counts)
+                self._reports.warn("Values that are not finite, or too many, were not sent to MLflow", counts)
 
     def log_params(self, params: Mapping[str, Value]) -> None:
-        """Parameters, as texts."""
+        """Logs parameters, as texts."""
         if self._first:
-            run, outbox = self._opened()
+            run, queue = self._open()
             self._params |= {mlflow_name(name): str(value) for name, value in params.items()}
-            outbox.put(_PARAMS, partial(self._send_params, run, dict(self._params)))
+            queue.put(_PARAMS, partial(self._send_params, run, dict(self._params)))
 
     def log_metrics(self, metrics: Mapping[str, float], *, step: int) -> None:
-        """Figures, with their step and the time."""
+        """Logs metrics, with their step and the time."""
         if self._first:
-            run, outbox = self._opened()
-            numbers, dropped = finite(metrics)
-            if len(self._metrics) + len(numbers) > _MOST_WAITING:
+            run, queue = self._open()
+            numbers, dropped = finite_metrics(metrics)
+            if len(self._metrics) + len(numbers) > _MAX_PENDING:
                 numbers, dropped = {}, list(metrics)
             self.dropped.update(dropped)
             now = int(time.time() * 1000)
             self._metrics.extend((mlflow_name(name), value, now, int(step)) for name, value in numbers.items())
-            outbox.put(_METRICS, partial(run.send_metrics, self._metrics))
+            queue.put(_METRICS, partial(run.send_metrics, self._metrics))
 
     def log_artifact(self, path: str | os.PathLike[str]) -> None:
-        """A file. It is read in the background, and must stay as it is until :meth:`flush`."""
+        """Logs a file. It is read in the background: do not change it before the next :meth:`flush`."""
         if self._first:
-            run, outbox = self._opened()
-            place = os.fspath(Path(path).absolute())
-            if os.path.exists(place):
-                outbox.put(f"the file {place}", partial(run.upload, place))
+            run, queue = self._open()
+            absolute = os.fspath(Path(path).absolute())
+            if os.path.exists(absolute):
+                queue.put(f"the file {absolute}", partial(run.upload, absolute))
             else:
-                self._report("There is no such file to send to MLflow", place)
+                self._reports.warn("There is no such file to send to MLflow", absolute)
 
     def flush(self) -> None:
-        """Returns when MLflow has everything; a warning says what it does not have, which is kept for the next time."""
+        """Waits until MLflow has everything. What it does not get is kept for the next time, with a warning."""
         if self._first:
-            self._deliver(self._opened()[1], "kept and sent again")
+            self._flush(self._open()[1], "kept and sent again")
 
-    def _opened(self) -> tuple[MlflowRun, Outbox]:
+    def _open(self) -> tuple[MlflowRun, RetryQueue]:
         if self._sending is None:
             raise SettingsError("The tracker is not open. Use it as: with MLflowTracker(...) as tracker:")
-        self._tell()
+        self._reports.show()
         return self._sending
 
-    def _connected(self) -> MlflowRun:
+    def _connect(self) -> MlflowRun:
         try:
             from mlflow import MlflowClient
         except ImportError as error:
@@ -183,11 +182,11 @@ class MLflowTracker:
             run_id = os.environ.get("MLFLOW_RUN_ID") or None
         try:
             client = MlflowClient(tracking_uri=self._tracking_uri)
-        except Exception as error:  # whatever the plug-in of an address comes up with
+        except Exception as error:  # any error of the plug-in of an address
             raise self._refusal(error) from None
         return MlflowRun(client, run_id=run_id, experiment=self._experiment, run_name=self._run_name, tags=self._tags)
 
-    def _begin(self, run: MlflowRun, outbox: Outbox) -> None:
+    def _begin(self, run: MlflowRun, queue: RetryQueue) -> None:
         refusals: list[Exception] = []
 
         def begin() -> None:
@@ -198,74 +197,61 @@ class MLflowTracker:
                     raise
                 refusals.append(error)
 
-        outbox.put("the beginning of the run", begin)
-        begun = outbox.deliver(self._flush_seconds)
+        queue.put("the beginning of the run", begin)
+        begun = queue.flush(self._flush_seconds)
         if refusals:
-            # Without what it was raised from: that may show a password.
+            # Without its cause, which may contain a password.
             raise self._refusal(refusals[0]) from None
-        if not begun and not self._events:
-            self._events.append(("MLflow did not answer", f"{self._address()}, within {self._flush_seconds:g} s"))
-        self._tell()
+        if not begun and not self._reports:
+            self._reports.collect("MLflow did not answer", f"{self._address()}, within {self._flush_seconds:g} s")
+        self._reports.show()
 
     def _refusal(self, error: Exception) -> SettingsError:
         hint = ""
         if not self._address().startswith("http") and find_spec("sqlalchemy") is None:
-            hint = " A store without a server needs all of MLflow: pip install mlflow."
-        return SettingsError(self._shown(f"MLflow does not take the run ({type(error).__name__}: {error}).{hint}"))
+            hint = " A store without a server needs the full package: pip install mlflow."
+        return SettingsError(self._redacted(f"MLflow refuses the run ({type(error).__name__}: {error}).{hint}"))
 
     def _send_params(self, run: MlflowRun, params: Mapping[str, str]) -> None:
         changed = run.send_params(params)
         if changed:
-            told = "; ".join(f"{name}: {values}" for name, values in changed.items())
-            self._events.append(("Parameters are not what they were when the run began. MLflow keeps the first", told))
+            changes = "; ".join(f"{name}: {values}" for name, values in changed.items())
+            self._reports.collect("Parameters have changed since the run began. MLflow keeps the first values", changes)
 
-    def _failed(self, name: str, error: Exception) -> bool:
-        """In the background: whether to try again what has failed."""
-        told = f"{type(error).__name__}: {error}"
+    def _on_error(self, name: str, error: Exception) -> bool:
+        """Whether to retry a call, in the background thread."""
+        detail = f"{type(error).__name__}: {error}"
         if is_refusal(error):
-            self._events.append((f"MLflow refused {name}", told))
+            self._reports.collect(f"MLflow refused {name}", detail)
             return name == _METRICS and bool(self._metrics)
-        self._events.append(
-            ("MLflow did not take everything that was logged; it is sent again later", f"{name}: {told}")
-        )
+        self._reports.collect("MLflow did not receive everything; it is sent again later", f"{name}: {detail}")
         return True
 
-    def _deliver(self, outbox: Outbox, fate: str) -> None:
-        delivered = outbox.deliver(self._flush_seconds)
-        self._tell()
-        if not delivered:
-            waiting = ", ".join(outbox.waiting())
-            detail = f"{waiting} ({len(self._metrics)} metrics in all) did not get to {self._address()}"
-            warnings.warn(self._shown(f"MLflow does not have everything: {detail}, and is {fate}."), stacklevel=3)
-
-    def _tell(self) -> None:
-        """What happened in the background, as warnings in the thread of the training."""
-        while self._events:
-            self._report(*self._events.popleft())
-
-    def _report(self, what: str, detail: str) -> None:
-        """A warning, once for each thing that goes wrong."""
-        if what not in self._reported:
-            self._reported.add(what)
-            warnings.warn(self._shown(f"{what}: {' '.join(detail.split())[:500]}"), stacklevel=4)
+    def _flush(self, queue: RetryQueue, fate: str) -> None:
+        is_sent = queue.flush(self._flush_seconds)
+        self._reports.show()
+        if not is_sent:
+            pending = ", ".join(queue.pending())
+            detail = f"{pending} ({len(self._metrics)} metrics in all) could not be sent to {self._address()}"
+            warnings.warn(self._redacted(f"MLflow does not have everything: {detail}, and is {fate}."), stacklevel=3)
 
     def _address(self) -> str:
-        return self._tracking_uri or os.environ.get("MLFLOW_TRACKING_URI") or "its default place"
+        return self._tracking_uri or os.environ.get("MLFLOW_TRACKING_URI") or "its default address"
 
-    def _shown(self, text: str) -> str:
-        """Without the name and password that an address may hold."""
+    def _redacted(self, text: str) -> str:
+        """The text without the name and password that an address may contain."""
         secret = self._address().partition("://")[2].rpartition("@")[0]
         return redacted(text, secret, unquote(secret))
 
 
 def _status(error: BaseException | None) -> str:
-    """What MLflow calls a run that ended so."""
+    """MLflow's status of a run that ended with an exception, or without one."""
     match error:
         case None | SystemExit(code=None | 0):
             return "FINISHED"
         case KeyboardInterrupt():
             return "KILLED"
-        case SystemExit(code=int(code)) if code > _SIGNALLED:
+        case SystemExit(code=int(code)) if code > _SIGNAL_STATUS:
             return "KILLED"
         case _:
             return "FAILED"
@@ -273,8 +259,10 @@ def _status(error: BaseException | None) -> str:
 
 @contextmanager
 def _client_settings(*, has_password: bool) -> Iterator[None]:
-    """What the client can be told by environment variables alone; what the user has set stays."""
-    wanted = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}  # patience is ours: seven tries are four minutes
+    """Sets environment variables of the client, unless the user has set them."""
+    wanted = {
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"
+    }  # the queue retries; the client's own seven attempts take four minutes
     if has_password:
         wanted["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
     ours = [name for name in wanted if name not in os.environ]

@@ -1,10 +1,10 @@
-"""Which of the processes of a distributed run this is."""
+"""The rank of this process in a distributed run."""
 
 import os
 
 
 def is_first_process() -> bool:
-    """Whether this process has rank 0, or is alone: the one that tracks, so that each figure is delivered once.
+    """Whether this process has rank 0, or is the only one: it tracks, so that each metric is logged once.
 
     ``RANK`` is set by torchrun and by Azure ML, ``OMPI_COMM_WORLD_RANK`` by MPI.
     """

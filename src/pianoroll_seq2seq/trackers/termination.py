@@ -1,4 +1,4 @@
-"""SIGTERM, as an exception, so that what a context has to deliver is delivered on the way out."""
+"""SIGTERM as an exception, so that contexts are closed properly."""
 
 import signal
 import threading
@@ -7,29 +7,29 @@ _EXIT_STATUS = 128 + signal.SIGTERM  # what a shell reports of a process that th
 
 
 class Termination:
-    """A context in which SIGTERM raises ``SystemExit(143)``, where it would have ended the process on the spot.
+    """A context in which SIGTERM raises ``SystemExit(143)`` instead of ending the process at once.
 
-    A handler that somebody has set stays, and so does a signal that is ignored. Outside the main thread, where Python
-    handles no signals, nothing is changed.
+    A handler of the program is kept, and an ignored signal stays ignored. Outside the main thread, in which Python
+    handles signals, nothing changes.
     """
 
     def __init__(self) -> None:
-        """Changes nothing yet."""
-        self._listening = False
+        """Installs no handler yet."""
+        self._installed = False
 
     def __enter__(self) -> "Termination":
-        """Listens."""
+        """Installs the handler."""
         in_main_thread = threading.current_thread() is threading.main_thread()
         if in_main_thread and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
             signal.signal(signal.SIGTERM, _leave)
-            self._listening = True
+            self._installed = True
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        """Gives the signal back."""
-        if self._listening:
+        """Restores the handler from before."""
+        if self._installed:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
-            self._listening = False
+            self._installed = False
 
 
 def _leave(*_: object) -> None:

@@ -1,4 +1,4 @@
-"""What the next steps need, made ready while this one runs."""
+"""Batches, prepared in the background while the steps before them run."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,118 +11,117 @@ from torch import Tensor
 
 from pianoroll_seq2seq.train.examples import Examples, fetch
 
-_AHEAD = 2
-"""Batches that are ready before they are asked for."""
+_PREFETCHED = 2
+"""Batches that are prepared in advance."""
 
 
 @dataclass(frozen=True)
-class Pick:
-    """Which windows a batch is made of.
+class BatchIndices:
+    """The examples of a batch.
 
     Args:
-        windows: the numbers of its examples, (batch,).
-        seed: of their variations, if they have an augmentation.
+        examples: their numbers, (batch,).
+        seed: of their augmentation, if they have one.
     """
 
-    windows: np.ndarray
+    examples: np.ndarray
     seed: Sequence[int]
 
 
 @dataclass(frozen=True)
 class Batch:
-    """What a model is shown at once.
+    """The tensors of a batch.
 
     Args:
-        inputs: (rows, input_frames, pitches).
-        targets: (rows, target_frames, pitches).
-        counted: which target frames count, (rows, target_frames); None where all do.
-        condition: of all frames, (rows, input_frames + target_frames, size); None where there are none.
+        inputs: (rows, input_frames, frame_size).
+        targets: (rows, target_frames, frame_size).
+        target_mask: which target frames are no padding, (rows, target_frames); None if all are.
+        condition: of all frames, (rows, input_frames + target_frames, size); None for no conditions.
     """
 
     inputs: Tensor
     targets: Tensor
-    counted: Tensor | None = None
+    target_mask: Tensor | None = None
     condition: Tensor | None = None
 
     @property
-    def shown(self) -> tuple[Tensor, ...]:
-        """What a model is given: inputs, targets and, where there is one, the condition."""
+    def model_args(self) -> tuple[Tensor, ...]:
+        """The arguments of the model: inputs, targets and, if there is one, the condition."""
         return (self.inputs, self.targets) if self.condition is None else (self.inputs, self.targets, self.condition)
 
 
 @dataclass(frozen=True)
-class _Ready:
+class _Prepared:
     batch: Batch
     copied: "torch.cuda.Event | None" = None
 
 
 class Batches:
-    """Assembles batches in a thread, and on a GPU copies them there, from pinned memory and beside the computation.
+    """Prepares batches in a thread; on a GPU it copies them there from pinned memory, in parallel with computation.
 
-    Memory of three batches is used again and again, where all examples are of one size.
+    The memory of three batches is used again and again if no example needs padding.
 
     Args:
         examples: to choose from.
-        device: where the batches shall lie.
-        most: examples of the largest batch.
+        device: of the batches.
+        max_batch_size: examples of the largest batch.
     """
 
-    def __init__(self, examples: Examples, device: torch.device, most: int) -> None:
-        """Sets the memory aside."""
+    def __init__(self, examples: Examples, device: torch.device, max_batch_size: int) -> None:
+        """Allocates the memory."""
         self._examples = examples
-        self._alike = examples.counted([0]) is None
+        self._unpadded = examples.target_mask([0]) is None
         self._device = device
         self._on_gpu = device.type == "cuda"
-        shape = (most, examples.input_frames + examples.target_frames, examples.frame_size)
-        count = 1 + _AHEAD if self._alike else 0  # one is in use
+        shape = (max_batch_size, examples.input_frames + examples.target_frames, examples.layout.frame_size)
+        count = 1 + _PREFETCHED if self._unpadded else 0  # one is in use
         self._memory = deque(torch.empty(shape, pin_memory=self._on_gpu) for _ in range(count))
         self._copied: dict[int, torch.cuda.Event] = {}
         self._stream = torch.cuda.Stream(device) if self._on_gpu else None  # type: ignore[no-untyped-call]
 
-    def __call__(self, picks: Iterable[Pick]) -> Iterator[Batch]:
-        """The batch of each pick, good until the next is asked for."""
+    def __call__(self, indices: Iterable[BatchIndices]) -> Iterator[Batch]:
+        """Yields one batch for each element of ``indices``; it is valid until the next one is yielded."""
         with ThreadPoolExecutor(1, thread_name_prefix="batches") as worker:
-            waiting: deque[Future[_Ready]] = deque()
-            for pick in picks:
-                waiting.append(worker.submit(self._make, pick))
-                if len(waiting) > _AHEAD:
-                    yield self._arrived(waiting.popleft().result())
+            waiting: deque[Future[_Prepared]] = deque()
+            for each in indices:
+                waiting.append(worker.submit(self._prepare, each))
+                if len(waiting) > _PREFETCHED:
+                    yield self._synchronized(waiting.popleft().result())
             while waiting:
-                yield self._arrived(waiting.popleft().result())
+                yield self._synchronized(waiting.popleft().result())
 
-    def _make(self, pick: Pick) -> _Ready:
-        generator = None if self._examples.augmentation is None else np.random.default_rng(pick.seed)
-        if not self._alike:
-            inputs, targets, condition = fetch(self._examples, pick.windows, generator=generator)
-            counted = self._examples.counted(pick.windows)
-            return _Ready(
-                Batch(inputs.to(self._device), targets.to(self._device), self._there(counted), self._there(condition))
-            )
+    def _prepare(self, indices: BatchIndices) -> _Prepared:
+        generator = None if self._examples.augmentation is None else np.random.default_rng(indices.seed)
+        if not self._unpadded:
+            inputs, targets, condition = fetch(self._examples, indices.examples, generator=generator)
+            target_mask = self._to_device(self._examples.target_mask(indices.examples))
+            inputs, targets = inputs.to(self._device), targets.to(self._device)
+            return _Prepared(Batch(inputs, targets, target_mask, self._to_device(condition)))
         memory = self._memory[0]
         self._memory.rotate(-1)
         if memory.data_ptr() in self._copied:
-            self._copied[memory.data_ptr()].synchronize()  # still on its way from the time before
-        inputs, targets, condition = fetch(self._examples, pick.windows, generator=generator, out=memory)
+            self._copied[memory.data_ptr()].synchronize()  # the copy of three batches ago
+        inputs, targets, condition = fetch(self._examples, indices.examples, generator=generator, out=memory)
         if self._stream is None:
-            return _Ready(Batch(inputs, targets, condition=self._there(condition)))
+            return _Prepared(Batch(inputs, targets, condition=self._to_device(condition)))
         with torch.cuda.stream(self._stream):
-            whole = memory[: len(inputs)].to(self._device, non_blocking=True)
-            condition = self._there(condition)
+            frames = memory[: len(inputs)].to(self._device, non_blocking=True)
+            condition = self._to_device(condition)
             copied = torch.cuda.Event()  # type: ignore[no-untyped-call]
             copied.record(self._stream)
         self._copied[memory.data_ptr()] = copied
         split = inputs.shape[1]
-        return _Ready(Batch(whole[:, :split], whole[:, split:], condition=condition), copied)
+        return _Prepared(Batch(frames[:, :split], frames[:, split:], condition=condition), copied)
 
-    def _there(self, values: Tensor | None) -> Tensor | None:
+    def _to_device(self, values: Tensor | None) -> Tensor | None:
         return None if values is None else values.to(self._device)
 
-    def _arrived(self, ready: _Ready) -> Batch:
-        """On a GPU the computation, not this process, waits until the copy is there."""
-        if ready.copied is not None:
+    def _synchronized(self, prepared: _Prepared) -> Batch:
+        """Makes the computation on the GPU, not this process, wait for the copy."""
+        if prepared.copied is not None:
             current = torch.cuda.current_stream(self._device)
-            current.wait_event(ready.copied)
-            for values in (ready.batch.inputs, ready.batch.condition):
+            current.wait_event(prepared.copied)
+            for values in (prepared.batch.inputs, prepared.batch.condition):
                 if values is not None:
-                    values.record_stream(current)  # its memory is not given away while it is in use
-        return ready.batch
+                    values.record_stream(current)  # its memory is not reused before the computation has read it
+        return prepared.batch

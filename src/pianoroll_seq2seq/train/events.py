@@ -1,4 +1,4 @@
-"""What callbacks are told."""
+"""What callbacks receive."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,43 +7,44 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from pianoroll_seq2seq.history import History
-from pianoroll_seq2seq.models.base import SequenceModel
+from pianoroll_seq2seq.models.contract import SequenceModel
+from pianoroll_seq2seq.train.history import History
 
 
 @dataclass(frozen=True)
 class StepEnd:
-    """An optimizer step is done."""
+    """The end of an optimizer step."""
 
     epoch: int
     """Counted from 1."""
     step: int
     """Optimizer steps since the start of training, this one included."""
     loss: Tensor
-    """Nats per frame, the mean over this process's share of the batch; on the device: reading it makes a GPU wait."""
+    """Nats per frame, the mean over this process's share of the batch. It is on the device: reading it makes a GPU
+    wait."""
     learning_rate: float
-    """With which the step was taken."""
+    """The rate of this step."""
 
 
 @dataclass(frozen=True)
 class EpochEnd:
-    """An epoch is done, validation included; its checkpoint is not written yet."""
+    """The end of an epoch, after validation and before its checkpoint is written."""
 
     history: History
     """All epochs so far; ``history.epochs[-1]`` is this one."""
     model: SequenceModel
-    """With the weights that were validated: averaged ones, where ``fit`` was asked for them."""
+    """The model with the weights that were validated: averaged ones if ``fit`` has an ``ema_decay``."""
     folder: Path | None
     """The ``checkpoint_dir`` of the run."""
 
 
 OnStep = Callable[[StepEnd], bool | None]
-"""Called after every step; what returns True ends training here."""
+"""Called after every step; training stops if it returns True."""
 
 OnEpoch = Callable[[EpochEnd], bool | None]
-"""Called after every epoch; what returns True ends training here."""
+"""Called after every epoch; training stops if it returns True."""
 
 
-def ends(answer: object) -> bool:
-    """Whether a callback's answer ends training: only True does, Python's or NumPy's."""
-    return isinstance(answer, bool | np.bool_) and bool(answer)
+def should_stop(returned: object) -> bool:
+    """Whether the value that a callback returned stops training: only True does, Python's or NumPy's."""
+    return isinstance(returned, bool | np.bool_) and bool(returned)

@@ -1,4 +1,4 @@
-"""The contract of what a model is trained on and validated with."""
+"""The contract of the examples that a model is trained on and validated with."""
 
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
@@ -7,34 +7,26 @@ import numpy as np
 from jaxtyping import Int64
 from torch import Tensor
 
-from pianoroll_seq2seq.augmentation import Augmentation
-from pianoroll_seq2seq.grid import FrameGrid
-from pianoroll_seq2seq.pitches import PitchRange
+from pianoroll_seq2seq.data.augmentation import Augmentation
+from pianoroll_seq2seq.layout import FrameLayout
 
 
 @runtime_checkable
 class Examples(Protocol):
-    """Examples to learn from, fetched by number: windows of pieces, or groups of whole ones.
+    """Numbered examples to learn from: windows of pieces, or groups of whole pieces.
 
-    Built in: :class:`~pianoroll_seq2seq.windowing.SlidingWindows`, :class:`~pianoroll_seq2seq.pieces.WholePieces`.
+    Built in: :class:`~pianoroll_seq2seq.windowing.SlidingWindows` and
+    :class:`~pianoroll_seq2seq.data.whole_pieces.WholePieces`.
     """
 
-    grid: FrameGrid
-    """What a frame is."""
-
-    pitches: PitchRange
-    """The pitches of a frame."""
+    layout: FrameLayout
+    """What the columns of a frame mean."""
 
     input_frames: int
-    """Frames that a model hears before it predicts the first."""
+    """Frames that a model reads before it predicts the first."""
 
     augmentation: Augmentation | None
-    """Variations to be drawn, if any."""
-
-    @property
-    def frame_size(self) -> int:
-        """Columns of a frame."""
-        ...
+    """Random variations of the examples, if any."""
 
     @property
     def target_frames(self) -> int:
@@ -42,8 +34,8 @@ class Examples(Protocol):
         ...
 
     @property
-    def frames(self) -> int:
-        """Target frames that count, of all examples together."""
+    def num_target_frames(self) -> int:
+        """Target frames of all examples together, without padding."""
         ...
 
     def __len__(self) -> int:
@@ -57,30 +49,30 @@ class Examples(Protocol):
         generator: np.random.Generator | None = None,
         out: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """Inputs (rows, input_frames, pitches) and targets (rows, target_frames, pitches), float32 zeros and ones.
+        """Inputs and targets, float32 zeros and ones.
 
         Args:
-            indices: which examples.
-            generator: what variations are drawn from; without it there are none.
-            out: memory that may be used, (rows, input_frames + target_frames, pitches).
+            indices: numbers of the examples.
+            generator: draws the augmentation; None for no augmentation.
+            out: memory that may be used, (rows, input_frames + target_frames, frame_size).
+
+        Returns:
+            Inputs of shape (rows, input_frames, frame_size) and targets of shape (rows, target_frames, frame_size).
         """
         ...
 
-    def counted(self, indices: Int64[np.ndarray, " batch"] | Sequence[int]) -> Tensor | None:
-        """Which of the batch's target frames count, (rows, target_frames); None where all do."""
+    def target_mask(self, indices: Int64[np.ndarray, " batch"] | Sequence[int]) -> Tensor | None:
+        """Which target frames of a batch are no padding, (rows, target_frames); None if all are."""
         ...
 
 
 @runtime_checkable
 class ConditionedExamples(Examples, Protocol):
-    """What examples may have besides: conditions, for a model to hear (:mod:`~pianoroll_seq2seq.conditions`).
-
-    Windows may have them. Groups of whole pieces have none.
-    """
+    """Examples with conditions for the model (:mod:`~pianoroll_seq2seq.data.conditions`), as windows may have them."""
 
     @property
     def condition_size(self) -> int:
-        """Numbers of a condition, 0 where there are none."""
+        """Numbers of a condition; 0 for no conditions."""
         ...
 
     def conditioned_batch(
@@ -95,7 +87,7 @@ class ConditionedExamples(Examples, Protocol):
 
 
 def condition_size_of(examples: Examples) -> int:
-    """Numbers of the examples' conditions, 0 where there are none."""
+    """Numbers of the examples' conditions; 0 for no conditions."""
     return examples.condition_size if isinstance(examples, ConditionedExamples) else 0
 
 
@@ -106,7 +98,7 @@ def fetch(
     generator: np.random.Generator | None = None,
     out: Tensor | None = None,
 ) -> tuple[Tensor, Tensor, Tensor | None]:
-    """Inputs, targets and, where there are any, conditions."""
+    """Inputs, targets and conditions of a batch; the last are None for examples without conditions."""
     if isinstance(examples, ConditionedExamples):
         return examples.conditioned_batch(indices, generator=generator, out=out)
     return (*examples.batch(indices, generator=generator, out=out), None)

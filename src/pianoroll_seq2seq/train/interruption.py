@@ -1,28 +1,37 @@
-"""Ctrl-C and SIGTERM, heeded between two steps."""
+"""Ctrl-C and SIGTERM during training."""
 
 import signal
 import threading
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
-_EXIT_STATUS = 128  # and the signal's number: what a shell reports of a process that a signal ended
+_EXIT_STATUS = 128  # plus the signal's number: what a shell reports of a process that a signal ended
+
+
+class Interrupted(Exception):  # noqa: N818 (not an error)
+    """A signal came, and training has stopped between two steps."""
+
+    def __init__(self, number: int) -> None:
+        """Keeps the signal's number."""
+        super().__init__(number)
+        self.number = number
 
 
 class Interruption:
-    """A context in which the first Ctrl-C or SIGTERM is only noted, so that a step is finished and a run is saved.
+    """A context that only notes the first Ctrl-C or SIGTERM, so that a step is finished and a run is saved.
 
-    The second does what it did before. Signals that are ignored (as those of a background job are) stay so, and
-    outside the main thread, where Python handles none, nothing is changed.
+    A second signal has its usual effect. Signals that are ignored (as in a background job) stay ignored. Outside the
+    main thread, in which Python handles signals, nothing changes.
     """
 
     def __init__(self) -> None:
-        """Nothing is noted yet."""
+        """Installs no handler yet."""
         self.received: int | None = None
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> "Interruption":
-        """Listens."""
+        """Installs the handlers."""
         if threading.current_thread() is threading.main_thread():
             for number in _SIGNALS:
                 before = signal.getsignal(number)
@@ -32,7 +41,7 @@ class Interruption:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        """Gives the signals back."""
+        """Restores the handlers from before."""
         for number, before in self._before.items():
             signal.signal(number, before)
 
@@ -40,10 +49,14 @@ class Interruption:
         self.received = number
         signal.signal(number, self._before[number])
 
-    def leave(self, number: int, message: str) -> None:
-        """Does what the signal would have done at once: KeyboardInterrupt, or the way out of the program.
+    def reraise(self, number: int, message: str) -> NoReturn:
+        """Does what the signal would have done without this context.
 
-        SIGTERM leaves by ``SystemExit``, so that trackers and files are closed on the way.
+        SIGTERM raises ``SystemExit``, so that trackers and files are closed.
+
+        Raises:
+            KeyboardInterrupt: for Ctrl-C.
+            SystemExit: for SIGTERM.
         """
         before = self._before.get(number)
         if callable(before) and before is not signal.default_int_handler:

@@ -1,4 +1,4 @@
-"""Which learning rate to begin with."""
+"""The search for a learning rate."""
 
 import copy
 import math
@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from pianoroll_seq2seq._internal.display_hook import plot_of
 from pianoroll_seq2seq.errors import SettingsError
-from pianoroll_seq2seq.models.base import SequenceModel
+from pianoroll_seq2seq.models.contract import SequenceModel
 from pianoroll_seq2seq.train.events import StepEnd
 from pianoroll_seq2seq.train.examples import Examples
 from pianoroll_seq2seq.train.fitting import default_optimizer, fit
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _DIVERGED = 4.0
-"""Times the best smoothed loss so far, from which on nothing more is to be learned."""
+"""The search ends at this multiple of the lowest smoothed loss."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class LearningRates:
 
     Args:
         rates: in rising order.
-        losses: after a step with each, in nats per frame, smoothed.
+        losses: after a step with each rate, in nats per frame, smoothed.
     """
 
     rates: tuple[float, ...]
@@ -36,14 +37,12 @@ class LearningRates:
 
     @property
     def suggestion(self) -> float:
-        """A tenth of the rate at which the loss is lowest: beyond that it is about to rise."""
+        """A tenth of the rate with the lowest loss, beyond which the loss soon rises."""
         return self.rates[int(np.argmin(self.losses))] / 10
 
     def plot(self, ax: "Axes | None" = None) -> "Axes":
-        """The curve; see :func:`pianoroll_seq2seq.plot.plot_learning_rates`."""
-        from pianoroll_seq2seq.plot import plot_learning_rates
-
-        return plot_learning_rates(self, ax=ax)
+        """Draws the curve; see :func:`pianoroll_seq2seq.display.plot.plot_learning_rates`."""
+        return plot_of(self, ax=ax)
 
 
 def find_learning_rate(
@@ -63,13 +62,13 @@ def find_learning_rate(
     After Smith, 2017 (https://arxiv.org/abs/1506.01186). It ends early when the loss is four times the best.
 
     Args:
-        model: left as it is.
-        train: windows to try on.
-        batch_size: windows a step.
+        model: unchanged.
+        train: windows to train on.
+        batch_size: windows of a step.
         lowest: the first rate.
-        highest: the last.
-        steps: how many, in equal ratios, at least 3.
-        optimizer: from a model and a rate; fused Adam by default.
+        highest: the last rate.
+        steps: how many rates to try, at equal ratios; at least 3.
+        optimizer: makes an optimizer from a model and a rate; fused Adam by default.
         seed: of the order of windows and of dropout.
         progress: whether to show a progress bar.
 
@@ -81,13 +80,14 @@ def find_learning_rate(
         >>> from pianoroll_seq2seq import PianoRoll, PitchRange, Seq2SeqLSTM, SlidingWindows
         >>> scale = PianoRoll.from_active(np.eye(12, dtype=bool), pitches=PitchRange(60, 71))
         >>> windows = SlidingWindows([scale], input_frames=4, target_frames=4, hop=1)
-        >>> rates = find_learning_rate(Seq2SeqLSTM(12, hidden=8), windows, batch_size=4, progress=False)
+        >>> rates = find_learning_rate(Seq2SeqLSTM(12, hidden_size=8), windows, batch_size=4, progress=False)
         >>> rates.suggestion > 0
         True
     """
     if not 0 < lowest < highest or steps < 3:
         raise SettingsError(
-            f"Rates must rise, 0 < lowest < highest, and steps be at least 3: {lowest}, {highest}, {steps}."
+            f"The rates must rise (0 < lowest < highest) in at least 3 steps, got lowest={lowest}, highest={highest}, "
+            f"steps={steps}."
         )
     trial = copy.deepcopy(model)
     rates: list[float] = []

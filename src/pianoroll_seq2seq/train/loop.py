@@ -1,4 +1,4 @@
-"""One step, one epoch, and the state between any two steps."""
+"""One optimizer step, one epoch, and the validation after it."""
 
 import itertools
 import math
@@ -13,133 +13,90 @@ import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from pianoroll_seq2seq.models.base import SequenceModel, device_of, hearing
+from pianoroll_seq2seq.models.contract import SequenceModel, device_of, layout_of, require_conditional
 from pianoroll_seq2seq.train.averaging import AveragedModel
-from pianoroll_seq2seq.train.batches import Batch, Batches, Pick
-from pianoroll_seq2seq.train.events import OnStep, StepEnd, ends
+from pianoroll_seq2seq.train.batches import Batch, Batches
+from pianoroll_seq2seq.train.config import TrainConfig
+from pianoroll_seq2seq.train.events import OnStep, StepEnd, should_stop
 from pianoroll_seq2seq.train.examples import Examples, condition_size_of
-from pianoroll_seq2seq.train.interruption import Interruption
-from pianoroll_seq2seq.train.losses import finite, go_on, loss_sum, only_counted
-from pianoroll_seq2seq.train.precision import Arithmetic, Precision
+from pianoroll_seq2seq.train.interruption import Interrupted, Interruption
+from pianoroll_seq2seq.train.losses import apply_mask, check_finite, loss_sum
+from pianoroll_seq2seq.train.precision import MixedPrecision
 from pianoroll_seq2seq.train.processes import Processes
-from pianoroll_seq2seq.train.schedules import Schedule
+from pianoroll_seq2seq.train.progress import Progress
+from pianoroll_seq2seq.train.steps import Step, remaining_steps
 
 STEPS_BETWEEN_CHECKS = 20
-"""How often the loss is fetched, which makes a GPU wait, and several processes agree on whether to go on."""
-
-
-class Interrupted(Exception):  # noqa: N818 (not an error)
-    """A signal came; training stands between two steps."""
-
-    def __init__(self, number: int) -> None:
-        """With the signal's number."""
-        super().__init__(number)
-        self.number = number
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How to train: the arguments of ``fit`` that say it."""
-
-    epochs: int
-    batch_size: int
-    accumulate: int
-    schedule: Schedule | None
-    clip_norm: float | None
-    precision: Precision
-    ema_decay: float | None
-    compile_model: bool
-    seed: int
-
-
-@dataclass
-class Progress:
-    """How far an epoch has come.
-
-    Args:
-        epoch: its number, counted from 1.
-        steps: how many of its steps are done.
-        windows: how many windows they took.
-        loss_sum: the loss summed over these windows, as far as it was fetched.
-        pending: the same of the steps since.
-        seconds: how long they took.
-        stopped: whether a callback ended training.
-    """
-
-    epoch: int
-    steps: int = 0
-    windows: int = 0
-    loss_sum: float = 0.0
-    pending: float = 0.0
-    seconds: float = 0.0
-    stopped: bool = False
+"""How often the loss is fetched, which makes a GPU wait, and several processes agree on whether to continue."""
 
 
 @dataclass
 class Loop:
-    """Training, between any two steps of which one can stop and go on.
+    """Training, which can stop and resume between any two steps.
 
-    What is random in a step follows from the seed, the epoch and the step (and the process) alone, so that there is no
-    generator whose state would have to be kept.
+    All randomness of a step follows from the seed, the epoch, the step and the process alone, so that there is no
+    generator whose state would have to be saved.
     """
 
     model: SequenceModel
     train: Examples
     optimizer: torch.optim.Optimizer
-    plan: Plan
+    config: TrainConfig
     interruption: Interruption
     on_step: Sequence[OnStep] = ()
     average: AveragedModel | None = field(init=False)
 
     def __post_init__(self) -> None:
-        """Makes ready what every step needs."""
-        plan = self.plan
-        if condition_size_of(self.train):
-            hearing(self.model, condition_size_of(self.train))
+        """Checks that the model fits the examples, and prepares what every step needs."""
+        config = self.config
+        check_model(self.model, self.train, "train")
         self.device: torch.device = device_of(self.model)
-        self.processes: Processes = Processes.of_run(self.device)
-        self.steps_per_epoch: int = math.ceil(len(self.train) / plan.batch_size)
+        self.processes: Processes = Processes.current(self.device)
+        self.steps_per_epoch: int = math.ceil(len(self.train) / config.batch_size)
         self.base_rates: list[float] = [
             float(group.setdefault("initial_lr", group["lr"])) for group in self.optimizer.param_groups
         ]
-        self.arithmetic: Arithmetic = Arithmetic(plan.precision, self.device, plan.clip_norm)
-        self._summing = torch.float32 if self.device.type == "mps" else torch.float64  # which Apple's GPUs have not
+        self.mixed_precision: MixedPrecision = MixedPrecision(config.precision, self.device, config.clip_norm)
+        self._sum_dtype = torch.float32 if self.device.type == "mps" else torch.float64  # MPS has no float64
         self._parameters = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
-        self._wrapped = self.processes.wrap(self.model)  # which gives all processes the weights of the first
-        self._forward = torch.compile(self._wrapped) if plan.compile_model else self._wrapped
-        self.average = None if plan.ema_decay is None else AveragedModel(self.model, plan.ema_decay)
-        share = math.ceil(min(plan.batch_size, len(self.train)) / self.processes.count)
-        self._batches = Batches(self.train, self.device, math.ceil(share / plan.accumulate))
+        self._wrapped = self.processes.wrap(self.model)  # gives all processes the weights of the first
+        self._forward = torch.compile(self._wrapped) if config.compile_model else self._wrapped
+        self.average = None if config.ema_decay is None else AveragedModel(self.model, config.ema_decay)
+        share = math.ceil(min(config.batch_size, len(self.train)) / self.processes.world_size)
+        self._batches = Batches(self.train, self.device, math.ceil(share / config.accumulate))
 
     @property
-    def rate(self) -> float:
-        """The learning rate now."""
+    def learning_rate(self) -> float:
+        """The current learning rate."""
         return float(self.optimizer.param_groups[0]["lr"])
 
     @property
-    def smoothed(self) -> SequenceModel:
-        """The model to validate and to keep: the averaged one, where there is an average."""
+    def averaged_model(self) -> SequenceModel:
+        """The model to validate and to save: the averaged one, or the model itself without averaging."""
         return self.model if self.average is None else self.average.model
 
     def step_number(self, progress: Progress) -> int:
         """Optimizer steps since the start of training."""
         return (progress.epoch - 1) * self.steps_per_epoch + progress.steps
 
-    def _by_now(self, progress: Progress) -> str:
+    def _label(self, progress: Progress) -> str:
         return f"epoch {progress.epoch}, by step {self.step_number(progress)}"
 
     def steps(self, progress: Progress, bar: "tqdm[Any]") -> Iterator[None]:
-        """Goes on with an epoch to its end, and hands over after every check: then all is fit to be saved.
+        """Trains to the end of an epoch. It yields after every check: the state can be saved then.
 
         Raises:
-            Interrupted: a signal came; ``progress`` says how far the epoch has come.
+            Interrupted: a signal came; ``progress`` is up to date.
             TrainingDivergedError: the loss is no longer a number.
         """
-        seeds = np.random.SeedSequence([self.plan.seed, progress.epoch, self.processes.rank])
+        seeds = np.random.SeedSequence([self.config.seed, progress.epoch, self.processes.rank])
         step_seeds = (seeds.generate_state(self.steps_per_epoch, np.uint64) >> np.uint64(1)).tolist()
-        steps, ahead = itertools.tee(self._what_is_left(progress))
-        batches = self._batches(part.pick for step in ahead for part in step.parts)
-        pending = torch.tensor(progress.pending, dtype=self._summing, device=self.device)
+        remaining = remaining_steps(
+            self.config, self.processes, progress, num_examples=len(self.train), num_steps=self.steps_per_epoch
+        )
+        steps, prefetched = itertools.tee(remaining)
+        batches = self._batches(part.indices for step in prefetched for part in step.parts)
+        pending = torch.tensor(progress.pending, dtype=self._sum_dtype, device=self.device)
         begun = time.perf_counter() - progress.seconds
         self.model.train()
         for step in () if progress.stopped else steps:
@@ -152,19 +109,19 @@ class Loop:
             progress.seconds = time.perf_counter() - begun
             bar.update()
             if self.on_step:
-                self._tell(progress, number, loss / step.own_windows)
-            if self._at_check(progress):
-                self._agree(progress, pending)
+                self._call_on_step(progress, number, loss / step.own_windows)
+            if self._is_check(progress):
+                self._synchronize(progress, pending)
                 yield
                 begun = time.perf_counter() - progress.seconds
                 if progress.stopped:
                     return
-            elif self.processes.alone and self.interruption.received is not None:
-                progress.pending = finite(float(pending), self._by_now(progress))
-                self._heed()
+            elif self.processes.is_single and self.interruption.received is not None:
+                progress.pending = check_finite(float(pending), self._label(progress))
+                self.check_interrupt()
 
     def validation_loss(self, valid: Examples, progress: Progress) -> float:
-        """The mean loss over all windows, each process taking a share.
+        """The mean loss over all validation examples, each process taking a share.
 
         Raises:
             Interrupted: a signal came.
@@ -172,69 +129,44 @@ class Loop:
         """
         begun = time.perf_counter() - progress.seconds
         own = self.processes.share(np.arange(len(valid)))
-        heed = self._heed if self.processes.alone else go_on
-        total = loss_sum(self.smoothed, valid, own, self.plan.batch_size, heed)
-        if not self.processes.alone:
-            total = float(self.processes.sum(torch.tensor(total, dtype=self._summing, device=self.device)))
+        # Several processes stop together, at the next check of the steps.
+        after_batch = self.check_interrupt if self.processes.is_single else None
+        total = loss_sum(self.averaged_model, valid, own, self.config.batch_size, after_batch)
+        if not self.processes.is_single:
+            total = float(self.processes.all_reduce_sum(torch.tensor(total, dtype=self._sum_dtype, device=self.device)))
         progress.seconds = time.perf_counter() - begun
-        return finite(total / valid.frames, f"validation after epoch {progress.epoch}")
+        return check_finite(total / valid.num_target_frames, f"validation after epoch {progress.epoch}")
 
-    def _heed(self) -> None:
+    def check_interrupt(self) -> None:
+        """Raises Interrupted if a signal came."""
         if self.interruption.received is not None:
             raise Interrupted(self.interruption.received)
 
-    def _what_is_left(self, progress: Progress) -> "Iterator[_Step]":
-        """The steps of an epoch from where it stands, in an order of the epoch's own."""
-        seed = [self.plan.seed, progress.epoch]
-        order = np.random.default_rng(seed).permutation(len(self.train))
-        # Batches as equal as can be: a last one of a single window would break batch normalisation.
-        size, longer = divmod(len(order), self.steps_per_epoch)
-        for step in range(progress.steps, self.steps_per_epoch):
-            begin = step * size + min(step, longer)
-            yield self._divided(order[begin : begin + size + (step < longer)], [*seed, step])
-
-    def _divided(self, batch: np.ndarray, seed: list[int]) -> "_Step":
-        """This process's share of a batch, in as many parts as are accumulated.
-
-        Weighted so that the mean over the processes of the sums over the parts is the mean over the batch. A process
-        that has no share takes a window for nothing, since the others wait for it.
-        """
-        own = self.processes.share(batch)
-        if not len(own):
-            return _Step([_Part(Pick(batch[:1], seed), 0.0)], len(batch), 1)
-        parts = [windows for windows in np.array_split(own, self.plan.accumulate) if len(windows)]
-        seeds = [[*seed, self.processes.rank, index] for index in range(len(parts))]
-        weighted = [
-            _Part(Pick(windows, seed), len(windows) * self.processes.count / len(batch))
-            for windows, seed in zip(parts, seeds, strict=True)
-        ]
-        return _Step(weighted, len(batch), len(own))
-
-    def _step(self, number: int, step: "_Step", batches: Iterator[Batch]) -> Tensor:
-        """One update; the loss summed over the windows of this process, still on the device."""
-        schedule, plan = self.plan.schedule, self.plan
-        factor = 1.0 if schedule is None else schedule(number, plan.epochs * self.steps_per_epoch)
+    def _step(self, number: int, step: Step, batches: Iterator[Batch]) -> Tensor:
+        """One update. Returns the loss summed over the examples of this process, on the device."""
+        schedule, config = self.config.schedule, self.config
+        factor = 1.0 if schedule is None else schedule(number, config.epochs * self.steps_per_epoch)
         for group, rate in zip(self.optimizer.param_groups, self.base_rates, strict=True):
             group["lr"] = rate * factor
         self.optimizer.zero_grad(set_to_none=True)
-        total = torch.zeros((), dtype=self._summing, device=self.device)
+        total = torch.zeros((), dtype=self._sum_dtype, device=self.device)
         for part in step.parts:
             batch = next(batches)
-            with self._synchronised(part is step.parts[-1]):
-                with self.arithmetic.autocast():
-                    log_probs = self._forward(*batch.shown).log_prob(batch.targets)
-                    loss: Tensor = -only_counted(log_probs, batch.counted).mean()
-                self.arithmetic.backward(loss * part.weight)
+            with self._gradient_sync(part is step.parts[-1]):
+                with self.mixed_precision.autocast():
+                    log_probs = self._forward(*batch.model_args).log_prob(batch.targets)
+                    loss: Tensor = -apply_mask(log_probs, batch.target_mask).mean()
+                self.mixed_precision.backward(loss * part.weight)
             if part.weight:
-                total += loss.detach() * len(part.pick.windows)
-        self.arithmetic.update(self.optimizer, self._parameters)
+                total += loss.detach() * len(part.indices.examples)
+        self.mixed_precision.update(self.optimizer, self._parameters)
         if self.average is not None:
             self.average.update(number + 1)
         return total
 
-    def _synchronised(self, now: bool) -> AbstractContextManager[Any]:
-        """Gradients are exchanged with the last part of a step only."""
-        if now or not isinstance(self._wrapped, nn.parallel.DistributedDataParallel):
+    def _gradient_sync(self, enabled: bool) -> AbstractContextManager[Any]:
+        """Exchanges gradients between processes with the last part of a step only."""
+        if enabled or not isinstance(self._wrapped, nn.parallel.DistributedDataParallel):
             return nullcontext()
         context: AbstractContextManager[Any] = self._wrapped.no_sync()
         return context
@@ -246,42 +178,40 @@ class Loop:
             with torch.cuda.device(self.device):
                 torch.cuda.manual_seed(seed)
 
-    def _tell(self, progress: Progress, number: int, loss: Tensor) -> None:
-        told = StepEnd(progress.epoch, number + 1, loss, self.rate)
+    def _call_on_step(self, progress: Progress, number: int, loss: Tensor) -> None:
+        event = StepEnd(progress.epoch, number + 1, loss, self.learning_rate)
         for callback in self.on_step:
-            progress.stopped |= ends(callback(told))
+            progress.stopped |= should_stop(callback(event))
 
-    def _at_check(self, progress: Progress) -> bool:
-        ended = progress.steps == self.steps_per_epoch or (progress.stopped and self.processes.alone)
+    def _is_check(self, progress: Progress) -> bool:
+        ended = progress.steps == self.steps_per_epoch or (progress.stopped and self.processes.is_single)
         return ended or progress.steps % STEPS_BETWEEN_CHECKS == 0
 
-    def _agree(self, progress: Progress, pending: Tensor) -> None:
-        """Fetches the loss; all processes learn what one of them has been told to do.
+    def _synchronize(self, progress: Progress, pending: Tensor) -> None:
+        """Fetches the loss, and makes all processes stop if one of them has to.
 
         Raises:
-            Interrupted: a signal came, to whichever process.
+            Interrupted: a signal came to any of the processes.
         """
-        progress.loss_sum = finite(progress.loss_sum + float(self.processes.sum(pending)), self._by_now(progress))
+        total = progress.loss_sum + float(self.processes.all_reduce_sum(pending))
+        progress.loss_sum = check_finite(total, self._label(progress))
         progress.pending = 0.0
         pending.zero_()
-        progress.stopped = bool(self.processes.highest(int(progress.stopped)))
-        received = self.processes.highest(self.interruption.received or 0)
+        progress.stopped = bool(self.processes.all_reduce_max(int(progress.stopped)))
+        received = self.processes.all_reduce_max(self.interruption.received or 0)
         if received:
             raise Interrupted(received)
 
 
-@dataclass(frozen=True)
-class _Part:
-    """Windows that go through the model at once, and what share of the step's loss is theirs."""
+def check_model(model: SequenceModel, examples: Examples, label: str) -> None:
+    """Refuses examples whose frames or conditions are not those of the model; ``label`` is what errors call them.
 
-    pick: Pick
-    weight: float
-
-
-@dataclass(frozen=True)
-class _Step:
-    """The parts of this process, the windows of all processes, and those of this one."""
-
-    parts: list[_Part]
-    windows: int
-    own_windows: int
+    Raises:
+        GridError, PitchRangeError, ShapeError: the model was built for another layout.
+        SettingsError: the model does not take the examples' conditions.
+    """
+    layout = layout_of(model)
+    if layout is not None:
+        layout.check_same(examples.layout, label)
+    if condition_size_of(examples):
+        require_conditional(model, condition_size_of(examples))

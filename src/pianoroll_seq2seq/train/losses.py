@@ -1,4 +1,4 @@
-"""Losses of whole sets of windows, and when a loss is none."""
+"""The loss over many examples, and the check that it is a number."""
 
 import math
 from collections.abc import Callable
@@ -7,52 +7,60 @@ import numpy as np
 from torch import Tensor
 
 from pianoroll_seq2seq.errors import TrainingDivergedError
-from pianoroll_seq2seq.models.base import SequenceModel, device_of, inference, predict
+from pianoroll_seq2seq.models.contract import SequenceModel, device_of, inference, predict
 from pianoroll_seq2seq.train.examples import Examples, fetch
 
 
-def mean_loss(model: SequenceModel, windows: Examples, *, batch_size: int = 256) -> float:
-    """The mean of ``-log_prob`` over the target frames of all windows, in nats per frame."""
-    total = loss_sum(model, windows, np.arange(len(windows)), batch_size, go_on)
-    return total / windows.frames
+def mean_loss(model: SequenceModel, examples: Examples, *, batch_size: int = 256) -> float:
+    """The mean of ``-log_prob`` over the target frames of all examples, in nats per frame."""
+    return loss_sum(model, examples, np.arange(len(examples)), batch_size) / examples.num_target_frames
 
 
 def loss_sum(
-    model: SequenceModel, windows: Examples, chosen: np.ndarray, batch_size: int, heed: Callable[[], None]
+    model: SequenceModel,
+    examples: Examples,
+    indices: np.ndarray,
+    batch_size: int,
+    after_batch: Callable[[], None] | None = None,
 ) -> float:
-    """The loss summed over the frames of some windows; ``heed`` is called after each batch."""
+    """The loss summed over the target frames of some examples, in nats.
+
+    Args:
+        model: any sequence model.
+        examples: to choose from.
+        indices: numbers of the examples.
+        batch_size: examples at once.
+        after_batch: called after each batch; it may raise.
+    """
     device = device_of(model)
     total = 0.0
     with inference(model):
-        for begin in range(0, len(chosen), batch_size):
-            indices = chosen[begin : begin + batch_size]
-            inputs, targets, condition = fetch(windows, indices)
+        for begin in range(0, len(indices), batch_size):
+            batch = indices[begin : begin + batch_size]
+            inputs, targets, condition = fetch(examples, batch)
             inputs, targets = inputs.to(device), targets.to(device)
             distribution = predict(model, inputs, targets, None if condition is None else condition.to(device))
-            log_probs = only_counted(distribution.log_prob(targets), windows.counted(indices))
+            log_probs = apply_mask(distribution.log_prob(targets), examples.target_mask(batch))
             total -= float(log_probs.double().sum())
-            heed()
+            if after_batch is not None:
+                after_batch()
     return total
 
 
-def only_counted(log_probs: Tensor, counted: Tensor | None) -> Tensor:
-    """The log-probabilities of the frames that count, all in a row; as they are where all do."""
-    return log_probs if counted is None else log_probs[counted.to(log_probs.device)]
+def apply_mask(log_probs: Tensor, target_mask: Tensor | None) -> Tensor:
+    """The log-probabilities of the frames in the mask, (frames,); all of them, unchanged, without a mask."""
+    return log_probs if target_mask is None else log_probs[target_mask.to(log_probs.device)]
 
 
-def go_on() -> None:
-    """Nothing to heed."""
-
-
-def finite(loss: float, where: str) -> float:
-    """The loss, if it is a number.
+def check_finite(loss: float, label: str) -> float:
+    """Returns the loss; ``label`` is what an error calls it.
 
     Raises:
-        TrainingDivergedError: it is none.
+        TrainingDivergedError: the loss is infinite or not a number.
     """
     if not math.isfinite(loss):
         raise TrainingDivergedError(
-            f"The loss became {loss} in {where}. Lower the learning rate, keep clip_norm, or check the model for "
-            f"logarithms of 0; checkpoints of earlier epochs are as they were."
+            f"The loss became {loss} in {label}. Lower the learning rate, set clip_norm, or check the model for "
+            f"logarithms of 0. The checkpoints of earlier epochs are unchanged."
         )
     return loss

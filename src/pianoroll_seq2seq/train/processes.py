@@ -11,81 +11,85 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from pianoroll_seq2seq.errors import SettingsError
-from pianoroll_seq2seq.heads.base import FrameDistribution
-from pianoroll_seq2seq.models.base import SequenceModel
+from pianoroll_seq2seq.models.contract import SequenceModel
+from pianoroll_seq2seq.models.heads.contract import FrameDistribution
 
 
 @dataclass(frozen=True)
 class Processes:
-    """This process among those of the run.
+    """The processes of a run, and which of them this one is.
 
     Args:
-        rank: its number, from 0.
-        count: how many there are.
-        device: where its model belongs.
+        rank: the number of this process, from 0.
+        world_size: how many processes there are.
+        device: the device of this process's model.
     """
 
     rank: int
-    count: int
+    world_size: int
     device: torch.device
 
     @property
-    def first(self) -> bool:
-        """Whether it is the one that prints, tracks and writes."""
+    def is_first(self) -> bool:
+        """Whether this process prints, tracks and writes."""
         return self.rank == 0
 
     @property
-    def alone(self) -> bool:
-        """Whether there are no others."""
-        return self.count == 1
+    def is_single(self) -> bool:
+        """Whether this is the only process."""
+        return self.world_size == 1
 
     @classmethod
-    def of_run(cls, device: torch.device) -> "Processes":
-        """Those of ``torch.distributed``'s group, or this one alone where there is none."""
+    def current(cls, device: torch.device) -> "Processes":
+        """The processes of ``torch.distributed``'s group; a single one if there is no group."""
         if not (dist.is_available() and dist.is_initialized()):
             return cls(0, 1, device)
         return cls(dist.get_rank(), dist.get_world_size(), device)
 
-    def share(self, windows: np.ndarray) -> np.ndarray:
-        """This process's part of a batch: the parts do not overlap, and are as equal as can be."""
-        return np.array_split(windows, self.count)[self.rank]
+    def share(self, indices: np.ndarray) -> np.ndarray:
+        """This process's part of a batch. The parts are disjoint and differ in size by one at most."""
+        return np.array_split(indices, self.world_size)[self.rank]
 
     def wrap(self, model: SequenceModel) -> Callable[[Tensor, Tensor], FrameDistribution]:
-        """A model whose gradients are the mean over all processes."""
-        if self.alone:
+        """The model, with gradients that are the mean over all processes.
+
+        Raises:
+            SettingsError: several processes, and a model that is no ``torch.nn.Module``.
+        """
+        if self.is_single:
             return model
         if not isinstance(model, nn.Module):
-            raise SettingsError(f"Several processes can train a torch.nn.Module, and {type(model).__name__} is none.")
-        places = [self.device] if self.device.type == "cuda" else None
-        return nn.parallel.DistributedDataParallel(model, device_ids=places)
+            raise SettingsError(f"Distributed training needs a torch.nn.Module, got {type(model).__name__}.")
+        device_ids = [self.device] if self.device.type == "cuda" else None
+        return nn.parallel.DistributedDataParallel(model, device_ids=device_ids)
 
-    def wait(self) -> None:
-        """Until all processes have come this far."""
-        self.highest(0)
+    def barrier(self) -> None:
+        """Waits until all processes have called it."""
+        self.all_reduce_max(0)
 
-    def sum(self, values: Tensor) -> Tensor:
+    def all_reduce_sum(self, values: Tensor) -> Tensor:
         """The sum over all processes, in each of them."""
-        if not self.alone:
+        if not self.is_single:
             dist.all_reduce(values)
         return values
 
-    def highest(self, value: int) -> int:
-        """The highest of the values that the processes give."""
-        if self.alone:
+    def all_reduce_max(self, value: int) -> int:
+        """The maximum over all processes, in each of them."""
+        if self.is_single:
             return value
-        agreed = torch.tensor(value, device=self.device)
-        dist.all_reduce(agreed, dist.ReduceOp.MAX)
-        return int(agreed)
+        maximum = torch.tensor(value, device=self.device)
+        dist.all_reduce(maximum, dist.ReduceOp.MAX)
+        return int(maximum)
 
-    def told(self, data: bytes | None) -> bytes | None:
-        """What the first process gives, in all of them."""
-        if self.alone:
+    def broadcast(self, data: bytes | None) -> bytes | None:
+        """The data of the first process, in all of them."""
+        if self.is_single:
             return data
         size = torch.tensor(-1 if data is None else len(data), device=self.device)
         dist.broadcast(size, 0)
         if int(size) < 0:
             return None
-        if self.first and data is not None:
+        if self.is_first and data is not None:
             content = torch.frombuffer(bytearray(data), dtype=torch.uint8).to(self.device)
         else:
             content = torch.empty(int(size), dtype=torch.uint8, device=self.device)
@@ -95,10 +99,10 @@ class Processes:
 
 @contextmanager
 def join_processes() -> Iterator[Processes]:
-    """Within: the process group of ``torchrun``, or of whatever else sets its environment variables (Azure ML does).
+    """Joins the process group of ``torchrun``, or of anything else that sets its environment variables (Azure ML does).
 
-    Started without them, this process is alone, so that one script runs either way. Each process gets a GPU of its own
-    where there are any, with NCCL between them, and else the CPU with gloo.
+    Without these variables the process is the only one, so that one script runs either way. Each process gets a GPU of
+    its own, with NCCL between them, if there are GPUs, and the CPU with gloo otherwise.
 
     For ``torchrun --max-restarts`` set ``TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1`` in its environment: without it a
     process that is started again may find the address of a dead one (https://github.com/pytorch/pytorch/issues/135712).
@@ -108,7 +112,7 @@ def join_processes() -> Iterator[Processes]:
 
     Example:
         >>> with join_processes() as processes:
-        ...     print(processes.rank, processes.count)  # under torchrun --nproc-per-node=2: 0 2 and 1 2
+        ...     print(processes.rank, processes.world_size)  # under torchrun --nproc-per-node=2: 0 2 and 1 2
         0 1
     """
     if "RANK" not in os.environ or "WORLD_SIZE" not in os.environ:
@@ -126,6 +130,6 @@ def join_processes() -> Iterator[Processes]:
         torch.cuda.set_device(device)
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
-        yield Processes.of_run(device)
+        yield Processes.current(device)
     finally:
         dist.destroy_process_group()

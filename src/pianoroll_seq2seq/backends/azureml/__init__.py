@@ -1,7 +1,7 @@
-"""Azure Machine Learning: a script that trains here is submitted as it is, and trains there.
+"""Azure Machine Learning: submits a script unchanged, to train there as it does here.
 
-:func:`submit` sends it by SDK v1 (``azureml-core``) or SDK v2 (``azure-ai-ml``), whichever is installed, and returns a
-:class:`Submission` to wait for, read and fetch from.
+:func:`submit` uses SDK v1 (``azureml-core``) or SDK v2 (``azure-ai-ml``) and returns a :class:`Submission`, with the
+status, the metrics and the files of the run.
 """
 
 from pianoroll_seq2seq.backends.azureml.clusters import Cluster, ensure_cluster

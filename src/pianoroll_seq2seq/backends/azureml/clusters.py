@@ -1,30 +1,30 @@
-"""Clusters of a workspace (SDK v1): made where they are not there, and looked at before a run is sent to them."""
+"""Clusters of a workspace: their creation (SDK v1), and checks before a run is sent to them."""
 
 import re
 from dataclasses import dataclass
 from typing import Any
 
+from pianoroll_seq2seq._internal.redaction import redacted
 from pianoroll_seq2seq.errors import MissingExtraError, SettingsError
-from pianoroll_seq2seq.redaction import redacted
 
-_MOST_IDLE_SECONDS = 86_400
+_MAX_IDLE_SECONDS = 86_400
 _QUOTA_HINT = (
-    "The quota of a subscription counts cores, for each family of machines and for low priority by itself. Choose "
-    "another vm_size or low_priority, fewer nodes, or ask for more: Azure portal, Azure Machine Learning, Quotas."
+    "The quota of a subscription counts cores, for each family of machines and separately for low priority. Choose "
+    "another vm_size or low_priority, fewer nodes, or request more: Azure portal, Azure Machine Learning, Quotas."
 )
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """A cluster of machines that are started when there is work, and stopped when there is none.
+    """A cluster, whose machines start when there is work and stop when there is none.
 
     Args:
-        name: in the workspace.
-        vm_size: kind of its machines.
-        gpus: of each of them.
-        max_nodes: the most machines at once.
-        low_priority: whether a machine may be taken away at any moment, for which it costs a fraction.
-        created: whether it was made just now.
+        name: of the cluster in the workspace.
+        vm_size: of its machines.
+        gpus: of each machine.
+        max_nodes: the largest number of machines.
+        low_priority: whether Azure may stop a machine at any moment, at a fraction of the price.
+        created: whether it was created by this call.
     """
 
     name: str
@@ -44,22 +44,22 @@ def ensure_cluster(
     low_priority: bool = False,
     idle_seconds: int = 300,
 ) -> Cluster:
-    """The workspace's cluster of a name, made if it is not there. It costs nothing while it has no work.
+    """The cluster of a name, created if it is missing. It costs nothing while it has no work.
 
-    A cluster that is there is left as it is.
+    An existing cluster is not changed.
 
     Args:
         workspace: an ``azureml.core.Workspace``.
         name: of the cluster.
-        vm_size: kind of its machines, as Azure calls it; the one given has a single GPU.
-        max_nodes: the most machines at once.
-        low_priority: takes machines that nobody else wants, for a fraction of the price; each may be taken away at any
-            moment. Let ``fit`` keep its checkpoints in a store then.
+        vm_size: of its machines, as Azure calls it; the default has a single GPU.
+        max_nodes: the largest number of machines.
+        low_priority: uses spare machines at a fraction of the price, which Azure may stop at any moment. Use the
+            ``checkpoint_store`` of ``fit`` with them.
         idle_seconds: how long a machine without work is kept, and paid for.
 
     Raises:
-        SettingsError: such a cluster cannot be, the region has no such machines or the subscription not so many, or
-            the cluster that is there is of another kind.
+        SettingsError: invalid arguments, the region has no such machines or the subscription not as many, or there is
+            a cluster of another kind.
         MissingExtraError: azureml-core is not installed.
     """
     try:
@@ -95,10 +95,10 @@ def ensure_cluster(
 
 
 def check_target(workspace: Any, name: str, *, nodes: int, gpu: bool) -> None:
-    """The workspace has such a compute target, with as many machines, and with GPUs if any are asked for.
+    """Checks that the workspace has such a compute target, with enough machines, and with GPUs if ``gpu``.
 
     Raises:
-        SettingsError: it has not.
+        SettingsError: it does not.
     """
     target = _find(workspace, name)
     if target is None:
@@ -109,35 +109,35 @@ def check_target(workspace: Any, name: str, *, nodes: int, gpu: bool) -> None:
 
 
 def check_machines(name: str, vm_size: str | None, max_nodes: int | None, *, nodes: int, gpu: bool) -> None:
-    """A cluster of a kind and a size has as many machines as are asked for, and GPUs if any are.
+    """Checks that a cluster has enough machines, and GPUs if ``gpu``.
 
     Args:
         name: of the cluster.
-        vm_size: kind of its machines; None where it has none to tell.
-        max_nodes: the most machines at once; None where there is no such number.
-        nodes: machines that a run asks for.
-        gpu: whether it asks for GPUs.
+        vm_size: of its machines; None if it is not known.
+        max_nodes: the largest number of machines; None if it is not known.
+        nodes: machines of the run.
+        gpu: whether the run needs GPUs.
 
     Raises:
-        SettingsError: it has not.
+        SettingsError: it does not.
     """
     if max_nodes is not None and nodes > max_nodes:
         raise SettingsError(
-            f"nodes={nodes}, and the cluster {name!r} has at most {max_nodes}: the run would wait for ever. Ask for "
+            f"nodes={nodes}, but the cluster {name!r} has at most {max_nodes}: the run would wait forever. Request "
             f"fewer, or make the cluster larger."
         )
     if vm_size is not None and gpu != has_gpu(vm_size):
         what = "has no GPU" if gpu else "has GPUs, which gpu=False would leave idle"
-        raise SettingsError(f"gpu={gpu}, and the cluster {name!r} of {vm_size} {what}. Change one of them.")
+        raise SettingsError(f"gpu={gpu}, but the cluster {name!r} of {vm_size} {what}. Change one of them.")
 
 
 def no_such_cluster(name: str) -> str:
-    """What is said where there is none."""
-    return f"compute: the workspace has no cluster {name!r}. Make it with ensure_cluster, or in the studio."
+    """The message for a cluster that does not exist."""
+    return f"compute: the workspace has no cluster {name!r}. Create it with ensure_cluster, or in the studio."
 
 
 def has_gpu(vm_size: str) -> bool:
-    """Whether machines of a kind have GPUs: those of the N series have."""
+    """Whether machines of a size have GPUs: those of the N series do."""
     return re.match(r"(?i)(standard_)?N[CDGPV]", vm_size) is not None
 
 
@@ -148,25 +148,25 @@ def _check(name: str, max_nodes: int, idle_seconds: int) -> None:
             f"{name!r}."
         )
     if max_nodes < 1:
-        raise SettingsError(f"max_nodes must be a whole number from 1 on, got {max_nodes!r}.")
-    if not 0 < idle_seconds <= _MOST_IDLE_SECONDS:
-        raise SettingsError(f"idle_seconds must lie in 1..{_MOST_IDLE_SECONDS} (a day), got {idle_seconds!r}.")
+        raise SettingsError(f"max_nodes must be at least 1, got {max_nodes!r}.")
+    if not 0 < idle_seconds <= _MAX_IDLE_SECONDS:
+        raise SettingsError(f"idle_seconds must be from 1 to {_MAX_IDLE_SECONDS} (a day), got {idle_seconds!r}.")
 
 
 def _check_kind(target: Any, vm_size: str, *, low_priority: bool) -> None:
     if target.type != "AmlCompute":
-        raise SettingsError(f"{target.name!r} is there, and is no cluster, but a {target.type}. Choose another name.")
+        raise SettingsError(f"{target.name!r} exists and is not a cluster, but a {target.type}. Choose another name.")
     priority = "lowpriority" if low_priority else "dedicated"
     there = (target.vm_size.lower(), (target.vm_priority or "dedicated").lower())
     if there != (vm_size.lower(), priority):
         raise SettingsError(
-            f"The cluster {target.name!r} is there, and is of {target.vm_size}, {there[1]}; wanted: {vm_size}, "
-            f"{priority}. Choose another name, or ask for what is there."
+            f"The cluster {target.name!r} exists and has {target.vm_size}, {there[1]}, not {vm_size}, {priority}. "
+            f"Choose another name, or pass the size and priority that it has."
         )
 
 
 def _find(workspace: Any, name: str) -> Any:
-    """The client's object; None where the workspace has none of that name."""
+    """The client's object; None if the workspace has none of that name."""
     from azureml.core.compute import ComputeTarget
     from azureml.exceptions import ComputeTargetException
 
@@ -174,20 +174,20 @@ def _find(workspace: Any, name: str) -> Any:
         return ComputeTarget(workspace, name)
     except ComputeTargetException as error:
         if "ComputeTargetNotFound" not in str(error):
-            raise SettingsError(f"compute: {name!r} cannot be looked at: {_shown(str(error))}") from error
+            raise SettingsError(f"compute: {name!r} cannot be read: {_shorten(str(error))}") from error
         return None
 
 
 def _unknown_size(vm_size: str, sizes: dict[str, Any], location: str) -> str:
     with_gpu = sorted(size["name"] for size in sizes.values() if size.get("gpus"))
-    told = ", ".join(with_gpu) or "none"
-    return f"vm_size: {location} has no machines of {vm_size!r} for Azure ML. Those with GPUs: {told}."
+    sizes_with_gpu = ", ".join(with_gpu) or "none"
+    return f"vm_size: {location} has no machines of {vm_size!r} for Azure ML. Sizes with GPUs: {sizes_with_gpu}."
 
 
 def _refusal(name: str, error: str) -> str:
     hint = f" {_QUOTA_HINT}" if "quota" in error.lower() else ""
-    return f"The cluster {name!r} could not be made: {_shown(error)}{hint}"
+    return f"The cluster {name!r} could not be created: {_shorten(error)}{hint}"
 
 
-def _shown(error: str) -> str:
+def _shorten(error: str) -> str:
     return " ".join(redacted(error).split())[:500]

@@ -1,4 +1,4 @@
-"""Folders in the workspace's datastores, which a run is handed as if they lay on its machine."""
+"""Folders in the workspace's datastores, which a run reads like folders of its machine."""
 
 import re
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import Literal, get_args
 
 from pianoroll_seq2seq.errors import SettingsError
 
-Access = Literal["mount", "download"]
+AccessMode = Literal["mount", "download"]
 _URI = re.compile(r"azureml://datastores/(?P<datastore>[^/]+)/paths/(?P<path>.+)")
 
 
@@ -16,20 +16,20 @@ class StoredFolder:
 
     Args:
         datastore: the datastore's name in the workspace.
-        path: of the folder, from the datastore's root.
+        path: of the folder, relative to the datastore's root.
         access: ``mount`` reads each file when it is opened; ``download`` copies all of them before the script starts,
-            which is quicker where files are many and small, and read more than once.
+            which is faster for many small files that are read more than once.
 
     Raises:
-        SettingsError: no such name or path can be.
+        SettingsError: an invalid name or path.
     """
 
     datastore: str
     path: str
-    access: Access = "mount"
+    access: AccessMode = "mount"
 
     def __post_init__(self) -> None:
-        """Checks what can be checked without asking the service."""
+        """Validates the arguments."""
         if not re.fullmatch(r"[A-Za-z0-9_]{1,255}", self.datastore):
             raise SettingsError(
                 f"datastore must be a name of letters, digits and underscores, got {self.datastore!r}. The workspace "
@@ -38,17 +38,17 @@ class StoredFolder:
         parts = self.path.rstrip("/").split("/")
         if not all(parts) or {".", ".."} & set(parts) or "\\" in self.path:
             raise SettingsError(
-                f"path must lead from the root of the datastore to a folder, such as music/midi, got {self.path!r}."
+                f"path must be relative to the root of the datastore, such as music/midi, got {self.path!r}."
             )
-        if self.access not in get_args(Access):
-            raise SettingsError(f"access must be one of {', '.join(get_args(Access))}, got {self.access!r}.")
+        if self.access not in get_args(AccessMode):
+            raise SettingsError(f"access must be one of {', '.join(get_args(AccessMode))}, got {self.access!r}.")
 
     @classmethod
-    def from_uri(cls, uri: str, *, access: Access = "mount") -> "StoredFolder":
-        """The folder that an address names: ``azureml://datastores/NAME/paths/PATH``.
+    def from_uri(cls, uri: str, *, access: AccessMode = "mount") -> "StoredFolder":
+        """The folder of an address ``azureml://datastores/NAME/paths/PATH``.
 
         Raises:
-            SettingsError: not such an address.
+            SettingsError: another address.
         """
         found = _URI.fullmatch(uri)
         if found is None:
@@ -57,10 +57,10 @@ class StoredFolder:
 
     @property
     def uri(self) -> str:
-        """Its address, as Azure ML writes it."""
+        """Its address in Azure ML."""
         return f"azureml://datastores/{self.datastore}/paths/{self.path}"
 
 
 def input_name(option: str) -> str:
-    """What the service calls the folder that a script gets by an option: ``midi_dir`` for ``--midi-dir``."""
+    """The service's name for the folder of an option: ``midi_dir`` for ``--midi-dir``."""
     return option.lstrip("-").replace("-", "_")

@@ -1,6 +1,6 @@
-"""The software that a run finds on its machine: what this library needs, in the versions installed here.
+"""The environment of a run: the requirements of this library, in the versions installed here.
 
-The library itself is not in it; it is sent with the run.
+The library itself is sent with the run.
 """
 
 from importlib.metadata import PackageNotFoundError, version
@@ -21,6 +21,8 @@ _NEEDED = (
     "tqdm",
     "jaxtyping",
     "jsonargparse",
+    "filelock",
+    "lazy_loader",
     "PyYAML",
     "matplotlib",
 )
@@ -31,15 +33,15 @@ _TRACKING: dict[Sdk, tuple[str, ...]] = {
 
 
 def image(*, gpu: bool) -> str:
-    """The container that the packages are installed into."""
+    """The container image."""
     return GPU_IMAGE if gpu else CPU_IMAGE
 
 
 def packages(sdk: Sdk) -> list[str]:
-    """What pip installs on the machine of a run: versions as here, without what names a build for this machine.
+    """The requirements for pip: the versions installed here, without labels of builds such as ``+cpu``.
 
     Args:
-        sdk: whose client the run reports to; the two share no environment.
+        sdk: the SDK that the run reports to; the two cannot share an environment.
     """
     return [_pinned(name) for name in (*_NEEDED, *_TRACKING[sdk])]
 

@@ -1,4 +1,4 @@
-"""What is to be run, in terms that both of Azure ML's clients can be told."""
+"""The description of a job, for both of Azure ML's clients."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from pianoroll_seq2seq.backends.azureml.data import StoredFolder
 
 @dataclass(frozen=True)
 class Job:
-    """A script, where it is run and with what; see ``submit`` for the meaning of each. All of it is checked."""
+    """A script, its arguments and its machines, all checked. ``submit`` describes the fields."""
 
     script: str
     arguments: tuple[str | int | float, ...]
@@ -26,15 +26,15 @@ class Job:
 
     @property
     def is_local(self) -> bool:
-        """Whether it is run on this machine."""
+        """Whether it runs on this machine."""
         return self.compute == "local"
 
     @property
     def processes(self) -> int:
-        """On all machines together."""
+        """The number of processes on all machines."""
         return self.nodes * self.processes_per_node
 
     @property
     def backend(self) -> str:
-        """What its processes speak to one another by."""
+        """The backend of ``torch.distributed``."""
         return "nccl" if self.gpu else "gloo"

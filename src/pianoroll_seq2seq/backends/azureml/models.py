@@ -1,4 +1,4 @@
-"""Trained models in a workspace: a checkpoint with a card that says what it is and how good."""
+"""Trained models in a workspace: a checkpoint with a card, which describes the model and its metrics."""
 
 import hashlib
 import json
@@ -23,11 +23,11 @@ CARD = "card.json"
 
 @dataclass(frozen=True)
 class RegisteredModel:
-    """A model that stands in a workspace.
+    """A model of a workspace.
 
     Args:
-        name: its name there.
-        version: a number that the workspace gave it, as text.
+        name: in the workspace.
+        version: a number that the workspace assigns, as text.
     """
 
     name: str
@@ -43,23 +43,23 @@ def register_checkpoint(
     tags: Mapping[str, str] | None = None,
     sdk: Sdk = "v1",
 ) -> RegisteredModel:
-    """Registers a checkpoint of ``fit`` as a model, in a new version; metrics stand among its tags.
+    """Registers a checkpoint of ``fit`` as a new version of a model, with the metrics as tags.
 
-    What is registered is a folder with the checkpoint and its card (see :func:`write_model_folder`), in which the entry
-    script ``examples/azureml/score.py`` finds the model.
+    It registers a folder with the checkpoint and its card (see :func:`write_model_folder`), which the entry script
+    ``examples/azureml/score.py`` reads.
 
     Args:
         path: the checkpoint, such as the ``best.safetensors`` of a run.
         workspace: an ``azureml.core.Workspace``; for SDK v2 an ``azure.ai.ml.MLClient`` of a workspace.
         name: of the model in the workspace.
-        metrics: how good it is, such as ``{"test_nats": 0.28}``.
+        metrics: of the model, such as ``{"test_nats": 0.28}``.
         tags: of the model.
-        sdk: by which client, as in :func:`~pianoroll_seq2seq.backends.azureml.submit`.
+        sdk: the client, as in :func:`~pianoroll_seq2seq.backends.azureml.submit`.
 
     Raises:
         CheckpointNotFoundError: no file there.
         CheckpointError: not a checkpoint, or a damaged one.
-        SettingsError: a name that Azure ML does not take, or a metric that is not finite.
+        SettingsError: a name that Azure ML does not accept, or a metric that is not finite.
         MissingExtraError: the client is not installed.
     """
     if sdk not in get_args(Sdk):
@@ -71,7 +71,7 @@ def register_checkpoint(
         )
     client = sdk_v1 if sdk == "v1" else sdk_v2
     client.check_workspace(workspace)
-    # The client of SDK v1 takes no folder but one below the working directory.
+    # The client of SDK v1 only accepts folders below the working directory.
     with TemporaryDirectory(prefix=".register-", dir=".") as temporary:
         folder = write_model_folder(path, Path(temporary) / "model", metrics=metrics)
         card = json.loads((folder / CARD).read_text(encoding="utf-8"))
@@ -87,20 +87,20 @@ def register_checkpoint(
 def write_model_folder(
     path: str | os.PathLike[str], folder: str | os.PathLike[str], *, metrics: Mapping[str, float] | None = None
 ) -> Path:
-    """A folder with a checkpoint and ``card.json``; returns the folder.
+    """Writes a folder with a checkpoint and ``card.json``; returns the folder.
 
-    The card holds what the checkpoint says of itself (the model, the grid and pitches it was trained on, the run), the
-    metrics, the file's SHA-256 and the version of this library.
+    The card contains the description of the checkpoint (the model, the layout it was trained on, the run), the metrics,
+    the file's SHA-256 and the version of this library.
 
     Args:
         path: the checkpoint.
         folder: a new folder.
-        metrics: how good the model is.
+        metrics: of the model.
 
     Raises:
         CheckpointNotFoundError: no file there.
         CheckpointError: not a checkpoint, or a damaged one.
-        OverwriteError: the folder is there.
+        OverwriteError: the folder exists.
         SettingsError: a metric that is not finite.
     """
     path, folder = Path(path), Path(folder)
@@ -118,7 +118,7 @@ def write_model_folder(
         "pianoroll_seq2seq": __version__,
     }
     if folder.exists():
-        raise OverwriteError(f"{folder} is there already. Choose another folder.")
+        raise OverwriteError(f"{folder} exists already. Choose another folder.")
     folder.mkdir(parents=True)
     shutil.copyfile(path, folder / path.name)
     (folder / CARD).write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")

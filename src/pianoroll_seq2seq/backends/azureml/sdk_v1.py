@@ -1,4 +1,4 @@
-"""Jobs by the client of SDK v1, azureml-core."""
+"""Jobs with the client of SDK v1, azureml-core."""
 
 import os
 from dataclasses import dataclass, field
@@ -13,19 +13,19 @@ from pianoroll_seq2seq.backends.azureml.jobs import Job
 from pianoroll_seq2seq.errors import MissingExtraError, SettingsError
 
 NO_CONFIG = (
-    "No workspace could be opened by a config.json in this folder or one above ({error}). Download it from the "
+    "No workspace could be opened with a config.json in this folder or one above ({error}). Download it from the "
     "workspace's page in the Azure portal."
 )
 
 
 @dataclass(frozen=True)
 class SubmittedRun:
-    """A run that was submitted by SDK v1.
+    """A run submitted with SDK v1.
 
     Args:
         id: the run's name in its experiment.
         url: its page.
-        run: the client's own object, an ``azureml.core.Run``, for what is not here.
+        run: the client's own object, an ``azureml.core.Run``.
     """
 
     id: str
@@ -37,16 +37,16 @@ class SubmittedRun:
         return str(self.run.get_status())
 
     def wait(self, *, show_log: bool = False) -> str:
-        """Returns the status when the run has ended; ``show_log`` prints its log meanwhile."""
+        """Waits until the run has ended, and returns its status; ``show_log`` prints its log meanwhile."""
         self.run.wait_for_completion(show_output=show_log, raise_on_error=False)
         return self.status()
 
     def metrics(self) -> dict[str, list[float]]:
-        """The figures that the run has logged, in the order of their steps; rows and images are left out.
+        """The metrics that the run has logged, in the order of their steps, without rows and images.
 
-        The service keeps them in the order in which they came, which is another where the run sent them quickly.
+        The service keeps them in the order of arrival, which may be another.
         """
-        client = self.run._client.metrics  # Run.get_metrics() does not tell the steps
+        client = self.run._client.metrics  # Run.get_metrics() has no steps
         found: dict[str, list[float]] = {}
         for name in client.list_metric_names_for_run_id():
             metric = client.get_metric_dto_for_run_v2(name)
@@ -57,9 +57,9 @@ class SubmittedRun:
         return found
 
     def fetch(self, folder: str | os.PathLike[str], prefix: str = "outputs/") -> list[Path]:
-        """Downloads the run's files whose names begin with ``prefix`` into a folder; returns where they lie.
+        """Downloads the run's files whose names begin with ``prefix`` into a folder; returns their paths.
 
-        A file that lies there already stays, and is not downloaded again.
+        Files that exist already are not downloaded again.
         """
 
         def download(name: str, path: Path) -> None:
@@ -73,7 +73,7 @@ class SubmittedRun:
 
 
 def check_workspace(workspace: Any) -> None:
-    """The client is installed, and the workspace is one of its own.
+    """Checks that the client is installed, and that the workspace is one of its own.
 
     Raises:
         MissingExtraError: azureml-core is not installed.
@@ -91,7 +91,7 @@ def check_workspace(workspace: Any) -> None:
 
 
 def open_workspace() -> Any:
-    """The workspace that the nearest ``config.json`` names."""
+    """Opens the workspace of the nearest ``config.json``."""
     try:
         from azureml.core import Workspace
         from azureml.exceptions import UserErrorException
@@ -104,10 +104,10 @@ def open_workspace() -> Any:
 
 
 def send(job: Job, source: Path, workspace: Any) -> SubmittedRun:
-    """Submits a job whose files are gathered in ``source``.
+    """Submits a job whose files are in ``source``.
 
     Raises:
-        SettingsError: the workspace has no such compute target, or the target cannot do what is asked.
+        SettingsError: the workspace has no such compute target, or the target is too small.
     """
     from azureml.core import Experiment, ScriptRunConfig
     from azureml.core.runconfig import DataReferenceConfiguration, DockerConfiguration, PyTorchConfiguration
@@ -115,7 +115,7 @@ def send(job: Job, source: Path, workspace: Any) -> SubmittedRun:
     if not job.is_local:
         check_target(workspace, job.compute, nodes=job.nodes, gpu=job.gpu)
     options = [text for option in job.data for text in (option, f"$AZUREML_DATAREFERENCE_{input_name(option)}")]
-    # The client's process count is that of all nodes together.
+    # The client's process count is that of all nodes.
     processes = PyTorchConfiguration(job.backend.capitalize(), job.processes, job.nodes)
     config = ScriptRunConfig(
         os.fspath(source),
@@ -138,7 +138,7 @@ def send(job: Job, source: Path, workspace: Any) -> SubmittedRun:
 
 
 def _environment(job: Job) -> Any:
-    """The one asked for, or one of what this library needs."""
+    """The environment of the job, or one with the requirements of this library."""
     from azureml.core import Environment
     from azureml.core.conda_dependencies import CondaDependencies
 
@@ -157,7 +157,7 @@ def _environment(job: Job) -> Any:
 
 
 def find(run_id: str, workspace: Any) -> SubmittedRun:
-    """A run that was submitted before."""
+    """Finds a submitted run."""
     run = workspace.get_run(run_id)
     return SubmittedRun(run.id, run.get_portal_url(), run)
 

@@ -1,4 +1,4 @@
-"""Jobs by the client of SDK v2, azure-ai-ml; their figures and files by MLflow."""
+"""Jobs with the client of SDK v2, azure-ai-ml, and their metrics and files with MLflow."""
 
 import io
 import os
@@ -19,17 +19,17 @@ from pianoroll_seq2seq.backends.azureml.jobs import Job
 from pianoroll_seq2seq.backends.azureml.sdk_v1 import NO_CONFIG
 from pianoroll_seq2seq.errors import MissingExtraError, SettingsError
 
-_ACCESS = {"mount": "ro_mount", "download": "download"}
+_INPUT_MODES = {"mount": "ro_mount", "download": "download"}
 
 
 @dataclass(frozen=True)
 class SubmittedJob:
-    """A job that was submitted by SDK v2.
+    """A job submitted with SDK v2.
 
     Args:
-        id: the job's name, which is that of its run in MLflow as well.
+        id: the job's name, which is also that of its run in MLflow.
         url: its page.
-        client: the client's own object, an ``azure.ai.ml.MLClient``, for what is not here.
+        client: the client's own object, an ``azure.ai.ml.MLClient``.
         tracking_uri: where MLflow keeps the run; the workspace by default.
     """
 
@@ -44,16 +44,16 @@ class SubmittedJob:
         return str(getattr(status, "value", status))  # a text, or a member of an enumeration
 
     def wait(self, *, show_log: bool = False) -> str:
-        """Returns the status when the job has ended; ``show_log`` prints its log meanwhile."""
+        """Waits until the job has ended, and returns its status; ``show_log`` prints its log meanwhile."""
         from azure.ai.ml.exceptions import JobException
 
         shown = sys.stdout if show_log else io.StringIO()
-        with redirect_stdout(shown), suppress(JobException):  # that it has failed is its status
+        with redirect_stdout(shown), suppress(JobException):  # the status says that it has failed
             self.client.jobs.stream(self.id)
         return self.status()
 
     def metrics(self) -> dict[str, list[float]]:
-        """The figures that the job has logged, in the order of their steps."""
+        """The metrics that the job has logged, in the order of their steps."""
         tracking = self._tracking()
         names = sorted(tracking.get_run(self.id).data.metrics)
         histories = {name: tracking.get_metric_history(self.id, name) for name in names}
@@ -63,9 +63,9 @@ class SubmittedJob:
         }
 
     def fetch(self, folder: str | os.PathLike[str], prefix: str = "outputs/") -> list[Path]:
-        """Downloads the job's files whose names begin with ``prefix`` into a folder; returns where they lie.
+        """Downloads the job's files whose names begin with ``prefix`` into a folder; returns their paths.
 
-        A file that lies there already stays, and is not downloaded again.
+        Files that exist already are not downloaded again.
         """
         tracking = self._tracking()
 
@@ -89,7 +89,7 @@ class SubmittedJob:
 
 
 def check_workspace(workspace: Any) -> None:
-    """The client is installed, and the workspace is one of its own.
+    """Checks that the client is installed, and that the workspace is one of its own.
 
     Raises:
         MissingExtraError: azure-ai-ml is not installed.
@@ -107,7 +107,7 @@ def check_workspace(workspace: Any) -> None:
 
 
 def open_workspace() -> Any:
-    """The workspace that the nearest ``config.json`` names."""
+    """Opens the workspace of the nearest ``config.json``."""
     try:
         from azure.ai.ml import MLClient
         from azure.ai.ml.exceptions import ValidationException
@@ -121,10 +121,10 @@ def open_workspace() -> Any:
 
 
 def send(job: Job, source: Path, workspace: Any) -> SubmittedJob:
-    """Submits a job whose files are gathered in ``source``.
+    """Submits a job whose files are in ``source``.
 
     Raises:
-        SettingsError: the workspace has no such compute target, or the target cannot do what is asked.
+        SettingsError: the workspace has no such compute target, or the target is too small.
     """
     from azure.core.exceptions import ResourceNotFoundError
 
@@ -140,11 +140,11 @@ def send(job: Job, source: Path, workspace: Any) -> SubmittedJob:
 
 
 def command_job(job: Job, source: Path) -> Any:
-    """The ``command`` job of azure-ai-ml that runs a job."""
+    """A job as the ``command`` of azure-ai-ml."""
     from azure.ai.ml import Input, PyTorchDistribution, command
 
     inputs = {
-        input_name(option): Input(type="uri_folder", path=folder.uri, mode=_ACCESS[folder.access])
+        input_name(option): Input(type="uri_folder", path=folder.uri, mode=_INPUT_MODES[folder.access])
         for option, folder in job.data.items()
     }
     words = [shlex.quote(str(word)) for word in (job.script, *job.arguments)]
@@ -166,7 +166,7 @@ def command_job(job: Job, source: Path) -> Any:
 
 
 def find(run_id: str, workspace: Any) -> SubmittedJob:
-    """A job that was submitted before."""
+    """Finds a submitted job."""
     found = workspace.jobs.get(run_id)
     return SubmittedJob(found.name, found.studio_url or "", workspace)
 
@@ -180,7 +180,7 @@ def register(workspace: Any, name: str, folder: Path, tags: dict[str, str], prop
 
 
 def _environment(job: Job) -> Any:
-    """The one asked for, or one of what this library needs."""
+    """The environment of the job, or one with the requirements of this library."""
     from azure.ai.ml.entities import Environment
 
     if job.environment is not None and not isinstance(job.environment, str | os.PathLike):

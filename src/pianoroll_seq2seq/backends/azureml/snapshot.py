@@ -1,7 +1,7 @@
-"""The files that go with a run: the folder of the script, and this library.
+"""The files that are sent with a run: the folder of the script, and this library.
 
-The library is sent as it is here. So the run does what it would here, whether this is a release or somebody's checkout,
-and the environment needs to be built anew only when what the library depends on changes.
+The library is sent as it is installed here. So a run behaves as it would here, with a release or with a checkout, and
+its environment is rebuilt only when the library's requirements change.
 """
 
 import os
@@ -34,24 +34,24 @@ logs/
 
 
 def write_ignore_file(source: Path) -> None:
-    """Says what is not to be sent, where nobody has said so."""
+    """Writes a ``.amlignore``, unless the folder has one or a ``.gitignore``."""
     if not any((source / name).exists() for name in _IGNORE_FILES):
         (source / ".amlignore").write_text(IGNORED, encoding="utf-8")
 
 
 def sent_files(source: Path, *, extra: str = "azureml") -> dict[str, Path]:
-    """What is sent, by its path there: what ``.amlignore`` (or else ``.gitignore``) does not name, and this library.
+    """The files to send, by their paths in the run: what ``.amlignore`` (or else ``.gitignore``) does not exclude.
 
-    Where the folder holds the library already, that one is sent.
+    They include this library. A copy of it in the folder takes precedence.
 
     Args:
         source: the folder of the script.
-        extra: the extra to name where pathspec is missing.
+        extra: the extra that an error names if pathspec is missing.
 
     Raises:
         MissingExtraError: pathspec is not installed.
     """
-    files = {path.relative_to(source).as_posix(): path for path in _own_files(source, extra)}
+    files = {path.relative_to(source).as_posix(): path for path in _source_files(source, extra)}
     if not (source / _LIBRARY.name / "__init__.py").is_file():
         library = (path for path in sorted(_LIBRARY.rglob("*")) if path.is_file() and "__pycache__" not in path.parts)
         files |= {f"{_LIBRARY.name}/{path.relative_to(_LIBRARY).as_posix()}": path for path in library}
@@ -60,18 +60,18 @@ def sent_files(source: Path, *, extra: str = "azureml") -> dict[str, Path]:
 
 @contextmanager
 def gathered(files: dict[str, Path]) -> Iterator[Path]:
-    """A folder with copies of the files, for as long as the context lasts."""
+    """A temporary folder with copies of the files."""
     with TemporaryDirectory() as temporary:
-        folder = Path(temporary) / "code"  # a name that the client of SDK v2 sends along
-        for place, path in files.items():
-            (folder / place).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(path, folder / place)
-        # All is chosen already; the rules of the source might name parts of the library.
+        folder = Path(temporary) / "code"  # the client of SDK v2 sends the name too
+        for name, path in files.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(path, folder / name)
+        # The files are chosen already; the rules of the source might exclude parts of the library.
         (folder / ".amlignore").write_text("__pycache__/\n", encoding="utf-8")
         yield folder
 
 
-def _own_files(source: Path, extra: str) -> Iterable[Path]:
+def _source_files(source: Path, extra: str) -> Iterable[Path]:
     try:
         import pathspec
     except ImportError as error:
@@ -84,5 +84,5 @@ def _own_files(source: Path, extra: str) -> Iterable[Path]:
         folders[:] = [name for name in folders if not ignored.match_file(f"{(inside / name).as_posix()}/")]
         for name in files:
             path = Path(folder) / name
-            if path.is_file() and not ignored.match_file((inside / name).as_posix()):  # a link may lead nowhere
+            if path.is_file() and not ignored.match_file((inside / name).as_posix()):  # a link may be broken
                 yield path

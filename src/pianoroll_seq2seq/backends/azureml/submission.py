@@ -1,4 +1,4 @@
-"""Submits a script to Azure ML, by whichever of its two clients is installed, and looks after the run."""
+"""The submission of scripts to Azure ML, with either of its clients."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from pianoroll_seq2seq.errors import SettingsError
 
 @runtime_checkable
 class Submission(Protocol):
-    """A run that was submitted; :func:`find_submission` finds it again."""
+    """A submitted run; :func:`find_submission` finds it again."""
 
     @property
     def id(self) -> str:
@@ -31,17 +31,17 @@ class Submission(Protocol):
         ...
 
     def wait(self, *, show_log: bool = False) -> str:
-        """Returns the status when the run has ended; ``show_log`` prints its log meanwhile."""
+        """Waits until the run has ended, and returns its status; ``show_log`` prints its log meanwhile."""
         ...
 
     def metrics(self) -> dict[str, list[float]]:
-        """The figures that the run has logged, in their order."""
+        """The metrics that the run has logged, in the order of their steps."""
         ...
 
     def fetch(self, folder: str | os.PathLike[str], prefix: str = "outputs/") -> list[Path]:
-        """Downloads the run's files whose names begin with ``prefix`` into a folder; returns where they lie.
+        """Downloads the run's files whose names begin with ``prefix`` into a folder; returns their paths.
 
-        A file that lies there already stays, and is not downloaded again.
+        Files that exist already are not downloaded again.
         """
         ...
 
@@ -51,13 +51,13 @@ class Submission(Protocol):
 
 
 def open_workspace(*, sdk: Sdk = "v1") -> Any:
-    """The workspace that ``config.json`` names, in this folder or one above; logs in if need be.
+    """Opens the workspace of the ``config.json`` in this folder or one above, with a login if it is needed.
 
     Args:
         sdk: ``v1`` gives an ``azureml.core.Workspace``, ``v2`` an ``azure.ai.ml.MLClient``.
 
     Raises:
-        SettingsError: no such file, or one that does not name a workspace.
+        SettingsError: no such file, or an invalid one.
         MissingExtraError: the client is not installed.
     """
     return _client(sdk).open_workspace()
@@ -81,40 +81,40 @@ def submit(
     tags: Mapping[str, str] | None = None,
     sdk: Sdk = "v1",
 ) -> Submission:
-    """Sends a folder to Azure ML, where a script in it is run.
+    """Sends a folder to Azure ML, and runs a script in it.
 
-    All that can be checked is checked before anything is sent. Where the folder says nowhere what is not to be sent, a
-    ``.amlignore`` is written into it. This library goes with the folder, as it is here.
+    The arguments are checked before anything is sent. A folder without ``.amlignore`` or ``.gitignore`` gets a
+    ``.amlignore``. This library is sent with the folder, as it is installed here.
 
     Args:
-        script: path of the script within ``source_directory``.
+        script: path of the script, relative to ``source_directory``.
         arguments: of its command line.
         workspace: an ``azureml.core.Workspace``, such as ``Workspace.from_config()``; for SDK v2 an
             ``azure.ai.ml.MLClient`` of a workspace.
-        experiment: name of the experiment; made if need be.
+        experiment: name of the experiment; created if it is missing.
         compute: name of a cluster, or ``local`` for this machine.
         source_directory: the folder that is sent.
-        data: folders of datastores, by the option by which the script is told where they lie on its machine:
+        data: folders of datastores, by the option that passes their path to the script:
             ``{"--midi-dir": StoredFolder("music", "midi")}`` runs it with ``--midi-dir`` and a path.
-        nodes: machines.
-        processes_per_node: processes on each, one for each GPU.
-        gpu: whether the machines have GPUs; decides the image.
-        environment: an ``Environment`` of the client, or the path of a conda environment file; by default what this
-            library needs, in the versions installed here, on Python 3.11.
+        nodes: number of machines.
+        processes_per_node: processes on each machine, one for each GPU.
+        gpu: whether the machines have GPUs; it decides the image.
+        environment: an ``Environment`` of the client, or the path of a conda environment file; by default the
+            requirements of this library, in the versions installed here, on Python 3.11.
         environment_variables: of the run.
         shared_memory: of the container on a cluster, such as ``2g``.
         tags: of the run.
-        sdk: ``v1`` speaks through azureml-core, and the run tracks by ``AzureMLTracker``; ``v2`` speaks through
-            azure-ai-ml, and the run tracks by ``MLflowTracker``. The two cannot be installed together.
+        sdk: ``v1`` is azureml-core, with ``AzureMLTracker`` for tracking; ``v2`` is azure-ai-ml, with
+            ``MLflowTracker``. The two cannot be installed together.
 
     Raises:
-        SettingsError: something that would fail there.
+        SettingsError: a mistake that the service would refuse.
         MissingExtraError: the client is not installed.
     """
     client = _client(sdk)
     source = Path(source_directory)
     texts = [str(argument) for argument in arguments]
-    variables = {"PYTHONPATH": "."} | dict(environment_variables or {})  # where this library is
+    variables = {"PYTHONPATH": "."} | dict(environment_variables or {})  # the folder of this library
     data, tags = dict(data or {}), {name: str(value) for name, value in (tags or {}).items()}
     client.check_workspace(workspace)
     checks.check_script(source, script)
@@ -147,7 +147,7 @@ def submit(
 
 
 def find_submission(run_id: str, *, workspace: Any, sdk: Sdk = "v1") -> Submission:
-    """A run that was submitted before, by its ``id``.
+    """Finds a submitted run by its ``id``.
 
     Args:
         run_id: the run's name.
@@ -155,7 +155,7 @@ def find_submission(run_id: str, *, workspace: Any, sdk: Sdk = "v1") -> Submissi
         sdk: as for :func:`submit`.
 
     Raises:
-        SettingsError: an unknown ``sdk``, or a workspace of the other one.
+        SettingsError: an unknown ``sdk``, or a workspace of the other SDK.
         MissingExtraError: the client is not installed.
     """
     client = _client(sdk)

@@ -1,4 +1,4 @@
-"""Which account, and by what right: explicit arguments first, then the environment."""
+"""The storage account and its credential: from explicit arguments first, then from the environment."""
 
 import base64
 import binascii
@@ -16,23 +16,23 @@ _SHARED_ACCESS = re.compile(r"(?i)(?:^|[?&;]|SharedAccessSignature=)sig=([^&;]+)
 
 
 @dataclass(frozen=True)
-class Access:
-    """An account and what opens it: either a connection string, or an address and a credential."""
+class Account:
+    """An account: either a connection string, or an address and a credential."""
 
     account_url: str | None = field(default=None, repr=False)
     connection_string: str | None = field(default=None, repr=False)
     credential: Any = field(default=None, repr=False)
     secrets: tuple[str, ...] = field(default=(), repr=False)
-    """What must not be shown."""
+    """Texts that must not be shown."""
     is_signature: bool = False
-    """Whether the credential travels in the address of every request."""
+    """Whether the credential is part of the address of every request."""
     owns_credential: bool = False
-    """Whether the credential was made here, and is to be closed."""
+    """Whether the store made the credential, and closes it."""
 
 
 @dataclass(frozen=True)
-class Arguments:
-    """What the caller said."""
+class AccountArguments:
+    """The arguments of a store that name its account."""
 
     account_name: str | None = None
     account_key: str | None = field(default=None, repr=False)
@@ -46,43 +46,45 @@ class Arguments:
         return [name for name in names if getattr(self, name) is not None]
 
 
-def resolve(arguments: Arguments, environment: Mapping[str, str]) -> Access:
-    """Finds the account and the credential.
+def resolve_account(arguments: AccountArguments, environment: Mapping[str, str]) -> Account:
+    """Finds the account and its credential.
 
     Args:
-        arguments: these win.
-        environment: STORAGE_ACCOUNT_NAME and STORAGE_ACCOUNT_KEY, or AZURE_STORAGE_CONNECTION_STRING, fill in.
+        arguments: explicit arguments, which take precedence.
+        environment: STORAGE_ACCOUNT_NAME and STORAGE_ACCOUNT_KEY, or AZURE_STORAGE_CONNECTION_STRING.
 
     Raises:
-        SettingsError: arguments that contradict one another, or are none.
+        SettingsError: arguments that are invalid, or contradict one another.
         StoreAccessError: no account is named anywhere.
         MissingExtraError: an account without a key needs azure-identity, which is not installed.
     """
     _refuse_contradictions(arguments)
     name, key = environment.get("STORAGE_ACCOUNT_NAME"), environment.get("STORAGE_ACCOUNT_KEY")
     if arguments.connection_string is not None:
-        return _by_connection_string(arguments.connection_string, "connection_string")
+        return _account_by_connection_string(arguments.connection_string, "connection_string")
     if not arguments.given() and not (name and key) and environment.get("AZURE_STORAGE_CONNECTION_STRING"):
-        return _by_connection_string(environment["AZURE_STORAGE_CONNECTION_STRING"], "AZURE_STORAGE_CONNECTION_STRING")
+        return _account_by_connection_string(
+            environment["AZURE_STORAGE_CONNECTION_STRING"], "AZURE_STORAGE_CONNECTION_STRING"
+        )
     url, account = _account(arguments, name)
     if key and name and account != name:
         key = None  # the key of another account opens nothing
-    return _access(url, account, arguments, key)
+    return _resolve(url, account, arguments, key)
 
 
-def _access(url: str, account: str | None, arguments: Arguments, environment_key: str | None) -> Access:
+def _resolve(url: str, account: str | None, arguments: AccountArguments, environment_key: str | None) -> Account:
     if _SHARED_ACCESS.search(url):
-        return Access(url, secrets=_signatures(url), is_signature=True)
+        return Account(url, secrets=_signatures(url), is_signature=True)
     if arguments.credential is not None:
-        return _by_credential(url, arguments.credential)
+        return _account_by_credential(url, arguments.credential)
     if arguments.account_key is not None:
-        return _by_key(url, account, arguments.account_key, "account_key")
+        return _account_by_key(url, account, arguments.account_key, "account_key")
     if environment_key:
-        return _by_key(url, account, environment_key, "STORAGE_ACCOUNT_KEY")
-    return Access(url, credential=_identity(), owns_credential=True)
+        return _account_by_key(url, account, environment_key, "STORAGE_ACCOUNT_KEY")
+    return Account(url, credential=_identity(), owns_credential=True)
 
 
-def _refuse_contradictions(arguments: Arguments) -> None:
+def _refuse_contradictions(arguments: AccountArguments) -> None:
     given = arguments.given()
     if "connection_string" in given and len(given) > 1:
         raise SettingsError(
@@ -101,8 +103,8 @@ def _and(names: list[str], without: str) -> str:
     return " and ".join(name for name in names if name != without)
 
 
-def _account(arguments: Arguments, name: str | None) -> tuple[str, str | None]:
-    """The account's address, and its name if it can be told."""
+def _account(arguments: AccountArguments, name: str | None) -> tuple[str, str | None]:
+    """The account's address, and its name if it is known."""
     account = arguments.account_name
     if arguments.account_url is not None:
         in_url = _account_in(arguments.account_url)
@@ -122,7 +124,7 @@ def _account(arguments: Arguments, name: str | None) -> tuple[str, str | None]:
 
 
 def _account_in(account_url: str) -> str | None:
-    """None for an address of the user's own, which does not tell."""
+    """The account that an address names; None for an address of the user's own domain."""
     parts = urlsplit(account_url)
     host = parts.hostname or ""
     local = parts.scheme in ("http", "https") and host in LOOPBACK
@@ -136,25 +138,25 @@ def _account_in(account_url: str) -> str | None:
     return host.split(".")[0] if ".blob." in host else None
 
 
-def _by_connection_string(text: str, source: str) -> Access:
+def _account_by_connection_string(text: str, source: str) -> Account:
     fields = {name.strip().lower(): value for name, _, value in (part.partition("=") for part in text.split(";"))}
     key, signature = fields.get("accountkey"), fields.get("sharedaccesssignature")
     if not key and not signature and fields.get("usedevelopmentstorage") != "true":
         raise SettingsError(
             f"{source} holds neither an AccountKey nor a SharedAccessSignature. Copy it again, whole, from the "
-            f"account's 'Access keys' in the portal."
+            f"account's 'Account keys' in the portal."
         )
     if key:
         _check_key(key, source)
     secrets = (text, *((key,) if key else ()), *_signatures(signature or ""))
-    return Access(connection_string=text, secrets=secrets, is_signature=not key and signature is not None)
+    return Account(connection_string=text, secrets=secrets, is_signature=not key and signature is not None)
 
 
-def _by_key(url: str, account: str | None, key: str, source: str) -> Access:
+def _account_by_key(url: str, account: str | None, key: str, source: str) -> Account:
     if account is None:
         raise SettingsError("The account_url does not tell the account's name: pass account_name, too.")
     _check_key(key, source)
-    return Access(url, credential={"account_name": account, "account_key": key}, secrets=(key,))
+    return Account(url, credential={"account_name": account, "account_key": key}, secrets=(key,))
 
 
 def _check_key(key: str, source: str) -> None:
@@ -168,13 +170,13 @@ def _check_key(key: str, source: str) -> None:
         raise SettingsError(f"The account's key in {source} is not one: keys are base64. Copy it again, whole.")
 
 
-def _by_credential(url: str, credential: Any) -> Access:
-    """A string is a signature or a key, as for Azure's own clients, which tell them apart."""
+def _account_by_credential(url: str, credential: Any) -> Account:
+    """A string is a signature or a key; Azure's clients distinguish them."""
     signature = credential if isinstance(credential, str) else getattr(credential, "signature", None)
     if isinstance(signature, str):
-        return Access(url, credential=credential, secrets=_signatures(signature), is_signature=True)
+        return Account(url, credential=credential, secrets=_signatures(signature), is_signature=True)
     named_key = getattr(credential, "named_key", None)
-    return Access(url, credential=credential, secrets=(named_key.key,) if named_key is not None else ())
+    return Account(url, credential=credential, secrets=(named_key.key,) if named_key is not None else ())
 
 
 def _signatures(text: str) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 import logging
 
-from pianoroll_seq2seq.redaction import redacted
+from pianoroll_seq2seq._internal.redaction import redacted
 
 
 class _Redacting(logging.Filter):
@@ -16,5 +16,5 @@ _REDACTING = _Redacting()
 
 
 def redact_http_log() -> None:
-    """urllib3 logs the paths of requests, which hold the signature where one is the credential; now without it."""
+    """Makes urllib3 log the paths of requests without the signatures they contain."""
     logging.getLogger("urllib3.connectionpool").addFilter(_REDACTING)  # adding it again changes nothing

@@ -1,10 +1,10 @@
-"""What the service tells of an object."""
+"""Objects as the service describes them."""
 
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pianoroll_seq2seq.stores.azure_blob.failures import Place, code_of
+from pianoroll_seq2seq.stores.azure_blob.endpoint import Endpoint, error_code_of
 from pianoroll_seq2seq.stores.base import StoredObject
 
 if TYPE_CHECKING:
@@ -13,59 +13,60 @@ if TYPE_CHECKING:
 SHA256 = "sha256"
 """The metadata that holds an object's checksum."""
 UPLOAD = "upload"
-"""The metadata that tells by which call an object was stored."""
+"""The metadata that identifies the call that stored an object."""
 
 
 @dataclass(frozen=True)
-class Seen:
-    """An object as it was seen."""
+class RemoteObject:
+    """An object of the service."""
 
-    told: StoredObject
+    stored: StoredObject
+    """Its metadata."""
     md5: bytes | None
-    """Of its bytes, where there is no better checksum."""
+    """Checksum of an object that another program has stored; None if it has none."""
     upload: str | None
-    """Of which call to ``put`` it is; None for objects of other programs."""
+    """The call to ``put`` that stored it; None for objects of other programs."""
 
 
-def seen(key: str, properties: "BlobProperties") -> Seen:
-    """What is to be told of an object, from the answer of the service."""
+def remote_object(key: str, properties: "BlobProperties") -> RemoteObject:
+    """The object that an answer of the service describes."""
     metadata = properties.metadata or {}
     sha256 = metadata.get(SHA256)
     if sha256 is not None and not re.fullmatch("[0-9a-f]{64}", sha256):
         sha256 = None
     md5 = properties.content_settings.content_md5
-    told = StoredObject(key, properties.size, bare(str(properties.etag)), sha256)
-    return Seen(told, bytes(md5) if md5 else None, metadata.get(UPLOAD))
+    stored = StoredObject(key, properties.size, unquoted(str(properties.etag)), sha256)
+    return RemoteObject(stored, bytes(md5) if md5 else None, metadata.get(UPLOAD))
 
 
-def look(place: Place, blob: "BlobClient", key: str) -> Seen | None:
-    """The object there is now, or None."""
-    return place.ask(key, lambda: _look(blob, key))
+def find_object(endpoint: Endpoint, blob: "BlobClient", key: str) -> RemoteObject | None:
+    """The object, or None if there is none."""
+    return endpoint.call(key, lambda: _find_object(blob, key))
 
 
-def _look(blob: "BlobClient", key: str) -> Seen | None:
+def _find_object(blob: "BlobClient", key: str) -> RemoteObject | None:
     from azure.core.exceptions import ResourceNotFoundError
 
     try:
-        return seen(key, blob.get_blob_properties())
+        return remote_object(key, blob.get_blob_properties())
     except ResourceNotFoundError as error:
-        if code_of(error) == "ContainerNotFound":
+        if error_code_of(error) == "ContainerNotFound":
             raise
         return None
 
 
-def bare(etag: str) -> str:
-    """Without the quotation marks that some answers have and others have not."""
+def unquoted(etag: str) -> str:
+    """An etag without the quotation marks that some answers have."""
     return etag.strip('"')
 
 
 def quoted(etag: str) -> str:
-    """As requests want it."""
-    return f'"{bare(etag)}"'
+    """An etag with quotation marks, for requests."""
+    return f'"{unquoted(etag)}"'
 
 
 def is_folder(properties: "BlobProperties") -> bool:
-    """Accounts with a hierarchical namespace list folders, too."""
+    """Whether it is a folder, which accounts with a hierarchical namespace list too."""
     return (properties.metadata or {}).get("hdi_isfolder") == "true"
 
 
@@ -76,5 +77,5 @@ def remove(blob: "BlobClient") -> None:
     try:
         blob.delete_blob()
     except ResourceNotFoundError as error:
-        if code_of(error) == "ContainerNotFound":
+        if error_code_of(error) == "ContainerNotFound":
             raise

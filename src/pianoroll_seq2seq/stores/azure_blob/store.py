@@ -1,4 +1,4 @@
-"""A store in a container of Azure Blob storage: the class, whose work the other files of the folder do."""
+"""A store in a container of Azure Blob storage."""
 
 import copy
 import os
@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from pianoroll_seq2seq.errors import MissingExtraError, SettingsError
-from pianoroll_seq2seq.stores.azure_blob.credentials import Access, Arguments, resolve
+from pianoroll_seq2seq.stores.azure_blob.credentials import Account, AccountArguments, resolve_account
 from pianoroll_seq2seq.stores.azure_blob.download import download, fetch
-from pianoroll_seq2seq.stores.azure_blob.failures import Place, code_of
+from pianoroll_seq2seq.stores.azure_blob.endpoint import Endpoint, error_code_of
 from pianoroll_seq2seq.stores.azure_blob.http_log import redact_http_log
-from pianoroll_seq2seq.stores.azure_blob.objects import is_folder, look, remove, seen
-from pianoroll_seq2seq.stores.azure_blob.upload import Condition, upload
+from pianoroll_seq2seq.stores.azure_blob.objects import find_object, is_folder, remote_object, remove
+from pianoroll_seq2seq.stores.azure_blob.upload import Precondition, upload
 from pianoroll_seq2seq.stores.base import Source, StoredObject, checked_key
 
 BLOCK_BYTES = 4 * 1024 * 1024
-"""How much one request carries, unless the caller says otherwise: what a cut costs at most."""
+"""Default size of a request: at most this much is sent again after an interruption."""
 _MAX_BLOCK_BYTES = 100 * 1024 * 1024  # of the oldest service versions; a block is held in memory
 _RETRIES = 5
 
@@ -25,27 +25,27 @@ _RETRIES = 5
 class AzureBlobStore:
     """Keeps objects as block blobs of a container, below a prefix.
 
-    A checksum is stored with each object (as the metadata ``sha256``) and checked when it is fetched; objects of other
-    programs are checked by their Content-MD5, where they have one. Files above one block are sent block by block: a put
-    that was cut goes on where it was when it is repeated, from any process; so does a download, whose part lies hidden
-    beside its target. Each request is tried again where the service is busy or the connection cut.
+    Each object has a checksum (the metadata ``sha256``), which downloads check. Objects of other programs are checked
+    by their Content-MD5, if they have one. Files larger than one block are sent block by block: repeating an
+    interrupted ``put``, from any process, resumes it. So does repeating a download, which keeps a hidden partial file
+    next to its target. Each request is tried again if the service is busy or the connection is lost.
 
     Args:
-        container: its name.
-        prefix: the folder of the container in which the store lies, such as ``runs/7``; it sees nothing beyond it.
-        account_name: of the storage account; else STORAGE_ACCOUNT_NAME of the environment.
-        account_key: base64; else STORAGE_ACCOUNT_KEY, if that is of the same account.
-        connection_string: instead of the two; else AZURE_STORAGE_CONNECTION_STRING.
+        container: name of the container.
+        prefix: the folder of the container that the store is confined to, such as ``runs/7``.
+        account_name: of the storage account; by default the environment variable STORAGE_ACCOUNT_NAME.
+        account_key: base64; by default STORAGE_ACCOUNT_KEY, if it is of the same account.
+        connection_string: instead of name and key; by default AZURE_STORAGE_CONNECTION_STRING.
         credential: instead of a key: a token credential of azure-identity, or a shared access signature. With neither
             key nor credential it is azure-identity's DefaultAzureCredential.
         account_url: instead of, or with, the account's name: for other clouds, own domains, and emulators.
-        block_bytes: how much one request carries; it bounds the memory used, too. At least 1.
-        retries: how often a request is tried again, each time after about twice as long.
+        block_bytes: size of a request, which also bounds the memory used. At least 1.
+        retries: how often a request is tried again; the waiting time doubles each time.
 
     Raises:
-        SettingsError: a name that is none, or arguments that contradict one another.
+        SettingsError: an invalid name, or arguments that contradict one another.
         StoreAccessError: no account is named.
-        MissingExtraError: azure-storage-blob (or azure-identity, where it is needed) is not installed.
+        MissingExtraError: azure-storage-blob (or azure-identity, if it is needed) is not installed.
 
     Example:
         >>> def keep(path: str) -> None:
@@ -67,7 +67,7 @@ class AzureBlobStore:
         block_bytes: int = BLOCK_BYTES,
         retries: int = _RETRIES,
     ) -> None:
-        """Makes the client; asks nothing of the service yet."""
+        """Makes the client; sends no request yet."""
         if not re.fullmatch("(?=.{3,63}$)[a-z0-9]+(-[a-z0-9]+)*", container):
             raise SettingsError(
                 f"A container's name has 3 to 63 small letters and digits, and single hyphens between them, got "
@@ -79,16 +79,18 @@ class AzureBlobStore:
             )
         self.container = container
         self.prefix: str = checked_key(prefix) if prefix else ""
-        arguments = Arguments(account_name, account_key, connection_string, credential, account_url)
+        arguments = AccountArguments(account_name, account_key, connection_string, credential, account_url)
         try:
-            import azure.storage.blob  # noqa: F401 - before anything else is asked for
+            import azure.storage.blob  # noqa: F401 - before anything else is checked
         except ImportError as error:
             raise MissingExtraError("azure-storage-blob", "azure", "AzureBlobStore") from error
-        access = resolve(arguments, os.environ)
-        self._client = _client(container, access, block_bytes=block_bytes, retries=retries)
-        self._place = Place(f"{self._client.scheme}://{self._client.primary_hostname}/{container}", access.secrets)
+        account = resolve_account(arguments, os.environ)
+        self._client = _client(container, account, block_bytes=block_bytes, retries=retries)
+        self._endpoint = Endpoint(
+            f"{self._client.scheme}://{self._client.primary_hostname}/{container}", account.secrets
+        )
         self._block_bytes = block_bytes
-        self._owned = [self._client, *([access.credential] if access.owns_credential else [])]
+        self._owned = [self._client, *([account.credential] if account.owns_credential else [])]
 
     def __repr__(self) -> str:
         prefix = f", prefix={self.prefix!r}" if self.prefix else ""
@@ -103,15 +105,15 @@ class AzureBlobStore:
         self.close()
 
     def close(self) -> None:
-        """Closes the connections, of the stores made by :meth:`under`, too; closing one of those closes nothing."""
+        """Closes the connections, also of stores made by :meth:`with_prefix`, whose own ``close`` does nothing."""
         for owned in self._owned:
             owned.close()
 
-    def under(self, prefix: str) -> "AzureBlobStore":
-        """A store in a folder of this one, over the same connections.
+    def with_prefix(self, prefix: str) -> "AzureBlobStore":
+        """A store in a folder of this one, with the same connections.
 
         Raises:
-            SettingsError: a prefix that is none.
+            SettingsError: an invalid prefix.
         """
         store = copy.copy(self)
         store.prefix = checked_key(f"{self.prefix}/{prefix}" if self.prefix else prefix)
@@ -119,10 +121,10 @@ class AzureBlobStore:
         return store
 
     def create_container(self) -> None:
-        """Makes the container, for its account alone to read; nothing where it is there.
+        """Makes the container, without public access, unless it exists.
 
         Raises:
-            StoreError: the service refuses, or is out of reach.
+            StoreError: the service refuses, or cannot be reached.
         """
         from azure.core.exceptions import ResourceExistsError
 
@@ -130,35 +132,35 @@ class AzureBlobStore:
             try:
                 self._client.create_container()  # without public access
             except ResourceExistsError as error:
-                if code_of(error) != "ContainerAlreadyExists":
+                if error_code_of(error) != "ContainerAlreadyExists":
                     raise
 
-        self._place.ask(None, create)
+        self._endpoint.call(None, create)
 
     def put(
         self, key: str, source: Source, *, overwrite: bool = False, etag: str | None = None, progress: bool = False
     ) -> StoredObject:
         """See :meth:`Store.put <pianoroll_seq2seq.stores.base.Store.put>`."""
         return upload(
-            self._place,
+            self._endpoint,
             self._blob(key),
             key,
             source,
-            condition=Condition(overwrite, etag),
+            condition=Precondition(overwrite, etag),
             block_bytes=self._block_bytes,
             progress=progress,
         )
 
     def get(self, key: str) -> bytes:
         """See :meth:`Store.get <pianoroll_seq2seq.stores.base.Store.get>`."""
-        return fetch(self._place, self._blob(key), key, block_bytes=self._block_bytes)
+        return fetch(self._endpoint, self._blob(key), key, block_bytes=self._block_bytes)
 
     def download(
         self, key: str, path: str | os.PathLike[str], *, overwrite: bool = False, progress: bool = False
     ) -> StoredObject:
         """See :meth:`Store.download <pianoroll_seq2seq.stores.base.Store.download>`."""
         return download(
-            self._place,
+            self._endpoint,
             self._blob(key),
             key,
             Path(path),
@@ -169,28 +171,28 @@ class AzureBlobStore:
 
     def find(self, key: str) -> StoredObject | None:
         """See :meth:`Store.find <pianoroll_seq2seq.stores.base.Store.find>`."""
-        found = look(self._place, self._blob(key), key)
-        return None if found is None else found.told
+        found = find_object(self._endpoint, self._blob(key), key)
+        return None if found is None else found.stored
 
     def list(self, prefix: str = "") -> Iterator[StoredObject]:
-        """See :meth:`Store.list <pianoroll_seq2seq.stores.base.Store.list>`; asked for page by page."""
+        """See :meth:`Store.list <pianoroll_seq2seq.stores.base.Store.list>`. Results are requested page by page."""
         root = f"{self.prefix}/" if self.prefix else ""
         blobs = iter(self._client.list_blobs(name_starts_with=(root + prefix) or None, include=["metadata"]))
-        while (blob := self._place.ask(None, lambda: next(blobs, None))) is not None:
+        while (blob := self._endpoint.call(None, lambda: next(blobs, None))) is not None:
             if not is_folder(blob):
-                yield seen(blob.name.removeprefix(root), blob).told
+                yield remote_object(blob.name.removeprefix(root), blob).stored
 
     def delete(self, key: str) -> None:
         """See :meth:`Store.delete <pianoroll_seq2seq.stores.base.Store.delete>`."""
         blob = self._blob(key)
-        self._place.ask(key, lambda: remove(blob))
+        self._endpoint.call(key, lambda: remove(blob))
 
     def _blob(self, key: str) -> Any:
         checked_key(key)
         return self._client.get_blob_client(checked_key(f"{self.prefix}/{key}" if self.prefix else key))
 
 
-def _client(container: str, access: Access, *, block_bytes: int, retries: int) -> Any:
+def _client(container: str, account: Account, *, block_bytes: int, retries: int) -> Any:
     from azure.storage.blob import ContainerClient, ExponentialRetry
 
     again: dict[str, Any] = {f"retry_{kind}": retries for kind in ("total", "connect", "read", "status")}
@@ -201,13 +203,13 @@ def _client(container: str, access: Access, *, block_bytes: int, retries: int) -
         # After about 2, 4, 8, ... seconds, more or less by one.
         "retry_policy": ExponentialRetry(initial_backoff=0, increment_base=2, random_jitter_range=1, **again),
     }
-    if access.is_signature:
+    if account.is_signature:
         redact_http_log()
     try:
-        if access.connection_string is not None:
-            return ContainerClient.from_connection_string(access.connection_string, container, **options)
-        assert access.account_url is not None
-        return ContainerClient(access.account_url, container, credential=access.credential, **options)
+        if account.connection_string is not None:
+            return ContainerClient.from_connection_string(account.connection_string, container, **options)
+        assert account.account_url is not None
+        return ContainerClient(account.account_url, container, credential=account.credential, **options)
     except (ValueError, TypeError, KeyError):  # whose messages may hold secrets
         pass
     raise SettingsError(

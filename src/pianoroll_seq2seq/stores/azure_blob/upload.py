@@ -1,7 +1,7 @@
-"""Storing an object: small ones in one request, large ones block by block, so that a cut upload goes on.
+"""Uploads: small objects in one request, large ones block by block, so that an interrupted upload can be resumed.
 
-A block's id holds the checksum of its bytes. So a block that has arrived is known again by whoever stores the same file
-later, and two who store different files under one key at the same time never mix their blocks up.
+The id of a block contains the checksum of its bytes. So a later upload of the same file recognizes the blocks that have
+arrived, and two simultaneous uploads of different files under one key never mix their blocks.
 """
 
 import hashlib
@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from tqdm.auto import tqdm
 
 from pianoroll_seq2seq.errors import OverwriteError, SettingsError, StoreConflictError
-from pianoroll_seq2seq.stores.azure_blob.failures import Place, code_of
-from pianoroll_seq2seq.stores.azure_blob.objects import SHA256, UPLOAD, Seen, bare, look, quoted
+from pianoroll_seq2seq.stores.azure_blob.endpoint import Endpoint, error_code_of
+from pianoroll_seq2seq.stores.azure_blob.objects import SHA256, UPLOAD, RemoteObject, find_object, quoted, unquoted
 from pianoroll_seq2seq.stores.base import Source, StoredObject
 from pianoroll_seq2seq.stores.sources import OpenSource, opened
 
@@ -29,40 +29,39 @@ _CONFLICTS = ("BlobAlreadyExists", "ConditionNotMet")
 
 
 @dataclass(frozen=True)
-class Condition:
-    """What must be there for an object to be stored."""
+class Precondition:
+    """Which object may be replaced."""
 
     overwrite: bool
-    """Anything, or nothing."""
+    """Whether any object may be replaced."""
     etag: str | None
-    """The object with this etag, whatever ``overwrite`` says."""
+    """Replaces the object with this etag only, whatever ``overwrite`` is."""
 
     def arguments(self) -> dict[str, Any]:
-        """For the client."""
+        """Arguments of the client."""
         from azure.core import MatchConditions
 
         if self.etag is not None:
             return {"etag": quoted(self.etag), "match_condition": MatchConditions.IfNotModified}
         return {} if self.overwrite else {"match_condition": MatchConditions.IfMissing}
 
-    def check(self, place: Place, key: str, there: Seen | None) -> None:
-        """Raises OverwriteError or StoreConflictError where something else is there."""
-        if self.etag is not None and (there is None or there.told.etag != bare(self.etag)):
-            now = "it is gone" if there is None else f"its etag is {there.told.etag}"
+    def check(self, endpoint: Endpoint, key: str, there: RemoteObject | None) -> None:
+        """Raises OverwriteError or StoreConflictError for an object that may not be replaced."""
+        if self.etag is not None and (there is None or there.stored.etag != unquoted(self.etag)):
+            now = "it is gone" if there is None else f"its etag is {there.stored.etag}"
             raise StoreConflictError(
-                f"{place.url}: {key!r} should be the object that had the etag {bare(self.etag)}, but somebody else has "
-                f"changed it: {now}. Read it again before you replace it."
+                f"{endpoint.url}: {key!r} should have the etag {unquoted(self.etag)}, but somebody else has changed "
+                f"it: {now}. Read it again before you replace it."
             )
         if self.etag is None and not self.overwrite and there is not None:
             raise OverwriteError(
-                f"{place.url}: there is an object {key!r} already, which would be overwritten. Choose another key, or "
-                f"pass overwrite=True."
+                f"{endpoint.url}: there is an object {key!r} already. Choose another key, or pass overwrite=True."
             )
 
 
 @dataclass(frozen=True)
 class _Content:
-    """All that is said of an object when it is stored, but its bytes."""
+    """The metadata of an object that is stored."""
 
     sha256: str
     md5: bytes
@@ -78,12 +77,12 @@ class _Content:
 
 
 def upload(
-    place: Place,
+    endpoint: Endpoint,
     blob: "BlobClient",
     key: str,
     source: Source,
     *,
-    condition: Condition,
+    condition: Precondition,
     block_bytes: int,
     progress: bool,
 ) -> StoredObject:
@@ -91,42 +90,44 @@ def upload(
 
     Raises:
         SettingsError: the file would take more blocks than there may be.
-        OverwriteError: or StoreConflictError: the condition does not hold.
-        StoreError: the file was changed meanwhile, or the service refuses, or is out of reach.
+        OverwriteError, StoreConflictError: the precondition does not hold.
+        StoreError: the file was changed meanwhile, or the service refuses, or cannot be reached.
     """
     call = secrets.token_hex(8)
     with opened(source) as whole:
         if whole.size > block_bytes * MAX_BLOCKS:
             raise SettingsError(
-                f"{key!r} has {whole.size} bytes, which is more than {MAX_BLOCKS} blocks of {block_bytes} bytes. Give "
-                f"the store larger blocks: AzureBlobStore(..., block_bytes={whole.size // MAX_BLOCKS + 1})."
+                f"{key!r} has {whole.size} bytes, which is more than {MAX_BLOCKS} blocks of {block_bytes} bytes. Use "
+                f"larger blocks: AzureBlobStore(..., block_bytes={whole.size // MAX_BLOCKS + 1})."
             )
         for _ in range(_TRIES):
             if whole.size > block_bytes:
-                condition.check(place, key, look(place, blob, key))  # before the work, so that it is not for nothing
-                ids, content = _staged(place, blob, key, whole, call=call, block_bytes=block_bytes, progress=progress)
+                condition.check(endpoint, key, find_object(endpoint, blob, key))  # before the upload of large data
+                ids, content = _stage_blocks(
+                    endpoint, blob, key, whole, call=call, block_bytes=block_bytes, progress=progress
+                )
                 whole.check_unchanged()
-                etag = place.ask(key, partial(_committed, blob, ids, content, condition))
+                etag = endpoint.call(key, partial(_commit, blob, ids, content, condition))
             else:
                 data = whole.file.read()
                 whole.check_unchanged()
                 content = _Content(hashlib.sha256(data).hexdigest(), _md5(data), call)
-                etag = place.ask(key, partial(_put, blob, data, content, condition))
+                etag = endpoint.call(key, partial(_put, blob, data, content, condition))
             if etag:
                 return StoredObject(key, whole.size, etag, content.sha256)
-            there = look(place, blob, key)
-            if there is not None and there.upload == call:  # an answer was lost, and the repeated request refused
-                return there.told
-            condition.check(place, key, there)
+            there = find_object(endpoint, blob, key)
+            if there is not None and there.upload == call:  # the answer was lost, and the repeated request was refused
+                return there.stored
+            condition.check(endpoint, key, there)
             whole.file.seek(0)
     raise StoreConflictError(
-        f"{place.url}: {key!r} is stored by several at the same time, and each undoes what the others have begun. Let "
-        f"one of them store it."
+        f"{endpoint.url}: {key!r} is stored by several processes at the same time, and each undoes the others' "
+        f"uploads. Let one of them store it."
     )
 
 
-def _put(blob: "BlobClient", data: bytes, content: _Content, condition: Condition) -> str | None:
-    """The new etag; None where the condition does not hold."""
+def _put(blob: "BlobClient", data: bytes, content: _Content, condition: Precondition) -> str | None:
+    """The new etag; None if the precondition does not hold."""
     from azure.core.exceptions import HttpResponseError
 
     try:
@@ -137,11 +138,11 @@ def _put(blob: "BlobClient", data: bytes, content: _Content, condition: Conditio
         if _is_conflict(error):
             return None
         raise
-    return bare(str(answer["etag"]))
+    return unquoted(str(answer["etag"]))
 
 
-def _committed(blob: "BlobClient", ids: list[str], content: _Content, condition: Condition) -> str | None:
-    """The new etag; None where the condition does not hold, or another's commit has swept away the blocks."""
+def _commit(blob: "BlobClient", ids: list[str], content: _Content, condition: Precondition) -> str | None:
+    """The new etag; None if the precondition does not hold, or another upload has removed the blocks."""
     from azure.core.exceptions import HttpResponseError
     from azure.storage.blob import BlobBlock
 
@@ -149,22 +150,22 @@ def _committed(blob: "BlobClient", ids: list[str], content: _Content, condition:
     try:
         answer = blob.commit_block_list(blocks, **content.arguments(), **condition.arguments())
     except HttpResponseError as error:
-        if _is_conflict(error) or code_of(error) == "InvalidBlockList":
+        if _is_conflict(error) or error_code_of(error) == "InvalidBlockList":
             return None
         raise
-    return bare(str(answer["etag"]))
+    return unquoted(str(answer["etag"]))
 
 
 def _is_conflict(error: "HttpResponseError") -> bool:
-    return code_of(error) in _CONFLICTS or error.status_code == 412
+    return error_code_of(error) in _CONFLICTS or error.status_code == 412
 
 
-def _staged(
-    place: Place, blob: "BlobClient", key: str, whole: OpenSource, *, call: str, block_bytes: int, progress: bool
+def _stage_blocks(
+    endpoint: Endpoint, blob: "BlobClient", key: str, whole: OpenSource, *, call: str, block_bytes: int, progress: bool
 ) -> tuple[list[str], _Content]:
-    """Sends the blocks that have not arrived before; the ids of all, in order."""
+    """Sends the blocks that have not arrived before. Returns the ids of all, in order."""
     sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
-    arrived = place.ask(key, lambda: _arrived(blob))
+    arrived = endpoint.call(key, lambda: _uncommitted_blocks(blob))
     ids: list[str] = []
     with tqdm(total=whole.size, desc=key, unit="B", unit_scale=True, disable=not progress) as bar:
         while block := whole.file.read(block_bytes):
@@ -172,20 +173,20 @@ def _staged(
             md5.update(block)
             block_id = f"{len(ids):05d}-{hashlib.sha256(block).hexdigest()[:40]}"
             if arrived.get(block_id) != len(block):
-                place.ask(key, partial(blob.stage_block, block_id, block, len(block), validate_content=True))
+                endpoint.call(key, partial(blob.stage_block, block_id, block, len(block), validate_content=True))
             ids.append(block_id)
             bar.update(len(block))
     return ids, _Content(sha256.hexdigest(), md5.digest(), call)
 
 
-def _arrived(blob: "BlobClient") -> dict[str, int]:
-    """The blocks of which no object was made yet, and their sizes."""
+def _uncommitted_blocks(blob: "BlobClient") -> dict[str, int]:
+    """The sizes of the blocks that belong to no object yet, by id."""
     from azure.core.exceptions import ResourceNotFoundError
 
     try:
         _, blocks = blob.get_block_list("uncommitted")
     except ResourceNotFoundError as error:
-        if code_of(error) == "ContainerNotFound":
+        if error_code_of(error) == "ContainerNotFound":
             raise
         return {}
     return {block.id: block.size for block in blocks}

@@ -1,0 +1,138 @@
+"""Facts about a MIDI file."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+from pianoroll_seq2seq.errors import MidiError
+from pianoroll_seq2seq.midi_io import read_midi
+from pianoroll_seq2seq.score import Score
+
+_MANY_TEMPI = 50
+_FAST_BPM, _SLOW_BPM = 400.0, 15.0
+_LONG_SILENCE_SECONDS = 10.0
+_STRAY_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class PartFacts:
+    """The notes of a track on one channel with one program."""
+
+    track: int | None
+    """Index of the track in the file, from 0."""
+    channel: int | None
+    """0..15; 9 is the drums."""
+    program: int
+    """General MIDI program, 0..127."""
+    name: str
+    drums: bool
+    notes: int
+    lowest: int | None
+    """The lowest MIDI pitch; None without notes."""
+    highest: int | None
+
+
+@dataclass(frozen=True)
+class FileFacts:
+    """The contents of a file."""
+
+    path: str
+    seconds: float
+    """The end of the last note."""
+    beats: float
+    ticks_per_beat: int
+    notes: int
+    """Number of notes, with drums."""
+    tempi: tuple[tuple[float, float], ...]
+    """The start of each tempo in seconds, and its beats per minute."""
+    parts: tuple[PartFacts, ...]
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Inspected:
+    """The facts of a file, with the arrays that a summary of many files needs."""
+
+    facts: FileFacts
+    pitches: Int64[np.ndarray, "128"]
+    """Number of notes of each MIDI pitch, without drums."""
+    onsets: Float64[np.ndarray, " notes"]
+    """Onsets in beats, without drums."""
+
+
+def inspect_file(path: Path, label: str) -> Inspected:
+    """Reads a file. A damaged one is read up to the damage, which is one of its problems.
+
+    Args:
+        path: the file.
+        label: the name to report it under.
+
+    Raises:
+        MidiError: nothing in the file can be read.
+    """
+    problems: list[str] = []
+    try:
+        score = read_midi(path)
+    except MidiError as error:
+        try:
+            score = read_midi(path, on_damage="salvage")
+        except MidiError:
+            raise error from None
+        problems.append(f"damaged: {error}")
+    tones = score.without_drums().notes
+    tempi = tuple(
+        (round(float(seconds), 3), round(60e6 / us_per_beat, 3))
+        for seconds, (_, us_per_beat) in zip(
+            score.tempo.seconds(np.array([tick for tick, _ in score.tempo.changes])), score.tempo.changes, strict=True
+        )
+    )
+    facts = FileFacts(
+        path=label,
+        seconds=round(score.end_seconds, 3),
+        beats=round(int(score.notes.end_tick.max(initial=0)) / score.ticks_per_beat, 3),
+        ticks_per_beat=score.ticks_per_beat,
+        notes=len(score.notes),
+        tempi=tempi,
+        parts=_parts(score),
+        problems=(*problems, *_problems(score, tempi)),
+    )
+    return Inspected(facts, np.bincount(tones.pitch, minlength=128), tones.onset_tick / score.ticks_per_beat)
+
+
+def _parts(score: Score) -> tuple[PartFacts, ...]:
+    found = []
+    for index, part in enumerate(score.parts):
+        pitch = score.notes.pitch[score.notes.part == index]
+        lowest, highest = (int(pitch.min()), int(pitch.max())) if len(pitch) else (None, None)
+        found.append(
+            PartFacts(part.track, part.channel, part.program, part.name, part.drums, len(pitch), lowest, highest)
+        )
+    return tuple(found)
+
+
+def _problems(score: Score, tempi: Sequence[tuple[float, float]]) -> list[str]:
+    """What may surprise in training."""
+    notes, tones = score.notes, score.without_drums().notes
+    if not len(notes):
+        return ["no notes"]
+    if not len(tones):
+        return ["nothing but drums, which are left out without --drums"]
+    found = []
+    fast, slow = max(bpm for _, bpm in tempi), min(bpm for _, bpm in tempi)
+    if fast > _FAST_BPM or slow < _SLOW_BPM:
+        found.append(f"a tempo of {fast if fast > _FAST_BPM else slow:g} BPM")
+    if len(tempi) > _MANY_TEMPI:
+        found.append(f"{len(tempi)} tempi, which a grid in beats ignores; a grid in seconds follows them")
+    starts, ends = (np.sort(score.tempo.seconds(ticks)) for ticks in (tones.onset_tick, tones.end_tick))
+    if starts[0] > _LONG_SILENCE_SECONDS:
+        found.append(f"{starts[0]:.0f} s of silence before the first note")
+    most = ends[int(0.99 * (len(ends) - 1))]
+    if ends[-1] - most > _STRAY_SECONDS:
+        found.append(f"stray notes: the last ends at {ends[-1]:.0f} s, but 99 % end by {most:.0f} s")
+    nothing = int((tones.end_tick <= tones.onset_tick).sum())
+    if nothing:
+        found.append(f"{nothing} notes without length")
+    return found

@@ -1,0 +1,170 @@
+"""The run of ``train``: reads the data, trains the model, and writes scores and music."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, fields
+from importlib.util import find_spec
+from typing import Any
+
+import torch
+
+from pianoroll_seq2seq.cli.class_options import ClassChoice
+from pianoroll_seq2seq.cli.command import log
+from pianoroll_seq2seq.cli.config_file import check_folder, write_config
+from pianoroll_seq2seq.cli.data import Pieces, Source, read_split
+from pianoroll_seq2seq.cli.ingest import with_path
+from pianoroll_seq2seq.cli.model_building import build_model
+from pianoroll_seq2seq.cli.music_options import DataOptions
+from pianoroll_seq2seq.cli.train_options import RunOptions, TrainOptions, WindowOptions
+from pianoroll_seq2seq.cli.trained_run import TrainedRun, finish_run
+from pianoroll_seq2seq.cli.windows import layout_of, opening_of, scoring_windows, training_windows
+from pianoroll_seq2seq.data.augmentation import Augmentation
+from pianoroll_seq2seq.errors import SettingsError
+from pianoroll_seq2seq.models.contract import SequenceModel
+from pianoroll_seq2seq.pianoroll import PianoRoll
+from pianoroll_seq2seq.trackers.base import NoTracker, Tracker
+from pianoroll_seq2seq.trackers.fan_out import FanOut
+from pianoroll_seq2seq.trackers.jsonl import JsonlTracker
+from pianoroll_seq2seq.train import OnEpoch, Processes, fit, join_processes
+from pianoroll_seq2seq.train.callbacks import SampleMusic
+from pianoroll_seq2seq.train.run_files import METRICS
+from pianoroll_seq2seq.windowing import SlidingWindows
+
+
+@dataclass(frozen=True)
+class TrainingRun:
+    """All that a run is made of."""
+
+    source: Source
+    data: DataOptions
+    windows: WindowOptions
+    augmentation: Augmentation | None
+    training: TrainOptions
+    options: RunOptions
+    classes: Mapping[str, ClassChoice | None]
+    """The chosen classes, by their options."""
+    config: Mapping[str, Any]
+    """The configuration to write into the run's folder."""
+
+    def train(self) -> TrainedRun | None:
+        """Trains the model.
+
+        Returns:
+            The trained run; None in all processes of torchrun but the first.
+        """
+        options, training = self.options, self.training
+        schedule = training.learning_rate_schedule()
+        torch.set_num_threads(options.threads)
+        with join_processes() as processes:
+            if processes.is_first and check_folder(options.output, self.config):
+                log(f"resuming the run in {options.output}")
+            pieces = read_split(self.source, valid=self.data.valid, test=self.data.test, seed=options.seed)
+            train, valid = self._windows(pieces)
+            if processes.is_first:
+                _log_data(pieces, train)
+            model = _build(self.classes, train, options, processes)
+            with ExitStack() as stack:
+                if processes.is_first:
+                    write_config(options.output, self.config)
+                tracker = stack.enter_context(self._tracker(processes))
+                history = fit(
+                    model,
+                    train,
+                    valid,
+                    tracker=tracker,
+                    on_epoch=self._callbacks(pieces),
+                    checkpoint_dir=options.output,
+                    checkpoint_seconds=options.checkpoint_seconds,
+                    optimizer=_built(self.classes["optimizer"], model.parameters()),
+                    schedule=schedule,
+                    seed=options.seed,
+                    **_fit_arguments(training),
+                )
+                if not processes.is_first:
+                    return None
+                return finish_run(
+                    model,
+                    history,
+                    pieces,
+                    self.windows,
+                    tracker,
+                    layout=train.layout,
+                    folder=options.output,
+                    seed=options.seed,
+                )
+
+    def _windows(self, pieces: Pieces) -> tuple[SlidingWindows, SlidingWindows | None]:
+        """The windows for training and for validation."""
+        split = pieces.split
+        layout = layout_of(split.train, onsets=self.windows.onsets)
+        train = training_windows(split.train, self.windows, layout, self.augmentation)
+        return train, scoring_windows(split.valid, self.windows, layout) if len(split.valid) else None
+
+    def _tracker(self, processes: Processes) -> FanOut:
+        """The user's tracker, and ``metrics.jsonl`` in the first process."""
+        own = JsonlTracker(self.options.output / METRICS) if processes.is_first else NoTracker()
+        others: Tracker | None = _built(self.classes["tracker"])
+        return FanOut(own) if others is None else FanOut(own, others)
+
+    def _callbacks(self, pieces: Pieces) -> list[OnEpoch]:
+        """The user's callback, and samples of music if ``--sample-every`` is given."""
+        own: OnEpoch | None = _built(self.classes["on_epoch"])
+        callbacks = [] if own is None else [own]
+        primers: Sequence[PianoRoll] = pieces.split.test or pieces.split.valid
+        if self.options.sample_every is None or not len(primers):
+            return callbacks
+        primer, condition = opening_of(primers, self.windows)
+        samples = SampleMusic(
+            [primer],
+            num_frames=2 * self.windows.target_frames,
+            folder=self.options.output / "samples",
+            every=self.options.sample_every,
+            seed=self.options.seed,
+            condition=None if condition is None else [condition],
+            picture=find_spec("matplotlib") is not None,
+        )
+        return [*callbacks, samples]
+
+
+def _built(choice: ClassChoice | None, *args: Any) -> Any:
+    """An instance of the class, or None if there is none."""
+    return None if choice is None else choice.build(*args)
+
+
+def _build(
+    classes: Mapping[str, ClassChoice | None], windows: SlidingWindows, options: RunOptions, processes: Processes
+) -> SequenceModel:
+    """The model, on its device."""
+    choice = classes["model"]
+    assert choice is not None  # the option has a default
+    model = build_model(choice, classes["head"], windows=windows, seed=options.seed)
+    if isinstance(model, torch.nn.Module):
+        try:
+            model.to(processes.device if options.device is None else torch.device(options.device))
+        except (RuntimeError, AssertionError) as error:
+            reason = str(error).splitlines()[0]
+            raise SettingsError(
+                f"--device {options.device}: not available on this machine ({reason}). Leave it out."
+            ) from error
+    return model
+
+
+def _fit_arguments(training: TrainOptions) -> dict[str, Any]:
+    """The options that ``fit`` takes under the same name."""
+    return {
+        field.name: getattr(training, field.name)
+        for field in fields(training)
+        if field.name not in ("schedule", "warmup")
+    }
+
+
+def _log_data(pieces: Pieces, windows: SlidingWindows) -> None:
+    """Says what the model is trained on."""
+    for path, reason in pieces.refused.items():
+        log(f"not used: {with_path(path, reason)}")
+    train, valid, test = map(len, pieces.split)
+    layout = windows.layout
+    log(
+        f"{train} pieces for training ({len(windows)} windows of {layout.grid}, {layout.pitches}), {valid} for "
+        f"validation, {test} for the test; {pieces.num_duplicates} duplicates left out"
+    )

@@ -1,0 +1,1 @@
+"""Data for training: corpora, data sets, splits, augmentation, conditions and whole pieces."""

@@ -1,0 +1,263 @@
+"""Building a corpus: the plan, the lock, and the manifest."""
+
+import contextlib
+import hashlib
+import json
+import math
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
+from pathlib import Path
+from typing import Any, Literal, Unpack
+
+from tqdm.auto import tqdm
+
+from pianoroll_seq2seq._internal.atomic import writing
+from pianoroll_seq2seq._internal.limits import Limits
+from pianoroll_seq2seq._internal.locks import LOCK_NAME, file_lock
+from pianoroll_seq2seq.data.corpus.reading import FORMAT, VERSION, Corpus, describe_grid
+from pianoroll_seq2seq.data.corpus.shard import Labels, ShardTask, SourceFile
+from pianoroll_seq2seq.data.corpus.workers import Build, refuse_while_starting
+from pianoroll_seq2seq.errors import CorpusError, MidiError, MidiNotFoundError, OverwriteError, SettingsError
+from pianoroll_seq2seq.grid import SIXTEENTHS, FrameGrid
+from pianoroll_seq2seq.midi_io import midi_paths
+from pianoroll_seq2seq.midi_io.planes import Reading, read_planes
+from pianoroll_seq2seq.pitches import PIANO, PitchRange
+
+
+def build_corpus(
+    paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+    out: str | os.PathLike[str],
+    *,
+    grid: FrameGrid = SIXTEENTHS,
+    pitches: PitchRange = PIANO,
+    outside: Literal["error", "drop"] = "error",
+    labels: Callable[[Path], Labels] | None = None,
+    executor: Executor | None = None,
+    files_per_shard: int = 512,
+    progress: bool = True,
+    **reading: Unpack[Reading],
+) -> Corpus:
+    """Converts any number of MIDI files to a corpus on disk.
+
+    A file that cannot be read does not stop the others: ``Corpus.failures`` and ``manifest.json`` have the reason. An
+    interrupted build continues when it is called again with the same arguments; finished shards are not built again.
+    The bytes of the result do not depend on the executor or on interruptions. If several processes call it at once,
+    one builds and the others wait for the corpus.
+
+    A script must call it under ``if __name__ == "__main__":``, since the worker processes import the script.
+
+    Args:
+        paths: a folder whose ``.mid``, ``.midi``, ``.kar`` and ``.rmi`` files are read, also those of its subfolders;
+            or the files.
+        out: a new folder, or the folder of an interrupted build.
+        grid: how long a frame is.
+        pitches: the pitches to keep.
+        outside: what to do with notes outside ``pitches``: the file fails, or they are dropped.
+        labels: a function from the path of a file to its labels (scale, composer, style), which are stored with the
+            piece: strings, ints and finite floats by name.
+        executor: runs the work: any :class:`concurrent.futures.Executor`, such as Dask's ``Client.get_executor()``,
+            whose workers see the same folders. By default a process for each core.
+        files_per_shard: files in a shard, the unit of work.
+        progress: whether to show a progress bar.
+        **reading: such as ``track="MELODY"``, ``drums=True`` or ``on_damage="salvage"``: see
+            :class:`~pianoroll_seq2seq.midi_io.planes.Reading`.
+
+    Raises:
+        MidiNotFoundError: no such folder, or no files.
+        SettingsError: fewer than one file a shard, an unknown reading option, or invalid labels.
+        CorpusError: ``out`` contains something else, or worker processes cannot be started.
+        OSError: the corpus cannot be written. Finished shards are kept.
+
+    Example:
+        >>> import tempfile
+        >>> from concurrent.futures import ThreadPoolExecutor
+        >>> from pianoroll_seq2seq import write_midi
+        >>> from pianoroll_seq2seq.data.datasets.scale_chords import scale_chords
+        >>> with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(1) as executor:
+        ...     song = write_midi(scale_chords()["scale_c_major"], f"{folder}/songs/scale.mid")
+        ...     corpus = build_corpus([song], f"{folder}/corpus", executor=executor, progress=False)
+        ...     [roll.name for roll in corpus]
+        ['scale']
+    """
+    if files_per_shard < 1:
+        raise SettingsError(f"files_per_shard must be at least 1, got {files_per_shard}.")
+    _check(outside, reading)
+    folder = Path(out)
+    files = _source_files(paths, labels)
+    plan = _plan(files, grid, pitches, reading={"outside": outside, **reading}, files_per_shard=files_per_shard)
+    _begin(folder, plan)
+    tasks = [
+        ShardTask(
+            str(folder.absolute()),
+            number,
+            tuple(files[begin : begin + files_per_shard]),
+            grid,
+            pitches,
+            outside,
+            reading,
+        )
+        for number, begin in enumerate(range(0, len(files), files_per_shard))
+    ]
+    manifest = folder / "manifest.json"
+    if not manifest.exists():
+        refuse_while_starting()
+        with _build_lock(folder, progress=progress):
+            if not manifest.exists():  # another process may have built it meanwhile
+                _clear(folder)
+                _build(tasks, executor, progress=progress)
+                _clear(folder)
+                _write_json(manifest, _manifest(plan, tasks))
+    return Corpus(folder, grid=grid)
+
+
+def _build(tasks: Sequence[ShardTask], executor: Executor | None, *, progress: bool) -> None:
+    """Builds the unfinished shards."""
+    todo = [task for task in tasks if not task.index_path.exists()]
+    files, left = (sum(len(task.files) for task in some) for some in (tasks, todo))
+    with tqdm(total=files, desc="corpus", unit="file", disable=not progress) as bar:
+        bar.update(files - left)
+        Build(bar, executor).run(todo)
+
+
+def _check(outside: str, reading: Reading) -> None:
+    """Validates the reading options once, rather than for each file."""
+    if outside not in ("error", "drop"):
+        raise SettingsError(f"outside must be 'error' or 'drop', got {outside!r}.")
+    with contextlib.suppress(MidiError):  # the file is empty; options are validated before that
+        read_planes(b"", grid=SIXTEENTHS, pitches=PIANO, **reading)
+
+
+def _source_files(
+    paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]], labels: Callable[[Path], Labels] | None
+) -> list[SourceFile]:
+    if isinstance(paths, str | os.PathLike):
+        root = Path(paths)
+        found = midi_paths(root)
+    else:
+        found = [Path(path) for path in paths]
+        if not found:
+            raise MidiNotFoundError("No files to build a corpus from.")
+        root = Path(os.path.commonpath([path.absolute().parent for path in found]))
+    return [
+        SourceFile(
+            str(path.absolute()),
+            path.absolute().relative_to(root.absolute()).as_posix(),
+            {} if labels is None else _checked(labels(path), path),
+        )
+        for path in found
+    ]
+
+
+def _checked(labels: object, path: Path) -> Labels:
+    """Validates labels: JSON must return them unchanged."""
+    if not isinstance(labels, Mapping):
+        raise SettingsError(f"{path}: its labels must be a mapping such as {{'style': 'jazz'}}, got {labels!r:.80}.")
+    for name, value in labels.items():
+        fits = isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value))
+        if not isinstance(name, str) or not fits:
+            raise SettingsError(
+                f"{path}: a label must be a str, an int or a finite float under a name that is a str, got {name!r}: "
+                f"{value!r:.80} ({type(value).__name__}). Convert it, as int(value) does."
+            )
+    return labels
+
+
+def _plan(
+    files: Sequence[SourceFile], grid: FrameGrid, pitches: PitchRange, *, reading: dict[str, Any], files_per_shard: int
+) -> dict[str, Any]:
+    """Everything that determines the result, as JSON."""
+    if isinstance(reading.get("limits"), Limits):
+        reading = {**reading, "limits": vars(reading["limits"])}
+    listed = json.dumps([[file.source, _size(file), dict(file.labels)] for file in files], sort_keys=True)
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "grid": describe_grid(grid),
+        "pitches": [pitches.lowest, pitches.highest],
+        "reading": reading,
+        "files": len(files),
+        "files_per_shard": files_per_shard,
+        "files_sha256": hashlib.sha256(listed.encode()).hexdigest(),
+    }
+
+
+def _size(file: SourceFile) -> int | None:
+    """The size of a file, to notice that it changed since a build was interrupted."""
+    try:
+        return os.stat(file.path).st_size
+    except OSError:
+        return None
+
+
+def _begin(folder: Path, plan: dict[str, Any]) -> None:
+    """Writes the plan to an empty folder, or compares it with the plan there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise CorpusError(f"{folder}: cannot create the folder ({error.strerror}). Choose a new folder.") from error
+    path = folder / "plan.json"
+    # A process may have been killed while it wrote its plan. Listed first, since another process may write one now.
+    others = [entry.name for entry in folder.iterdir() if not entry.name.startswith(".plan.json.")]
+    if not path.exists():
+        if others:
+            raise CorpusError(f"{folder}: the folder is not empty and contains no corpus. Choose a new folder.")
+        with contextlib.suppress(OverwriteError, FileNotFoundError):  # another process was faster
+            _write_json(path, plan)
+    earlier = _earlier_plan(path)
+    if earlier != plan:
+        differing = sorted(key for key in {*plan, *earlier} if plan.get(key) != earlier.get(key))
+        raise CorpusError(
+            f"{folder}: contains a corpus built with other arguments or files ({', '.join(differing)} differ). Choose "
+            f"another folder, or call build_corpus with the same arguments and files as before."
+        )
+
+
+@contextlib.contextmanager
+def _build_lock(folder: Path, *, progress: bool) -> Iterator[None]:
+    """Lets one process at a time build this corpus; the others wait, as those that torchrun starts.
+
+    The lock is released when its process ends, even if it is killed.
+    """
+    lock = folder / LOCK_NAME
+    with file_lock(lock, wait=False, remove=True) as is_free:
+        if is_free:
+            yield
+            return
+    if progress:
+        tqdm.write(f"{folder}: another process builds this corpus; waiting for it.", file=sys.stderr)
+    with file_lock(lock, remove=True):
+        yield
+
+
+def _earlier_plan(path: Path) -> dict[str, Any]:
+    try:
+        earlier = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        earlier = None
+    if not isinstance(earlier, dict) or earlier.get("format") != FORMAT:
+        raise CorpusError(f"{path}: damaged, or not the plan of a corpus. Choose a new folder.")
+    return earlier
+
+
+def _clear(folder: Path) -> None:
+    """Removes the unfinished files of workers that died."""
+    for pattern in (".[0-9]*.tmp", ".manifest.json.*.tmp", ".plan.json.*.tmp", "*.at"):
+        for path in folder.glob(pattern):
+            path.unlink(missing_ok=True)
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    with writing(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def _manifest(plan: dict[str, Any], tasks: Sequence[ShardTask]) -> dict[str, Any]:
+    shards, failures = [], []
+    for task in tasks:
+        index = json.loads(task.index_path.read_text(encoding="utf-8"))
+        shards.append({"name": task.index_path.stem, "pieces": len(index["pieces"]), "frames": index["frames"]})
+        failures += index["failures"]
+    totals = {"pieces": sum(shard["pieces"] for shard in shards), "frames": sum(shard["frames"] for shard in shards)}
+    return {**plan, **totals, "shards": shards, "failures": failures}

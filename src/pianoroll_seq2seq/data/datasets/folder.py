@@ -1,0 +1,76 @@
+"""A folder of MIDI files as piano rolls."""
+
+import os
+from pathlib import Path
+from typing import Literal, NamedTuple, Unpack
+
+from tqdm.auto import tqdm
+
+from pianoroll_seq2seq.errors import MidiError, PitchRangeError
+from pianoroll_seq2seq.grid import SIXTEENTHS, FrameGrid
+from pianoroll_seq2seq.midi_io import midi_paths
+from pianoroll_seq2seq.midi_io.planes import Reading
+from pianoroll_seq2seq.pianoroll import PianoRoll
+from pianoroll_seq2seq.pitches import PIANO, PitchRange
+
+
+class Folder(NamedTuple):
+    """The rolls of a folder, and the reason for each file that was not read."""
+
+    rolls: list[PianoRoll]
+    failures: dict[str, str]
+
+
+def read_folder(
+    folder: str | os.PathLike[str],
+    *,
+    grid: FrameGrid = SIXTEENTHS,
+    pitches: PitchRange = PIANO,
+    outside: Literal["error", "drop"] = "error",
+    progress: bool = False,
+    **reading: Unpack[Reading],
+) -> Folder:
+    """Reads every MIDI file (``.mid``, ``.midi``, ``.kar``, ``.rmi``) below a folder, in order of their paths.
+
+    A file that cannot be used does not stop the others: ``failures`` has its reason, by its path below the folder. A
+    roll is named after that path, without the ending.
+
+    Args:
+        folder: the folder to read.
+        grid: see :meth:`PianoRoll.from_midi`, as for ``pitches``, ``outside`` and all further arguments.
+        pitches: the pitches to keep.
+        outside: what to do with notes outside ``pitches``.
+        progress: whether to show a progress bar.
+        **reading: such as ``track="MELODY"``, ``drums=True`` or ``sustain=True``.
+
+    Raises:
+        MidiNotFoundError: no such folder, or no MIDI file in it.
+        MidiError: no file could be used; the message lists the first reasons.
+
+    Example:
+        >>> import tempfile
+        >>> from pianoroll_seq2seq import write_midi
+        >>> from pianoroll_seq2seq.data.datasets.scale_chords import scale_chords
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     _ = write_midi(scale_chords()["scale_c_major"], f"{folder}/scale.mid")
+        ...     _ = Path(folder, "notes.mid").write_text("no music")
+        ...     rolls, failures = read_folder(folder)
+        >>> [roll.name for roll in rolls], list(failures)
+        (['scale'], ['notes.mid'])
+    """
+    root = Path(folder)
+    paths = midi_paths(root)
+    rolls: list[PianoRoll] = []
+    failures: dict[str, str] = {}
+    for path in tqdm(paths, "read", unit="file", disable=not progress):
+        below = path.relative_to(root)
+        try:
+            roll = PianoRoll.from_midi(path, grid=grid, pitches=pitches, outside=outside, **reading)
+        except (MidiError, PitchRangeError) as error:
+            failures[str(below)] = str(error)
+        else:
+            rolls.append(roll.renamed(str(below.with_suffix(""))))
+    if not rolls:
+        reasons = "\n".join(f"  {reason}" for reason in list(failures.values())[:5])
+        raise MidiError(f"{root}: none of its {len(paths)} MIDI files can be used:\n{reasons}")
+    return Folder(rolls, failures)

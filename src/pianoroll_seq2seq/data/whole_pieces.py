@@ -1,0 +1,172 @@
+"""Whole pieces as training examples, a few of similar length at a time.
+
+Sliding windows cut a piece, so a model cannot see what came long before. A model that reads everything so far
+(:class:`~pianoroll_seq2seq.models.copying_lstm.CopyingLSTM`) learns from whole pieces.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float32, Int64
+from torch import Tensor
+
+from pianoroll_seq2seq.data.augmentation import Augmentation
+from pianoroll_seq2seq.data.corpus import PackedPieces, pack_rolls
+from pianoroll_seq2seq.data.corpus.packing import unpack_frames
+from pianoroll_seq2seq.errors import PieceTooShortError, SettingsError
+from pianoroll_seq2seq.layout import FrameLayout
+from pianoroll_seq2seq.pianoroll import PianoRoll
+
+
+class WholePieces(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
+    """Groups of whole pieces: the examples of :func:`~pianoroll_seq2seq.train.fit` in place of windows.
+
+    An example is a group: pieces of similar length, the shorter ones padded with silence, which is left out of the loss
+    (:meth:`target_mask`). So a ``batch_size`` of 1 is a step over one group.
+
+    Args:
+        rolls: the pieces, on one grid and of one pitch range.
+        max_frames_per_batch: frames of a group, padding included; a longer piece is a group of its own.
+        input_frames: frames of silence before each piece, which a model reads and need not predict; 0 for a model that
+            predicts a piece from its first frame on.
+        repeats: how often an epoch contains each piece, each time in another group. With short pieces an epoch without
+            repeats takes less time than validation.
+        augmentation: random transpositions, drawn for every piece in :meth:`batch` from its generator.
+        layout: what the columns of frames mean; that of the first roll, without an onset plane, by default.
+
+    Attributes:
+        rolls: the pieces.
+        layout: what the columns of frames mean.
+
+    Raises:
+        SettingsError: sizes out of range, or an augmentation that varies the tempo.
+        PieceTooShortError: no pieces, or a piece without frames.
+        GridError, PitchRangeError: rolls that differ in grid or pitches, or that do not fit the layout.
+
+    Example:
+        >>> import numpy as np
+        >>> from pianoroll_seq2seq import PianoRoll, PitchRange
+        >>> scale = PianoRoll.from_active(np.eye(12, dtype=bool), pitches=PitchRange(60, 71))
+        >>> inputs, targets = WholePieces([scale, scale[:8]], max_frames_per_batch=24)[0]
+        >>> targets.shape  # two pieces, the shorter one padded with silence
+        torch.Size([2, 12, 12])
+    """
+
+    def __init__(
+        self,
+        rolls: Sequence[PianoRoll],
+        *,
+        max_frames_per_batch: int,
+        input_frames: int = 0,
+        repeats: int = 1,
+        augmentation: Augmentation | None = None,
+        layout: FrameLayout | None = None,
+    ) -> None:
+        """Sorts the pieces by length and groups them."""
+        if min(max_frames_per_batch, repeats) < 1 or input_frames < 0:
+            raise SettingsError(
+                f"max_frames_per_batch and repeats must be at least 1 and input_frames at least 0, got "
+                f"{max_frames_per_batch}, {repeats} and {input_frames}."
+            )
+        if augmentation is not None and augmentation.tempo != (1.0, 1.0):
+            raise SettingsError("Whole pieces keep their tempo. Use Augmentation(tempo=(1.0, 1.0)), or SlidingWindows.")
+        self.rolls: tuple[PianoRoll, ...] = tuple(rolls)
+        empty = [roll.name for roll in self.rolls if not len(roll)]
+        if not self.rolls or empty:
+            raise PieceTooShortError(f"Pieces without frames: {empty}." if empty else "There are no pieces.")
+        packed = pack_rolls(self.rolls, layout)
+        self.layout: FrameLayout = packed.layout
+        self.input_frames = input_frames
+        self.augmentation = augmentation
+        self.max_frames_per_batch = max_frames_per_batch
+        self.repeats = repeats
+        self._packed: PackedPieces = packed
+        self._groups = [
+            group for seed in range(repeats) for group in _groups(packed.num_frames, max_frames_per_batch, seed)
+        ]
+
+    def __len__(self) -> int:
+        """The number of groups."""
+        return len(self._groups)
+
+    def __repr__(self) -> str:
+        """The number of pieces and of groups, and the layout."""
+        return f"WholePieces({len(self.rolls)} pieces in {len(self)} groups, {self.layout})"
+
+    @property
+    def target_frames(self) -> int:
+        """Frames of the longest piece."""
+        return int(self._packed.num_frames.max())
+
+    @property
+    def num_target_frames(self) -> int:
+        """Frames of all pieces of an epoch together, without padding."""
+        return int(self._packed.num_frames.sum()) * self.repeats
+
+    def __getitem__(self, index: int) -> tuple[Float32[Tensor, "pieces input columns"], Tensor]:
+        """One group's inputs and targets.
+
+        Raises:
+            IndexError: no such group.
+        """
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"Group {index} of {len(self)}.")
+        return self.batch(np.array([index % len(self)]))
+
+    def batch(
+        self,
+        indices: Int64[np.ndarray, " batch"] | Sequence[int],
+        *,
+        generator: np.random.Generator | None = None,
+        out: Tensor | None = None,
+    ) -> tuple[Float32[Tensor, "pieces input columns"], Float32[Tensor, "pieces target columns"]]:
+        """The inputs and targets of some groups, stacked: a row for each piece.
+
+        Args:
+            indices: numbers of the groups, 0 <= index < len(self).
+            generator: draws the transpositions, if there is an ``augmentation``; None for no transposition.
+            out: not used, since groups differ in size.
+        """
+        packed, layout = self._packed, self.layout
+        pieces = self._pieces(indices)
+        planes = [packed.shards[0], *packed.onset_shards]
+        shape = (len(pieces), int(packed.num_frames[pieces].max()), len(planes), planes[0].shape[1])
+        frames = np.zeros(shape, dtype=np.uint8)
+        for row, piece in enumerate(pieces.tolist()):
+            begin, count = int(packed.offset[piece]), int(packed.num_frames[piece])
+            for number, plane in enumerate(planes):
+                frames[row, :count, number] = plane[begin : begin + count]
+        side_by_side = frames.reshape(*shape[:2], shape[2] * shape[3])
+        if generator is not None and self.augmentation is not None:
+            side_by_side = self.augmentation.transpose(side_by_side, len(layout.pitches), generator)
+        targets = torch.from_numpy(unpack_frames(side_by_side, layout).astype(np.float32))
+        return torch.zeros(len(pieces), self.input_frames, layout.frame_size), targets
+
+    def target_mask(self, indices: Int64[np.ndarray, " batch"] | Sequence[int]) -> Bool[Tensor, "pieces target"]:
+        """Which target frames of a batch belong to pieces, and are no padding."""
+        num_frames = torch.from_numpy(self._packed.num_frames[self._pieces(indices)])
+        return torch.arange(int(num_frames.max())) < num_frames[:, None]
+
+    def names(self, index: int) -> tuple[str, ...]:
+        """The names of a group's pieces."""
+        return tuple(self.rolls[piece].name for piece in self._groups[index].tolist())
+
+    def _pieces(self, indices: Int64[np.ndarray, " batch"] | Sequence[int]) -> np.ndarray:
+        return np.concatenate([self._groups[index] for index in np.asarray(indices).tolist()])
+
+
+def _groups(num_frames: np.ndarray, max_frames: int, seed: int) -> list[np.ndarray]:
+    """Groups of pieces of similar length, as large as ``max_frames`` allows.
+
+    Pieces are sorted by a length that is randomly changed by up to a tenth, so that groups differ with the seed.
+    """
+    jitter = np.random.default_rng(seed).uniform(0.9, 1.1, size=len(num_frames))
+    order = np.argsort(num_frames * jitter, kind="stable")[::-1]
+    groups = []
+    while len(order):
+        longest = np.maximum.accumulate(num_frames[order])
+        size = max(1, int((longest * np.arange(1, len(order) + 1) <= max_frames).sum()))
+        groups.append(order[:size])
+        order = order[size:]
+    return groups

@@ -1,1 +1,0 @@
-"""Music to learn from: data sets, and folders of one's own."""

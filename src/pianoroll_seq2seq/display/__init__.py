@@ -1,0 +1,1 @@
+"""Pictures, sound, notebook display, and HTML pages and reports."""

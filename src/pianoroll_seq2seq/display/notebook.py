@@ -1,0 +1,97 @@
+"""How values display themselves: as HTML in a notebook, as a picture, and as sound.
+
+The output of a cell is self-contained HTML: it plays without a network, in a saved notebook and in a page made from it.
+If scripts are removed (an untrusted notebook, or some sites), a still image remains.
+"""
+
+from collections.abc import Sequence
+from functools import singledispatch
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Unpack
+
+from pianoroll_seq2seq._internal.render_options import RenderOptions
+from pianoroll_seq2seq.display import audio, plot
+from pianoroll_seq2seq.display.html import asset, curves_image, figure_script
+from pianoroll_seq2seq.display.piece import Piece
+from pianoroll_seq2seq.display.tables import epochs_summary, epochs_table, evaluation_table
+from pianoroll_seq2seq.evaluation.prediction_scores import Evaluation
+from pianoroll_seq2seq.pianoroll import PianoRoll
+from pianoroll_seq2seq.sampling.generations import Generations
+from pianoroll_seq2seq.train.history import History
+from pianoroll_seq2seq.train.learning_rates import LearningRates
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_TABLE_STYLE = "<style>.pr-table :is(td, th) { padding: 2px 8px; text-align: right }</style>"
+
+
+@singledispatch
+def html_of(value: object) -> str:
+    """The HTML that a notebook shows for a value."""
+    raise TypeError(f"No HTML display for {type(value).__name__}.")
+
+
+@singledispatch
+def plot_of(value: object, *, ax: "Axes | None" = None) -> "Axes":  # noqa: ARG001 (used by the implementations)
+    """The plot of a value; see :mod:`pianoroll_seq2seq.display.plot`."""
+    raise TypeError(f"No plot for {type(value).__name__}.")
+
+
+def save_picture(roll: PianoRoll, path: Path, *, primer_frames: int, title: str) -> None:
+    """Draws a roll into an image file; an existing file is replaced."""
+    ax = plot.plot_roll(roll, primer_frames=primer_frames)
+    ax.set_title(title, loc="right")
+    plot.save_figure(ax, path, overwrite=True)
+
+
+def audio_of(roll: PianoRoll, *, velocity: int, program: int, **options: Unpack[RenderOptions]) -> audio.Audio:
+    """The sound of a roll; see :func:`~pianoroll_seq2seq.display.audio.to_audio`."""
+    return audio.to_audio(roll, velocity=velocity, program=program, **options)
+
+
+@html_of.register(PianoRoll)
+def _(value: PianoRoll) -> str:
+    return _pieces_html([Piece(value)])
+
+
+@html_of.register(Piece)
+def _(value: Piece) -> str:
+    return _pieces_html([value])
+
+
+@html_of.register(Generations)
+def _(value: Generations) -> str:
+    pairs = zip(value.primers, value, strict=False)  # the list may have been shortened since
+    return _pieces_html([Piece.continued(*pair) for pair in pairs])
+
+
+@html_of.register(History)
+def _(value: History) -> str:
+    if not value.epochs:
+        return "<p>A history without epochs.</p>"
+    table = f"<details><summary>{epochs_summary(value)}</summary>{epochs_table(value)}</details>"
+    return f"<div>{_TABLE_STYLE}{curves_image({'': value})}{table}</div>"
+
+
+@html_of.register(Evaluation)
+def _(value: Evaluation) -> str:
+    return f"<div>{_TABLE_STYLE}{evaluation_table(value)}</div>"
+
+
+@plot_of.register(History)
+def _(value: History, *, ax: "Axes | None" = None) -> "Axes":
+    return plot.plot_histories({"": value}, ax=ax)
+
+
+@plot_of.register(LearningRates)
+def _(value: LearningRates, *, ax: "Axes | None" = None) -> "Axes":
+    return plot.plot_learning_rates(value, ax=ax)
+
+
+def _pieces_html(pieces: Sequence[Piece]) -> str:
+    """Pieces one below another, each with a player; one of them plays at a time."""
+    figures = [piece.figure() for piece in pieces]
+    slots = "".join(f"<p>{escape(figure.data['name'])}</p>{figure.slot}" for figure in figures)
+    return f"<div><style>{asset('page.css')}</style>{slots}{figure_script(figures)}</div>"

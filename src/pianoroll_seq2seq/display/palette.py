@@ -1,0 +1,53 @@
+"""Colours, hatches and dashes.
+
+The colours are those of Okabe and Ito ("Color universal design", 2008), without their yellow, which is hard to see on
+white paper.
+"""
+
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.colors import ListedColormap
+
+Dashes: TypeAlias = str | tuple[int, tuple[int, ...]]
+
+PRIMER_COLOUR: Final = "#0072B2"
+CONTINUATION_COLOUR: Final = "#E69F00"  # lighter than the primer's in grey as well
+PRIMER_HATCH: Final = "////"
+INK: Final = "#1a1a1a"
+
+COLOURS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#56B4E9", "#E69F00")
+_DASHES: Final[tuple[Dashes, ...]] = ("-", "--", "-.", ":", (0, (5, 1)))
+_MARKERS: Final = ("", "s", "^", "D", "v", "x", "P")
+
+VOICES: Final = (
+    ("#0072B2", ""),
+    ("#E69F00", "////"),
+    ("#009E73", "xxxx"),
+    ("#CC79A7", "\\\\\\\\"),
+    ("#000000", ""),
+    ("#56B4E9", ""),
+    ("#D55E00", "//"),
+)
+"""Colour and hatch of each voice, in order, then again from the first. Voices without a hatch differ in grey. Vertical
+lines would look like onsets, and horizontal ones like the ends of bars.
+"""
+
+MAP: Final = "cividis"
+"""A perceptually uniform colour map, also for colour-blind readers; higher values are brighter."""
+
+
+def line_style(index: int) -> tuple[str, Dashes, str]:
+    """Colour, dashes and marker of a curve; 35 curves differ by dashes and marker alone."""
+    marker = _MARKERS[index // len(_DASHES) % len(_MARKERS)]
+    return COLOURS[index % len(COLOURS)], _DASHES[index % len(_DASHES)], marker
+
+
+def shades() -> "ListedColormap":
+    """A colour map from light to dark for a white background: reversed cividis without its lightest yellow."""
+    import matplotlib as mpl
+    from matplotlib.colors import ListedColormap
+
+    return ListedColormap(mpl.colormaps[MAP](np.linspace(0.9, 0, 256)))

@@ -1,0 +1,92 @@
+"""The probabilities that a model gives to each pitch, frame by frame.
+
+This module imports PyTorch, so it is imported only when probabilities are drawn.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float64
+from torch import Tensor
+
+from pianoroll_seq2seq.data.conditions import stack_conditions
+from pianoroll_seq2seq.errors import SettingsError
+from pianoroll_seq2seq.layout import FrameLayout
+from pianoroll_seq2seq.models.contract import SequenceModel, device_of, inference, layout_of, predict
+from pianoroll_seq2seq.pianoroll import PianoRoll
+from pianoroll_seq2seq.windowing import SlidingWindows
+
+
+class PredictedRoll(NamedTuple):
+    """A roll, and the probability of each pitch in each frame after the primer."""
+
+    roll: PianoRoll
+    primer_frames: int
+    probabilities: Float64[np.ndarray, "frames pitches"]
+
+
+def predict_roll(
+    model: SequenceModel,
+    roll: PianoRoll,
+    *,
+    primer_frames: int,
+    condition: np.ndarray | None,
+    layout: FrameLayout | None,
+) -> PredictedRoll:
+    """Predicts each frame of a roll after the primer, given the true frames before it.
+
+    Args:
+        model: any sequence model.
+        roll: the roll, on the grid and of the pitches of the model.
+        primer_frames: the number of first frames that the model reads as the primer.
+        condition: of shape (size,) or (frames, size), or None.
+        layout: the layout of a model that does not carry one; by default the active plane on the roll's grid.
+
+    Raises:
+        SettingsError: a primer without frames or of all frames, or a condition that the model does not take.
+        GridError, PitchRangeError: a roll that does not fit the model's layout.
+        ShapeError: a condition with fewer rows than the roll has frames.
+    """
+    if not 1 <= primer_frames < len(roll):
+        raise SettingsError(
+            f"primer_frames must be in 1..{len(roll) - 1}, so that at least one frame is left to predict, got "
+            f"{primer_frames}."
+        )
+    layout = layout_of(model) or layout or FrameLayout.of(roll)
+    layout.check(roll, "The roll")
+    conditions = None
+    if condition is not None:
+        conditions = torch.from_numpy(stack_conditions([condition], 1, num_frames=len(roll)))
+        conditions = conditions[:, : len(roll)].expand(1, len(roll), -1)
+    frames = torch.from_numpy(roll.to_frames(layout).astype(np.float32))[None]
+    means = _means(model, frames[:, :primer_frames], frames[:, primer_frames:], conditions)
+    return PredictedRoll(roll, primer_frames, means[:, layout.columns("active")])
+
+
+def predict_window(model: SequenceModel, windows: SlidingWindows, window: int) -> PredictedRoll:
+    """Predicts a window's target frames, each given the true frames before it.
+
+    Raises:
+        SettingsError: no such window, or conditions that the model does not take.
+    """
+    if not 0 <= window < len(windows):
+        raise SettingsError(f"window must be in 0..{len(windows) - 1}, got {window}.")
+    inputs, targets, condition = windows.conditioned_batch([window])
+    frames = torch.cat([inputs, targets], dim=1)[0].bool().numpy()
+    piece, layout = windows.piece_of(window), windows.layout
+    roll = PianoRoll.from_frames(frames, layout, tempo=piece.tempo, name=piece.name)
+    means = _means(model, inputs, targets, condition)
+    return PredictedRoll(roll, windows.input_frames, means[:, layout.columns("active")])
+
+
+def _means(
+    model: SequenceModel, inputs: Tensor, targets: Tensor, condition: Tensor | None
+) -> Float64[np.ndarray, "frames columns"]:
+    """The marginal probability of each column of each target frame of one example."""
+    device = device_of(model)
+    moved = None if condition is None else condition.to(device)
+    with inference(model):
+        distribution = predict(model, inputs.to(device), targets.to(device), moved)
+        means: np.ndarray = distribution.mean[0].double().cpu().numpy()
+    return means

@@ -1,0 +1,145 @@
+"""Exact likelihood of whole pieces, the measure by which models of polyphonic music are compared.
+
+Every frame of every piece is predicted once, from the frames before it alone. The negative log-probability of the frame,
+joint over all columns, is averaged over frames: nats per frame, as in Boulanger-Lewandowski, Bengio and Vincent (2012),
+"Modeling temporal dependencies in high-dimensional sequences". Published figures differ in whether they count the first
+frame of a piece, so both means are computed.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float32, Float64
+from torch import Tensor
+from torch.nn import functional
+
+from pianoroll_seq2seq.data.conditions import Conditions
+from pianoroll_seq2seq.errors import SettingsError
+from pianoroll_seq2seq.layout import FrameLayout
+from pianoroll_seq2seq.models.contract import SequenceModel, choose_layout, device_of, inference, predict
+from pianoroll_seq2seq.pianoroll import PianoRoll
+
+
+@dataclass(frozen=True)
+class Likelihood:
+    """The likelihood of some pieces under a model.
+
+    Args:
+        nats: mean negative log-probability of a frame.
+        nats_after_first: the same without the first frame of each piece.
+        num_frames: number of frames, first frames included.
+        pieces: the mean of each piece, first frame included, in the order of the pieces.
+    """
+
+    nats: float
+    nats_after_first: float
+    num_frames: int
+    pieces: tuple[float, ...]
+
+    def __str__(self) -> str:
+        """One line."""
+        return (
+            f"{self.nats:.3f} nats per frame ({self.nats_after_first:.3f} without first frames), {self.num_frames} frames "
+            f"of {len(self.pieces)} pieces"
+        )
+
+
+def likelihood(
+    model: SequenceModel | Sequence[SequenceModel],
+    rolls: Sequence[PianoRoll],
+    *,
+    input_frames: int = 0,
+    target_frames: int | None = None,
+    conditions: Sequence[np.ndarray] | np.ndarray | None = None,
+    layout: FrameLayout | None = None,
+) -> Likelihood:
+    """The exact likelihood of whole pieces.
+
+    Args:
+        model: any sequence model; or several, whose probabilities of each frame are averaged (a mixture).
+        rolls: the pieces, on the model's grid and of its pitches.
+        input_frames: input frames of the model. As many frames of silence are put before each piece. 0 for a model that
+            predicts a piece from its first frame on.
+        target_frames: frames that it predicts from one input, the latest ``input_frames``; None for the whole piece.
+        conditions: the condition of each piece, an array of shape (size,) or (frames, size). Silence before a piece has
+            the condition of its first frame. None means no condition.
+        layout: what the columns of a frame mean. The default is the layout that the model was built from. For a model
+            without one it is the grid and pitches of the pieces, with the active plane. With an onset plane the
+            probability is joint over both planes.
+
+    Raises:
+        SettingsError: sizes out of range, no pieces, or conditions that a model does not read.
+        GridError, PitchRangeError: pieces or models on another grid or of other pitches.
+        ShapeError: conditions of another number or length than the pieces.
+
+    Example:
+        >>> import numpy as np
+        >>> from pianoroll_seq2seq import CopyingLSTM, PianoRoll, PitchRange
+        >>> scale = PianoRoll.from_active(np.eye(12, dtype=bool), pitches=PitchRange(60, 71))
+        >>> scored = likelihood(CopyingLSTM(12, hidden_size=8), [scale])
+        >>> scored.num_frames, scored.nats > 0
+        (12, True)
+    """
+    if input_frames < 0 or (target_frames is not None and (target_frames < 1 or input_frames < 1)):
+        raise SettingsError(
+            f"input_frames must be at least 0 and target_frames at least 1 (then input_frames too), or None, got "
+            f"{input_frames} and {target_frames}."
+        )
+    models = [model] if isinstance(model, SequenceModel) else list(model)
+    if not rolls or not models or not all(len(roll) for roll in rolls):
+        raise SettingsError("likelihood needs at least one model, and at least one piece, each of at least one frame.")
+    sizes = (input_frames, target_frames)
+    given: list[np.ndarray | None] = [None] * len(rolls)
+    if conditions is not None:
+        table = Conditions.of(conditions)
+        table.check_fit(np.array([len(roll) for roll in rolls]), [roll.name for roll in rolls])
+        given = [table.at(np.array([piece]), np.arange(len(roll))[None])[0] for piece, roll in enumerate(rolls)]
+    for each in models:
+        layout = choose_layout(each, layout)
+    layout = layout or FrameLayout.of(rolls[0])
+    pieces = [
+        frame_log_probs(models, roll.to_frames(layout), condition, *sizes)
+        for roll, condition in zip(rolls, given, strict=True)
+    ]
+    total = -sum(float(piece.sum()) for piece in pieces)
+    first = -sum(float(piece[0]) for piece in pieces)
+    count = sum(map(len, pieces))
+    after = (total - first) / max(1, count - len(pieces))
+    return Likelihood(total / count, after, count, tuple(-float(piece.mean()) for piece in pieces))
+
+
+def frame_log_probs(
+    models: Sequence[SequenceModel],
+    frames: Bool[np.ndarray, "frames frame_size"],
+    condition: Float32[np.ndarray, "frames size"] | None,
+    input_frames: int,
+    target_frames: int | None,
+) -> Float64[Tensor, " frames"]:
+    """The log-probability of every frame of a piece under the mixture of some models."""
+    per_model = []
+    for model in models:
+        device = device_of(model)
+        piece = torch.from_numpy(frames.astype(np.float32)).to(device)
+        conditions = None if condition is None else torch.from_numpy(condition).to(device)
+        inputs, targets, conditions = _cut(piece, conditions, input_frames, target_frames)
+        with inference(model):
+            log_probs = predict(model, inputs, targets, conditions).log_prob(targets).double().flatten()
+        per_model.append(log_probs[: len(frames)].cpu())
+    return torch.stack(per_model).logsumexp(dim=0) - math.log(len(models))
+
+
+def _cut(
+    frames: Tensor, conditions: Tensor | None, input_frames: int, target_frames: int | None
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Inputs, targets in which every frame occurs once, and the conditions of both. The piece is padded with silence."""
+    count = len(frames)
+    size = count if target_frames is None else target_frames
+    after = -count % size
+    windows = functional.pad(frames, (0, 0, input_frames, after)).unfold(0, input_frames + size, size).transpose(1, 2)
+    if conditions is not None:
+        rows = torch.arange(-input_frames, count + after, device=conditions.device).clamp(0, count - 1)
+        conditions = conditions[rows].unfold(0, input_frames + size, size).transpose(1, 2)
+    return windows[:, :input_frames], windows[:, input_frames:], conditions

@@ -1,0 +1,201 @@
+"""How well a model predicts target frames, compared with the simplest baseline: copying.
+
+Each target frame is predicted from the true frames before it. Scores are counted over all columns of all frames
+(micro-averaged, as in Bay, Ehmann and Downie, 2009, for multiple-pitch estimation). Most frames repeat the one before, so
+scores are also counted on the *changed* frames alone, which differ from the frame before them.
+
+There are two baselines. ``copy last`` expects each frame to equal the one before it: a model that reads the frame before
+(autoregressive) must beat it. ``copy input`` expects each target frame to equal the last input frame: a model that writes
+a whole block (parallel) must beat it. Both have the best possible smoothing: the probabilities that a sounding pitch is
+held and that a silent one begins are fitted to the very frames that are scored (for ``copy input``, one pair for each
+distance from the input).
+
+With an onset plane all columns have equal weight. The baselines copy the active plane and set no onsets, so a frame in which the
+notes before it are held has not changed.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Int64
+from torch import Tensor
+
+from pianoroll_seq2seq._internal.display_hook import html_of
+from pianoroll_seq2seq.models.contract import SequenceModel, device_of, inference, layout_of, predict
+from pianoroll_seq2seq.windowing import SlidingWindows
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Scores of one predictor on one set of frames."""
+
+    nats: float
+    """Mean negative log-likelihood of a frame, in nats; lower is better."""
+    precision: float
+    """Share of the predicted pitches that sound; 0 without predicted pitches."""
+    recall: float
+    """Share of the sounding pitches that are predicted; 0 without sounding pitches."""
+    f1: float
+    """Harmonic mean of precision and recall."""
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """Scores of one predictor."""
+
+    all: Scores
+    changed: Scores
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The scores of a model and of the baselines. It prints as a table.
+
+    Args:
+        num_frames: target frames that were scored.
+        num_changed_frames: those that differ from the frame before.
+        model: the model's scores.
+        copy_last: scores of copying the frame before.
+        copy_input: scores of copying the last input frame.
+    """
+
+    num_frames: int
+    num_changed_frames: int
+    model: Predictor
+    copy_last: Predictor
+    copy_input: Predictor
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON can hold it."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Evaluation":
+        """The inverse of :meth:`to_json`."""
+
+        def predictor(row: Mapping[str, Any]) -> Predictor:
+            return Predictor(Scores(**row["all"]), Scores(**row["changed"]))
+
+        rows = (predictor(data[name]) for name in ("model", "copy_last", "copy_input"))
+        return cls(data["num_frames"], data["num_changed_frames"], *rows)
+
+    def __str__(self) -> str:
+        """The table."""
+        head = f"{'':12}{'nats/frame':>12}{'precision':>11}{'recall':>8}{'F1':>8}   on changed frames: "
+        lines = [f"{self.num_frames} frames, {self.num_changed_frames} of them changed", head + "nats, F1"]
+        for label, row in (("model", self.model), ("copy last", self.copy_last), ("copy input", self.copy_input)):
+            lines.append(
+                f"{label:12}{row.all.nats:12.3f}{row.all.precision:11.3f}{row.all.recall:8.3f}{row.all.f1:8.3f}"
+                f"   {row.changed.nats:24.3f}{row.changed.f1:7.3f}"
+            )
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        return html_of(self)
+
+
+def evaluate(
+    model: SequenceModel, windows: SlidingWindows, *, threshold: float = 0.5, batch_size: int = 256
+) -> Evaluation:
+    """Scores a model on windows it was not trained on, and the copying baselines on the same windows.
+
+    Args:
+        model: any sequence model.
+        windows: held-out windows, with their conditions if there are any. Their hop is set to ``target_frames``, so that
+            each frame counts once.
+        threshold: marginal probability from which a pitch counts as predicted, for precision and recall.
+        batch_size: windows per batch.
+
+    Returns:
+        Scores over all target frames. The first ``input_frames`` of a piece, and a rest at its end that is shorter than a
+        window, are not scored.
+
+    Raises:
+        GridError, PitchRangeError, ShapeError: windows of another layout than the model's.
+
+    Example:
+        >>> from pianoroll_seq2seq import PianoRoll, PitchRange, Seq2SeqLSTM
+        >>> scale = PianoRoll.from_active(np.eye(12, dtype=bool), pitches=PitchRange(60, 71))
+        >>> windows = SlidingWindows([scale], input_frames=4, target_frames=4, hop=4)
+        >>> scores = evaluate(Seq2SeqLSTM(12, hidden_size=8), windows)
+        >>> scores.num_frames, scores.num_changed_frames, scores.copy_last.all.recall
+        (8, 8, 0.0)
+    """
+    layout = layout_of(model)
+    if layout is not None:
+        layout.check_same(windows.layout, "The windows")
+    windows = windows.with_hop(windows.target_frames)
+    device = device_of(model)
+    log_probs, predicted, previous, last_input, truth = [], [], [], [], []
+    with inference(model):
+        for begin in range(0, len(windows), batch_size):
+            batch = np.arange(begin, min(begin + batch_size, len(windows)))
+            inputs, targets, condition = windows.conditioned_batch(batch)
+            condition = None if condition is None else condition.to(device)
+            distribution = predict(model, inputs.to(device), targets.to(device), condition)
+            log_probs.append(distribution.log_prob(targets.to(device)).double().cpu())
+            predicted.append((distribution.mean >= threshold).cpu())
+            truth.append(targets.bool())
+            copied = torch.cat([inputs[:, -1:], targets[:, :-1]], dim=1).bool()
+            copied[..., len(windows.layout.pitches) :] = False  # the onset plane, if there is one
+            previous.append(copied)
+            last_input.append(copied[:, :1].expand_as(targets))
+    return _compare(*(torch.cat(parts) for parts in (log_probs, predicted, previous, last_input, truth)))
+
+
+def _compare(
+    log_probs: Tensor, predicted: Tensor, previous: Tensor, last_input: Tensor, truth: Tensor
+) -> Evaluation:
+    """The scores, from log-probabilities (windows, target_frames) and planes (windows, target_frames, frame_size)."""
+    changed = (previous != truth).any(dim=-1)
+    everywhere = torch.ones_like(changed)
+    # Copying needs only how often a pitch (sounding or not in the source) sounds in the target: counts by
+    # [distance from the input, source, target].
+    last = {subset: _counts(previous, truth, mask) for subset, mask in (("all", everywhere), ("changed", changed))}
+    last = {subset: counts.sum(axis=0, keepdims=True) for subset, counts in last.items()}
+    held = {subset: _counts(last_input, truth, mask) for subset, mask in (("all", everywhere), ("changed", changed))}
+    num_frames, num_changed = truth.shape[0] * truth.shape[1], int(changed.sum())
+    sizes = {"all": num_frames, "changed": num_changed}
+
+    def model_scores(mask: Tensor, size: int) -> Scores:
+        nats = -float(log_probs[mask].sum()) / max(size, 1)
+        return Scores(nats, *_hits(_counts(predicted, truth, mask).sum(axis=0)))
+
+    def baseline_scores(counts: dict[str, np.ndarray]) -> Predictor:
+        rows = {
+            subset: Scores(
+                _nats(counts[subset], counts["all"]) / max(sizes[subset], 1), *_hits(counts[subset].sum(axis=0))
+            )
+            for subset in counts
+        }
+        return Predictor(rows["all"], rows["changed"])
+
+    model = Predictor(model_scores(everywhere, num_frames), model_scores(changed, num_changed))
+    return Evaluation(num_frames, num_changed, model, baseline_scores(last), baseline_scores(held))
+
+
+def _counts(source: Tensor, target: Tensor, mask: Tensor) -> Int64[np.ndarray, "steps 2 2"]:
+    """How often source and target are (0, 0), (0, 1), (1, 0), (1, 1), by position in the window."""
+    mask = mask.unsqueeze(-1)
+    cells = [
+        [((source == bool(a)) & (target == bool(b)) & mask).sum(dim=(0, 2)).numpy() for b in (0, 1)] for a in (0, 1)
+    ]
+    return np.moveaxis(np.array(cells, dtype=np.int64), 2, 0)
+
+
+def _nats(counts: Int64[np.ndarray, "steps 2 2"], fitted_on: Int64[np.ndarray, "steps 2 2"]) -> float:
+    """Negative log-likelihood of ``counts`` under the conditional frequencies of ``fitted_on``."""
+    totals = np.maximum(fitted_on.sum(axis=2, keepdims=True), 1)
+    log_frequency: np.ndarray = np.log(np.maximum(fitted_on, 1) / totals)
+    return float(-(counts * log_frequency).sum())
+
+
+def _hits(counts: Int64[np.ndarray, "2 2"]) -> tuple[float, float, float]:
+    """Precision, recall and F1 of counts by [predicted, true]."""
+    hits, predicted, true = int(counts[1, 1]), int(counts[1].sum()), int(counts[:, 1].sum())
+    precision = hits / predicted if predicted else 0.0
+    recall = hits / true if true else 0.0
+    return precision, recall, 2 * hits / (predicted + true) if predicted + true else 0.0

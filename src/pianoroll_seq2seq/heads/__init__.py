@@ -1,1 +1,0 @@
-"""Output heads: from the decoder's features to a distribution over the pitches of a frame."""

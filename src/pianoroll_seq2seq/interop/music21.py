@@ -1,0 +1,223 @@
+"""Scores from and to music21 streams (extra ``datasets``)."""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pianoroll_seq2seq.errors import MidiError, MissingExtraError, NoNotesError
+from pianoroll_seq2seq.score import NoteTable, Part, Score
+from pianoroll_seq2seq.tempo import DEFAULT_TICKS_PER_BEAT, MAX_TICKS_PER_BEAT, TempoMap
+
+if TYPE_CHECKING:
+    import music21.stream
+
+_FINE_TICKS = 10_080  # 2**5 * 3**2 * 5 * 7: used if no number of ticks is exact
+_DEFAULT_VELOCITY = 90
+
+
+class _TimedNote(NamedTuple):
+    """A note of a stream, in quarter notes from its beginning."""
+
+    onset: Fraction
+    end: Fraction
+    pitch: int
+    velocity: int
+    tie: str | None
+
+
+def score_from_music21(stream: "music21.stream.Stream[Any]", *, expand_repeats: bool = False) -> Score:
+    """Reads a music21 stream: a ``Score``, a ``Part``, a ``Measure`` or any other. The stream is not changed.
+
+    Each ``Part`` of the stream becomes a :class:`~pianoroll_seq2seq.score.Part`, with its ``partName`` (else its
+    instrument's name, or its id) and the MIDI program of its first instrument (else 0); a stream without parts
+    becomes one. Pitches are sounding pitches: transposing instruments and octave lines are applied. Tied notes are one
+    note, grace notes have no length, and ornaments are not played. Chord symbols are dropped unless they have
+    ``writeAsChord``. A note without a velocity gets 90. Tempo marks without a number are ignored.
+
+    A part is the drum kit if its first instrument is an ``UnpitchedPercussion``, or on channel 10. Unpitched notes are
+    kept in such parts if their instrument names the drum (``percMapPitch``); all others are dropped.
+
+    The ticks per beat are chosen so that every note is exactly on a tick, triplets included. If more than 32,767 are
+    needed, they are 10,080, and times go to the nearest tick, halves up.
+
+    Args:
+        stream: the stream to read.
+        expand_repeats: whether to write out repeats, as ``stream.expandRepeats()`` does.
+
+    Raises:
+        MissingExtraError: music21 is not installed.
+        NoNotesError: the stream has no notes.
+        MidiError: several pieces in one (an ``Opus``), inconsistent repeats, or values that MIDI cannot store.
+
+    Example:
+        >>> import music21
+        >>> score = score_from_music21(music21.converter.parse("tinynotation: 4/4 c4 d4 e2"))
+        >>> score.notes.pitch.tolist()
+        [60, 62, 64]
+    """
+    m21 = _music21()
+    name = str((stream.metadata and stream.metadata.bestTitle) or "")
+    label = name or f"The music21 {type(stream).__name__}"
+    if isinstance(stream, m21.stream.Opus):
+        raise MidiError(f"{label}: an Opus holds several pieces. Pass one of its .scores at a time.")
+    try:
+        if expand_repeats:
+            stream = stream.expandRepeats()
+        stream = stream.toSoundingPitch()  # a copy
+    except m21.exceptions21.Music21Exception as error:
+        raise MidiError(f"{label}: music21 cannot expand its repeats or transpose it ({error}).") from error
+    voices = list(stream.getElementsByClass(m21.stream.Part)) or [stream]
+    parts, notes = [], []
+    for voice in voices:
+        flat = voice.flatten()
+        start = Fraction(0) if voice is stream else Fraction(voice.offset)
+        part = _part_of(voice, flat, m21)
+        parts.append(part)
+        notes.append(_without_ties(_notes_in(flat, start, part.drums, m21)))
+    if not any(notes):
+        raise NoNotesError(f"{label}: no notes.")
+    tempi = []
+    for mark in stream.flatten().getElementsByClass(m21.tempo.TempoIndication):
+        metronome = mark.getSoundingMetronomeMark()
+        beats_per_minute = metronome.getQuarterBPM() if metronome else None
+        if beats_per_minute:
+            tempi.append((Fraction(mark.offset), round(60_000_000 / beats_per_minute)))
+    try:
+        return _score_in_ticks(notes, tempi, tuple(parts), name)
+    except MidiError as error:
+        raise MidiError(f"{label}: {error}") from error
+
+
+def score_to_music21(score: Score) -> "music21.stream.Score":
+    """A music21 ``Score``: a flat ``Part`` for each part, its offsets and lengths exact, tempi in the first.
+
+    The parts have no measures, clefs or voices: music21's ``makeNotation`` adds them, and so do its writers. Drums are
+    notes of their MIDI numbers under an ``UnpitchedPercussion``, notes without length are grace notes.
+
+    Raises:
+        MissingExtraError: music21 is not installed.
+
+    Example:
+        >>> from pianoroll_seq2seq import NoteTable
+        >>> notes = NoteTable(onset_tick=[0], end_tick=[480], pitch=[60], velocity=[90], part=[0])
+        >>> stream = score_to_music21(Score(notes, TempoMap(480), (Part("tune"),)))
+        >>> [note.nameWithOctave for note in stream.recurse().notes]
+        ['C4']
+    """
+    m21 = _music21()
+    whole: music21.stream.Score = m21.stream.Score()
+    if score.name:
+        whole.insert(0, m21.metadata.Metadata(title=score.name))
+    ticks_per_beat, table = score.ticks_per_beat, score.notes
+    for index, part in enumerate(score.parts):
+        voice = m21.stream.Part()
+        voice.partName = part.name  # None would be the name of its instrument
+        voice.atSoundingPitch = True
+        instrument = m21.instrument.UnpitchedPercussion() if part.drums else m21.instrument.Instrument()
+        instrument.partName, instrument.midiProgram = part.name or None, part.program
+        instrument.instrumentName = instrument.instrumentName or part.name or "Instrument"
+        voice.insert(0, instrument)
+        mine = table.where(table.part == index)
+        for onset, end, pitch, velocity in zip(
+            mine.onset_tick.tolist(), mine.end_tick.tolist(), mine.pitch.tolist(), mine.velocity.tolist(), strict=True
+        ):
+            length = Fraction(end - onset, ticks_per_beat)
+            spelt = m21.pitch.Pitch(midi=pitch)
+            note = m21.note.Note(spelt, quarterLength=length) if length else m21.note.Note(spelt).getGrace()
+            note.volume.velocity = velocity
+            note.volume.velocityIsRelative = False
+            voice.insert(Fraction(onset, ticks_per_beat), note)
+        whole.insert(0, voice)
+    first = whole.parts.first() or whole
+    for tick, us_per_beat in score.tempo.changes:
+        first.insert(Fraction(tick, ticks_per_beat), m21.tempo.MetronomeMark(number=60_000_000 / us_per_beat))
+    return whole
+
+
+def _music21() -> Any:
+    try:
+        import music21
+    except ImportError as error:
+        raise MissingExtraError("music21", "datasets", "Reading or making music21 streams") from error
+    return music21
+
+
+def _part_of(voice: Any, flat: Any, m21: Any) -> Part:
+    instrument = flat.getElementsByClass(m21.instrument.Instrument).first()
+    name = getattr(voice, "partName", None) or (voice.id if isinstance(voice.id, str) else "")
+    drums = isinstance(instrument, m21.instrument.UnpitchedPercussion) or (instrument and instrument.midiChannel == 9)
+    return Part(name, (instrument and instrument.midiProgram) or 0, bool(drums))
+
+
+def _notes_in(flat: Any, start: Fraction, drums: bool, m21: Any) -> list[_TimedNote]:
+    """The notes of a flattened stream, before ties are joined; the notes of chords are separate."""
+    notes = []
+    for element in flat.notes:
+        if isinstance(element, m21.harmony.Harmony) and not element.writeAsChord:
+            continue
+        onset = start + Fraction(element.offset)
+        end = onset + Fraction(element.quarterLength)
+        for note in element.notes if isinstance(element, m21.chord.ChordBase) else [element]:
+            pitch = _pitch_of(note, element, drums, m21)
+            velocity = note.volume.velocity
+            velocity = element.volume.velocity if velocity is None else velocity
+            velocity = _DEFAULT_VELOCITY if velocity is None else velocity
+            if pitch is not None:
+                notes.append(_TimedNote(onset, end, pitch, velocity, note.tie.type if note.tie else None))
+    return notes
+
+
+def _pitch_of(note: Any, element: Any, drums: bool, m21: Any) -> int | None:
+    """The nearest MIDI number; for an unpitched note that of its drum, or None if it is unknown."""
+    if isinstance(note, m21.note.Note):
+        number = math.floor(note.pitch.ps + 0.5)
+    else:
+        drum = note.storedInstrument or element.getContextByClass(m21.instrument.UnpitchedPercussion)
+        number = getattr(drum, "percMapPitch", None) if drums else None
+    return None if number is None else int(number)
+
+
+def _without_ties(notes: list[_TimedNote]) -> list[_TimedNote]:
+    """Each chain of tied notes as one note; a tie to no other note is ignored."""
+    whole: list[_TimedNote] = []
+    waiting: dict[tuple[int, Fraction], list[int]] = defaultdict(list)  # by pitch and end: indices into `whole`
+    for note in sorted(notes, key=lambda note: note[:2]):
+        tied_to = waiting[note.pitch, note.onset] if note.tie in ("stop", "continue") else []
+        if tied_to:
+            index = tied_to.pop()
+            whole[index] = whole[index]._replace(end=note.end)
+        else:
+            index = len(whole)
+            whole.append(note)
+        if note.tie in ("start", "continue"):
+            waiting[note.pitch, note.end].append(index)
+    return whole
+
+
+def _score_in_ticks(
+    notes: list[list[_TimedNote]], tempi: list[tuple[Fraction, int]], parts: tuple[Part, ...], name: str
+) -> Score:
+    times = {time for voice in notes for note in voice for time in (note.onset, note.end)}
+    ticks_per_beat = _exact_ticks_per_beat(times | {time for time, _ in tempi})
+
+    def tick(time: Fraction) -> int:
+        return math.floor(time * ticks_per_beat + Fraction(1, 2))
+
+    rows = [
+        (tick(note.onset), tick(note.end), note.pitch, note.velocity, index)
+        for index, voice in enumerate(notes)
+        for note in voice
+    ]
+    tempo = TempoMap(ticks_per_beat, [(tick(time), us_per_beat) for time, us_per_beat in tempi])
+    return Score(NoteTable(*map(list, zip(*rows, strict=True))), tempo, parts, name)
+
+
+def _exact_ticks_per_beat(times: Iterable[Fraction]) -> int:
+    """480 if that is exact, else its least exact multiple, else the least exact number of at least 480."""
+    exact = math.lcm(*(time.denominator for time in times))
+    if exact > MAX_TICKS_PER_BEAT:
+        return _FINE_TICKS
+    multiple = math.lcm(exact, DEFAULT_TICKS_PER_BEAT)
+    return multiple if multiple <= MAX_TICKS_PER_BEAT else exact * math.ceil(DEFAULT_TICKS_PER_BEAT / exact)

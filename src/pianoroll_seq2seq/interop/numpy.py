@@ -1,0 +1,108 @@
+"""Piano rolls from and to numpy arrays."""
+
+from typing import Literal
+
+import numpy as np
+from jaxtyping import UInt8
+
+from pianoroll_seq2seq.errors import SettingsError, ShapeError
+from pianoroll_seq2seq.grid import SIXTEENTHS, FrameGrid
+from pianoroll_seq2seq.pianoroll import PianoRoll
+from pianoroll_seq2seq.pitches import ALL_PITCHES, PIANO, PitchRange
+from pianoroll_seq2seq.tempo import TempoMap
+
+AxisOrder = Literal["frames_first", "pitches_first"]
+
+_DEFAULT_PITCHES = {88: PIANO, 128: ALL_PITCHES}  # by the number of columns
+
+
+def roll_from_array(
+    array: np.ndarray,
+    *,
+    axis_order: AxisOrder = "frames_first",
+    grid: FrameGrid = SIXTEENTHS,
+    pitches: PitchRange | None = None,
+    threshold: float = 0,
+    tempo: TempoMap | None = None,
+    name: str = "",
+) -> PianoRoll:
+    """A roll from a matrix of probabilities, velocities, or zeros and ones.
+
+    A cell is active if its value is above ``threshold``; a pitch has an onset where it begins to sound.
+
+    Args:
+        array: bool or real numbers, of shape (frames, pitches) or (pitches, frames), see ``axis_order``.
+        axis_order: which axis comes first; pretty_midi's ``get_piano_roll`` has the pitches first.
+        grid: how long a frame is.
+        pitches: the pitches of the columns. By default, 88 columns are the keys of a piano and 128 are all MIDI
+            pitches; it is required for any other number of columns.
+        threshold: the largest value of a silent cell.
+        tempo: the tempo from frame 0 on; 120 BPM by default.
+        name: for messages.
+
+    Raises:
+        ShapeError: not a matrix, not numbers, NaN in it, or another number of pitches.
+        SettingsError: unknown value of ``axis_order``.
+
+    Example:
+        >>> roll_from_array(np.array([[0.9, 0.2], [0.7, 0.8]]), pitches=PitchRange(60, 61), threshold=0.5)
+        PianoRoll(2 frames x 2 pitches C4..C#4, 2 notes, BeatGrid(frames_per_beat=4))
+    """
+    array, label = np.asarray(array), name or "The array"
+    if array.ndim != 2 or array.dtype.kind not in "biuf":
+        raise ShapeError(
+            f"{label}: expected a matrix of numbers or bools, got {array.dtype} of shape {array.shape}. "
+            f"Pass one roll at a time, without an axis for batches or tracks."
+        )
+    rows, other = _frames_first(array, axis_order), _frames_first(array.T, axis_order)
+    expected = _DEFAULT_PITCHES if pitches is None else {len(pitches): pitches}
+    if rows.shape[1] not in expected:
+        if other.shape[1] in expected:
+            fix = f"Pass axis_order={'pitches_first' if axis_order == 'frames_first' else 'frames_first'!r}."
+        else:
+            fix = f"Pass pitches=PitchRange(lowest, highest) with {rows.shape[1]} pitches."
+        raise ShapeError(
+            f"{label}: shape {array.shape} with axis_order={axis_order!r} has {rows.shape[1]} pitches, "
+            f"expected {' or '.join(map(str, expected))}. {fix}"
+        )
+    if np.isnan(rows).any():
+        frame, column = np.argwhere(np.isnan(rows))[0]
+        raise ShapeError(f"{label}: NaN in frame {frame}, column {column}. Replace it, as np.nan_to_num does.")
+    return PianoRoll.from_active(
+        rows > float(threshold), grid=grid, pitches=expected[rows.shape[1]], tempo=tempo, name=name
+    )
+
+
+def roll_to_array(
+    roll: PianoRoll, *, axis_order: AxisOrder = "frames_first", velocity: int | None = None
+) -> UInt8[np.ndarray, "rows columns"]:
+    """The active plane, as a matrix of zeros and ones (or of zeros and a velocity).
+
+    A note repeated without a gap looks like one held note: the matrix has no onsets.
+
+    Args:
+        roll: the roll to convert.
+        axis_order: (frames, pitches), or (pitches, frames).
+        velocity: the value of active cells, 1..127; 1 by default.
+
+    Raises:
+        SettingsError: unknown value of ``axis_order``, or a velocity out of range.
+
+    Example:
+        >>> roll = PianoRoll.from_active(np.eye(2, dtype=bool), pitches=PitchRange(60, 61))
+        >>> roll_to_array(roll, velocity=100).tolist()
+        [[100, 0], [0, 100]]
+        >>> roll_from_array(roll_to_array(roll), pitches=roll.pitches) == roll
+        True
+    """
+    if velocity is not None and not 1 <= velocity <= 127:
+        raise SettingsError(f"velocity must be in 1..127, got {velocity}.")
+    value = np.uint8(1 if velocity is None else velocity)
+    return np.ascontiguousarray(_frames_first(np.where(roll.active, value, np.uint8(0)), axis_order))
+
+
+def _frames_first(array: np.ndarray, axis_order: str) -> np.ndarray:
+    """The array, transposed if its pitches come first; its own inverse."""
+    if axis_order not in ("frames_first", "pitches_first"):
+        raise SettingsError(f"axis_order must be 'frames_first' or 'pitches_first', got {axis_order!r}.")
+    return array if axis_order == "frames_first" else array.T

@@ -1,0 +1,178 @@
+"""The contract of a model: what ``fit``, ``evaluate`` and ``generate`` require.
+
+To write a model, derive from ``torch.nn.Module`` and define ``forward``, ``start`` and ``advance``. Nothing of this file
+needs to be imported. With ``settings`` as well, checkpoints of the model load without its code being named. A model with
+an attribute ``layout`` (a :class:`~pianoroll_seq2seq.layout.FrameLayout`) refuses music on another grid or of other
+pitches. A model with conditions has a ``condition_size`` and takes them in ``forward`` and ``start``.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+
+from pianoroll_seq2seq.errors import SettingsError, ShapeError
+from pianoroll_seq2seq.layout import FrameLayout
+from pianoroll_seq2seq.models.heads.contract import FrameDistribution
+
+
+@runtime_checkable
+class SequenceModel(Protocol):
+    """A model that continues piano rolls. Frames are float tensors of zeros and ones."""
+
+    def __call__(self, inputs: Tensor, targets: Tensor) -> FrameDistribution:
+        """``forward``: the distribution of every target frame, given the frames before it.
+
+        Args:
+            inputs: input frames, (batch, input_frames, frame_size).
+            targets: the frames to predict, (batch, target_frames, frame_size). Target ``t`` may be predicted from the
+                inputs and from targets before ``t`` (teacher forcing), never from later ones.
+
+        Returns:
+            A distribution of batch shape (batch, target_frames).
+        """
+        ...
+
+    def start(self, primer: Tensor) -> tuple[FrameDistribution, Any]:
+        """Reads a primer (batch, frames, frame_size): the distribution of the next frame, and a state."""
+        ...
+
+    def advance(self, frame: Tensor, state: Any) -> tuple[FrameDistribution, Any]:
+        """Reads one more frame (batch, frame_size): the distribution of the frame after it, and a new state."""
+        ...
+
+    def parameters(self, recurse: bool = True) -> Iterator[nn.Parameter]:
+        """As in ``torch.nn.Module``."""
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """As in ``torch.nn.Module``."""
+        ...
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> Any:
+        """As in ``torch.nn.Module``."""
+        ...
+
+    def train(self, mode: bool = True) -> "SequenceModel":
+        """As in ``torch.nn.Module``."""
+        ...
+
+    @property
+    def training(self) -> bool:
+        """As in ``torch.nn.Module``."""
+        ...
+
+
+@runtime_checkable
+class ConditionalModel(Protocol):
+    """A model that reads conditions together with frames (:mod:`~pianoroll_seq2seq.data.conditions`)."""
+
+    condition_size: int
+    """Size of a condition, 0 for a model without conditions."""
+
+    def __call__(self, inputs: Tensor, targets: Tensor, condition: Tensor | None = None) -> FrameDistribution:
+        """``forward``, with the conditions of inputs and targets, (batch, input_frames + target_frames, size).
+
+        Target ``t`` may be predicted from the conditions of all frames up to ``t``, never from later ones. None means no
+        condition.
+        """
+        ...
+
+    def start(self, primer: Tensor, condition: Tensor | None = None) -> tuple[FrameDistribution, Any]:
+        """``start``, with the conditions of the primer and of the frames to come. The last one is repeated."""
+        ...
+
+    def advance(self, frame: Tensor, state: Any) -> tuple[FrameDistribution, Any]:
+        """As in :class:`SequenceModel`."""
+        ...
+
+
+def require_conditional(model: object, size: int) -> ConditionalModel:
+    """The model, if it reads conditions of a size.
+
+    Raises:
+        SettingsError: it reads conditions of another size, or none.
+    """
+    if isinstance(model, ConditionalModel) and model.condition_size == size:
+        return model
+    expected = getattr(model, "condition_size", 0)
+    raise SettingsError(
+        f"Got conditions of size {size}, but this {type(model).__name__} expects "
+        f"{f'conditions of size {expected}' if expected else 'none'}. Build a Seq2SeqLSTM with condition_size={size} and "
+        f"train it on SlidingWindows(..., conditions=...), or leave the conditions out."
+    )
+
+
+def predict(model: SequenceModel, inputs: Tensor, targets: Tensor, condition: Tensor | None) -> FrameDistribution:
+    """The distribution of every target frame, with the condition if there is one.
+
+    Raises:
+        SettingsError: a condition that the model does not read.
+    """
+    if condition is None:
+        return model(inputs, targets)
+    return require_conditional(model, condition.shape[-1])(inputs, targets, condition)
+
+
+def layout_of(model: object) -> FrameLayout | None:
+    """The frame layout that a model was built from, or None if it does not say."""
+    layout = getattr(model, "layout", None)
+    return layout if isinstance(layout, FrameLayout) else None
+
+
+def check_frame_size(frame_size: int, *frames: Tensor) -> None:
+    """Refuses frames of another size than the model's.
+
+    Raises:
+        ShapeError: names both sizes, and the usual reason.
+    """
+    for each in frames:
+        if each.shape[-1] != frame_size:
+            raise ShapeError(
+                f"The model expects frames of {frame_size} columns, got frames of shape {tuple(each.shape)}. Use the "
+                f"layout of the model's training windows: its pitches, and its onset plane if it has one."
+            )
+
+
+def check_primer(frame_size: int, primer: Tensor) -> None:
+    """Refuses a primer of another frame size, or without frames.
+
+    Raises:
+        ShapeError: names the expected shape.
+    """
+    if primer.shape[1] < 1 or primer.shape[2] != frame_size:
+        raise ShapeError(
+            f"The model expects a primer of shape (batch, frames >= 1, {frame_size}), got {tuple(primer.shape)}. "
+            f"Convert the primer with roll.to_frames(layout), where layout is that of the training windows."
+        )
+
+
+def choose_layout(model: object, layout: FrameLayout | None) -> FrameLayout | None:
+    """The layout of a model's frames: its own, or the given one for a model without one.
+
+    Raises:
+        GridError, PitchRangeError, ShapeError: the given layout is not the model's own.
+    """
+    own = layout_of(model)
+    if own is not None and layout is not None:
+        own.check_same(layout, "The layout")
+    return own or layout
+
+
+@contextmanager
+def inference(model: SequenceModel) -> Iterator[None]:
+    """Without gradients and in evaluation mode; afterwards the model's mode is restored."""
+    was_training = model.training
+    model.train(False)
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        model.train(was_training)
+
+
+def device_of(model: SequenceModel) -> torch.device:
+    """The device of the model's parameters; the CPU for a model without parameters."""
+    return next((parameter.device for parameter in model.parameters()), torch.device("cpu"))

@@ -1,0 +1,127 @@
+"""The contracts of an output head and of the distribution that it returns.
+
+An implementation imports nothing from here; ``tests/contracts`` proves that each built-in one fits.
+"""
+
+import inspect
+from collections.abc import Callable
+from typing import Any, Protocol, cast, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+
+from pianoroll_seq2seq.errors import SettingsError
+from pianoroll_seq2seq.layout import FrameLayout, frame_size_of
+
+
+@runtime_checkable
+class FrameDistribution(Protocol):
+    """A joint distribution over the columns of a frame: batch shape (...), event shape (frame_size,)."""
+
+    def log_prob(self, frames: Tensor) -> Tensor:
+        """The exact log-probability of frames (..., frame_size) of zeros and ones, in nats: shape (...)."""
+        ...
+
+    def sample(self, *, generator: torch.Generator) -> Tensor:
+        """An exact sample: float frames (..., frame_size) of zeros and ones."""
+        ...
+
+    @property
+    def mean(self) -> Tensor:
+        """The marginal probability of each column, (..., frame_size), for plots and thresholds."""
+        ...
+
+    def __getitem__(self, index: Any) -> "FrameDistribution":
+        """The distributions at an index of the batch shape, as a tensor of that shape is indexed."""
+        ...
+
+    def tempered(self, temperature: float) -> "FrameDistribution":
+        """A sharper distribution for temperatures below 1, a flatter one above 1."""
+        ...
+
+
+@runtime_checkable
+class OutputHead(Protocol):
+    """A ``torch.nn.Module`` that turns decoder features into frame distributions."""
+
+    in_features: int
+    """Size of the decoder's output that it reads."""
+
+    frame_size: int
+    """Columns of the frames that it describes."""
+
+    context_frames: int | None
+    """How many past frames it reads: 0 for none, None for all. A decoder that writes all target frames at once knows no
+    past frames, and takes only heads with 0."""
+
+    def __call__(self, features: Tensor, past: Tensor) -> FrameDistribution:
+        """One distribution per decoder step.
+
+        Args:
+            features: the decoder's output, (batch, steps, in_features).
+            past: known frames, (batch, known, frame_size), with known >= steps. Step ``i`` may read
+                ``past[:, : known - steps + 1 + i]`` and nothing later.
+
+        Returns:
+            A distribution of batch shape (batch, steps).
+        """
+        ...
+
+    def settings(self) -> dict[str, Any]:
+        """The constructor's arguments, as JSON can hold them."""
+        ...
+
+
+HeadFactory = Callable[..., OutputHead]
+"""A head class, or a ``functools.partial`` of one: called as ``factory(in_features, layout)``."""
+
+
+@runtime_checkable
+class SteppingHead(Protocol):
+    """Optional methods of a head with a long context, so that a step of generation need not read all past frames again.
+
+    A model that generates frame by frame calls these three instead of ``__call__`` if a head has them. They must return
+    the same distributions.
+    """
+
+    def init_state(self, past: Tensor) -> Any:
+        """The state after known frames, (batch, known, frame_size): a value of any type."""
+        ...
+
+    def update(self, frame: Tensor, state: Any) -> Any:
+        """The state after one more frame, (batch, frame_size)."""
+        ...
+
+    def predict(self, features: Tensor, state: Any) -> FrameDistribution:
+        """The distribution of the next frame, from the decoder's output (batch, in_features): batch shape (batch,)."""
+        ...
+
+
+def build_head(
+    head: OutputHead | HeadFactory, in_features: int, layout: FrameLayout | int, num_candidates: int
+) -> OutputHead:
+    """The head of a model: built by a factory, or checked if it is built already.
+
+    Args:
+        head: a head, or a factory. A factory that takes ``num_candidates`` is given it if the model has copy heads.
+        in_features: size of the features that the model gives to its head.
+        layout: what the columns of a frame mean, or their number.
+        num_candidates: copy candidates among the features.
+
+    Raises:
+        SettingsError: a head of other sizes.
+    """
+    if isinstance(head, nn.Module):
+        built = cast(OutputHead, head)
+    else:
+        factory = cast(HeadFactory, head)
+        takes_candidates = num_candidates and "num_candidates" in inspect.signature(factory).parameters
+        built = factory(in_features, layout, **({"num_candidates": num_candidates} if takes_candidates else {}))
+    frame_size = frame_size_of(layout)
+    if (built.in_features, built.frame_size) != (in_features, frame_size):
+        raise SettingsError(
+            f"The head has in_features={built.in_features} and frame_size={built.frame_size}, but the model needs "
+            f"{in_features} and {frame_size}. Pass the head's class, such as head=BernoulliHead, and the model builds "
+            f"it with its own sizes."
+        )
+    return built

@@ -1,0 +1,123 @@
+"""Notes: each pitch is off, held or begins a note, independently of the others.
+
+For layouts with the planes ``("active", "onset")``.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from pianoroll_seq2seq.errors import SettingsError
+from pianoroll_seq2seq.layout import FrameLayout, frame_size_of
+from pianoroll_seq2seq.models.heads.precision import at_least_float32, check_temperature
+
+_OFF, _HELD, _ONSET = range(3)
+_SLIP = math.log(1e-4)
+"""Log-odds in training that a pitch is held which did not sound."""
+
+
+@dataclass(frozen=True)
+class Notes:
+    """Independent pitches, each of which is off, held or begins a note.
+
+    A frame has two columns for each pitch, the active plane and then the onset plane: off is (0, 0), held (1, 0) and
+    onset (1, 1). A frame with an onset of a pitch that is not active has probability zero.
+
+    Args:
+        logits: of off, held and onset for each pitch, up to a constant, (..., pitches, 3); one that is impossible has
+            minus infinity.
+
+    Example:
+        >>> even = Notes(torch.zeros(2, 3))
+        >>> round(float(even.log_prob(torch.tensor([1.0, 1.0, 0.0, 1.0]))), 4)  # one held, one onset: 2 * log(1/3)
+        -2.1972
+    """
+
+    logits: Float[Tensor, "*batch pitches 3"]
+
+    def log_prob(self, frames: Float[Tensor, "*batch frame_size"]) -> Float[Tensor, "*batch"]:
+        """Log-probability of whole frames in nats, summed over pitches."""
+        active, onset = (half > 0 for half in frames.chunk(2, dim=-1))
+        chosen = active.long() + onset.long()
+        cells = torch.log_softmax(at_least_float32(self.logits), dim=-1).gather(-1, chosen.unsqueeze(-1)).squeeze(-1)
+        return cells.masked_fill(onset & ~active, -math.inf).sum(dim=-1)
+
+    def sample(self, *, generator: torch.Generator) -> Float[Tensor, "*batch frame_size"]:
+        """One draw of each pitch."""
+        chances = self._chances()
+        uniform = torch.rand(chances.shape[:-1], generator=generator, device=chances.device, dtype=chances.dtype)
+        active = uniform >= chances[..., _OFF]
+        onset = uniform >= chances[..., _OFF] + chances[..., _HELD]
+        return torch.cat([active, onset], dim=-1).to(chances.dtype)
+
+    @property
+    def mean(self) -> Float[Tensor, "*batch frame_size"]:
+        """The probability that each pitch is active, then the probability of its onset."""
+        chances = self._chances()
+        return torch.cat([chances[..., _HELD] + chances[..., _ONSET], chances[..., _ONSET]], dim=-1)
+
+    def __getitem__(self, index: Any) -> "Notes":
+        """The distributions at some places of the batch shape."""
+        return Notes(self.logits[index])
+
+    def tempered(self, temperature: float) -> "Notes":
+        """Logits divided by the temperature."""
+        return Notes(self.logits / check_temperature(temperature))
+
+    def _chances(self) -> Tensor:
+        return torch.softmax(at_least_float32(self.logits), dim=-1)
+
+
+class NotesHead(nn.Module):
+    """One linear layer from features to the probabilities that each pitch is off, held or begins a note.
+
+    Only a pitch that sounded in the frame before can be held, and the head sees to that. In training it leaves one
+    chance in ten thousand that another is: the frames it then hears may have been changed on purpose, as
+    ``input_noise`` of :class:`~pianoroll_seq2seq.models.seq2seq_lstm.Seq2SeqLSTM` does.
+
+    Args:
+        in_features: size of the decoder's output.
+        layout: what the columns of a frame mean: the active and the onset plane; or their number, which is even.
+
+    Raises:
+        SettingsError: a size below 1, or a layout without an onset plane.
+
+    Example:
+        >>> NotesHead(32, 2 * 88)(torch.zeros(1, 4, 32), torch.zeros(1, 9, 176)).mean.shape
+        torch.Size([1, 4, 176])
+    """
+
+    def __init__(self, in_features: int, layout: FrameLayout | int) -> None:
+        """Starts near silence, as most pitches are silent most of the time."""
+        super().__init__()
+        frame_size = frame_size_of(layout)
+        if in_features < 1 or frame_size % 2 or (isinstance(layout, FrameLayout) and not layout.has_onsets):
+            raise SettingsError(
+                f"NotesHead needs in_features of at least 1 and two columns for each pitch, active and onset; got "
+                f"{in_features} and {layout}. Use FrameLayout(grid, pitches, planes=('active', 'onset'))."
+            )
+        self.in_features = in_features
+        self.layout = layout
+        self.frame_size: int = frame_size
+        self.context_frames: int | None = 1
+        self.logits: nn.Linear = nn.Linear(in_features, 3 * (frame_size // 2))
+        with torch.no_grad():
+            self.logits.bias.view(-1, 3)[:] = torch.tensor([0.0, 0.0, -3.0])
+
+    def forward(
+        self, features: Float[Tensor, "batch steps in_features"], past: Float[Tensor, "batch known frame_size"]
+    ) -> Notes:
+        """Distributions of batch shape (batch, steps)."""
+        steps, pitches = features.shape[1], self.frame_size // 2
+        off, held, onset = at_least_float32(self.logits(features)).view(-1, steps, pitches, 3).unbind(dim=-1)
+        sounded = past[:, -steps:, :pitches] > 0
+        slip = torch.logaddexp(off, onset) + _SLIP if self.training else torch.full_like(held, -math.inf)
+        return Notes(torch.stack([off, torch.where(sounded, held, slip), onset], dim=-1))
+
+    def settings(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {"in_features": self.in_features, "layout": self.layout}

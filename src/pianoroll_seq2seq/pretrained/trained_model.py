@@ -1,0 +1,195 @@
+"""A trained model with the layout of its frames, and how to open one."""
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pianoroll_seq2seq import checkpoint
+from pianoroll_seq2seq.errors import CheckpointError, CheckpointNotFoundError, SettingsError
+from pianoroll_seq2seq.grid import FrameGrid
+from pianoroll_seq2seq.layout import FrameLayout
+from pianoroll_seq2seq.models.contract import SequenceModel, choose_layout
+from pianoroll_seq2seq.pianoroll import PianoRoll
+from pianoroll_seq2seq.pitches import PitchRange
+from pianoroll_seq2seq.pretrained.folders import CONFIG, is_model_folder, load_folder, read_config, save_pretrained
+from pianoroll_seq2seq.pretrained.shipped import pretrained_names, pretrained_path
+from pianoroll_seq2seq.sampling import Draw, Length, Sampler, generate
+from pianoroll_seq2seq.train.run_files import BEST
+
+DEFAULT_MODEL = "bach-chorales"
+"""The default model."""
+_SILENCE = Length(beats=16)
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A model and the layout of its frames.
+
+    Args:
+        model: the model, on the CPU and in evaluation mode.
+        layout: what the columns of its frames mean.
+        name: the name under which it was opened.
+        card: what it was trained on and its scores; empty if unknown.
+
+    Example:
+        A model of your own: ::
+
+            TrainedModel(model, windows.layout, name="mine")
+    """
+
+    model: SequenceModel
+    layout: FrameLayout
+    name: str = ""
+    card: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def grid(self) -> FrameGrid:
+        """Where its frames lie in time."""
+        return self.layout.grid
+
+    @property
+    def pitches(self) -> PitchRange:
+        """The pitches of its frames."""
+        return self.layout.pitches
+
+    @property
+    def condition_size(self) -> int:
+        """Size of the condition of every frame, 0 for none."""
+        return int(getattr(self.model, "condition_size", 0))
+
+    def generate(
+        self,
+        primer: PianoRoll | str | os.PathLike[str] | None = None,
+        *,
+        beats: float | None = None,
+        seconds: float | None = None,
+        num_frames: int | None = None,
+        sampler: Sampler = Draw(),
+        seed: int = 0,
+        condition: np.ndarray | None = None,
+        progress: bool = False,
+    ) -> PianoRoll:
+        """Continues a primer, or begins from silence.
+
+        Args:
+            primer: a roll on the model's grid and of its pitches, or the path of a MIDI file; 16 beats of silence by
+                default.
+            beats: how many beats (quarter notes) to generate,
+            seconds: or how many seconds,
+            num_frames: or how many frames; 32 beats by default.
+            sampler: how to choose each frame from its distribution.
+            seed: the seed of the sampler. Equal arguments and seeds give equal music on one kind of device.
+            condition: the condition of all frames, (size,), or of each frame of the primer and the music, (frames, size).
+            progress: whether to show a progress bar.
+
+        Returns:
+            The new music without the primer: ``primer + trained.generate(primer)`` is the whole piece.
+
+        Raises:
+            GridError, PitchRangeError: a primer on another grid or of other pitches.
+            SettingsError: a length that is not above 0, or given in several units; or a condition that the model does not
+                read.
+            MidiError: a file that cannot be read.
+
+        Example:
+            >>> music = open_model("bach-chorales").generate(beats=4, seed=1)
+            >>> len(music), music.grid
+            (16, BeatGrid(frames_per_beat=4))
+        """
+        if primer is None:
+            empty = PianoRoll.silent(0, grid=self.grid, pitches=self.pitches)
+            primer = PianoRoll.silent(
+                _SILENCE.in_frames(self.grid, empty.tempo), grid=self.grid, pitches=self.pitches
+            )
+        elif not isinstance(primer, PianoRoll):
+            primer = PianoRoll.from_midi(primer, grid=self.grid, pitches=self.pitches)
+        length = Length(num_frames, beats, seconds) or Length(beats=32)
+        return generate(
+            self.model,
+            primer,
+            num_frames=length.in_frames(self.grid, primer.tempo, after=len(primer)),
+            sampler=sampler,
+            seed=seed,
+            condition=condition,
+            progress=progress,
+            layout=self.layout,
+        )
+
+    def save_pretrained(
+        self, folder: str | os.PathLike[str], *, card: Mapping[str, Any] | None = None, overwrite: bool = False
+    ) -> Path:
+        """Writes the model to a folder to share: see :func:`~pianoroll_seq2seq.pretrained.save_pretrained`.
+
+        Args:
+            folder: the folder to write.
+            card: facts about the model; the card that it has by default.
+            overwrite: whether to replace a folder that holds such a model and nothing else.
+        """
+        card = self.card if card is None else card
+        return save_pretrained(self.model, folder, layout=self.layout, card=card, overwrite=overwrite)
+
+
+def open_model(
+    source: str | os.PathLike[str] = DEFAULT_MODEL,
+    *,
+    classes: Iterable[type] = (),
+    layout: FrameLayout | None = None,
+) -> TrainedModel:
+    """Opens a trained model: a shipped one, the best one of a run, a shared folder, or a checkpoint.
+
+    Args:
+        source: a name such as ``bach-chorales``; the folder of a run of ``fit``; a folder of ``save_pretrained``; or a
+            checkpoint.
+        classes: models, heads and grids of your own that it is built of.
+        layout: what the columns of its frames mean, for a model that was built from a frame size.
+
+    Raises:
+        CheckpointNotFoundError: no such name, file or folder.
+        CheckpointError: not a checkpoint, a damaged one, or one whose layout is unknown.
+        SettingsError, GridError, PitchRangeError, ShapeError: a layout that is not the model's.
+
+    Example:
+        >>> open_model("bach-chorales").grid
+        BeatGrid(frames_per_beat=4)
+    """
+    classes = tuple(classes)
+    path, label = _locate(source), os.fspath(source)
+    if path.is_dir():
+        details = read_config(path)
+        model, described = load_folder(path, classes=classes), details["layout"]
+    else:
+        details = checkpoint.read_header(path)["details"]
+        model, described = checkpoint.load(path, classes=classes), details.get("data", details).get("layout")
+    layout = choose_layout(model, layout)
+    if layout is None and described is not None:
+        layout = checkpoint.build(described, classes=classes, label=label)
+    if not isinstance(layout, FrameLayout):
+        raise CheckpointError(
+            f"{label}: the layout of its frames is unknown, because the model was built from a frame size. Pass it: "
+            f"open_model(path, layout=FrameLayout(grid, pitches))."
+        )
+    frame_size = getattr(model, "frame_size", layout.frame_size)
+    if frame_size != layout.frame_size:
+        raise SettingsError(f"{label}: the model has frames of {frame_size} columns, but {layout} has {layout.frame_size}.")
+    return TrainedModel(model, layout, name=label, card=details.get("card", {}))
+
+
+def _locate(source: str | os.PathLike[str]) -> Path:
+    """The checkpoint, or the folder of ``save_pretrained``."""
+    if isinstance(source, str) and source in pretrained_names():
+        return pretrained_path(source)
+    path = Path(source)
+    if path.is_dir() and not (path / BEST).exists() and is_model_folder(path):
+        return path
+    if path.is_dir():
+        path /= BEST
+    if not path.is_file():
+        raise CheckpointNotFoundError(
+            f"{os.fspath(source)}: no such model. Pass a checkpoint, the folder of a run (which holds {BEST}) or of "
+            f"save_pretrained (which holds {CONFIG}), or the name of a shipped model: {', '.join(pretrained_names())}."
+        )
+    return path

@@ -1,0 +1,231 @@
+"""The generation loop: a model predicts a frame, a sampler chooses it, and the model reads it back."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Protocol, overload, runtime_checkable
+
+import numpy as np
+import torch
+from jaxtyping import Bool
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from pianoroll_seq2seq.data.conditions import stack_conditions
+from pianoroll_seq2seq.errors import SettingsError, ShapeError
+from pianoroll_seq2seq.layout import FrameLayout
+from pianoroll_seq2seq.models.contract import SequenceModel, choose_layout, device_of, inference, require_conditional
+from pianoroll_seq2seq.models.heads.contract import FrameDistribution
+from pianoroll_seq2seq.pianoroll import PianoRoll
+from pianoroll_seq2seq.sampling.generations import Generations
+from pianoroll_seq2seq.sampling.samplers import Draw, Sampler
+
+
+@runtime_checkable
+class AutoregressiveModel(Protocol):
+    """The methods of a model that generation calls. Every sequence model has them."""
+
+    def start(self, primer: Tensor) -> tuple[FrameDistribution, Any]:
+        """Reads a primer (batch, frames, frame_size): the distribution of the next frame, and a state."""
+        ...
+
+    def advance(self, frame: Tensor, state: Any) -> tuple[FrameDistribution, Any]:
+        """Reads one more frame (batch, frame_size): the distribution of the frame after it, and a new state."""
+        ...
+
+
+@overload
+def generate(
+    model: AutoregressiveModel,
+    primer: PianoRoll,
+    *,
+    num_frames: int,
+    sampler: Sampler = ...,
+    seed: int = ...,
+    progress: bool = ...,
+    condition: np.ndarray | None = ...,
+    layout: FrameLayout | None = ...,
+) -> PianoRoll: ...
+@overload
+def generate(
+    model: AutoregressiveModel,
+    primer: Sequence[PianoRoll],
+    *,
+    num_frames: int,
+    sampler: Sampler = ...,
+    seed: int = ...,
+    progress: bool = ...,
+    condition: np.ndarray | Sequence[np.ndarray] | None = ...,
+    layout: FrameLayout | None = ...,
+) -> Generations: ...
+def generate(
+    model: AutoregressiveModel,
+    primer: PianoRoll | Sequence[PianoRoll],
+    *,
+    num_frames: int,
+    sampler: Sampler = Draw(),
+    seed: int = 0,
+    progress: bool = False,
+    condition: np.ndarray | Sequence[np.ndarray] | None = None,
+    layout: FrameLayout | None = None,
+) -> PianoRoll | Generations:
+    """Continues a primer, or many at once.
+
+    Args:
+        model: any sequence model.
+        primer: the music to continue. Many primers of equal length are continued in one batch, and each may occur several
+            times for several continuations.
+        num_frames: how many frames to generate.
+        sampler: how to choose each frame from its distribution.
+        seed: the seed of the sampler. Equal arguments and seeds give equal music on one kind of device.
+        progress: whether to show a progress bar.
+        condition: conditions (:mod:`~pianoroll_seq2seq.data.conditions`). For one primer an array of shape (size,), or
+            (frames, size) with a row for each frame of the primer and of the music. For a list of primers one array of
+            shape (size,) for all, or one array for each.
+        layout: what the columns of a frame mean. The default is the layout that the model was built from. For a model
+            without one it is the primer's grid and pitches, with the active plane.
+
+    Returns:
+        The new music alone, of ``num_frames`` frames, at the tempo at the primer's end: ``primer + generate(...)`` is the
+        whole piece. Notes held over from the primer continue. For a list of primers a list, which displays each whole
+        piece in a notebook.
+
+    Raises:
+        GridError, PitchRangeError: a primer or a layout on another grid or of other pitches than the model's layout.
+        SettingsError: fewer than one frame, a condition that the model does not read, or none for a model trained without
+            ``condition_dropout``.
+        ShapeError: no primers, primers without frames or of different lengths, or conditions of another number or length.
+
+    Example:
+        >>> from pianoroll_seq2seq import PianoRoll, PitchRange, Seq2SeqLSTM
+        >>> scale = PianoRoll.from_active(np.eye(12, dtype=bool), pitches=PitchRange(60, 71))
+        >>> model = Seq2SeqLSTM(FrameLayout.of(scale), hidden_size=8)
+        >>> song = generate(model, scale, num_frames=32, sampler=Draw(0.9), seed=1)
+        >>> len(song), song.pitches == scale.pitches
+        (32, True)
+    """
+    if num_frames < 1:
+        raise SettingsError(f"num_frames must be at least 1, got {num_frames}.")
+    primers = [primer] if isinstance(primer, PianoRoll) else list(primer)
+    _check_primers(primers)
+    layout = choose_layout(model, layout) or FrameLayout.of(primers[0])
+    past = np.stack([roll.to_frames(layout) for roll in primers])
+    if condition is not None:
+        given = [np.asarray(condition)] if isinstance(primer, PianoRoll) else condition
+        condition = stack_conditions(given, len(primers), num_frames=len(primers[0]) + num_frames)
+    steps = generate_frames(model, past, sampler=sampler, seed=seed, condition=condition, layout=layout)
+    bar = tqdm(range(num_frames), "generate", disable=not progress)
+    with inference(model) if isinstance(model, SequenceModel) else nullcontext():
+        written = np.stack([frame for _, frame in zip(bar, steps, strict=False)], axis=1)
+    continuations = [_continuation(*pair, layout) for pair in zip(primers, written, strict=True)]
+    return continuations[0] if isinstance(primer, PianoRoll) else Generations(continuations, primers)
+
+
+def generate_frames(
+    model: AutoregressiveModel,
+    primers: Bool[np.ndarray, "batch frames frame_size"],
+    *,
+    sampler: Sampler = Draw(),
+    seed: int = 0,
+    condition: np.ndarray | Sequence[np.ndarray] | None = None,
+    layout: FrameLayout | None = None,
+) -> Iterator[Bool[np.ndarray, "batch frame_size"]]:
+    """The endless stream of frames behind :func:`generate`. Each is yielded as soon as it is sampled, for live use.
+
+    A model in evaluation mode (``model.eval()``, or a loaded one) is fastest.
+
+    Args:
+        model: any sequence model.
+        primers: the frames to continue, ``roll.to_frames(layout)`` of each primer.
+        sampler: how to choose each frame from its distribution.
+        seed: the seed of the sampler. Equal arguments and seeds give equal frames on one kind of device.
+        condition: conditions: one array of shape (size,) for all continuations, or one for each, (size,) or (frames,
+            size) from the first frame of the primer on. The last row is repeated.
+        layout: what the columns of a frame mean; by default the layout that the model was built from. If it has an onset
+            plane, an onset is set for every pitch that begins to sound, and removed from silent pitches.
+
+    Yields:
+        The next frame of every continuation.
+
+    Raises:
+        ShapeError: frames of another size than the layout's, or conditions of another number.
+        SettingsError: a condition that the model does not read, or none for a model trained without
+            ``condition_dropout``.
+
+    Example:
+        >>> from itertools import islice
+        >>> from pianoroll_seq2seq import Seq2SeqLSTM
+        >>> stream = generate_frames(Seq2SeqLSTM(12, hidden_size=8), np.zeros((1, 4, 12), dtype=bool), seed=1)
+        >>> [frame.shape for frame in islice(stream, 2)]
+        [(1, 12), (1, 12)]
+    """
+    layout = choose_layout(model, layout)
+    if layout is not None and primers.shape[-1] != layout.frame_size:
+        raise ShapeError(
+            f"Expected frames of {layout.frame_size} columns for {layout}, got {primers.shape[-1]}. Convert the primer "
+            f"with roll.to_frames(layout)."
+        )
+    has_onsets = layout is not None and layout.has_onsets
+    trained = model if isinstance(model, SequenceModel) else None
+    device = torch.device("cpu") if trained is None else device_of(trained)
+    generator = torch.Generator(device).manual_seed(seed)
+    with _without_gradients(trained):
+        past = torch.tensor(primers, dtype=torch.float32, device=device)
+        if condition is None:
+            distribution, state = model.start(past)
+        else:
+            conditions = torch.from_numpy(stack_conditions(condition, len(primers))).to(device)
+            distribution, state = require_conditional(model, conditions.shape[-1]).start(past, conditions)
+        frame = sampler(distribution, generator=generator)
+        if has_onsets:
+            frame = _consistent_onsets(frame, past[:, -1])
+        array = frame.bool().cpu().numpy()
+    while True:
+        yield array
+        # Gradients are on again while the caller has the frame: the caller may be training.
+        with _without_gradients(trained):
+            distribution, state = model.advance(frame, state)
+            before, frame = frame, sampler(distribution, generator=generator)
+            if has_onsets:
+                frame = _consistent_onsets(frame, before)
+            array = frame.bool().cpu().numpy()
+
+
+def _consistent_onsets(frame: Tensor, before: Tensor) -> Tensor:
+    """A frame (batch, 2 * pitches) with an onset for every pitch that begins to sound, and none for silent pitches."""
+    active, onset = frame.chunk(2, dim=-1)
+    begins = active > before.chunk(2, dim=-1)[0]
+    return torch.cat([active, active * torch.maximum(onset, begins.to(onset.dtype))], dim=-1)
+
+
+def _without_gradients(model: SequenceModel | None) -> AbstractContextManager[Any]:
+    """Without gradients, and in evaluation mode. Changing the mode visits all modules, so it is done only if needed."""
+    if model is not None and model.training:
+        return inference(model)
+    return torch.inference_mode()
+
+
+def _check_primers(primers: Sequence[PianoRoll]) -> None:
+    if not primers:
+        raise ShapeError("generate needs at least one primer.")
+    first = primers[0]
+    for roll in primers:
+        if not len(roll):
+            raise ShapeError(f"The primer {roll.name!r} has no frames. To begin from silence, use PianoRoll.silent(64).")
+        if len(roll) != len(first):
+            raise ShapeError(
+                f"Primers of one batch must have equal lengths: {first.name!r} has {len(first)} frames, {roll.name!r} has "
+                f"{len(roll)}. Cut them to one length with roll[-n:]."
+            )
+
+
+def _continuation(
+    primer: PianoRoll, written: Bool[np.ndarray, "frames frame_size"], layout: FrameLayout
+) -> PianoRoll:
+    end_tick = int(primer.grid.ticks_at(np.array([len(primer)]), primer.tempo)[0])
+    return PianoRoll.from_frames(
+        written,
+        layout,
+        tempo=primer.tempo.from_tick(end_tick),
+        before=primer.active[-1],
+        name=f"{primer.name} continued" if primer.name else "",
+    )

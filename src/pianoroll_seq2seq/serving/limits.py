@@ -1,0 +1,42 @@
+"""Bounds on the size of one request."""
+
+from dataclasses import dataclass
+
+from pianoroll_seq2seq.errors import SettingsError
+
+
+@dataclass(frozen=True)
+class RequestLimits:
+    """Bounds on one request; the defaults allow some minutes of music.
+
+    Args:
+        max_request_bytes: size of the request's JSON, in bytes.
+        max_midi_bytes: size of the primer's MIDI file, in bytes.
+        max_primer_notes: notes in a primer that is a list of notes.
+        max_primer_frames: frames of the primer.
+        max_num_frames: frames to generate.
+        min_temperature: the lowest temperature of a sampler that draws.
+        max_temperature: the highest temperature of a sampler that draws.
+
+    Raises:
+        SettingsError: a bound below 1, or temperatures that are not positive or not in order.
+    """
+
+    max_request_bytes: int = 2**20
+    max_midi_bytes: int = 2**19
+    max_primer_notes: int = 10_000
+    max_primer_frames: int = 10_000
+    max_num_frames: int = 10_000
+    min_temperature: float = 0.05
+    max_temperature: float = 10.0
+
+    def __post_init__(self) -> None:
+        """Validates the bounds."""
+        for name in ("max_request_bytes", "max_midi_bytes", "max_primer_notes", "max_primer_frames", "max_num_frames"):
+            if getattr(self, name) < 1:
+                raise SettingsError(f"RequestLimits.{name} must be at least 1, got {getattr(self, name)}.")
+        if not 0 < self.min_temperature <= self.max_temperature:
+            raise SettingsError(
+                f"RequestLimits needs 0 < min_temperature <= max_temperature, got {self.min_temperature} and "
+                f"{self.max_temperature}."
+            )

@@ -1,0 +1,79 @@
+"""A primer's notes as a piano roll in the model's layout."""
+
+import math
+from collections.abc import Sequence
+
+from pianoroll_seq2seq._internal.limits import Limits
+from pianoroll_seq2seq.errors import LimitError
+from pianoroll_seq2seq.grid import BeatGrid, FrameGrid
+from pianoroll_seq2seq.layout import FrameLayout
+from pianoroll_seq2seq.pianoroll import PianoRoll
+from pianoroll_seq2seq.score import NoteTable, Score
+from pianoroll_seq2seq.serving.errors import RequestError
+from pianoroll_seq2seq.serving.limits import RequestLimits
+from pianoroll_seq2seq.serving.requests import PrimerNote
+from pianoroll_seq2seq.tempo import MAX_TICK, TempoMap
+
+_MIN_TICKS_PER_BEAT = 480
+_FINE_TICKS_PER_BEAT = 10_000  # 50 microseconds at 120 beats per minute, so a frame of 20 ms is 400 ticks
+_VELOCITY = 100
+
+
+def ticks_per_beat_for(grid: FrameGrid) -> int:
+    """A resolution in which the grid's lines fall on whole ticks, or very close to them."""
+    if isinstance(grid, BeatGrid):
+        return grid.frames_per_beat * max(_MIN_TICKS_PER_BEAT // grid.frames_per_beat, 1)
+    return _FINE_TICKS_PER_BEAT
+
+
+def roll_from_notes(
+    notes: Sequence[PrimerNote],
+    layout: FrameLayout,
+    tempo: TempoMap,
+    *,
+    ticks_per_unit: int,
+    limits: RequestLimits,
+) -> PianoRoll:
+    """Rasterizes the ``primer_notes`` of a request.
+
+    Args:
+        notes: at least one note.
+        layout: the model's layout.
+        tempo: the tempo of the roll.
+        ticks_per_unit: ticks in a unit of the notes' times.
+        limits: bounds on the primer.
+
+    Raises:
+        RequestError: a note outside the model's pitches, or a primer of too many frames.
+    """
+    pitches = layout.pitches
+    for index, note in enumerate(notes):
+        if not pitches.lowest <= note.pitch <= pitches.highest:
+            problem = f"must be in the model's range {pitches.lowest}..{pitches.highest}, got {note.pitch}."
+            raise RequestError(422, f"primer_notes[{index}].pitch", problem)
+        if (note.start + note.duration) * ticks_per_unit > MAX_TICK:
+            raise primer_too_long("primer_notes", layout.grid, limits)
+    onset_ticks = [math.floor(note.start * ticks_per_unit + 0.5) for note in notes]
+    end_ticks = [math.floor((note.start + note.duration) * ticks_per_unit + 0.5) for note in notes]
+    count = len(notes)
+    table = NoteTable(onset_ticks, end_ticks, [note.pitch for note in notes], [_VELOCITY] * count, [0] * count)
+    try:
+        return PianoRoll.from_score(
+            Score(table, tempo), grid=layout.grid, pitches=pitches, limits=roll_limits(layout, limits)
+        )
+    except LimitError as error:
+        raise primer_too_long("primer_notes", layout.grid, limits) from error
+
+
+def roll_limits(layout: FrameLayout, limits: RequestLimits) -> Limits:
+    """The bounds of a request as bounds on reading one file."""
+    max_frames = limits.max_primer_frames
+    return Limits(
+        max_file_bytes=limits.max_midi_bytes, max_frames=max_frames, max_cells=max_frames * len(layout.pitches)
+    )
+
+
+def primer_too_long(field: str, grid: FrameGrid, limits: RequestLimits) -> RequestError:
+    """The error of a primer of too many frames."""
+    problem = f"over {limits.max_primer_frames} frames of {grid}. Send only the last part of the music."
+    return RequestError(413, field, problem)

@@ -1,0 +1,105 @@
+"""The studio's server, which listens on this machine only."""
+
+import socket
+import sys
+import threading
+import webbrowser
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from pianoroll_seq2seq.errors import MissingExtraError, SettingsError
+
+if TYPE_CHECKING:
+    import uvicorn
+    from starlette.applications import Starlette
+
+_LOOPBACK = "127.0.0.1"
+_SHUTDOWN_SECONDS = 1
+
+
+def run_studio(*, models: Sequence[str] = (), port: int = 8765, open_browser: bool = True, threads: int = 1) -> None:
+    """Serves the studio on this machine only, until Ctrl-C.
+
+    On its page you draw a primer or open a MIDI file, and listen to a model continue it while it still writes. The
+    address is printed to standard error.
+
+    Args:
+        models: models to offer beside the one that comes with the library: names, folders of runs, or checkpoints.
+            The first one is selected when the page opens.
+        port: the port on 127.0.0.1; 0 for any free port.
+        open_browser: whether to open the page in the default browser.
+        threads: PyTorch's threads for one piece. One is fastest for most models, since a single frame is little work.
+
+    Raises:
+        MissingExtraError: the extra ``studio`` is not installed.
+        CheckpointNotFoundError, CheckpointError: a model that cannot be opened.
+        SettingsError: a port that is in use or invalid, or fewer than one thread.
+    """
+    import torch
+
+    from pianoroll_seq2seq.pretrained.trained_model import DEFAULT_MODEL, open_model
+    from pianoroll_seq2seq.studio.app import studio_app
+
+    if threads < 1:
+        raise SettingsError(f"threads must be at least 1, got {threads}.")
+    server = make_server(studio_app([open_model(name) for name in dict.fromkeys((*models, DEFAULT_MODEL))]))
+    listener = listen(port)
+    address = f"http://{_LOOPBACK}:{listener.getsockname()[1]}/"
+    print(f"The studio is open at {address} (Ctrl-C closes it)", file=sys.stderr, flush=True)
+    if open_browser:
+        threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
+    threads_before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        server.run(sockets=[listener])
+    except KeyboardInterrupt:  # uvicorn handles Ctrl-C and raises it again
+        print("The studio is closed.", file=sys.stderr)
+    finally:
+        torch.set_num_threads(threads_before)
+        listener.close()
+
+
+def make_server(app: "Starlette") -> "uvicorn.Server":
+    """A uvicorn server with only the features that the studio needs.
+
+    Raises:
+        MissingExtraError: the extra ``studio`` is not installed.
+    """
+    try:
+        import uvicorn
+    except ImportError as error:
+        raise MissingExtraError("uvicorn", "studio", "The studio") from error
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        lifespan="off",
+        ws="none",
+        timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
+    )
+    return uvicorn.Server(config)
+
+
+def listen(port: int) -> socket.socket:
+    """A listening socket on this machine.
+
+    Args:
+        port: the port; 0 for any free port.
+
+    Raises:
+        SettingsError: the port is in use, or invalid.
+    """
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((_LOOPBACK, port))
+        listener.listen()
+    except (OSError, OverflowError) as error:
+        listener.close()
+        raise SettingsError(
+            f"The studio cannot listen on port {port} of {_LOOPBACK} ({error}). Is it open already? Choose another "
+            f"port, or 0 for any free port."
+        ) from error
+    return listener

@@ -1,0 +1,108 @@
+"""The losses of a training run, epoch by epoch."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pianoroll_seq2seq._internal.display_hook import html_of, plot_of
+from pianoroll_seq2seq._internal.atomic import writing
+from pianoroll_seq2seq.errors import SettingsError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One pass over the training windows."""
+
+    epoch: int
+    """Counted from 1."""
+    step: int
+    """Optimizer steps since the start of training."""
+    train_loss: float
+    """Nats per frame, the mean over the steps of the epoch."""
+    valid_loss: float | None
+    """Nats per frame at the end of the epoch; None without validation windows."""
+    learning_rate: float
+    """At the end of the epoch."""
+    seconds: float
+    """The epoch's wall-clock time, validation included."""
+
+
+@dataclass(frozen=True)
+class History:
+    """All epochs of a run.
+
+    Args:
+        epochs: in order.
+        best_epoch: number of the epoch with the lowest monitored loss, whose weights the model ends with.
+        stopped_by: why training stopped: all ``epochs`` are done, the ``patience`` is exhausted, or a ``callback``
+            returned True; None during training.
+
+    Example:
+        >>> from pianoroll_seq2seq import PianoRoll, PitchRange, Seq2SeqLSTM, SlidingWindows, fit
+        >>> silence = PianoRoll.silent(20, pitches=PitchRange(60, 71))
+        >>> windows = SlidingWindows([silence], input_frames=4, target_frames=4, hop=4)
+        >>> history = fit(Seq2SeqLSTM(12, hidden_size=8), windows, windows, epochs=3, batch_size=4, progress=False)
+        >>> len(history.epochs), history.best_epoch, history.stopped_by
+        (3, 3, 'epochs')
+        >>> history.valid_losses == sorted(history.valid_losses, reverse=True)
+        True
+    """
+
+    epochs: tuple[Epoch, ...] = ()
+    best_epoch: int | None = None
+    stopped_by: Literal["epochs", "patience", "callback"] | None = None
+
+    @property
+    def train_losses(self) -> list[float]:
+        """Training loss of each epoch, in nats per frame."""
+        return [epoch.train_loss for epoch in self.epochs]
+
+    @property
+    def valid_losses(self) -> list[float]:
+        """Validation loss of each epoch that has one, in nats per frame."""
+        return [epoch.valid_loss for epoch in self.epochs if epoch.valid_loss is not None]
+
+    def to_json(self) -> dict[str, Any]:
+        """The history for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "History":
+        """The inverse of :meth:`to_json`."""
+        epochs = tuple(Epoch(**epoch) for epoch in data["epochs"])
+        return cls(epochs, data["best_epoch"], data["stopped_by"])
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Writes JSON lines: one for each epoch, then one with the rest. Replaces an existing file."""
+        path = Path(path)
+        data = self.to_json()
+        lines = [*data.pop("epochs"), data]
+        with writing(path, overwrite=True) as temporary:
+            temporary.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+        return path
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> "History":
+        """The inverse of :meth:`save`.
+
+        Raises:
+            SettingsError: the file was not written by :meth:`save`.
+        """
+        try:
+            *epochs, rest = [json.loads(line) for line in Path(path).read_text(encoding="utf-8").splitlines()]
+            return cls.from_json({"epochs": epochs, **rest})
+        except (ValueError, TypeError, KeyError) as error:
+            raise SettingsError(f"{os.fspath(path)}: not a history written by History.save ({error!r}).") from error
+
+    def plot(self, ax: "Axes | None" = None) -> "Axes":
+        """Draws the loss curves; see :func:`pianoroll_seq2seq.display.plot.plot_histories`."""
+        return plot_of(self, ax=ax)
+
+    def _repr_html_(self) -> str:
+        return html_of(self)

@@ -1,0 +1,305 @@
+"""Sliding windows as a PyTorch data set.
+
+A window is ``input_frames`` that the encoder reads and the ``target_frames`` that follow, which the decoder writes.
+Windows of a piece begin every ``hop`` frames and never reach into another piece.
+"""
+
+import warnings
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float32, Int64
+from torch import Tensor
+
+from pianoroll_seq2seq.data.augmentation import Augmentation, transpose_packed
+from pianoroll_seq2seq.data.conditions import Conditions, transpose_chroma
+from pianoroll_seq2seq.data.corpus import Corpus, PackedPieces, pack_rolls
+from pianoroll_seq2seq.data.corpus.packing import unpack_frames
+from pianoroll_seq2seq.errors import PieceTooShortError, SettingsError
+from pianoroll_seq2seq.grid import SecondsGrid
+from pianoroll_seq2seq.layout import FrameLayout
+from pianoroll_seq2seq.pianoroll import PianoRoll
+from pianoroll_seq2seq.windowing.gather import WindowGatherer
+from pianoroll_seq2seq.windowing.index import WindowIndex
+
+
+class SlidingWindows(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
+    """All windows of some rolls: a map-style data set that also fetches whole batches.
+
+    ``windows[i]`` is a pair of float32 tensors of zeros and ones, ``(input_frames, frame_size)`` and ``(target_frames,
+    frame_size)``; ``windows.batch(indices)`` stacks many. The frames are stored once, as bits, however much the windows
+    overlap. The frames of a :class:`~pianoroll_seq2seq.data.corpus.Corpus` stay on disk.
+
+    Args:
+        rolls: the pieces, on one grid and of one pitch range; or a corpus.
+        input_frames: frames that the model reads.
+        target_frames: frames that it predicts.
+        hop: frames from the start of one window to the next.
+        layout: what the columns of a frame mean. The default is the grid and pitches of the rolls, with the active plane.
+            With an onset plane, the onset of every note that begins within a piece is set.
+        short: what to do with pieces of fewer than ``input_frames + target_frames`` frames: ``error`` names them, ``pad``
+            appends silence, ``skip`` leaves them out. The last two warn, and ``padded`` and ``skipped`` hold their names.
+        augmentation: random variations of the windows. :meth:`batch` draws them from the generator that it is given;
+            :func:`~pianoroll_seq2seq.train.fit` passes one.
+        conditions: the condition of each piece, an array of shape (size,) for the whole piece, or (frames, size); see
+            :mod:`~pianoroll_seq2seq.data.conditions`. Padding has the condition of the last frame.
+            :meth:`conditioned_batch` fetches them.
+        pitch_classes: whether the first twelve numbers of a condition are pitch classes, counted from C. They are
+            transposed with the window. All other numbers stay as they are.
+
+    Attributes:
+        layout: the layout.
+        padded: names of the pieces that were padded.
+        skipped: names of the pieces that were left out.
+
+    Raises:
+        SettingsError: a size below 1, an unknown ``short``, an augmentation of the tempo on a grid in beats, or pitch
+            classes without conditions of at least twelve numbers.
+        ShapeError: conditions of another number or length than the pieces, or of different sizes.
+        PieceTooShortError: short pieces and ``short="error"``, or no window at all.
+        GridError, PitchRangeError: rolls that differ from each other or from the layout.
+
+    Example:
+        >>> from pianoroll_seq2seq import PianoRoll, PitchRange
+        >>> scale = PianoRoll.from_active(np.eye(12, dtype=bool), pitches=PitchRange(60, 71))
+        >>> windows = SlidingWindows([scale], input_frames=4, target_frames=2, hop=3)
+        >>> inputs, targets = windows[1]  # frames 3 to 6, and the two after them
+        >>> len(windows), inputs.shape, targets.shape
+        (3, torch.Size([4, 12]), torch.Size([2, 12]))
+    """
+
+    def __init__(
+        self,
+        rolls: Sequence[PianoRoll],
+        *,
+        input_frames: int,
+        target_frames: int,
+        hop: int,
+        layout: FrameLayout | None = None,
+        short: Literal["error", "pad", "skip"] = "error",
+        augmentation: Augmentation | None = None,
+        conditions: Sequence[np.ndarray] | np.ndarray | None = None,
+        pitch_classes: bool = False,
+    ) -> None:
+        """Packs the rolls, unless they are a corpus, and numbers the windows."""
+        if min(input_frames, target_frames, hop) < 1:
+            raise SettingsError(
+                f"input_frames, target_frames and hop must be at least 1, got {input_frames}, {target_frames}, {hop}."
+            )
+        if short not in ("error", "pad", "skip"):
+            raise SettingsError(f"short must be 'error', 'pad' or 'skip', got {short!r}.")
+        self.input_frames = input_frames
+        self.target_frames = target_frames
+        self.hop = hop
+        self.short = short
+        self.augmentation = augmentation
+        self.conditions = conditions
+        self.pitch_classes = pitch_classes
+        self.rolls: Sequence[PianoRoll] = rolls if isinstance(rolls, Corpus) else tuple(rolls)
+        self.padded: tuple[str, ...] = ()
+        self.skipped: tuple[str, ...] = ()
+        if not self.rolls:
+            raise PieceTooShortError("No windows: there are no pieces.")
+        packed = _pack(self.rolls, layout)
+        self.layout: FrameLayout = packed.layout
+        self._check_tempo()
+        self._conditions = self._check_conditions(packed)
+        self._pieces = self._handle_short_pieces(packed)
+        self._gatherer = WindowGatherer(
+            packed, self._pieces, window_frames=self.window_frames, has_onsets=self.layout.has_onsets
+        )
+        num_frames = np.maximum(packed.num_frames[self._pieces], self.window_frames)
+        self._index = WindowIndex(num_frames, self.window_frames, hop)
+
+    @property
+    def window_frames(self) -> int:
+        """Frames of a window, input and target."""
+        return self.input_frames + self.target_frames
+
+    @property
+    def condition_size(self) -> int:
+        """Size of a condition, 0 for none."""
+        return 0 if self._conditions is None else self._conditions.size
+
+    @property
+    def num_target_frames(self) -> int:
+        """Target frames of all windows together."""
+        return len(self) * self.target_frames
+
+    def with_hop(self, hop: int) -> "SlidingWindows":
+        """The same windows at another hop. With ``hop=target_frames`` each target frame occurs once."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # the warning about short pieces was given before
+            return SlidingWindows(
+                self.rolls,
+                input_frames=self.input_frames,
+                target_frames=self.target_frames,
+                hop=hop,
+                layout=self.layout,
+                short=self.short,
+                augmentation=self.augmentation,
+                conditions=self.conditions,
+                pitch_classes=self.pitch_classes,
+            )
+
+    def __len__(self) -> int:
+        """The number of windows."""
+        return len(self._index)
+
+    def __repr__(self) -> str:
+        """The number and size of the windows, and their layout."""
+        onsets = ", with onsets" if self.layout.has_onsets else ""
+        return (
+            f"SlidingWindows({len(self)} windows of {self.input_frames} + {self.target_frames} frames, hop {self.hop}, "
+            f"from {len(self._pieces)} pieces, {self.layout.grid}, {self.layout.pitches}{onsets})"
+        )
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Maps a corpus again."""
+        self.__dict__.update(state)
+        corpus = isinstance(self.rolls, Corpus)
+        self._gatherer.attach(_pack(self.rolls, self.layout) if corpus else None)
+
+    def __getitem__(self, index: int) -> tuple[Float32[Tensor, "input frame_size"], Float32[Tensor, "target frame_size"]]:
+        """The input and target of one window."""
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"Window {index} of {len(self)}.")
+        inputs, targets = self.batch(np.array([index % len(self)]))
+        return inputs[0], targets[0]
+
+    def batch(
+        self,
+        indices: Int64[np.ndarray, " batch"] | Sequence[int],
+        *,
+        generator: np.random.Generator | None = None,
+        out: Float32[Tensor, "most window frame_size"] | None = None,
+    ) -> tuple[Float32[Tensor, "batch input frame_size"], Float32[Tensor, "batch target frame_size"]]:
+        """The inputs and targets of many windows.
+
+        Args:
+            indices: numbers of the windows, 0 <= index < len(windows).
+            generator: the generator for the augmentation. Without it the windows are not varied.
+            out: memory to reuse, for at least as many windows, which is faster. The batch is a view of it, valid until it
+                is used again. New memory by default.
+        """
+        inputs, targets, _ = self._fetch(indices, generator, out)
+        return inputs, targets
+
+    def conditioned_batch(
+        self,
+        indices: Int64[np.ndarray, " batch"] | Sequence[int],
+        *,
+        generator: np.random.Generator | None = None,
+        out: Float32[Tensor, "most window frame_size"] | None = None,
+    ) -> tuple[
+        Float32[Tensor, "batch input frame_size"],
+        Float32[Tensor, "batch target frame_size"],
+        Float32[Tensor, "batch window size"] | None,
+    ]:
+        """As :meth:`batch`, with the conditions of all input and target frames, or None if there are none.
+
+        Conditions follow the augmentation: they belong to the frames that are taken, and pitch classes are transposed.
+        """
+        return self._fetch(indices, generator, out)
+
+    def target_mask(self, indices: Int64[np.ndarray, " batch"] | Sequence[int]) -> None:
+        """None: all target frames count (see :class:`~pianoroll_seq2seq.train.examples.Examples`)."""
+
+    def piece_of(self, index: int) -> PianoRoll:
+        """The piece of a window."""
+        piece, _ = self._index.locate(np.array([index]))
+        return self.rolls[int(self._pieces[piece[0]])]
+
+    def _fetch(
+        self,
+        indices: Int64[np.ndarray, " batch"] | Sequence[int],
+        generator: np.random.Generator | None,
+        out: Tensor | None,
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Inputs, targets and conditions of many windows."""
+        piece, start = self._index.locate(np.asarray(indices, dtype=np.int64))
+        augmentation = None if generator is None else self.augmentation
+        frames, semitones = np.arange(self.window_frames)[None], np.zeros(len(piece), dtype=np.int64)
+        if augmentation is None or generator is None or augmentation.tempo == (1.0, 1.0):
+            packed = self._gatherer.contiguous(piece, start)
+        else:
+            frames = augmentation.draw_frame_indices(
+                self._index.num_frames[piece] - start, self.window_frames, generator
+            )
+            packed = self._gatherer.selected(piece, start[:, None] + frames)
+        if augmentation is not None and generator is not None:
+            # The onset plane moves with the active plane. Onsets are active, so they stay in the range too.
+            semitones = augmentation.draw_semitones(packed, len(self.layout.pitches), generator)
+            packed = transpose_packed(packed, semitones)
+        windows = self._unpack(packed, out)
+        condition = None
+        if self._conditions is not None:
+            values = self._conditions.at(self._pieces[piece], start[:, None] + frames)
+            condition = torch.from_numpy(transpose_chroma(values, semitones) if self.pitch_classes else values)
+        return windows[:, : self.input_frames], windows[:, self.input_frames :], condition
+
+    def _unpack(self, packed: np.ndarray, out: Tensor | None) -> Tensor:
+        """Windows as float32, (batch, window_frames, frame_size), from their bits."""
+        cells = unpack_frames(packed, self.layout)
+        if out is None:
+            return torch.from_numpy(cells.astype(np.float32))
+        return out[: len(cells)].copy_(torch.from_numpy(cells))
+
+    def _check_tempo(self) -> None:
+        varies_tempo = self.augmentation is not None and self.augmentation.tempo != (1.0, 1.0)
+        if varies_tempo and not isinstance(self.layout.grid, SecondsGrid):
+            raise SettingsError(
+                f"augmentation.tempo needs a SecondsGrid: {self.layout.grid} has the same frames at every tempo."
+            )
+
+    def _check_conditions(self, packed: PackedPieces) -> Conditions | None:
+        conditions = None if self.conditions is None else Conditions.of(self.conditions)
+        if conditions is not None:
+            conditions.check_fit(packed.num_frames, packed.names)
+        size = 0 if conditions is None else conditions.size
+        if self.pitch_classes and size < 12:
+            raise SettingsError(
+                f"pitch_classes=True needs conditions whose first twelve numbers are pitch classes, got conditions of "
+                f"size {size}. Put pitch_class_vector(...) first."
+            )
+        return conditions
+
+    def _handle_short_pieces(self, packed: PackedPieces) -> np.ndarray:
+        """The indices of the pieces that have windows.
+
+        Raises:
+            PieceTooShortError: short pieces and ``short="error"``, or no piece with windows.
+        """
+        short = packed.num_frames < self.window_frames
+        if not short.any():
+            return np.arange(len(short))
+        names = [packed.names[index] for index in np.flatnonzero(short).tolist()]
+        message = f"{len(names)} of {len(short)} pieces have fewer than {self.window_frames} frames: "
+        message += _list_names(names, packed.num_frames[short].tolist())
+        if self.short == "error":
+            raise PieceTooShortError(f"{message}. Use shorter windows, or pass short='pad' or short='skip'.")
+        if self.short == "pad":
+            warnings.warn(f"{message}; padded with silence.", stacklevel=3)
+            self.padded = tuple(names)
+            return np.arange(len(short))
+        if short.all():
+            raise PieceTooShortError(
+                f"No windows: none of {len(short)} pieces has {self.window_frames} frames. Use shorter windows, a finer "
+                f"grid, or short='pad'."
+            )
+        warnings.warn(f"{message}; skipped.", stacklevel=3)
+        self.skipped = tuple(names)
+        return np.flatnonzero(~short)
+
+
+def _pack(rolls: Sequence[PianoRoll], layout: FrameLayout | None) -> PackedPieces:
+    """The pieces as bits, in a layout or by default in that of the first."""
+    return rolls.packed(layout) if isinstance(rolls, Corpus) else pack_rolls(rolls, layout)
+
+
+def _list_names(names: Sequence[str], lengths: Sequence[int]) -> str:
+    """The first five names with their lengths, and how many more there are."""
+    listed = ", ".join(f"{name or '(no name)'} ({length})" for name, length in zip(names[:5], lengths, strict=False))
+    return listed + (f" and {len(names) - 5} more" if len(names) > 5 else "")

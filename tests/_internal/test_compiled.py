@@ -1,0 +1,103 @@
+"""Loops as machine code: if these fail, one file waits seconds for a compiler, or many files take needlessly long."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numba
+import numpy as np
+import pytest
+from midi_bytes import END, NOTE, smf
+
+from pianoroll_seq2seq._internal import compiled as loops
+from pianoroll_seq2seq._internal.compiled import compiled
+from pianoroll_seq2seq.midi_io import read_midi, walk
+from pianoroll_seq2seq.quantize import set_runs
+
+
+@pytest.fixture
+def anew(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """As in a new process: nothing is read or compiled before, and what this test compiles is forgotten."""
+    monkeypatch.setattr(loops._state, "bytes_read", 0)
+    for cached in (loops._numba, compiled):
+        cached.cache_clear()
+    yield
+    for cached in (loops._numba, compiled):
+        cached.cache_clear()
+
+
+def test_the_first_files_load_no_compiler(tmp_path: Path) -> None:
+    """Whoever reads one file waits a second for numba to load, or four for it to compile."""
+    path = tmp_path / "song.mid"
+    path.write_bytes(smf(NOTE))
+    code = (
+        "import sys; from pianoroll_seq2seq import PianoRoll; "
+        f"[PianoRoll.from_midi({str(path)!r}, sustain=sustain) for sustain in (False, True)]; "
+        "assert 'numba' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(("policies", "weight"), [({}, 1), ({"sustain": True}, loops.CAREFUL_WEIGHT)])
+def test_compiled_loops_are_used_once_they_pay(
+    anew: None, monkeypatch: pytest.MonkeyPatch, policies: dict[str, bool], weight: int
+) -> None:
+    """A folder of thousands of files is read in plain Python to the end; with the pedal, ten times as slowly."""
+    data = smf(NOTE)
+    counted = len(NOTE + END) if policies else len(data)  # the careful reader sees tracks alone
+    monkeypatch.setattr(loops, "PAYS_AFTER_BYTES", 2 * weight * counted)
+    first = read_midi(data, **policies)
+    assert not loops.is_active()
+    read_midi(data, **policies)
+    assert loops.is_active()
+    assert read_midi(data, **policies) == first
+
+
+def test_without_numba_reading_stays_plain(anew: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The ten-thousandth file stops a user who has not installed the extra."""
+    monkeypatch.setitem(sys.modules, "numba", None)
+    loops.count_bytes(2 * loops.PAYS_AFTER_BYTES)
+    assert not loops.is_active()
+    assert len(read_midi(smf(NOTE)).notes) == 1
+
+
+def test_forcing_ends_with_its_block() -> None:
+    """A measurement or a test changes how all others read."""
+    with loops.forced(active=True):
+        assert loops.is_active()
+        with loops.forced(active=False):
+            assert not loops.is_active()
+        assert loops.is_active()
+    assert loops._state.forced is None
+
+
+def test_nowhere_to_keep_the_machine_code(anew: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a read-only container without a home folder, numba refuses to compile what it should keep."""
+    njit = numba.njit
+
+    def homeless(*functions, **settings):
+        if settings.get("cache"):
+            raise RuntimeError("cannot cache function: no locator available for file")
+        return njit(*functions, **settings)
+
+    monkeypatch.setattr(numba, "njit", homeless)
+    value, after = compiled(walk.number)(np.array([0x81, 0x00], dtype=np.uint8), 0)
+    assert (value, after) == walk.number(b"\x81\x00", 0) == (128, 2)
+
+
+def test_it_is_machine_code() -> None:
+    """A loop that silently stays Python is fifty times slower, and nothing shows it."""
+    loop = compiled(walk.walk, walk.number, walk.system_event)
+    assert isinstance(loop, numba.core.dispatcher.Dispatcher)
+    assert loop is compiled(walk.walk, walk.number, walk.system_event)
+
+
+def test_runs_are_set_alike() -> None:
+    """Cells that only the compiled loop sets, or leaves out."""
+    first, lengths = np.array([0, 4, 1]), np.array([1, 3, 2])
+    cells = np.zeros((2, 14), dtype=bool)
+    set_runs(cells[0], first, lengths, 3)
+    compiled(set_runs)(cells[1], first, lengths, 3)
+    assert np.flatnonzero(cells[0]).tolist() == [0, 1, 4, 7, 10]
+    assert np.array_equal(cells[0], cells[1])

@@ -1,0 +1,240 @@
+"""The player of pages: its data in Python, and its scripts in a browser."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+from chromium import opened_page
+from playwright.sync_api import Page
+
+from pianoroll_seq2seq import BeatGrid, PianoRoll, PitchRange, SecondsGrid, TempoMap
+from pianoroll_seq2seq.display.html import VELOCITY, PlayerData, asset, player_data, script_json, scripts
+from pianoroll_seq2seq.errors import SettingsError
+
+
+def _roll(*, frames: int = 16, grid: BeatGrid | SecondsGrid = BeatGrid(2)) -> PianoRoll:
+    """A pitch after another, upwards from C4, at 120 BPM: a quarter of a second each."""
+    active = np.arange(frames)[:, None] % 25 == np.arange(25)
+    return PianoRoll.from_active(active, grid=grid, pitches=PitchRange(60, 84), name="upwards")
+
+
+def test_times_are_those_of_the_tempo() -> None:
+    """The page plays at another tempo than the MIDI file, or its beat lines lie beside the notes."""
+    active = np.array([[1, 0], [1, 0], [1, 1], [0, 1]], dtype=bool)
+    onset = np.array([[1, 0], [1, 0], [0, 1], [0, 0]], dtype=bool)
+    tempo = TempoMap(480, [(480, 1_000_000)])
+    made = player_data(PianoRoll(active, onset, BeatGrid(2), PitchRange(60, 61), tempo, "two"), primer_frames=1)
+    assert made["notes"] == [
+        [0.0, 0.25, 60, VELOCITY],
+        [0.25, 1.0, 60, VELOCITY],
+        [0.5, 1.5, 61, VELOCITY],
+    ]
+    assert (made["name"], made["seconds"], made["primer_seconds"]) == ("two", 1.5, 0.25)
+    assert made["beats"] == [0.0, 0.5, 1.5]
+
+
+def test_beats_of_a_grid_in_seconds() -> None:
+    """Rolls of 20 ms frames have a beat line in every frame, or none."""
+    made = player_data(_roll(frames=60, grid=SecondsGrid(0.02)), name="another name")
+    assert made["beats"] == [0.0, 0.5, 1.0]
+    assert (made["seconds"], made["name"]) == (1.2, "another name")
+
+
+def test_drawn_range() -> None:
+    """Music of one pitch fills the whole height, or a silent roll has none."""
+    assert (player_data(_roll())["lowest"], player_data(_roll())["highest"]) == (59, 76)
+    alone = player_data(_roll(frames=1))
+    assert alone["lowest"] < 60 < alone["highest"]
+    assert alone["highest"] - alone["lowest"] == 12
+    silent = PianoRoll.from_active(np.zeros((4, 2), dtype=bool), pitches=PitchRange(126, 127))
+    assert (player_data(silent)["lowest"], player_data(silent)["highest"], player_data(silent)["notes"]) == (
+        126,
+        127,
+        [],
+    )
+    top = PianoRoll.from_active(np.ones((1, 1), dtype=bool), pitches=PitchRange(127, 127))
+    assert player_data(top)["highest"] == 127
+
+
+def test_invalid_arguments_are_named() -> None:
+    """A primer longer than the piece, or a part of another name, fails somewhere in a browser."""
+    with pytest.raises(SettingsError, match=r"0\.\.16"):
+        player_data(_roll(), primer_frames=17)
+    with pytest.raises(SettingsError, match=r"player\.js"):
+        asset("jquery.js")
+
+
+def test_no_name_ends_the_script() -> None:
+    """A piece called ``</script>`` ends the page's script and begins its own."""
+    assert "<" not in script_json({"name": "</script><img src=x onerror=alert(1)>"})
+
+
+@contextmanager
+def _mounted(*pieces: PlayerData, dark: bool = False) -> Iterator[Page]:
+    """A page with the pieces mounted as ``figures``."""
+    html = f"""<!doctype html><meta charset="utf-8"><title>music</title><style>{asset("page.css")}</style>
+    <body class="pr-page"><script>{scripts()}
+    const figures = {script_json(list(pieces))}.map((data) => mountPlayer(document.body, data));
+    </script>"""
+    with opened_page(dark=dark) as page:
+        page.set_content(html)
+        yield page
+
+
+def _position(page: Page, figure: int = 0) -> float:
+    return float(page.evaluate(f"figures[{figure}].player.position"))
+
+
+def _play(page: Page, *, until: float) -> None:
+    page.evaluate("figures[0].player.play()")
+    page.wait_for_function(f"figures[0].player.position > {until}")
+
+
+def test_it_plays_and_the_cursor_moves() -> None:
+    """The button does nothing, the cursor does not move, or it continues after the end."""
+    with _mounted(player_data(_roll(frames=4), primer_frames=2)) as page:
+        group = page.get_by_role("group", name="upwards")
+        cursor = group.locator(".pr-cursor")
+        before = cursor.bounding_box()
+        group.get_by_role("button", name="Play").click()
+        page.wait_for_function("figures[0].player.position > 0.3")
+        after = cursor.bounding_box()
+        assert before is not None
+        assert after is not None
+        assert after["x"] > before["x"] + 100
+        group.get_by_role("button", name="Pause").click()
+        paused = _position(page)
+        page.evaluate("new Promise(requestAnimationFrame)")
+        assert _position(page) == paused < 1
+        group.get_by_role("button", name="Play").click()
+        group.get_by_role("button", name="Play").wait_for()  # it has ended
+        assert _position(page) == 1
+        assert group.locator(".pr-time").inner_text() == "0:01 / 0:01"
+        group.get_by_role("button", name="Play").click()  # and begins again
+        assert _position(page) < 0.5
+
+
+def test_the_sound_is_that_of_the_notes() -> None:
+    """It moves and is silent, plays another pitch, or clicks where a note begins or ends."""
+    active = np.zeros((8, 1), dtype=bool)
+    active[2:5] = True
+    silence_a4_silence = PianoRoll.from_active(active, grid=BeatGrid(2), pitches=PitchRange(69, 69))
+    with _mounted() as page:  # the page's clock is that of the samples
+        samples = np.array(
+            page.evaluate(
+                """async (data) => {
+                    const context = new OfflineAudioContext(1, 2 * 44100, 44100);
+                    context.resume = () => {};
+                    window.pianorollAudio = context;
+                    const player = new Player(data);
+                    player.play();
+                    player.extend([], data.seconds);
+                    const buffer = await context.startRendering();
+                    return Array.from(buffer.getChannelData(0));
+                }""",
+                player_data(silence_a4_silence),
+            )
+        )
+    assert np.abs(samples[:21_000]).max() == 0
+    sounding = samples[24_000:54_000]
+    spectrum = np.abs(np.fft.rfft(sounding * np.hanning(len(sounding))))
+    assert abs(np.argmax(spectrum) * 44100 / len(sounding) - 440) < 1.5
+    assert 0.05 < np.abs(sounding).max() < 0.9
+    assert np.abs(samples[80_000:]).max() < 1e-3
+    assert np.abs(np.diff(samples)).max() < 3 * np.abs(np.diff(sounding)).max(), "no jump louder than the tone"
+
+
+def test_seeking_tempo_and_loop() -> None:
+    """A click beside the cursor does nothing, double tempo is not double, or the loop ends."""
+    with _mounted(player_data(_roll(frames=64))) as page:
+        roll = page.get_by_role("img", name="Piano roll of upwards: 64 notes")
+        roll.click(position={"x": 240, "y": 100})
+        clicked = _position(page)
+        assert clicked == pytest.approx(200 / 60, abs=0.1)  # forty pixels of pitch names, sixty for a second
+        _play(page, until=clicked + 0.2)
+        page.evaluate("figures[0].player.seek(8)")
+        assert 7.9 < _position(page) < 8.2
+        page.get_by_label("Tempo").fill("2")
+        clocks = "[figures[0].player.position, pianorollAudio.currentTime]"
+        before = page.evaluate(clocks)
+        page.wait_for_function(f"pianorollAudio.currentTime > {before[1] + 0.3}")
+        after = page.evaluate(clocks)
+        assert after[0] - before[0] == pytest.approx(2 * (after[1] - before[1]), rel=0.02)
+        assert page.get_by_label("Tempo").get_attribute("aria-valuetext") == "2.00 times"
+        page.get_by_label("Loop").check()
+        page.evaluate("figures[0].player.seek(15.8)")
+        page.wait_for_function("figures[0].player.position < 1")
+        assert page.evaluate("figures[0].player.playing")
+        page.wait_for_function("figures[0].player.position > 1")
+
+
+def test_more_music_while_it_plays() -> None:
+    """Music that streams in stops the player, is not drawn, or plays too late."""
+    with _mounted(player_data(_roll(frames=4))) as page:
+        _play(page, until=0.2)
+        page.evaluate("figures[0].player.extend([[1, 2, 80, 0.8], [2, 3, 40, 0.8]], 3)")
+        page.evaluate("figures[0].view.extend([[1, 2, 80, 0.8], [2, 3, 40, 0.8]], 3)")
+        assert page.evaluate("figures[0].player.seconds") == 3
+        page.wait_for_function("figures[0].player.position > 1.1")
+        assert page.evaluate("figures[0].player.playing")
+        roll = page.get_by_role("img", name="6 notes between E2 and G#5 in 3.0 seconds")
+        assert roll.locator(".pr-note").count() == 6
+        page.evaluate("figures[0].player.destroy()")
+        assert not page.evaluate("figures[0].player.playing")
+
+
+def test_one_player_at_a_time() -> None:
+    """Two pieces play at the same time."""
+    with _mounted(player_data(_roll()), player_data(_roll())) as page:
+        page.get_by_role("button", name="Play").first.click()
+        page.get_by_role("button", name="Play").last.click()
+        assert page.evaluate("figures.map((figure) => figure.player.playing)") == [False, True]
+        assert page.get_by_role("button").all_inner_texts() == ["Play", "Pause"]
+
+
+def test_by_keyboard_alone() -> None:
+    """Some controls cannot be reached without a mouse."""
+    with _mounted(player_data(_roll(frames=64))) as page:
+        reached = []
+        for _ in range(4):
+            page.keyboard.press("Tab")
+            reached.append(page.evaluate("document.activeElement.className"))
+        assert reached == ["pr-play", "pr-seek", "pr-tempo", "pr-loop"]
+        page.keyboard.press("Space")
+        assert page.evaluate("figures[0].player.loop")
+        page.locator(".pr-seek").focus()
+        for key in ("ArrowRight", "ArrowUp", "PageUp", "ArrowLeft"):
+            page.keyboard.press(key)
+        assert _position(page) == 11
+        assert page.evaluate("(figures[0].player.play(), figures[0].player.position)") >= 11, "not before it began"
+        page.evaluate("figures[0].player.pause()")
+        position = page.get_by_role("slider", name="Position")
+        assert position.get_attribute("aria-valuetext") == "0:11 of 0:16"
+        page.keyboard.press("Home")
+        assert _position(page) == 0
+        page.locator(".pr-play").focus()
+        page.keyboard.press("Enter")
+        page.wait_for_function("figures[0].player.position > 0.1")
+
+
+def test_a_removed_figure_stops() -> None:
+    """A notebook cell that is run again plays on without a control to stop it."""
+    with _mounted(player_data(_roll(frames=64))) as page:
+        page.get_by_role("button", name="Play").click()
+        page.wait_for_function("figures[0].player.position > 0.1")
+        page.evaluate("document.querySelector('.pr-figure').remove()")
+        page.wait_for_function("!figures[0].player.playing")
+
+
+def test_reduced_motion() -> None:
+    """The strip scrolls although the system is set to reduced motion."""
+    with _mounted(player_data(_roll(frames=400))) as page:
+        shift = "new DOMMatrix(getComputedStyle(document.querySelector('.pr-strip')).transform).e"
+        page.evaluate("figures[0].view.draw(10)")
+        assert page.evaluate(shift) < -100
+        page.emulate_media(reduced_motion="reduce")
+        page.evaluate("figures[0].view.draw(10)")
+        assert page.evaluate(shift) == 0
+        page.evaluate("figures[0].view.draw(20)")
+        assert page.evaluate(shift) < -600

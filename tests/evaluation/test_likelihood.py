@@ -1,0 +1,135 @@
+"""Likelihoods of whole pieces, against sums of the model's own log-probabilities."""
+
+import numpy as np
+import pytest
+import torch
+
+from pianoroll_seq2seq import BeatGrid, CopyingLSTM, FrameLayout, NotesHead, PianoRoll, PitchRange, Seq2SeqLSTM, likelihood
+from pianoroll_seq2seq.errors import GridError, PitchRangeError, SettingsError, ShapeError
+
+
+def roll_of(frames: int, seed: int) -> PianoRoll:
+    active = np.random.default_rng(seed).random((frames, 10)) < 0.3
+    return PianoRoll.from_active(active, pitches=PitchRange(60, 69), name=str(seed))
+
+
+ROLLS = [roll_of(11, 0), roll_of(24, 1), roll_of(1, 2)]
+
+
+def tensor(roll: PianoRoll) -> torch.Tensor:
+    return torch.from_numpy(roll.active.astype(np.float32))
+
+
+def test_of_whole_pieces() -> None:
+    torch.manual_seed(0)
+    model = CopyingLSTM(10, hidden_size=8, num_copy_heads=2).eval()
+    log_probs = [
+        model(torch.zeros(1, 0, 10), tensor(roll)[None]).log_prob(tensor(roll)[None])[0].detach() for roll in ROLLS
+    ]
+    found = likelihood(model, ROLLS)
+    assert found.num_frames == 36
+    assert found.nats == pytest.approx(-float(torch.cat(log_probs).mean()), rel=1e-5)
+    assert found.nats_after_first == pytest.approx(-float(torch.cat([one[1:] for one in log_probs]).mean()), rel=1e-5)
+    assert found.pieces == pytest.approx([-float(one.mean()) for one in log_probs], rel=1e-5)
+    assert "36 frames of 3 pieces" in str(found)
+
+
+def test_of_windows_with_silence_before_the_piece() -> None:
+    """Every frame once, given the frames before it in its window, at least four."""
+    torch.manual_seed(0)
+    model = Seq2SeqLSTM(10, hidden_size=8).eval()
+    total = 0.0
+    for roll in ROLLS:
+        padded = torch.cat([torch.zeros(4, 10), tensor(roll)])
+        for frame in range(len(roll)):
+            begin = frame - frame % 6
+            window = padded[begin : 5 + frame][None]
+            total -= float(model(window[:, :4], window[:, 4:]).log_prob(window[:, 4:]).detach()[0, -1])
+    found = likelihood(model, ROLLS, input_frames=4, target_frames=6)
+    assert found.nats == pytest.approx(total / 36, rel=1e-5)
+
+
+def test_a_mixture_averages_probabilities() -> None:
+    models = []
+    for seed in range(2):
+        torch.manual_seed(seed)
+        models.append(Seq2SeqLSTM(10, hidden_size=8).eval())
+    window = tensor(ROLLS[0])[None]
+    probabilities = torch.stack([m(torch.zeros(1, 3, 10), window).log_prob(window).detach().exp() for m in models]).mean(0)
+    found = likelihood(models, ROLLS[:1], input_frames=3)
+    assert found.nats == pytest.approx(-float(probabilities.log().mean()), rel=1e-5)
+    assert found.nats < max(likelihood(m, ROLLS[:1], input_frames=3).nats for m in models)
+
+
+def test_with_conditions() -> None:
+    """Each frame has its own condition; silence before a piece has that of its first frame."""
+    torch.manual_seed(0)
+    model = Seq2SeqLSTM(10, hidden_size=8, condition_size=2).eval()
+    rng = np.random.default_rng(3)
+    conditions = [rng.random((11, 2)), rng.random(2), rng.random((1, 2))]
+    total = 0.0
+    for roll, values in zip(ROLLS, conditions, strict=True):
+        condition = torch.tensor(np.broadcast_to(values, (len(roll), 2)), dtype=torch.float32)
+        padded = torch.cat([torch.zeros(4, 10), tensor(roll)])
+        condition = torch.cat([condition[:1].expand(4, 2), condition])
+        for frame in range(len(roll)):
+            cut = slice(frame - frame % 6, 5 + frame)
+            window = padded[cut][None]
+            distribution = model(window[:, :4], window[:, 4:], condition[cut][None])
+            total -= float(distribution.log_prob(window[:, 4:]).detach()[0, -1])
+    found = likelihood(model, ROLLS, input_frames=4, target_frames=6, conditions=conditions)
+    assert found.nats == pytest.approx(total / 36, rel=1e-5)
+    with pytest.raises(ShapeError, match="3 pieces"):
+        likelihood(model, ROLLS, input_frames=4, conditions=conditions[:2])
+    with pytest.raises(SettingsError, match="Pass one"):
+        likelihood(model, ROLLS, input_frames=4)
+
+
+def test_with_onsets() -> None:
+    """Onsets must be scored too."""
+    torch.manual_seed(0)
+    both = FrameLayout.of(ROLLS[0], onsets=True)
+    model = Seq2SeqLSTM(both, hidden_size=8, head=NotesHead).eval()
+    planes = [torch.cat([tensor(roll), torch.from_numpy(roll.onset.astype(np.float32))], dim=1)[None] for roll in ROLLS]
+    total = sum(-float(model(torch.zeros(1, 3, 20), piece).log_prob(piece).detach().sum()) for piece in planes)
+    assert likelihood(model, ROLLS, input_frames=3).nats == pytest.approx(total / 36, rel=1e-5)
+    plain = Seq2SeqLSTM(20, hidden_size=8, head=NotesHead).eval()
+    plain.load_state_dict(model.state_dict())
+    assert likelihood(plain, ROLLS, input_frames=3, layout=both).nats == pytest.approx(total / 36, rel=1e-5)
+
+
+def test_the_mode_of_the_model_is_restored() -> None:
+    model = Seq2SeqLSTM(10, hidden_size=8, dropout=0.5).train()
+    first, second = (likelihood(model, ROLLS, input_frames=3) for _ in range(2))
+    assert first == second
+    assert model.training
+
+
+def test_wrong_arguments_are_errors() -> None:
+    model = Seq2SeqLSTM(10, hidden_size=8)
+    for settings in ({"input_frames": -1}, {"target_frames": 0, "input_frames": 1}, {"target_frames": 4}):
+        with pytest.raises(SettingsError, match="input_frames"):
+            likelihood(model, ROLLS, **settings)
+    with pytest.raises(SettingsError, match="at least one piece"):
+        likelihood(model, [])
+    with pytest.raises(SettingsError, match="at least one frame"):
+        likelihood(model, [roll_of(0, 0)])
+    with pytest.raises(SettingsError, match="at least one model"):
+        likelihood([], ROLLS)
+
+
+@pytest.mark.parametrize(
+    ("layout", "error"),
+    [(FrameLayout(BeatGrid(8), PitchRange(60, 69)), GridError), (FrameLayout(pitches=PitchRange(61, 70)), PitchRangeError)],
+)
+def test_pieces_and_mixtures_of_another_layout_are_refused(layout: FrameLayout, error: type[Exception]) -> None:
+    """Likelihoods would be of frames that mean something else to the model."""
+    own, other = (Seq2SeqLSTM(each, hidden_size=4) for each in (FrameLayout.of(ROLLS[0]), layout))
+    assert likelihood(own, ROLLS, input_frames=3).num_frames == 36
+    for call in (
+        lambda: likelihood(other, ROLLS, input_frames=3),
+        lambda: likelihood([own, other], ROLLS, input_frames=3),
+        lambda: likelihood(own, ROLLS, input_frames=3, layout=layout),
+    ):
+        with pytest.raises(error):
+            call()

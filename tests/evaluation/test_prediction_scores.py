@@ -1,0 +1,240 @@
+"""Scores of a model and of the copying baselines, against sums in plain loops."""
+
+import json
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from pianoroll_seq2seq.evaluation.prediction_scores import Evaluation, Predictor, Scores, evaluate
+from pianoroll_seq2seq.models.heads.bernoulli import Bernoulli
+from pianoroll_seq2seq.errors import GridError, PitchRangeError, ShapeError
+from pianoroll_seq2seq.grid import BeatGrid
+from pianoroll_seq2seq.layout import FrameLayout
+from pianoroll_seq2seq.models.parallel_lstm import ParallelSeq2SeqLSTM
+from pianoroll_seq2seq.models.seq2seq_lstm import Seq2SeqLSTM
+from pianoroll_seq2seq.pianoroll import PianoRoll
+from pianoroll_seq2seq.pitches import PitchRange
+from pianoroll_seq2seq.windowing import SlidingWindows
+
+PITCHES = PitchRange(62, 65)
+INPUT = 3
+
+
+def music(frames: int, seed: int, still: float = 0.7) -> PianoRoll:
+    """Frames that mostly stay as they are, as music does."""
+    random = np.random.default_rng(seed)
+    active = np.zeros((frames, 4), bool)
+    for frame in range(frames):
+        stays = frame > 0 and random.random() < still
+        active[frame] = active[frame - 1] if stays else random.random(4) < 0.4
+    return PianoRoll.from_active(active, pitches=PITCHES)
+
+
+def lstm(kind: Any = Seq2SeqLSTM, seed: int = 0, layout: FrameLayout | int = 4) -> Any:
+    torch.manual_seed(seed)
+    model = kind(layout, hidden_size=5, block_frames=4)
+    torch.nn.init.normal_(model.head.logits.weight, std=3)
+    torch.nn.init.zeros_(model.head.logits.bias)
+    return model
+
+
+def scores(cells: list[dict[str, Any]], frames: int) -> Scores:
+    """Scores of cells, each with the probability of the truth, a prediction and the truth."""
+    hits = sum(cell["predicted"] and cell["truth"] for cell in cells)
+    predicted, true = sum(cell["predicted"] for cell in cells), sum(cell["truth"] for cell in cells)
+    precision = hits / predicted if predicted else 0.0
+    recall = hits / true if true else 0.0
+    f1 = 2 * precision * recall / (precision + recall) if hits else 0.0
+    nats = -sum(math.log(cell["probability"]) for cell in cells) / frames if frames else 0.0
+    return Scores(nats, precision, recall, f1)
+
+
+def smoothed(cells: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The cells of a copy, with the probabilities that make them likeliest: their relative frequencies."""
+    result = []
+    for cell in cells:
+        same = [other for other in cells if (other["predicted"], other["fit"]) == (cell["predicted"], cell["fit"])]
+        result.append(cell | {"probability": sum(other["truth"] == cell["truth"] for other in same) / len(same)})
+    return result
+
+
+def by_hand(model: Any, rolls: list[PianoRoll], target: int, threshold: float) -> Evaluation:
+    """The whole table, in loops over pieces, windows, frames and pitches."""
+    cells: dict[str, list[dict[str, Any]]] = {"model": [], "copy_last": [], "copy_input": []}
+    frames = changed_frames = 0
+    for roll in rolls:
+        for begin in range(0, len(roll) - INPUT - target + 1, target):
+            inputs = roll.active[begin : begin + INPUT]
+            targets = roll.active[begin + INPUT : begin + INPUT + target]
+            with torch.no_grad():
+                mean = model.eval()(torch.tensor(inputs)[None].float(), torch.tensor(targets)[None].float()).mean[0]
+            for step in range(target):
+                last = roll.active[begin + INPUT + step - 1]
+                changed = bool((last != targets[step]).any())
+                frames += 1
+                changed_frames += changed
+                for pitch in range(4):
+                    probability, truth = float(mean[step, pitch]), bool(targets[step, pitch])
+                    seen = {"changed": changed, "truth": truth}
+                    cells["model"].append(
+                        seen | {"predicted": probability >= np.float32(threshold), "probability": probability if truth else 1 - probability}
+                    )
+                    cells["copy_last"].append(seen | {"predicted": bool(last[pitch]), "fit": 0})
+                    cells["copy_input"].append(seen | {"predicted": bool(inputs[-1, pitch]), "fit": step})
+    rows = {}
+    for label, of_label in cells.items():
+        of_all = of_label if label == "model" else smoothed(of_label)
+        of_changed = [cell for cell in of_all if cell["changed"]]
+        rows[label] = Predictor(scores(of_all, frames), scores(of_changed, changed_frames))
+    return Evaluation(frames, changed_frames, **rows)
+
+
+def windows_of(rolls: list[PianoRoll], target: int, hop: int = 1) -> SlidingWindows:
+    return SlidingWindows(rolls, input_frames=INPUT, target_frames=target, hop=hop)
+
+
+def assert_close(one: Evaluation, other: Evaluation) -> None:
+    assert (one.num_frames, one.num_changed_frames) == (other.num_frames, other.num_changed_frames)
+    for label in ("model", "copy_last", "copy_input"):
+        for subset in ("all", "changed"):
+            first, second = getattr(getattr(one, label), subset), getattr(getattr(other, label), subset)
+            assert vars(first) == pytest.approx(vars(second), rel=1e-4, abs=1e-6), (label, subset)
+
+
+class Copy(nn.Module):
+    """The frame before, or the last of the input, with two probabilitys of one's choice."""
+
+    def __init__(self, p_held: float, p_begins: float, *, last: bool) -> None:
+        super().__init__()
+        self.p_held, self.p_begins, self.last = p_held, p_begins, last
+
+    def forward(self, inputs: Tensor, targets: Tensor) -> Bernoulli:
+        shifted = torch.cat([inputs[:, -1:], targets[:, :-1]], 1)
+        source = shifted if self.last else inputs[:, -1:].expand_as(targets)
+        return Bernoulli(torch.logit(self.p_begins + (self.p_held - self.p_begins) * source))
+
+    def start(self, primer: Tensor) -> tuple[Bernoulli, Any]:
+        raise NotImplementedError("evaluate predicts whole windows")
+
+    def advance(self, frame: Tensor, state: Any) -> tuple[Bernoulli, Any]:
+        raise NotImplementedError("evaluate predicts whole windows")
+
+
+several = st.lists(st.integers(7, 16), min_size=1, max_size=3)
+
+
+@given(
+    lengths=several,
+    target=st.integers(1, 4),
+    threshold=st.sampled_from([0.1, 0.5, 0.8]),
+    seed=st.integers(0, 99),
+    kind=st.sampled_from([Seq2SeqLSTM, ParallelSeq2SeqLSTM]),
+    batch_size=st.integers(1, 9),
+)
+def test_every_score_equals_that_of_plain_loops(*, lengths, target, threshold, seed, kind, batch_size):
+    """These scores are published; nothing else would show that one of them is wrong."""
+    rolls = [music(length, seed + index) for index, length in enumerate(lengths)]
+    model = lstm(kind, seed)
+    result = evaluate(model, windows_of(rolls, target), threshold=threshold, batch_size=batch_size)
+    assert_close(result, by_hand(model, rolls, target, threshold))
+
+
+@given(lengths=several, seed=st.integers(0, 99), p_held=st.floats(0.001, 0.999), p_begins=st.floats(0.001, 0.999))
+def test_no_other_smoothing_of_the_baselines_is_better(lengths, seed, p_held, p_begins):
+    """A weak baseline would make any model look good."""
+
+    windows = windows_of([music(length, seed + index) for index, length in enumerate(lengths)], 4)
+    last = evaluate(Copy(p_held, p_begins, last=True), windows)
+    held = evaluate(Copy(p_held, p_begins, last=False), windows)
+    assert last.copy_last.all.nats <= last.model.all.nats + 1e-5
+    assert held.copy_input.all.nats <= held.model.all.nats + 1e-5
+    if p_held > 0.5 > p_begins:  # then it predicts what it copies
+        for label in ("precision", "recall", "f1"):
+            assert getattr(last.model.all, label) == getattr(last.copy_last.all, label)
+            assert getattr(held.model.changed, label) == getattr(held.copy_input.changed, label)
+
+
+@settings(max_examples=15)
+@given(hop=st.integers(1, 9), batch_size=st.integers(1, 40))
+def test_hop_and_batch_size_make_no_difference(hop, batch_size):
+    """Scores must not depend on the windows of training."""
+    rolls, model = [music(19, 1), music(30, 2)], lstm()
+    result = evaluate(model, windows_of(rolls, 4, hop), batch_size=batch_size)
+    assert_close(result, evaluate(model, windows_of(rolls, 4, hop=4)))
+    assert result.num_frames == (19 - INPUT) // 4 * 4 + (30 - INPUT) // 4 * 4
+
+
+def test_constant_music_has_no_changed_frames():
+    """No division by zero: there are no changed frames, and copying is certain."""
+    still = PianoRoll.from_active(np.ones((11, 4), bool), pitches=PITCHES)
+    result = evaluate(lstm(), windows_of([still], 4))
+    assert (result.num_frames, result.num_changed_frames) == (8, 0)
+    for row in (result.model, result.copy_last, result.copy_input):
+        assert row.changed == Scores(0.0, 0.0, 0.0, 0.0)
+    assert vars(result.copy_last.all) == pytest.approx({"nats": 0, "precision": 1, "recall": 1, "f1": 1})
+
+
+def test_silence_has_precision_and_recall_0():
+    silent = PianoRoll.from_active(np.zeros((11, 4), bool), pitches=PITCHES)
+    result = evaluate(lstm(), windows_of([silent], 4), threshold=1.0)
+    for row in (result.model, result.copy_last, result.copy_input):
+        assert (row.all.precision, row.all.recall, row.all.f1) == (0.0, 0.0, 0.0)
+    assert json.loads(json.dumps(result.to_json(), allow_nan=False))["copy_last"]["all"]["nats"] == pytest.approx(0)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_leaves_the_model_and_the_windows_as_they_were(training):
+    """Scoring between epochs must neither train with dropout off nor score with it on."""
+    model = Seq2SeqLSTM(4, hidden_size=5, dropout=0.5).train(training)
+    windows = windows_of([music(20, 0)], 4, hop=2)
+    first = evaluate(model, windows)
+    assert model.training is training
+    assert all(parameter.grad is None for parameter in model.parameters())
+    assert windows.hop == 2
+    assert evaluate(model, windows) == first
+
+
+def test_prints_as_a_table_and_converts_to_json():
+    result = evaluate(lstm(), windows_of([music(20, 0)], 4))
+    title, head, *rows = str(result).splitlines()
+    assert title == f"{result.num_frames} frames, {result.num_changed_frames} of them changed"
+    assert "nats/frame" in head
+    for label, row, line in zip(
+        ("model", "copy last", "copy input"), (result.model, result.copy_last, result.copy_input), rows, strict=True
+    ):
+        assert line.startswith(label)
+        values = (*vars(row.all).values(), row.changed.nats, row.changed.f1)
+        assert line.removeprefix(label).split() == [f"{value:.3f}" for value in values]
+    data = json.loads(json.dumps(result.to_json(), allow_nan=False))
+    assert data["model"]["changed"]["f1"] == result.model.changed.f1
+
+
+@pytest.mark.parametrize(
+    ("layout", "error"),
+    [
+        (FrameLayout(BeatGrid(8), PITCHES), GridError),
+        (FrameLayout(pitches=PitchRange(60, 63)), PitchRangeError),
+        (FrameLayout(pitches=PitchRange(62, 63), planes=("active", "onset")), PitchRangeError),
+    ],
+)
+def test_windows_of_another_layout_than_the_models_are_refused(layout, error):
+    """Scores would be of frames that mean something else to the model."""
+    windows = windows_of([music(20, 0)], 4)
+    assert evaluate(lstm(layout=windows.layout), windows).num_frames == 16
+    with pytest.raises(error, match="The windows"):
+        evaluate(lstm(layout=layout), windows)
+
+
+def test_windows_with_onsets_need_a_model_with_onsets():
+    roll = music(20, 0)
+    both = FrameLayout.of(roll, onsets=True)
+    windows = SlidingWindows([roll], input_frames=INPUT, target_frames=4, hop=1, layout=both)
+    with pytest.raises(ShapeError, match="planes"):
+        evaluate(lstm(layout=FrameLayout.of(roll)), windows)
+    assert evaluate(lstm(layout=both), windows).num_frames == 16

@@ -1,0 +1,177 @@
+"""Callbacks during training."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from pianoroll_seq2seq import (
+    History,
+    NotesHead,
+    PianoRoll,
+    PitchRange,
+    SampleMusic,
+    Seq2SeqLSTM,
+    SlidingWindows,
+    StopAfter,
+    fit,
+    generate,
+)
+from pianoroll_seq2seq.errors import SettingsError
+from pianoroll_seq2seq.train import EpochEnd, StepEnd
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+PITCHES = PitchRange(60, 64)
+
+
+def roll(frames: int, seed: int = 0) -> PianoRoll:
+    return PianoRoll.from_active(np.random.default_rng(seed).random((frames, 5)) < 0.3, pitches=PITCHES)
+
+
+def train(folder: Path | None = None, **changes: Any) -> tuple[Seq2SeqLSTM, History]:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = Seq2SeqLSTM(5, hidden_size=4, dropout=0.3)
+    windows = SlidingWindows([roll(25)], input_frames=4, target_frames=4, hop=1)
+    arguments: dict[str, Any] = {"epochs": 4, "batch_size": 4, "progress": False, "checkpoint_dir": folder}
+    return model, fit(model, windows, windows, **arguments | changes)
+
+
+def test_on_epoch_is_told_what_there_is(tmp_path: Path) -> None:
+    """A callback cannot know how training goes, or looks at other weights than those that were validated."""
+    seen: list[tuple[int, Path | None]] = []
+
+    def look(event: EpochEnd) -> None:
+        seen.append((len(event.history.epochs), event.folder))
+        assert event.history.best_epoch is not None
+
+    train(tmp_path, on_epoch=[look])
+    assert seen == [(epoch, tmp_path) for epoch in (1, 2, 3, 4)]
+
+
+def test_on_epoch_sees_the_averaged_weights() -> None:
+    """Samples come from the weights of the last step, and the model that is kept sounds otherwise."""
+    kept: list[dict[str, torch.Tensor]] = []
+    model, history = train(
+        ema_decay=0.9,
+        on_epoch=[lambda event: kept.append({name: value.clone() for name, value in event.model.state_dict().items()})],
+    )
+    assert history.best_epoch is not None
+    best = kept[history.best_epoch - 1]
+    assert all(torch.equal(value, best[name]) for name, value in model.state_dict().items())
+
+
+def test_on_step_is_told_every_step() -> None:
+    """Steps are left out, or numbered anew in each epoch; the loss is that of another step."""
+    seen: list[StepEnd] = []
+    _, history = train(on_step=[seen.append])
+    assert [(event.epoch, event.step) for event in seen] == [(1 + step // 5, step + 1) for step in range(20)]
+    sizes = [4, 4, 4, 3, 3]
+    for epoch in history.epochs:
+        losses = [float(event.loss) for event in seen if event.epoch == epoch.epoch]
+        assert np.average(losses, weights=sizes) == pytest.approx(epoch.train_loss, rel=1e-6)
+
+
+@pytest.mark.parametrize("epoch", [1, 3, 4])
+def test_a_callback_ends_training(tmp_path: Path, epoch: int) -> None:
+    """A callback cannot stop a run, or its run is gone on with when it is started again."""
+    _, history = train(tmp_path, on_epoch=[lambda event: len(event.history.epochs) == epoch])
+    assert len(history.epochs) == epoch
+    assert history.stopped_by == ("callback" if epoch < 4 else "epochs")
+    assert train(tmp_path)[1] == history
+
+
+@pytest.mark.parametrize("step", [1, 5, 7])
+def test_a_step_callback_ends_training(step: int) -> None:
+    """Training goes on after it was told to stop, or the steps of its last epoch are not counted."""
+    _, history = train(on_step=[lambda event: event.step == step])
+    assert history.stopped_by == "callback"
+    assert history.epochs[-1].step == step
+    assert len(history.epochs) == -(-step // 5)
+    assert all(np.isfinite(history.train_losses + history.valid_losses))
+
+
+def test_only_true_ends_training() -> None:
+    """A callback that happens to return something ends training."""
+    _, history = train(on_epoch=[lambda event: "written"], on_step=[lambda event: event])  # type: ignore[list-item, arg-type, return-value]
+    assert history.stopped_by == "epochs"
+
+
+def test_numpys_true_ends_training() -> None:
+    """A comparison of NumPy's figures, as Optuna makes it, is not heeded."""
+    _, history = train(on_epoch=[lambda event: np.float64(1) > 0])
+    assert history.stopped_by == "callback"
+    assert len(history.epochs) == 1
+
+
+def test_callbacks_do_not_change_training() -> None:
+    """A run that is listened to is another run."""
+
+    def sample(event: EpochEnd) -> None:
+        torch.rand(7)
+        generate(event.model, roll(4), num_frames=3)
+
+    first, history = train()
+    second, again = train(on_epoch=[sample], on_step=[lambda event: torch.rand(3) is None])
+    assert history.train_losses == again.train_losses
+    assert all(torch.equal(value, second.state_dict()[name]) for name, value in first.state_dict().items())
+
+
+def test_samples_are_written_every_so_often(tmp_path: Path) -> None:
+    """One hears nothing of the music before training is over, or not of the last epoch."""
+    primers = [roll(6, seed) for seed in (1, 2)]
+    model, _ = train(epochs=3, on_epoch=[SampleMusic(primers, num_frames=8, folder=tmp_path / "samples", every=2)])
+    names = {f"epoch_{epoch:04}_piece_{piece}" for epoch in (2, 3) for piece in (1, 2)}
+    assert {path.name for path in (tmp_path / "samples").iterdir()} == {
+        name + ending for name in names for ending in (".mid", ".png")
+    }
+    written = PianoRoll.from_midi(tmp_path / "samples" / "epoch_0002_piece_1.mid", pitches=PITCHES)
+    assert np.array_equal(written.active[:6], primers[0].active)
+    assert model.training
+
+
+def test_samples_of_models_of_onsets(tmp_path: Path) -> None:
+    """Notes that are struck again while they sound would come out as one."""
+    windows = SlidingWindows([roll(25)], input_frames=4, target_frames=4, hop=1, onsets=True)
+    model = Seq2SeqLSTM(windows.layout, hidden_size=4, head=NotesHead)
+    sample = SampleMusic([roll(4)], num_frames=6, folder=tmp_path, picture=False)
+    fit(model, windows, epochs=1, batch_size=8, on_epoch=[sample], progress=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["epoch_0001_piece_1.mid"]
+
+
+def test_samples_of_models_that_hear_conditions(tmp_path: Path) -> None:
+    """A model of scales cannot be listened to while it trains."""
+    condition = np.array([1.0, 0.0])
+    windows = SlidingWindows([roll(25)], input_frames=4, target_frames=4, hop=1, conditions=[condition])
+    sample = SampleMusic([roll(4), roll(4, 1)], num_frames=6, folder=tmp_path, condition=condition, picture=False)
+    fit(
+        Seq2SeqLSTM(5, hidden_size=4, condition_size=2),
+        windows,
+        epochs=1,
+        batch_size=8,
+        on_epoch=[sample],
+        progress=False,
+    )
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_samples_without_pictures(tmp_path: Path) -> None:
+    """Sampling needs matplotlib, though no picture is asked for."""
+    train(epochs=1, on_epoch=[SampleMusic([roll(6)], num_frames=8, folder=tmp_path, picture=False)])
+    assert [path.suffix for path in tmp_path.iterdir()] == [".mid"]
+
+
+@pytest.mark.parametrize("change", [{"primers": []}, {"num_frames": 0}, {"every": 0}])
+def test_samples_out_of_range_are_refused(tmp_path: Path, change: dict[str, Any]) -> None:
+    """The mistake shows after an hour, at the end of the first epoch."""
+    with pytest.raises(SettingsError, match="SampleMusic needs"):
+        SampleMusic(**{"primers": [roll(4)], "num_frames": 4, "folder": tmp_path} | change)
+
+
+def test_training_ends_when_its_time_is_up() -> None:
+    """A job that may run for an hour is killed in its last epoch."""
+    assert len(train(on_epoch=[StopAfter(0.0)])[1].epochs) == 1
+    assert len(train(on_epoch=[StopAfter(1e6)])[1].epochs) == 4
