@@ -1,4 +1,4 @@
-"""Everything that is run on this project: ``nox -s demo``, ``nox -s tests``, ``nox --list`` for the rest."""
+"""All commands of this project: ``nox -s demo``, ``nox -s tests``, and ``nox --list`` for the rest."""
 
 import os
 import shutil
@@ -24,7 +24,7 @@ WITH_SERVERS = ["tests/trackers", "tests/contracts", "tests/test_score_script.py
 
 
 def install(session: nox.Session, *, extras: str, groups: tuple[str, ...] = ()) -> None:
-    """The project itself (editable, so that a reused environment follows the code) and what a session needs."""
+    """Installs the project (editable, so that a reused environment follows the code) and the packages of a session."""
     packages = nox.project.dependency_groups(PYPROJECT, *groups)
     session.install(*CONSTRAINTS, "-e", f".[{extras}]", *packages)
 
@@ -65,14 +65,14 @@ def azureml(session: nox.Session) -> None:
 
 @nox.session
 def azureml_v2(session: nox.Session) -> None:
-    """The tests that need Azure ML's client of SDK v2, which shares no environment with that of v1."""
+    """The tests that need Azure ML's client of SDK v2, which cannot be installed beside that of v1."""
     # azureml-mlflow wants older versions of these than are tested elsewhere.
     older = ("azure-storage-blob", "mlflow")
     lines = Path("constraints.txt").read_text(encoding="utf-8").splitlines()
     constraints = Path(session.create_tmp()) / "constraints.txt"
     constraints.write_text("\n".join(line for line in lines if not line.startswith(older)), encoding="utf-8")
     packages = nox.project.dependency_groups(PYPROJECT, "azureml")
-    session.install("-c", str(constraints), "-e", ".[plot,azureml-v2]", "pathspec", "pytest", "beartype", *packages)
+    session.install("-c", str(constraints), "-e", ".[plot,azureml-v2]", "pathspec", "pytest", *packages)
     session.run("pytest", "-m", "azureml_v2", *(session.posargs or ["tests/backends"]), env=ONE_THREAD)
 
 
@@ -85,8 +85,8 @@ def mlflow(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Formatting, lint, and the one direction of imports."""
-    session.install(*CONSTRAINTS, "--no-deps", "-e", ".")  # nothing of it is run
+    """Checks the format, lint, and that imports point one way."""
+    session.install(*CONSTRAINTS, "--no-deps", "-e", ".")  # its code is not run
     session.install(*CONSTRAINTS, *nox.project.dependency_groups(PYPROJECT, "lint"))
     session.run("ruff", "format", "--check", ".")
     session.run("ruff", "check", ".")
@@ -95,14 +95,14 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def typecheck(session: nox.Session) -> None:
-    """mypy, strictly."""
+    """Runs mypy in strict mode."""
     install(session, extras="plot,audio,studio,datasets,metrics,azure,sweep", groups=("types", "test"))
     session.run("mypy")
 
 
 @nox.session
 def package(session: nox.Session) -> None:
-    """Wheel and sdist as a stranger gets them: built, checked, installed where nothing else is, used, and typed."""
+    """Builds and checks wheel and sdist, installs the wheel into an empty environment, and uses and type-checks it."""
     session.install(*CONSTRAINTS, *nox.project.dependency_groups(PYPROJECT, "package"))
     session.run("cffconvert", "--validate")
     session.run("hadolint", "examples/azureml/Dockerfile")
@@ -115,14 +115,14 @@ def package(session: nox.Session) -> None:
     (wheel,) = (folder / "dist").glob("*.whl")
     (sdist,) = (folder / "dist").glob("*.tar.gz")
     shutil.unpack_archive(sdist, folder / "source", filter="data")
-    (package,) = (folder / "source").glob("*/src/pianoroll_seq2seq")  # beside no caches of the code that ran
+    (package,) = (folder / "source").glob("*/src/pianoroll_seq2seq")  # without caches of code that ran
     session.run("check-wheel-contents", "--package", str(package), str(wheel))
     session.run("python", "-m", "venv", f"{folder}/clean")
     use(session, wheel, folder / "clean", folder / "made")
 
 
 def tracked(session: nox.Session, folder: Path) -> dict[str, str]:
-    """Where git tells what belongs to the project; in an unpacked archive it first tracks all it would not ignore."""
+    """The environment in which git lists the project's files. An unpacked archive first becomes a repository."""
     if Path(".git").exists():
         return {}
     place = {"GIT_DIR": f"{folder}/git", "GIT_WORK_TREE": str(Path.cwd())}
@@ -132,7 +132,7 @@ def tracked(session: nox.Session, folder: Path) -> dict[str, str]:
 
 
 def use(session: nox.Session, wheel: Path, environment: Path, made: Path) -> None:
-    """Installs the wheel into an empty environment, and does there what a user does."""
+    """Installs the wheel into an empty environment and uses it there as a user does."""
     python, program = f"{environment}/bin/python", f"{environment}/bin/pianoroll-seq2seq"
 
     def run(*arguments: str) -> None:
@@ -143,25 +143,25 @@ def use(session: nox.Session, wheel: Path, environment: Path, made: Path) -> Non
     run(program, "--version")
     run(program, "generate", "--output", f"{made}/music.wav")
     run(python, "tests/downstream/whole_way.py", str(made))
-    # What optional packages are for is looked at, too: by type checkers, and by ear.
+    # Code that needs optional packages is type-checked too, and one of them is used.
     run(python, "-m", "pip", "install", "--quiet", *CONSTRAINTS, f"{wheel}[audio,plot,studio,datasets]")
     run(program, "generate", "--output", f"{made}/music.flac")
     session.run("mypy", "--config-file", "tests/downstream/mypy.ini", "--python-executable", python, "tests/downstream")
     session.run("pyright", "--project", "tests/downstream", "--pythonpath", python)
-    path = os.pathsep.join((f"{environment}/bin", session.bin, os.environ["PATH"]))  # it looks beside the first python
+    path = os.pathsep.join((f"{environment}/bin", session.bin, os.environ["PATH"]))  # for pyright
     run("env", f"PATH={path}", "pyright", "--verifytypes", "pianoroll_seq2seq", "--ignoreexternal")
 
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """The documentation, with warnings as errors, into docs/_build/html."""
+    """Builds the documentation into docs/_build/html, with warnings as errors."""
     install(session, extras="plot,audio,studio,datasets,metrics,azure", groups=("docs",))
     session.run("sphinx-build", "-W", "--keep-going", "-b", "html", "docs", "docs/_build/html")
     session.log(f"Open {Path('docs/_build/html/index.html').resolve()}")
 
 
 def keras(session: nox.Session) -> str:
-    """The interpreter of an environment with Keras and TensorFlow, which shall not share one with PyTorch."""
+    """The interpreter of an environment with Keras and TensorFlow, apart from PyTorch."""
     folder = Path(".nox/keras")
     python = str(folder / "bin" / "python")
     if not (folder / "ready").exists():
@@ -174,7 +174,7 @@ def keras(session: nox.Session) -> str:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """A benchmark: ``nox -s bench -- ingest FOLDER``, ``nox -s bench -- train``, ``nox -s bench -- gpu --help``."""
+    """Benchmarks: ``nox -s bench -- ingest FOLDER``, ``nox -s bench -- train``, ``nox -s bench -- gpu --help``."""
     install(session, extras="fast,plot,datasets,metrics", groups=("bench",))
     name, *arguments = session.posargs or ["scale_chords"]
     if name == "train" and "--keras-python" not in arguments:

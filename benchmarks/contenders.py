@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from pianoroll_seq2seq import (
+    FrameLayout,
     JsonlTracker,
     PianoRoll,
     PitchRange,
@@ -28,6 +29,7 @@ from pianoroll_seq2seq import (
     read_folder,
     split_by_piece,
 )
+from pianoroll_seq2seq.models.parallel_lstm import ParallelSeq2SeqLSTM
 from pianoroll_seq2seq.train import Precision, mean_loss
 from pianoroll_seq2seq.train.precision import cpu_has_bfloat16
 
@@ -38,21 +40,21 @@ _Part = Literal["train", "valid"]
 
 @dataclass(frozen=True)
 class Sizes:
-    """A model: two layers read, two write; all 50 frames at once, as in 2017, or each hearing those before it."""
+    """A model with two encoder and two decoder layers that writes 50 frames in parallel, as in 2017, or one by one."""
 
     pitches: PitchRange
-    hidden: int
+    hidden_size: int
     parallel: bool
 
     def products(self) -> tuple[int, int]:
         """Floating-point operations of a window's matrix products: forward alone, and in training.
 
-        In training each product has two more for its gradients, but for what the input frames are multiplied with.
+        In training each product has two more for its gradients, except products with input frames, which have one.
         """
-        width, gates = len(self.pitches), 4 * self.hidden
-        frames = [width] if self.parallel else [width, width]  # what layers read of the piano roll
-        read = sum(frames) + (4 - len(frames)) * self.hidden
-        forward = 2 * FRAMES * (gates * (read + 4 * self.hidden) + self.hidden * width)
+        width, gates = len(self.pitches), 4 * self.hidden_size
+        frames = [width] if self.parallel else [width, width]  # sizes of the inputs that are frames
+        read = sum(frames) + (4 - len(frames)) * self.hidden_size
+        forward = 2 * FRAMES * (gates * (read + 4 * self.hidden_size) + self.hidden_size * width)
         return forward, 3 * forward - 2 * FRAMES * gates * sum(frames)
 
 
@@ -61,7 +63,7 @@ MODELS = {"2017": Sizes(PitchRange(33, 81), 64, parallel=True), "2x512": Sizes(P
 
 @dataclass(frozen=True)
 class Job:
-    """What to train, and on what."""
+    """A training job: the model, the data and the device."""
 
     sizes: Sizes
     data: Path
@@ -80,25 +82,25 @@ class Job:
         ]
 
     def windows(self, part: _Part) -> SlidingWindows:
-        """As the library has them."""
+        """Windows of the library."""
         return SlidingWindows(self.rolls(part), input_frames=FRAMES, target_frames=FRAMES, hop=FRAMES)
 
     def arrays(self, part: _Part) -> Tensor:
-        """As others have them: all windows in one tensor, input and target one after the other."""
+        """All windows in one tensor, input and target one after the other."""
         windows = self.windows(part)
         return torch.cat(windows.batch(np.arange(len(windows))), dim=1)
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """What an epoch came to: all of its seconds, and nats per frame of validation."""
+    """The seconds of an epoch, and its validation loss in nats per frame."""
 
     seconds: float
     valid_loss: float
 
 
 def write_data(midi_dir: Path, sizes: Sizes, path: Path, pieces: int | None) -> tuple[int, int]:
-    """Splits a folder of MIDI files, and writes frames for all contenders; how many windows there are of each part."""
+    """Splits a folder of MIDI files, and writes frames for all contenders. Returns the windows of each part."""
     rolls, _ = read_folder(midi_dir, grid=_GRID, pitches=sizes.pitches, outside="drop")
     distinct, _ = drop_duplicates([roll for roll in rolls if len(roll) >= 2 * FRAMES])
     split = split_by_piece(distinct, valid=0.1, test=0.1, seed=0, group=pitch_class_set)
@@ -111,25 +113,23 @@ def write_data(midi_dir: Path, sizes: Sizes, path: Path, pieces: int | None) -> 
     return counts[0], counts[1]
 
 
-def built(sizes: Sizes) -> Seq2SeqLSTM:
+def build_model(sizes: Sizes) -> Seq2SeqLSTM | ParallelSeq2SeqLSTM:
     """The library's model."""
-    return Seq2SeqLSTM(
-        len(sizes.pitches),
-        hidden_size=sizes.hidden,
-        dropout=DROPOUT,
-        decoder="parallel" if sizes.parallel else "autoregressive",
-        block_frames=FRAMES,
-        batch_norm=sizes.parallel,
-    )
+    layout = FrameLayout(_GRID, sizes.pitches)
+    if sizes.parallel:
+        return ParallelSeq2SeqLSTM(
+            layout, hidden_size=sizes.hidden_size, dropout=DROPOUT, block_frames=FRAMES, batch_norm=True
+        )
+    return Seq2SeqLSTM(layout, hidden_size=sizes.hidden_size, dropout=DROPOUT, block_frames=FRAMES)
 
 
 class PlainModel(nn.Module):
-    """The same model in PyTorch's own modules, as one writes it by hand."""
+    """The same model, written by hand with PyTorch's modules."""
 
     def __init__(self, sizes: Sizes) -> None:
         """Builds the layers."""
         super().__init__()
-        width, hidden = len(sizes.pitches), sizes.hidden
+        width, hidden = len(sizes.pitches), sizes.hidden_size
         self.parallel = sizes.parallel
         self.encoder = nn.LSTM(width, hidden, 2, batch_first=True, dropout=DROPOUT)
         self.decoder = nn.LSTM(hidden if sizes.parallel else width, hidden, 2, batch_first=True, dropout=DROPOUT)
@@ -153,7 +153,7 @@ class PlainModel(nn.Module):
 
 
 def by_hand(job: Job, precision: Precision) -> Iterator[float]:
-    """The loop that goes with it: Adam, a batch by its indices, the running loss fetched at every step."""
+    """A loop written by hand: Adam, batches by indices, and the running loss fetched at every step."""
     train, valid = job.arrays("train"), job.arrays("valid")
     model = PlainModel(job.sizes).to(job.device)
     loss_of, optimizer = nn.BCEWithLogitsLoss(), torch.optim.Adam(model.parameters(), lr=RATE)
@@ -182,9 +182,9 @@ def by_hand(job: Job, precision: Precision) -> Iterator[float]:
 
 
 def bare(job: Job, precision: Precision) -> Iterator[float]:
-    """What ``fit`` computes, and nothing around it: no thread, no signals, no progress, no files."""
+    """What ``fit`` computes, without threads, signals, progress bar and files."""
     train, valid = job.windows("train"), job.windows("valid")
-    model = built(job.sizes).to(job.device)
+    model = build_model(job.sizes).to(job.device)
     optimizer = torch.optim.Adam(model.parameters(), lr=RATE, fused=True)
     memory = torch.empty(job.batch_size, 2 * FRAMES, len(job.sizes.pitches))
     random = np.random.default_rng(job.seed)
@@ -204,9 +204,9 @@ def bare(job: Job, precision: Precision) -> Iterator[float]:
 
 
 def fitted(job: Job, precision: Precision, *, compiled: bool = False) -> list[Epoch]:
-    """``fit`` with all that goes with it: a progress bar, a tracker, and checkpoints after every epoch."""
+    """``fit`` with a progress bar, a tracker, and checkpoints after every epoch."""
     train, valid = job.windows("train"), job.windows("valid")
-    model = built(job.sizes).to(job.device)
+    model = build_model(job.sizes).to(job.device)
     marks: list[float] = []
     with tempfile.TemporaryDirectory() as folder, JsonlTracker(Path(folder) / "events.jsonl") as tracker:
         begun = time.perf_counter()
@@ -223,15 +223,15 @@ def fitted(job: Job, precision: Precision, *, compiled: bool = False) -> list[Ep
             on_epoch=[lambda _: marks.append(time.perf_counter())],
             seed=job.seed,
         )
-    if not marks:  # another process than the first
+    if not marks:  # not the first process
         return []
-    seconds = np.diff([begun, *marks]).tolist()  # each but the first with the files of the epoch before
+    seconds = np.diff([begun, *marks]).tolist()  # each except the first includes the files of the epoch before
     losses = [epoch.valid_loss for epoch in history.epochs if epoch.valid_loss is not None]
     return [Epoch(*pair) for pair in zip(seconds, losses, strict=True)]
 
 
 def in_turns(loop: Callable[[Job, Precision], Iterator[float]], job: Job, precision: Precision) -> list[Epoch]:
-    """The epochs of a loop that gives its validation losses one by one."""
+    """The epochs of a loop that yields its validation losses."""
     losses, done = loop(job, precision), []
     for _ in range(job.epochs):
         begun = time.perf_counter()
@@ -241,7 +241,7 @@ def in_turns(loop: Callable[[Job, Precision], Iterator[float]], job: Job, precis
 
 
 def no_bfloat16(name: str, device: str = "cpu") -> str:
-    """Why a contender of this name cannot be run, if it is for want of digits."""
+    """Why a contender of this name cannot run, if it needs bfloat16; empty if it can."""
     unable = device == "cpu" and "bfloat16" in name and not cpu_has_bfloat16()
     return "this CPU has no bfloat16" if unable else ""
 

@@ -1,11 +1,11 @@
-"""Draws of frames whose pitches are decided one after the other: by jumps, beside the loop over all pitches.
+"""Samples of frames whose pitches are decided one after the other: skipping silence, and the loop over all pitches.
 
-    python benchmarks/draws.py [--batches 1 64] [--sounding 4] [--rounds 15]
+    python benchmarks/draws.py [--batches 1 64] [--polyphony 4] [--rounds 15]
 
-Both draw the same frames from the same numbers, which is checked first. ``loop`` asks the head's own conditionals once
-for every pitch; ``running sums`` is NADE's loop as it is usually written, where each pitch that sounds adds its row to
-the hidden layer. The heads are untrained, with their biases set so that about ``--sounding`` of 88 pitches sound, as in
-four-part music. Methods take turns on one thread; medians and their ratio to the jumps are printed.
+All methods sample the same frames from the same random numbers, which is checked first. ``loop`` evaluates the head's
+conditionals once for every pitch. ``running sums`` is NADE's usual loop, where each sounding pitch adds its row to the
+hidden layer. The heads are untrained, with biases such that about ``--polyphony`` of 88 pitches sound, as in four-part
+music. The methods take turns on one thread. The benchmark prints medians and their ratio to ``skipping``.
 """
 
 import argparse
@@ -21,22 +21,22 @@ from pianoroll_seq2seq.models.heads.pitch_autoregression import LogitsGiven
 
 PITCHES, FEATURES = 88, 256
 
-Draw = Callable[[], Tensor]
-"""Draws frames (batch, pitches), the same ones every time."""
+Sample = Callable[[], Tensor]
+"""Samples frames (batch, pitches), the same ones every time."""
 
 
 def loop(logits_given: LogitsGiven, uniform: Tensor) -> Tensor:
-    """One pass a pitch."""
+    """One pass for each pitch."""
     frames = torch.zeros_like(uniform)
     rows = torch.arange(len(uniform))
     for pitch in range(uniform.shape[1]):
-        chance = torch.sigmoid(logits_given(frames, rows)[:, pitch])
-        frames[:, pitch] = (uniform[:, pitch] < chance).to(frames.dtype)
+        probability = torch.sigmoid(logits_given(frames, rows)[:, pitch])
+        frames[:, pitch] = (uniform[:, pitch] < probability).to(frames.dtype)
     return frames
 
 
 def running_sums(nade: NADE, uniform: Tensor) -> Tensor:
-    """NADE's loop with the sum of the rows of what sounds carried along (Larochelle and Murray, 2011)."""
+    """NADE's loop with a running sum of the rows of the sounding pitches (Larochelle and Murray, 2011)."""
     frames = torch.zeros_like(uniform)
     read = nade.start.clone()
     for pitch in range(uniform.shape[1]):
@@ -47,8 +47,8 @@ def running_sums(nade: NADE, uniform: Tensor) -> Tensor:
     return frames
 
 
-def methods(head: nn.Module, batch: int) -> dict[str, Draw]:
-    """The ways to draw from a head's distribution of ``batch`` frames."""
+def methods(head: nn.Module, batch: int) -> dict[str, Sample]:
+    """The ways to sample from a head's distribution of ``batch`` frames."""
     generator = torch.Generator().manual_seed(0)
     features = torch.randn(batch, 1, FEATURES, generator=generator)
     past = (torch.rand(batch, 8, PITCHES, generator=generator) < 4 / PITCHES).float()
@@ -57,60 +57,63 @@ def methods(head: nn.Module, batch: int) -> dict[str, Draw]:
     def uniform() -> Tensor:
         return torch.rand(batch, PITCHES, generator=torch.Generator().manual_seed(2))
 
-    def jumps() -> Tensor:
-        drawn: Tensor = distribution.sample(generator=torch.Generator().manual_seed(2))
-        return drawn
+    def skipping() -> Tensor:
+        frames: Tensor = distribution.sample(generator=torch.Generator().manual_seed(2))
+        return frames
 
     if isinstance(distribution, RelativeWindow):
-        around = distribution.around
-        return {"jumps": jumps, "loop": lambda: loop(distribution.head.decider(around, 1.0), uniform())}
+        logits_given = distribution.head.conditional_logits(distribution.context, 1.0)
+        return {"skipping": skipping, "loop": lambda: loop(logits_given, uniform())}
     assert isinstance(distribution, NADE)
-    ways = {"jumps": jumps, "loop": lambda: loop(lambda frames, _: distribution.logits_given(frames), uniform())}
+    ways = {"skipping": skipping, "loop": lambda: loop(lambda frames, _: distribution.logits_given(frames), uniform())}
     return ways | {"running sums": lambda: running_sums(distribution, uniform())}
 
 
-def tuned(head: nn.Module, bias: Tensor, sounding: float) -> nn.Module:
-    """The head with its bias such that about so many pitches of a frame sound."""
+def tuned(head: nn.Module, bias: Tensor, polyphony: float) -> nn.Module:
+    """The head with its bias such that about ``polyphony`` pitches of a frame sound."""
     low, high = -12.0, 6.0
     for _ in range(16):
         bias.fill_((low + high) / 2)
-        mean = float(methods(head, 64)["jumps"]().sum(dim=1).mean())
-        low, high = ((low + high) / 2, high) if mean < sounding else (low, (low + high) / 2)
+        mean = float(methods(head, 64)["skipping"]().sum(dim=1).mean())
+        low, high = ((low + high) / 2, high) if mean < polyphony else (low, (low + high) / 2)
     return head
+
+
+def report(name: str, head: nn.Module, batch: int, rounds: int) -> None:
+    """Prints a row for each way to sample."""
+    ways = methods(head.eval(), batch)
+    samples = {way: sample() for way, sample in ways.items()}
+    assert all(torch.equal(frames, samples["skipping"]) for frames in samples.values()), "the samples differ"
+    seconds: dict[str, list[float]] = {way: [] for way in ways}
+    for _ in range(rounds):
+        for way, sample in ways.items():
+            started = time.perf_counter()
+            sample()
+            seconds[way].append(time.perf_counter() - started)
+    polyphony = float(samples["skipping"].sum(dim=1).mean())
+    for way, values in seconds.items():
+        ratio = statistics.median(value / fast for value, fast in zip(values, seconds["skipping"], strict=True))
+        print(f"{name:20}{batch:6}{polyphony:10.1f}{way:>16}{1e3 * statistics.median(values):26.2f}{ratio:13.1f}")
 
 
 @torch.no_grad()
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--batches", type=int, nargs="+", default=[1, 64])
-    parser.add_argument("--sounding", type=float, default=4.0)
+    parser.add_argument("--polyphony", type=float, default=4.0)
     parser.add_argument("--rounds", type=int, default=15)
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(0)
     nade, window = NADEHead(FEATURES, PITCHES), RelativeWindowHead(FEATURES, PITCHES)
     heads = {
-        "NADEHead": tuned(nade, nade.bias.bias, given.sounding),
-        "RelativeWindowHead": tuned(window, window.logit.bias, given.sounding),
+        "NADEHead": tuned(nade, nade.bias.bias, arguments.polyphony),
+        "RelativeWindowHead": tuned(window, window.logit.bias, arguments.polyphony),
     }
-    print(f"{'':20}{'batch':>6}{'sounding':>10}{'method':>16}{'ms a frame of the batch':>26}{'of jumps':>10}")
+    print(f"{'':20}{'batch':>6}{'polyphony':>10}{'method':>16}{'ms per frame of the batch':>26}{'of skipping':>13}")
     for name, head in heads.items():
-        for batch in given.batches:
-            ways = methods(head.eval(), batch)
-            drawn = {way: draw() for way, draw in ways.items()}
-            assert all(torch.equal(frames, drawn["jumps"]) for frames in drawn.values()), "the draws differ"
-            seconds: dict[str, list[float]] = {way: [] for way in ways}
-            for _ in range(given.rounds):
-                for way, draw in ways.items():
-                    begun = time.perf_counter()
-                    draw()
-                    seconds[way].append(time.perf_counter() - begun)
-            sounding = float(drawn["jumps"].sum(dim=1).mean())
-            for way, values in seconds.items():
-                ratio = statistics.median(value / jumps for value, jumps in zip(values, seconds["jumps"], strict=True))
-                print(
-                    f"{name:20}{batch:6}{sounding:10.1f}{way:>16}{1e3 * statistics.median(values):26.2f}{ratio:10.1f}"
-                )
+        for batch in arguments.batches:
+            report(name, head, batch, arguments.rounds)
 
 
 if __name__ == "__main__":

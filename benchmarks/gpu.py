@@ -2,7 +2,7 @@
 
     python benchmarks/gpu.py [--batch-sizes 64 1024] [--models 2017 2x512] [--rounds 3]
 
-The contenders of train.py, with ``compile_model`` and float16 besides, each in a process of its own, in turns. Beside
+The contenders of train.py, with ``compile_model`` and float16, each in a process of its own, in turns. Beside
 them the LSTM layers alone, forward and backward on data that lies ready: what cuDNN needs at least, which a loop can
 come near. A share of 50 % means that the loop takes twice as long, validation included. Memory is the most that PyTorch
 had allocated at once. Generation is that of ``generate_frames``, for one continuation and for many.

@@ -48,13 +48,13 @@ def model_of_2017(pitches: int, hidden: int) -> Any:
 
 def teacher_forced(pitches: int, hidden: int) -> Any:
     """Every frame from those before it; each layer of the decoder begins with the memory of its fellow."""
-    heard, before = keras.Input((FRAMES, pitches)), keras.Input((FRAMES, pitches))
-    outputs, *first = layers.LSTM(hidden, return_sequences=True, return_state=True)(heard)
+    context, before = keras.Input((FRAMES, pitches)), keras.Input((FRAMES, pitches))
+    outputs, *first = layers.LSTM(hidden, return_sequences=True, return_state=True)(context)
     _, *second = layers.LSTM(hidden, return_state=True)(layers.Dropout(DROPOUT)(outputs))
     outputs = layers.LSTM(hidden, return_sequences=True)(before, initial_state=first)
     outputs = layers.LSTM(hidden, return_sequences=True)(layers.Dropout(DROPOUT)(outputs), initial_state=second)
     frames = layers.TimeDistributed(layers.Dense(pitches, activation="sigmoid"))(layers.Dropout(DROPOUT)(outputs))
-    return keras.Model([heard, before], frames)
+    return keras.Model([context, before], frames)
 
 
 def windows(data: Any, part: str) -> Any:
@@ -93,15 +93,15 @@ def main() -> None:
     pitches, parallel = train.shape[2], given.model == "2017"
     model = model_of_2017(pitches, 64) if parallel else teacher_forced(pitches, 512)
     model.compile(optimizer=keras.optimizers.Adam(1e-3), loss="binary_crossentropy")
-    (heard, frames), (valid_heard, valid_frames) = (
+    (context, frames), (valid_context, valid_frames) = (
         (part[:, :FRAMES] if parallel else [part[:, :FRAMES], part[:, FRAMES - 1 : -1]], part[:, FRAMES:])
         for part in (train, valid)
     )
     clock, on_cpu = Clock(), time.process_time()
     history = model.fit(
-        heard,
+        context,
         frames,
-        validation_data=(valid_heard, valid_frames),
+        validation_data=(valid_context, valid_frames),
         epochs=given.epochs,
         batch_size=given.batch_size,
         callbacks=[clock],

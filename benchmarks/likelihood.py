@@ -3,11 +3,11 @@
     python benchmarks/likelihood.py --dataset jsb --recipes copying bernoulli --seeds 3
     python benchmarks/likelihood.py --dataset nottingham --recipes copying --set num_copy_heads=0 channels=64
 
-The epoch is chosen on the validation pieces. The test pieces are scored once, exactly: every frame given all frames before
-it, jointly over all 88 pitches, in nats per frame, with first frames (``no first`` is without them). ``mixture`` is the
-mixture of the models of all seeds. With ``--music`` the model of each seed continues the first 16 frames of the test
-pieces by 48 frames, sampled at temperature 1, for at least 60 continuations. Their metrics are compared with those of the
-pieces' own frames 17 to 64, and MIDI files are written.
+The epoch is chosen on the validation pieces. The test pieces are scored once, exactly: every frame given all frames
+before it, jointly over all 88 pitches, in nats per frame, with first frames (``no first`` is without them). ``mixture``
+is the mixture of the models of all seeds. With ``--music`` the model of each seed continues the first 16 frames of the
+test pieces by 48 frames, sampled at temperature 1, for at least 60 continuations. Their metrics are compared with those
+of the pieces' own frames 17 to 64, and MIDI files are written.
 
 Every run has its own folder below ``--output``. The same command resumes an interrupted run and reads the results of a
 finished one. ``--set`` changes hyperparameters of the recipes, for ablations.
@@ -180,7 +180,8 @@ def main() -> None:
     label = "".join(f", {key}={value}" for key, value in hyperparameters.items())
     known, again = repetitions(data)
     print(
-        f"Passages of {PASSAGE_FRAMES} frames of the test pieces: {known:.1%} in training, {again:.1%} earlier in the piece."
+        f"Passages of {PASSAGE_FRAMES} frames of the test pieces: {known:.1%} in training, "
+        f"{again:.1%} earlier in the piece."
     )
     rows: dict[str, list[Mapping[str, Any]]] = {}
     mixtures, comparisons = {}, {}

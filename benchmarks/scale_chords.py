@@ -2,12 +2,12 @@
 
     python benchmarks/scale_chords.py --midi-dir path/to/scale_chords --seeds 3
 
-Each seed has its own split, weights and music. The preset says how the epoch is chosen (by validation loss, or by training
-loss for azure-2017, as in the 2017 sample). The test pieces are scored once. Report a preset on other seeds than it was
-tuned on: ``--first-seed``.
+Each seed has its own split, weights and music. The preset says how the epoch is chosen (by validation loss, or by
+training loss for azure-2017, as in the 2017 sample). The test pieces are scored once. Report a preset on other seeds
+than it was tuned on: ``--first-seed``.
 
-All test pieces are continued. The benchmark prints a table of means and ranges over the seeds, and writes all results to
-``scale_chords.json`` in ``--output``.
+All test pieces are continued. The benchmark prints a table of means and ranges over the seeds, and writes all results
+to ``scale_chords.json`` in ``--output``.
 """
 
 import argparse
@@ -88,7 +88,8 @@ def main() -> None:
         preset = PRESETS[chosen]()
         preset = replace(preset, epochs=arguments.epochs or preset.epochs)
         results = [
-            measure(preset, midi_dir, seed=seed) for seed in range(arguments.first_seed, arguments.first_seed + arguments.seeds)
+            measure(preset, midi_dir, seed=seed)
+            for seed in range(arguments.first_seed, arguments.first_seed + arguments.seeds)
         ]
         report[chosen] = results
         print(f"\n{chosen}, {arguments.seeds} seeds from {arguments.first_seed}: mean (lowest .. highest)", flush=True)

@@ -54,7 +54,7 @@ class Point:
 
     def billions(self) -> float:
         """Floating-point operations of a window in training, in 10^9."""
-        return replace(MODELS["2017"], hidden=self.hidden).products()[1] / 1e9
+        return replace(MODELS["2017"], hidden_size=self.hidden).products()[1] / 1e9
 
 
 def series(given: argparse.Namespace, precision: str) -> dict[str, list[Point]]:

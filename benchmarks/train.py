@@ -2,7 +2,7 @@
 
     python benchmarks/train.py [--midi-dir path/to/midi] [--keras-python path/to/python] [--rounds 5]
 
-Two models: that of the 2017 article, and one of 2 x 512 units whose decoder hears what is written. Every contender has
+Two models: that of the 2017 article, and one of 2 x 512 units whose decoder reads what is written. Every contender has
 a process of its own on one core, in turns (harness.py), the same windows, and validates after every epoch; the first
 epoch of a process is not counted. *plain PyTorch* is the model in PyTorch's modules and the loop one writes by hand;
 *bare* is what ``fit`` computes with nothing around it. The arithmetic floor is the time of the model's matrix products
@@ -35,7 +35,7 @@ HERE = Path(__file__).resolve().parent
 KERAS, PLAIN = "Keras", "plain PyTorch, float32"
 ON_A_CPU = [name for name in TRAINING if "float16" not in name.split(", ") and "compiled" not in name]
 PRODUCTS = {precision: f"product, {precision}" for precision in ("float32", "bfloat16")}
-FEW_PIECES = 10  # of which the large model hears a single epoch in the time that the small one takes for all
+FEW_PIECES = 10  # on which the large model trains a single epoch in the time that the small one takes for all
 
 
 def keras_missing(python: str | None) -> str:
@@ -72,7 +72,7 @@ class Comparison:
     given: argparse.Namespace
 
     def contenders(self) -> list[Contender]:
-        """Those that were asked for."""
+        """The requested contenders."""
         given = self.given
         options = ["--data", str(self.data), "--model", self.model, "--epochs", str(given.epochs)]
         options += ["--batch-size", str(given.batch_size), "--seed", "{round}"]

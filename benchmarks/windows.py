@@ -1,6 +1,6 @@
 """Windows a second: from a corpus on disk that is larger than the memory allowed, and from memory, side by side.
 
-    python benchmarks/windows.py FOLDER [--copies 15] [--grid 16th] [--workers 2] [--compiled]
+    python benchmarks/windows.py FOLDER [--copies 15] [--grid 16th] [--workers 2]
 
 A corpus is built of every MIDI file below FOLDER, taken as often as ``--copies`` says. Then a
 process whose own memory is limited (RLIMIT_DATA, which does not count mapped files) fetches random windows of 50 + 50
@@ -95,16 +95,14 @@ def _cut(rolls: Sequence[PianoRoll]) -> SlidingWindows:
     return SlidingWindows(rolls, input_frames=_FRAMES, target_frames=_FRAMES, hop=1, short="skip")
 
 
-def _start(compiled: bool) -> None:
-    """What a worker does once: it imports the library, and takes its time, so that each of them does."""
+def _start() -> None:
+    """Imports the library in a worker; the pause lets each worker take one of these tasks."""
     with contextlib.suppress(MidiError):
-        PianoRoll.from_midi(b"MThd\0\0\0\6\0\1\0\1\1\xe0MTrk\0\0\0\4\0\xff\x2f\0", compiled=compiled)
+        PianoRoll.from_midi(b"MThd\0\0\0\6\0\1\0\1\1\xe0MTrk\0\0\0\4\0\xff\x2f\0")
     time.sleep(0.5)
 
 
-def build(
-    folder: Path, out: Path, *, copies: int, grid: FrameGrid, files_per_shard: int, workers: int, compiled: bool
-) -> float:
+def build(folder: Path, out: Path, *, copies: int, grid: FrameGrid, files_per_shard: int, workers: int) -> float:
     """A corpus of every file of the folder, so many times; files a second, the workers' start not counted."""
     links = out / "links"
     for copy in range(copies):
@@ -112,7 +110,7 @@ def build(
         for path in midi_paths(folder):
             (links / f"{copy:03}" / path.name).symlink_to(path.resolve())
     with ProcessPoolExecutor(workers) as executor:
-        wait([executor.submit(_start, compiled) for _ in range(workers)])
+        wait([executor.submit(_start) for _ in range(workers)])
         begin = time.perf_counter()
         corpus = build_corpus(
             links,
@@ -122,7 +120,6 @@ def build(
             on_damage="salvage",
             files_per_shard=files_per_shard,
             executor=executor,
-            compiled=compiled,
         )
         return (len(corpus) + len(corpus.failures)) / (time.perf_counter() - begin)
 
@@ -134,7 +131,6 @@ def main() -> None:
     parser.add_argument("--copies", type=int, default=15, help="how often each file is taken")
     parser.add_argument("--grid", choices=sorted(_GRIDS), default="50hz")
     parser.add_argument("--files-per-shard", type=int, default=512)
-    parser.add_argument("--compiled", action="store_true", help="build with loops compiled by numba")
     parser.add_argument("--workers", type=int, default=1, help="processes that build")
     parser.add_argument("--batches", type=int, default=300)
     parser.add_argument("--output", type=Path, default=Path("windows.json"))
@@ -151,7 +147,6 @@ def main() -> None:
             grid=_GRIDS[arguments.grid],
             files_per_shard=arguments.files_per_shard,
             workers=arguments.workers,
-            compiled=arguments.compiled,
         )
         command = [sys.executable, __file__, str(Path(scratch) / "corpus"), "--measure"]
         command += ["--batches", str(arguments.batches)]
@@ -162,7 +157,6 @@ def main() -> None:
     result = {
         "files_built_per_second": rate,
         "workers": arguments.workers,
-        "compiled": arguments.compiled,
         **json.loads(done.stdout),
     }
     print(f"built by {arguments.workers} processes at {rate:,.0f} files/s")

@@ -78,17 +78,17 @@ def product(name: str, job: Job) -> harness.Measured:
 def layers_alone(name: str, job: Job) -> harness.Measured:
     """The LSTM layers of the model, forward and backward, on frames that lie ready: cuDNN on a GPU."""
     sizes, dtype = job.sizes, torch.bfloat16 if name.endswith("bfloat16") else torch.float32
-    width, hidden, parallel = len(sizes.pitches), sizes.hidden, sizes.parallel
+    width, hidden, parallel = len(sizes.pitches), sizes.hidden_size, sizes.parallel
     encoder, decoder = (
         nn.LSTM(inputs, hidden, 2, batch_first=True, dropout=0.3).to(job.device)
         for inputs in (width, hidden if parallel else width)
     )
-    heard = torch.rand(job.batch_size, FRAMES, width, device=job.device)
-    written = torch.rand(job.batch_size, FRAMES, hidden, device=job.device, requires_grad=True) if parallel else heard
+    context = torch.rand(job.batch_size, FRAMES, width, device=job.device)
+    written = torch.rand(job.batch_size, FRAMES, hidden, device=job.device, requires_grad=True) if parallel else context
 
     def step() -> None:
         with torch.autocast(job.device.type, dtype=torch.bfloat16, enabled=dtype is torch.bfloat16):
-            outputs, memory = encoder(heard)
+            outputs, memory = encoder(context)
             features, _ = decoder(written, None if parallel else memory)
         ends = (outputs[:, -1], features) if parallel else (features,)
         torch.autograd.backward(ends, [torch.ones_like(end) for end in ends])
@@ -130,11 +130,11 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--row", help="what the table shall call it")
+    parser.add_argument("--row", help="name of the row in the table")
     given = parser.parse_args()
     torch.set_num_threads(1)
     sizes = MODELS[given.model]
-    sizes = replace(sizes, hidden=given.hidden or sizes.hidden)
+    sizes = replace(sizes, hidden_size=given.hidden or sizes.hidden_size)
     with join_processes() as processes:
         if not processes.is_single and hasattr(os, "sched_setaffinity"):
             os.sched_setaffinity(0, {sorted(os.sched_getaffinity(0))[processes.rank]})

@@ -3,7 +3,7 @@
 import os
 from importlib.metadata import version as installed_version
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # quickest for the small models of these pages
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # fastest for the small models of these pages
 
 project = "pianoroll_seq2seq"
 author = "The pianoroll_seq2seq developers"
@@ -25,7 +25,7 @@ nb_execution_in_temp = True
 nb_execution_raise_on_error = True
 nb_execution_timeout = 300
 nb_merge_streams = True
-nb_output_stderr = "remove"  # progress bars, and what they say of missing widgets
+nb_output_stderr = "remove"  # progress bars and their warnings
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"

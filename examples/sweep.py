@@ -89,7 +89,7 @@ class Sweep:
 
 @dataclass
 class PruningCallback:
-    """Reports the epochs of a trial to Optuna, also those before an interruption, and stops training if it is pruned."""
+    """Reports the epochs of a trial to Optuna, also those before an interruption, and stops a pruned trial."""
 
     trial: "optuna.Trial"
     num_reported: int = 0
@@ -251,7 +251,7 @@ def run_trial(sweep: Sweep, study: "optuna.Study", trial: "optuna.Trial", name: 
         log(f"  {best:.3f} nats per frame in epoch {history.best_epoch} of {recipe.epochs}")
 
 
-def train_trial(sweep: Sweep, recipe: Recipe, folder: Path, tracker: Tracker, watch: Watch) -> Trained:
+def train_trial(sweep: Sweep, recipe: Recipe, folder: Path, tracker: Tracker, callback: PruningCallback) -> Trained:
     """Trains with the recipe."""
     return train(
         recipe,

@@ -3,10 +3,10 @@
     pip install "pianoroll-seq2seq[datasets,metrics,plot]"
     python examples/train_bach_chorales.py --output runs/bach    # a quarter of an hour on one core
 
-The chorales come with music21 (public domain). All harmonizations of a hymn tune are in one part of the split. The epoch is
-chosen on the validation chorales; the test chorales are scored once. ``bach-chorales.safetensors`` in the output folder is
-the model with its card. ``music/`` holds continuations of test chorales, and pieces that begin from silence. The same
-command resumes an interrupted training.
+The chorales come with music21 (public domain). All harmonizations of a hymn tune are in one part of the split. The
+epoch is chosen on the validation chorales; the test chorales are scored once. ``bach-chorales.safetensors`` in the
+output folder is the model with its card. ``music/`` holds continuations of test chorales, and pieces that begin from
+silence. The same command resumes an interrupted training.
 """
 
 import argparse
@@ -25,6 +25,7 @@ from pianoroll_seq2seq._internal.atomic import writing
 from pianoroll_seq2seq.checkpoint import save
 from pianoroll_seq2seq.data.datasets.bach_chorales import COMPASS, bach_chorales
 from pianoroll_seq2seq.data.splitting import Split, split_by_piece
+from pianoroll_seq2seq.train import run_files
 
 GRID = BeatGrid(4)
 PRIMER, CONTINUATION = 64, 192
@@ -86,7 +87,9 @@ def scores(trained: Trained, recipe: Recipe, split: Split) -> dict[str, Any]:
 def music(trained: Trained, rolls: Sequence[PianoRoll], folder: Path, *, seed: int) -> dict[str, Any]:
     """Continues chorales, writes them as MIDI, and compares them with the originals; and begins a few from silence."""
     pieces = [roll for roll in rolls if len(roll) >= PRIMER + CONTINUATION]
-    written = generate(trained.model, [roll[:PRIMER] for roll in pieces], num_frames=CONTINUATION, seed=seed, progress=True)
+    written = generate(
+        trained.model, [roll[:PRIMER] for roll in pieces], num_frames=CONTINUATION, seed=seed, progress=True
+    )
     silence = PianoRoll.silent(PRIMER, grid=GRID, pitches=COMPASS)
     started = generate(trained.model, [silence] * 4, num_frames=PRIMER + CONTINUATION, seed=seed, progress=True)
     for piece, continuation in zip(pieces, written, strict=True):
@@ -131,7 +134,7 @@ def main() -> None:
     comparison = music(trained, split.test, arguments.output / "music", seed=arguments.seed)
     details = {"card": card(trained, figures, comparison, split)}
     path = save(trained.model, folder / f"{NAME}.safetensors", details=details, overwrite=True)
-    with writing(folder / "scores.json", overwrite=True) as temporary:
+    with writing(folder / run_files.SCORES, overwrite=True) as temporary:
         temporary.write_text(json.dumps({**figures, "music": comparison}, indent=2) + "\n", encoding="utf-8")
     print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
 

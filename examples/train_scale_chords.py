@@ -64,7 +64,7 @@ from pianoroll_seq2seq.display.report import report_run
 from pianoroll_seq2seq.errors import OverwriteError, PianoRollSeq2SeqError, SettingsError
 from pianoroll_seq2seq.evaluation.continuation import ContinuationMetrics
 from pianoroll_seq2seq.pitches import ALL_PITCHES
-from pianoroll_seq2seq.train import Precision, Schedule
+from pianoroll_seq2seq.train import Precision, Schedule, run_files
 
 Model = Seq2SeqLSTM | ParallelSeq2SeqLSTM
 
@@ -247,8 +247,8 @@ def generate_music(preset: Preset, model: Model, split: Split, folder: Path, *, 
         model, primer, num_frames=preset.continuation_frames, sampler=preset.sampler, seed=seed, progress=True
     )
     whole = (primer + continuation).renamed(f"{piece.name} continued")
-    primer.to_midi(folder / "primer.mid", overwrite=True)
-    whole.to_midi(folder / "generated.mid", overwrite=True)
+    primer.to_midi(folder / run_files.PRIMER, overwrite=True)
+    whole.to_midi(folder / run_files.GENERATED, overwrite=True)
     whole.to_wav(folder / "generated.wav", overwrite=True)
     axes = plot_roll(whole, primer_frames=len(primer))
     axes.set_title(f"{piece.name}, continued by the model", loc="right")
@@ -269,7 +269,7 @@ def finish(preset: Preset, trained: Trained, split: Split, folder: Path, *, seed
         "primer_frames": preset.primer_frames,
         "data": {f"{part}_pieces": len(rolls) for part, rolls in split._asdict().items()},
     }
-    write_json(folder / "scores.json", record)
+    write_json(folder / run_files.SCORES, record)
     report_run(folder, title="Scales and chords", overwrite=True)
     return Run(trained.history, scores, continuation, folder)
 
@@ -286,8 +286,8 @@ def make_tracker(folder: Path) -> Tracker:
     if "AZUREML_RUN_ID" not in os.environ:
         return NoTracker()
     if find_spec("azureml") and find_spec("azureml.core"):  # the client of SDK v1
-        return AzureMLTracker(local=folder / "metrics.jsonl")
-    return FanOut(JsonlTracker(folder / "metrics.jsonl"), MLflowTracker())
+        return AzureMLTracker(local=folder / run_files.METRICS)
+    return FanOut(JsonlTracker(folder / run_files.METRICS), MLflowTracker())
 
 
 def log_results(tracker: Tracker, result: Run) -> None:
@@ -298,12 +298,12 @@ def log_results(tracker: Tracker, result: Run) -> None:
     for name in (
         "loss.png",
         "roll.png",
-        "primer.mid",
-        "generated.mid",
+        run_files.PRIMER,
+        run_files.GENERATED,
         "generated.wav",
-        "scores.json",
+        run_files.SCORES,
         "report.html",
-        "best.safetensors",
+        run_files.BEST,
     ):
         tracker.log_artifact(result.folder / name)
 
@@ -314,11 +314,11 @@ def prepare_folder(folder: Path, arguments: dict[str, Any]) -> None:
     Raises:
         OverwriteError: the folder holds anything else.
     """
-    record = folder / "run.json"
+    record = folder / run_files.SETTINGS
     if record.exists():
         before = json.loads(record.read_text(encoding="utf-8"))
         # A folder with the record and the built-in pieces only is from a command that failed before training.
-        begun = any(path.name not in ("run.json", "midi") for path in folder.iterdir())
+        begun = any(path.name not in (run_files.SETTINGS, "midi") for path in folder.iterdir())
         if before != arguments and begun:
             raise OverwriteError(f"{folder} holds a run with other arguments: {before}. Choose another --output.")
         if begun:
@@ -412,6 +412,32 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
+def record_of(given: argparse.Namespace, preset: Preset) -> dict[str, Any]:
+    """The arguments that must be the same for a run to be resumed."""
+    return {
+        "preset": given.preset,
+        "midi_dir": str(Path(given.midi_dir)) if given.midi_dir else None,
+        "epochs": preset.epochs,
+        "batch_size": preset.batch_size,
+        "precision": given.precision,
+        "seed": given.seed,
+    }
+
+
+def log_summary(result: Run) -> None:
+    """Prints the scores, the figures of the music, and where the files are."""
+    folder = result.folder
+    log(f"\n{result.scores}\n")
+    metrics = result.continuation
+    log(
+        f"continuation: {metrics.num_notes} notes, {metrics.in_scale_share:.0%} of them in the piece's scale; "
+        f"{metrics.silent_share:.0%} of the frames silent, otherwise {metrics.polyphony:.1f} pitches on average; "
+        f"no frame repeated more than {metrics.longest_repeat_frames} times"
+    )
+    log(f"\nListen to {folder / 'generated.wav'}; look at {folder / 'roll.png'} and {folder / 'loss.png'}.")
+    log(f"Everything on one page, with the music to play: {folder / 'report.html'}")
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command. A mistake of the user is one line on standard error and exit code 2."""
     given = parse(arguments)
@@ -431,19 +457,11 @@ def main(arguments: list[str] | None = None) -> int:
         batch_size=given.batch_size if given.batch_size is not None else preset.batch_size,
     )
     folder: Path = given.output
-    record = {
-        "preset": given.preset,
-        "midi_dir": str(Path(given.midi_dir)) if given.midi_dir else None,
-        "epochs": preset.epochs,
-        "batch_size": preset.batch_size,
-        "precision": given.precision,
-        "seed": given.seed,
-    }
     try:
         with join_processes() as processes:
             midi_dir = Path(given.midi_dir) if given.midi_dir else folder / "midi"
             if processes.is_first:
-                prepare_folder(folder, record)
+                prepare_folder(folder, record_of(given, preset))
                 if given.midi_dir is None:
                     write_scale_chords(midi_dir)
             processes.barrier()  # the first process writes the pieces
@@ -463,15 +481,7 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\nstopped; the same command resumes the run", file=sys.stderr)
         return 130
-    log(f"\n{result.scores}\n")
-    metrics = result.continuation
-    log(
-        f"continuation: {metrics.num_notes} notes, {metrics.in_scale_share:.0%} of them in the piece's scale; "
-        f"{metrics.silent_share:.0%} of the frames silent, otherwise {metrics.polyphony:.1f} pitches on average; "
-        f"no frame repeated more than {metrics.longest_repeat_frames} times"
-    )
-    log(f"\nListen to {folder / 'generated.wav'}; look at {folder / 'roll.png'} and {folder / 'loss.png'}.")
-    log(f"Everything on one page, with the music to play: {folder / 'report.html'}")
+    log_summary(result)
     return 0
 
 

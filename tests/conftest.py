@@ -69,3 +69,12 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plain_loops() -> Iterator[None]:
+    """MIDI files are read without numba, however many the tests read before, unless a test forces compiled loops."""
+    from pianoroll_seq2seq._internal import compiled
+
+    with compiled.forced(active=False):
+        yield

@@ -91,7 +91,7 @@ def _messages(tempi):
     channel = st.sampled_from([0, 1, 9])
     pitch = st.sampled_from([0, 60, 127])
     velocity = st.integers(0, 127)
-    strike = st.builds(
+    note_on = st.builds(
         lambda time, channel, note, velocity: mido.Message(
             "note_on", time=time, channel=channel, note=note, velocity=velocity
         ),
@@ -109,13 +109,13 @@ def _messages(tempi):
         pitch,
         velocity,
     )
-    # Struck and ended in a row, so that there are enough notes; the end may go to one struck before.
+    # A note-on and its note-off, so that there are enough notes; the end may go to an earlier note.
     whole = st.builds(
-        lambda strike, velocity, kind, time: [
-            strike.copy(velocity=velocity),
-            mido.Message(kind, time=time, channel=strike.channel, note=strike.note, velocity=0),
+        lambda note_on, velocity, kind, time: [
+            note_on.copy(velocity=velocity),
+            mido.Message(kind, time=time, channel=note_on.channel, note=note_on.note, velocity=0),
         ],
-        strike,
+        note_on,
         st.integers(1, 127),
         st.sampled_from(["note_on", "note_off"]),
         delta,
@@ -144,7 +144,7 @@ def _messages(tempi):
             mido.MetaMessage("marker", text="A", time=29),
         ]
     )
-    single = st.one_of(strike, release, program, tempo, name, others).map(lambda message: [message])
+    single = st.one_of(note_on, release, program, tempo, name, others).map(lambda message: [message])
     return st.one_of(whole, single, whole)
 
 
@@ -174,21 +174,21 @@ def _plane(draw, shape: tuple[int, int]) -> np.ndarray:
 
 
 @st.composite
-def planes(draw, max_frames: int = 12, max_columns: int = 4, struck: bool = True, min_frames: int = 0):
-    """(active, onset); with ``struck``, every run of active frames begins with an onset."""
+def planes(draw, max_frames: int = 12, max_columns: int = 4, all_onsets: bool = True, min_frames: int = 0):
+    """(active, onset); with ``all_onsets``, every run of active frames begins with an onset."""
     shape = draw(st.integers(min_frames, max_frames)), draw(st.integers(1, max_columns))
     active = _plane(draw, shape)
     onset = active & _plane(draw, shape)
-    if struck:
+    if all_onsets:
         onset[:1] |= active[:1]
         onset[1:] |= active[1:] & ~active[:-1]
     return active, onset
 
 
 @st.composite
-def rolls(draw, struck: bool = False, playable: bool = False, grids=GRIDS, tempi=SONG_TEMPI):
-    """Rolls with tempo changes; ``playable`` ones are struck and sound to the end, as a MIDI file says it."""
-    active, onset = draw(planes(struck=struck or playable, min_frames=1 if playable else 0, max_frames=30))
+def rolls(draw, all_onsets: bool = False, playable: bool = False, grids=GRIDS, tempi=SONG_TEMPI):
+    """Rolls with tempo changes; ``playable`` ones have all onsets and sound to the end, as a MIDI file does."""
+    active, onset = draw(planes(all_onsets=all_onsets or playable, min_frames=1 if playable else 0, max_frames=30))
     if playable:
         onset[-1, 0] |= not active[-1].any()
         active = active | onset
@@ -262,7 +262,7 @@ def exact_notes(file: mido.MidiFile) -> list[ExactNote]:
 
 
 EXACT_STEPS = {SecondsGrid(0.02): Fraction(1, 50), SecondsGrid(1 / 60): Fraction(1, 60), BeatGrid(4): None}
-"""The grids that files are measured on; ``None`` stands for sixteenths."""
+"""The grids that files are measured on; ``None`` means sixteenths."""
 
 
 def exact_planes(file: mido.MidiFile, grid, *, drums: bool = False) -> tuple[np.ndarray, np.ndarray]:

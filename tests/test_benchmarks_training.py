@@ -61,6 +61,7 @@ def figures(done: "subprocess.CompletedProcess[str]", path: Path) -> dict[str, d
     }
 
 
+@pytest.mark.slow  # scaling and gpu run the same worker
 def test_training_is_compared(tmp_path: Path, pieces: Path) -> None:
     ways = ["fit, float32", "bare, float32", "fit, bfloat16", "plain PyTorch, float32"]
     options = ("--midi-dir", pieces, "--models", "2017", "--epochs", "2", "--losses-after", "1", "2")
@@ -83,8 +84,8 @@ def test_training_is_compared(tmp_path: Path, pieces: Path) -> None:
 def test_the_plain_model_is_the_library_s(contenders: ModuleType, model: str) -> None:
     """Something else is compared than is said."""
     torch.manual_seed(0)
-    sizes = replace(contenders.MODELS[model], hidden=8)
-    ours, plain = contenders.built(sizes).eval(), contenders.PlainModel(sizes).eval()
+    sizes = replace(contenders.MODELS[model], hidden_size=8)
+    ours, plain = contenders.build_model(sizes).eval(), contenders.PlainModel(sizes).eval()
     parts = {"encoder_lstm": "encoder", "decoder_lstm": "decoder", "head.logits": "logits"}
     weights = {
         next((name.replace(part, plain_part, 1) for part, plain_part in parts.items() if part in name), name): value
@@ -99,7 +100,7 @@ def test_the_plain_model_is_the_library_s(contenders: ModuleType, model: str) ->
 @pytest.mark.parametrize("model", ["2017", "2x512"])
 def test_products_are_counted(contenders: ModuleType, model: str) -> None:
     """The floor is not one."""
-    sizes = replace(contenders.MODELS[model], hidden=8)
+    sizes = replace(contenders.MODELS[model], hidden_size=8)
     width, frames = len(sizes.pitches), 50
     forward, training = 2 * frames * 8 * width, 6 * frames * 8 * width
     first = [True, False, not sizes.parallel, False]  # whether a layer reads frames, which need no gradient
@@ -126,14 +127,14 @@ def test_losses_of_epochs_that_are_not_trained_are_refused(tmp_path: Path) -> No
 
 
 def test_generation_is_compared(tmp_path: Path) -> None:
-    options = ("--batches", "1", "40", "--hidden", "8", "--frames", "25", "--live-frames", "5", "--turns", "2")
+    options = ("--batches", "1", "40", "--hidden-size", "8", "--frames", "25", "--live-frames", "5", "--turns", "2")
     rows = figures(
         run_benchmark("generate", *options, "--rounds", "1", "--output", tmp_path), tmp_path / "generate.json"
     )
     for head in ("BernoulliHead", "RelativeBernoulliHead"):
-        for name in ("generate_frames", "plain nn.LSTM loop", "held to cells", "held to fused layers"):
+        for name in ("generate_frames", "plain nn.LSTM loop", "with cells", "with fused layers"):
             assert {f"{head}, batch 1: {name}", f"{head}, batch 40: {name}"} <= rows.keys()
-        assert f"{head}, batch 1: held to NumPy" in rows
+        assert f"{head}, batch 1: with NumPy" in rows
         live = rows[f"{head}, batch 1: generate_frames, live"]
         assert len(live["values"]) == 5
         assert live["metadata"]["p50_us"] <= live["metadata"]["p99_us"]

@@ -35,7 +35,7 @@ def windows() -> SlidingWindows:
 
 def model(**changes: object) -> Seq2SeqLSTM:
     torch.manual_seed(0)
-    return Seq2SeqLSTM(12, **{"hidden": 32, "dropout": 0.1} | changes)  # type: ignore[arg-type]
+    return Seq2SeqLSTM(12, **{"hidden_size": 32, "dropout": 0.1} | changes)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])
@@ -54,8 +54,8 @@ def test_every_precision_learns(precision: Literal["float32", "bfloat16", "float
 def test_a_step_does_not_wait_for_the_gpu() -> None:
     """The GPU idles at every step, since something of it is read."""
 
-    def watch(told: StepEnd) -> None:
-        first, last = told.step == 1, (told.step + 1) % STEPS_BETWEEN_CHECKS == 0
+    def watch(event: StepEnd) -> None:
+        first, last = event.step == 1, (event.step + 1) % STEPS_BETWEEN_CHECKS == 0
         if first or last:
             torch.cuda.set_sync_debug_mode("error" if first else "default")
 
@@ -65,8 +65,8 @@ def test_a_step_does_not_wait_for_the_gpu() -> None:
         torch.cuda.set_sync_debug_mode("default")
 
 
-def test_a_run_goes_on_on_the_gpu(tmp_path: Path) -> None:
-    """A checkpoint of a GPU cannot be gone on with."""
+def test_a_run_resumes_on_the_gpu(tmp_path: Path) -> None:
+    """A checkpoint of a GPU cannot be resumed."""
     fit(model().cuda(), windows(), epochs=1, batch_size=32, ema_decay=0.9, checkpoint_dir=tmp_path, progress=False)
     history = fit(
         model().cuda(), windows(), epochs=2, batch_size=32, ema_decay=0.9, checkpoint_dir=tmp_path, progress=False
@@ -77,7 +77,7 @@ def test_a_run_goes_on_on_the_gpu(tmp_path: Path) -> None:
 @pytest.mark.parametrize("head", ["bernoulli", "relative"])
 def test_scores_and_music_are_those_of_the_cpu(head: str) -> None:
     """A model plays other music on a GPU."""
-    changes = {} if head == "bernoulli" else {"head": RelativeBernoulliHead(32, 12)}
+    changes = {} if head == "bernoulli" else {"head": RelativeBernoulliHead}
     trained = model(**changes)
     on_cpu = evaluate(trained, windows()).model.all.nats
     expected = generate(trained, roll(16), num_frames=20, sampler=Threshold(0.2)).active

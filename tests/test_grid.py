@@ -144,7 +144,7 @@ def test_grids_of_different_kinds_differ():
 @pytest.mark.parametrize("length", [0.0, -0.02, 1e-7, 3601.0, float("nan"), float("inf")])
 def test_a_frame_of_no_length_is_refused(length):
     """The message shows the value and how 20 ms is written, for it is often given in milliseconds."""
-    with pytest.raises(GridError, match=r"frame_seconds must lie in .*20 ms is 0\.02") as caught:
+    with pytest.raises(GridError, match=r"frame_seconds must be in .*20 ms is 0\.02") as caught:
         SecondsGrid(length)
     assert repr(length) in str(caught.value)
 
@@ -152,5 +152,5 @@ def test_a_frame_of_no_length_is_refused(length):
 @pytest.mark.parametrize("frames_per_beat", [0, -4, 32_768])
 def test_a_beat_of_no_frames_is_refused(frames_per_beat):
     """The message shows the value and what sixteenths are."""
-    with pytest.raises(GridError, match=rf"frames_per_beat must lie in 1\.\.32767, got {frames_per_beat} .*sixteenths"):
+    with pytest.raises(GridError, match=rf"frames_per_beat must be in 1\.\.32767, got {frames_per_beat} .*sixteenths"):
         BeatGrid(frames_per_beat)

@@ -53,7 +53,7 @@ def _apart(draw):
 
 @given(_spans(10))
 def test_the_planes_are_the_union_of_the_notes_and_keep_every_onset(notes):
-    """Where two hands play one pitch, a note struck while another sounds must not vanish."""
+    """Where two hands play one pitch, a note that begins while another sounds must not vanish."""
     active, onset = notes_to_planes(*_arrays(notes), num_frames=FRAMES, num_columns=WIDTH)
     for frame in range(FRAMES):
         for column in range(WIDTH):
@@ -112,7 +112,7 @@ def test_planes_come_back_from_their_notes(both):
     assert np.array_equal(again[1], onset)
 
 
-@given(planes(struck=False))
+@given(planes(all_onsets=False))
 def test_a_run_that_begins_without_an_onset_is_a_note_from_there(both):
     """Music cut out of the middle of a piece would lose the notes held over the cut."""
     active, onset = both
@@ -142,8 +142,8 @@ def test_every_note_covers_a_frame(grid, tempo, spans):
         ((0, 0, 0), "at least one frame and be in frames 0..11"),
         ((-1, 1, 0), "frames 0..11"),
         ((11, 13, 0), "frames 0..11"),
-        ((0, 1, 3), r"columns 0..2, got 3..3"),
-        ((0, 1, -1), r"columns 0..2, got -1..-1"),
+        ((0, 1, 3), r"Columns must be in 0..2, got 3..3"),
+        ((0, 1, -1), r"Columns must be in 0..2, got -1..-1"),
     ],
 )
 def test_notes_outside_the_planes_are_refused(note, message):

@@ -102,7 +102,7 @@ def test_a_parallel_decoder_refuses_heads_that_read_past_frames(head: str) -> No
 def test_a_parallel_decoder_refuses_copy_heads() -> None:
     """They would be ignored in silence."""
     with pytest.raises(SettingsError, match="no copy heads"):
-        encoder_decoder(parallel=True, num_copy_heads=2).model(LAYOUT)
+        encoder_decoder(parallel=True, num_copy_heads=2)
 
 
 @pytest.mark.parametrize("make", [lambda pieces: recipe_of("copying", pieces), lambda _: recipe_of("nade", ())])

@@ -64,7 +64,7 @@ def test_drums_are_left_out_and_nothing_else(score):
 
 @given(scores())
 def test_the_end_in_seconds_is_the_last_notes(score):
-    """The length shown to a user would be another than what they hear."""
+    """The length shown to a user would not be that of the music."""
     exact = ExactClock(score.ticks_per_beat, score.tempo.changes).seconds(int(score.notes.end_tick.max()))
     assert score.end_seconds == pytest.approx(float(exact), rel=1e-12)
 
@@ -85,7 +85,7 @@ def test_an_empty_table_is_a_table():
 
 
 def test_tables_cannot_be_changed_in_place():
-    """A change in one place would change the score of whoever else holds it."""
+    """A change in one place would change the score of every other user."""
     notes = NoteTable([0], [1], [60], [100], [0])
     with pytest.raises(ValueError, match="read-only"):
         notes.pitch[0] = 61
@@ -141,7 +141,7 @@ def test_every_note_needs_its_part():
     """A note of a part that is not there could not be played."""
     with pytest.raises(MidiError, match="part 1, but the score has 1 parts"):
         Score(NoteTable([0], [1], [60], [100], [1]), TempoMap())
-    with pytest.raises(MidiError, match=r"Part 'Tuba': program must lie in 0\.\.127, got 128"):
+    with pytest.raises(MidiError, match=r"Part 'Tuba': program must be in 0\.\.127, got 128"):
         Part("Tuba", 128)
 
 
@@ -158,7 +158,7 @@ BAND_ROWS = [(10 * part, 10 * part + 500, 60 + part, 90 - part, part) for part i
 
 
 @pytest.mark.parametrize(
-    ("asked", "chosen"),
+    ("arguments", "chosen"),
     [
         ({}, [0, 1, 2, 3, 4]),
         ({"track": 1}, [0]),
@@ -172,10 +172,10 @@ BAND_ROWS = [(10 * part, 10 * part + 500, 60 + part, 90 - part, part) for part i
         ({"track": 4, "channel": 0, "program": 5}, [3]),
     ],
 )
-def test_only_keeps_the_parts_that_fit_all_that_is_asked(asked, chosen):
-    """A melody asked for by its track would bring the accompaniment along, or another's notes."""
+def test_select_keeps_the_parts_that_match_all_arguments(arguments, chosen):
+    """A melody selected by its track would bring the accompaniment along, or another's notes."""
     score = Score(note_table(BAND_ROWS), TempoMap(480, [(7, 400_000)]), BAND, "band")
-    only = score.select(**asked)
+    only = score.select(**arguments)
     assert only.parts == tuple(BAND[part] for part in chosen)
     assert [(part.track, part.channel) for part in only.parts] == [(BAND[p].track, BAND[p].channel) for p in chosen]
     expected = [(*row[:4], chosen.index(row[4])) for row in BAND_ROWS if row[4] in chosen]
@@ -184,14 +184,14 @@ def test_only_keeps_the_parts_that_fit_all_that_is_asked(asked, chosen):
 
 
 @pytest.mark.parametrize(
-    "asked", [{"track": 0}, {"track": "piano"}, {"program": 1}, {"channel": 5}, {"track": 1, "channel": 9}]
+    "arguments", [{"track": 0}, {"track": "piano"}, {"program": 1}, {"channel": 5}, {"track": 1, "channel": 9}]
 )
-def test_a_part_that_is_not_there_is_named_with_those_that_are(asked):
+def test_a_part_that_is_not_there_is_named_with_those_that_are(arguments):
     """Track names are guessed; the message shows what to write instead."""
     score = Score(note_table(BAND_ROWS), TempoMap(), BAND, "band")
     with pytest.raises(MidiError) as caught:
-        score.select(**asked)
-    for part in ("band: no part with", *(f"{name}={value!r}" for name, value in asked.items())):
+        score.select(**arguments)
+    for part in ("band: no part with", *(f"{name}={value!r}" for name, value in arguments.items())):
         assert part in str(caught.value)
     assert "track 2 'Bass', program 33, channel 1; track 3 'Kit', program 0, channel 9" in str(caught.value)
 
@@ -206,19 +206,19 @@ def test_of_very_many_parts_some_are_named():
 
 
 @given(scores(ORDINARY_TICKS), st.one_of(st.floats(1e-6, 1e4), st.just(float("inf")), st.sampled_from([0.5, 1, 3])))
-def test_until_ends_the_music_there(score, seconds):
+def test_truncate_ends_the_music_there(score, seconds):
     """What strays behind would stay, or the music before it would go."""
     cut = score.truncate(seconds)
     clock = ExactClock(score.ticks_per_beat, score.tempo.changes)
     exact = Fraction(round(min(seconds, 1e9) * 1e6), 10**6)
-    # The tick nearest to the time: the first whose middle with the next lies past it.
+    # The tick nearest to the time: the first whose middle with the next is past it.
     tick = bisect_right(range(20_001), 2 * exact, key=lambda at: clock.seconds(at) + clock.seconds(at + 1))
     rows = [(onset, min(end, tick), *others) for onset, end, *others in _rows(score.notes) if onset < tick]
     assert sorted(_rows(cut.notes)) == sorted(rows)
     assert (cut.tempo, cut.parts) == (score.tempo, score.parts)
 
 
-def test_until_knows_tempo_changes():
+def test_truncate_knows_tempo_changes():
     """Counted at one tempo, the cut would fall elsewhere."""
     tempo = TempoMap(480, [(480, 1_000_000)])
     score = Score(note_table([(0, 480, 60, 100, 0), (480, 960, 60, 100, 0), (960, 1440, 60, 100, 0)]), tempo)
@@ -230,15 +230,15 @@ def test_until_knows_tempo_changes():
 @pytest.mark.parametrize("seconds", [1e6, 1e9, float("inf")])
 @pytest.mark.parametrize("us_per_beat", [1, 2**24 - 1])
 @pytest.mark.parametrize("ticks_per_beat", [1, 32_767])
-def test_until_may_lie_past_the_last_tick(seconds, us_per_beat, ticks_per_beat):
+def test_truncate_may_lie_past_the_last_tick(seconds, us_per_beat, ticks_per_beat):
     """Asking for all of it ends in an overflow where ticks are short."""
     score = Score(note_table([(0, 480, 60, 100, 0)]), TempoMap(ticks_per_beat, [(0, us_per_beat)]))
     assert score.truncate(seconds) == score
 
 
 @pytest.mark.parametrize("seconds", [0, 0.0, -1, float("nan")])
-def test_until_needs_a_time(seconds):
-    """Everything would be cut off, and nobody told why."""
+def test_truncate_needs_a_time(seconds):
+    """Everything would be cut off, and no error says why."""
     score = Score(note_table([(0, 480, 60, 100, 0)]), TempoMap())
-    with pytest.raises(MidiError, match=r"until\(\) needs a time above 0 seconds, got "):
+    with pytest.raises(MidiError, match=r"truncate\(\) needs a time above 0 seconds, got "):
         score.truncate(seconds)

@@ -33,7 +33,8 @@ from sweep import Sweep
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 TINY = {
-    "hidden_size": 8, "num_copy_heads": 1,
+    "hidden_size": 8,
+    "num_copy_heads": 1,
     "channels": 8,
     "window": 2,
     "num_frames": 1,
@@ -248,7 +249,7 @@ def test_the_command_ends_in_a_table_and_a_line_for_the_benchmark(
 
     assert command(tmp_path) == 0
     again = capsys.readouterr().out
-    assert "going on with the run" in again
+    assert "resuming the run" in again
     assert line in again
     assert command(tmp_path, "--seed", "1") == 2
     assert "Choose another --output" in capsys.readouterr().err
@@ -268,7 +269,10 @@ def test_ctrl_c_is_one_line(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--set", "colour=3"], r"no hyperparameter 'colour'. Its hyperparameters: independent, hidden_size, num_copy_heads"),
+        (
+            ["--set", "colour=3"],
+            r"no hyperparameter 'colour'. Its hyperparameters: independent, hidden_size, num_copy_heads",
+        ),
         (["--epochs", "3"], r"no hyperparameter 'epochs'.*Set its length with --steps"),
         (["--recipe", "nade", "--steps", "3"], r"no hyperparameter 'steps'.*Set its length with --epochs"),
         (["--set", "hidden"], r"--set takes NAME=VALUE.*got 'hidden'"),

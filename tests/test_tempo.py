@@ -70,7 +70,7 @@ def test_until_the_first_tempo_a_beat_lasts_half_a_second(ticks_per_beat, tick, 
 
 @given(DIVISIONS, CHANGES, st.randoms())
 def test_maps_that_mean_the_same_are_equal(ticks_per_beat, changes, random):
-    """Rolls of the same music would compare unequal and could not be told to be duplicates."""
+    """Rolls of the same music would compare unequal and would not be found as duplicates."""
     tempo = TempoMap(ticks_per_beat, changes)
     last = list(dict(changes).items())
     random.shuffle(last)

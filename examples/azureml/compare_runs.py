@@ -17,9 +17,9 @@ from records import Record, read_record, submissions
 
 from pianoroll_seq2seq._internal.atomic import writing
 from pianoroll_seq2seq.backends.azureml import open_workspace
+from pianoroll_seq2seq.display.plot import plot_histories, save_figure
 from pianoroll_seq2seq.errors import PianoRollSeq2SeqError, SettingsError
 from pianoroll_seq2seq.train.history import Epoch, History
-from pianoroll_seq2seq.display.plot import plot_histories, save_figure
 
 Row = dict[str, str | int | float | None]
 

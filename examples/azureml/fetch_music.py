@@ -16,6 +16,7 @@ from records import Record, read_record, submissions
 
 from pianoroll_seq2seq.backends.azureml import open_workspace, register_checkpoint
 from pianoroll_seq2seq.errors import PianoRollSeq2SeqError
+from pianoroll_seq2seq.train import run_files
 
 MADE = "outputs/scale_chords/"  # as submit_epochs.py has it
 
@@ -27,11 +28,11 @@ def fetch(record: Record, workspace: Any, folder: Path, *, register: str | None 
         place = folder / f"epochs-{epochs}"
         files = run.fetch(place, prefix=MADE)
         print(f"{epochs} epochs: {len(files)} files in {place}")
-        music += [path for path in files if path.name == "generated.mid"]
-        if register is not None and (place / "best.safetensors").exists():
-            scores = json.loads((place / "scores.json").read_text(encoding="utf-8"))["test"]["model"]["all"]
+        music += [path for path in files if path.name == run_files.GENERATED]
+        if register is not None and (place / run_files.BEST).exists():
+            scores = json.loads((place / run_files.SCORES).read_text(encoding="utf-8"))["test"]["model"]["all"]
             model = register_checkpoint(
-                place / "best.safetensors",
+                place / run_files.BEST,
                 workspace=workspace,
                 name=register,
                 metrics={"test_nats": scores["nats"], "test_f1": scores["f1"]},

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 from recipes.recipe import Recipe, active_columns, fastest_precision
 
@@ -81,31 +80,22 @@ def copying(
     size = (512 if small else 1280) if max_frames_per_batch is None else max_frames_per_batch
     repeats = (5 if small else 1) if repeats is None else repeats
     augmentation = Augmentation(semitones=(-semitones, semitones), share=share)
-    shared: dict[str, Any] = {
-        "channels": (64 if independent else 96) if channels is None else channels,
-        "window": window,
-        "num_frames": num_frames,
-        "decays": decays,
-        "dropout": dropout,
-    }
+    examples = partial(_examples, max_frames_per_batch=size, repeats=repeats, augmentation=augmentation)
     head: HeadFactory = partial(
-        RelativeWindowHead,
-        **shared,
-        active_columns=active_columns(rolls, margin=semitones),
-        num_scored_pitches=num_scored_pitches,
-        max_polyphony=max_polyphony,
+        RelativeBernoulliHead if independent else RelativeWindowHead,
+        channels=(64 if independent else 96) if channels is None else channels,
+        window=window,
+        num_frames=num_frames,
+        decays=decays,
+        dropout=dropout,
     )
-
-    def examples(pieces: Sequence[PianoRoll], training: bool) -> WholePieces:
-        if not training:
-            return WholePieces(pieces, max_frames_per_batch=4 * size)
-        cut = [
-            piece[begin : begin + _MAX_PIECE_FRAMES]
-            for piece in pieces
-            for begin in range(0, len(piece), _MAX_PIECE_FRAMES)
-        ]
-        return WholePieces(cut, max_frames_per_batch=size, repeats=repeats, augmentation=augmentation)
-
+    if not independent:
+        head = partial(
+            head,
+            active_columns=active_columns(rolls, margin=semitones),
+            num_scored_pitches=num_scored_pitches,
+            max_polyphony=max_polyphony,
+        )
     steps = (2900 if small else 1500) if steps is None else steps
     return Recipe(
         name=f"copying{', independent' if independent else ''}",
@@ -116,7 +106,7 @@ def copying(
             dropout=dropout,
             input_dropout=input_dropout,
             input_noise=input_noise,
-            head=partial(RelativeBernoulliHead, **shared) if independent else head,
+            head=head,
         ),
         examples=examples,
         epochs=max(1, round(steps / len(examples(rolls, True)))),
@@ -125,3 +115,22 @@ def copying(
         ema_decay=(0.995 if small else 0.99) if ema_decay is None else ema_decay,
         precision=fastest_precision(),
     )
+
+
+def _examples(
+    pieces: Sequence[PianoRoll],
+    training: bool,
+    *,
+    max_frames_per_batch: int,
+    repeats: int,
+    augmentation: Augmentation,
+) -> WholePieces:
+    """Whole pieces; long ones are cut for training."""
+    if not training:
+        return WholePieces(pieces, max_frames_per_batch=4 * max_frames_per_batch)
+    cut = [
+        piece[begin : begin + _MAX_PIECE_FRAMES]
+        for piece in pieces
+        for begin in range(0, len(piece), _MAX_PIECE_FRAMES)
+    ]
+    return WholePieces(cut, max_frames_per_batch=max_frames_per_batch, repeats=repeats, augmentation=augmentation)

@@ -1,16 +1,14 @@
 """The encoder-decoder LSTM over windows, with any head."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 from recipes.recipe import Recipe, fastest_precision
-from torch import nn
 
 from pianoroll_seq2seq import (
     Augmentation,
     BernoulliHead,
-    FrameLayout,
     NADEHead,
     PianoRoll,
     RelativeBernoulliHead,
@@ -22,23 +20,22 @@ from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.models.heads.contract import HeadFactory
 from pianoroll_seq2seq.models.parallel_lstm import ParallelSeq2SeqLSTM
 
-
-def _relative_bernoulli(dropout: float, num_copy_heads: int) -> HeadFactory:
-    if not num_copy_heads:
-        return RelativeBernoulliHead
-    # With candidates the network is wider, because it has more to compare.
-    return partial(RelativeBernoulliHead, channels=64, window=18, num_frames=4, dropout=dropout)
-
-
-HEADS: dict[str, Callable[[float, int], HeadFactory]] = {
-    "bernoulli": lambda dropout, num_copy_heads: BernoulliHead,
-    "relative-bernoulli": _relative_bernoulli,
-    "nade": lambda dropout, num_copy_heads: NADEHead,
-    "relative-window": lambda dropout, num_copy_heads: partial(
-        RelativeWindowHead, dropout=dropout, num_scored_pitches=24
-    ),
+HEADS: dict[str, HeadFactory] = {
+    "bernoulli": BernoulliHead,
+    "relative-bernoulli": RelativeBernoulliHead,
+    "nade": NADEHead,
+    "relative-window": RelativeWindowHead,
 }
-"""Heads by name: from dropout and the number of copy heads to a head factory."""
+"""Heads by name."""
+
+
+def head_factory(name: str, *, dropout: float, num_copy_heads: int) -> HeadFactory:
+    """One of ``HEADS`` with the hyperparameters that it takes."""
+    if name == "relative-window":
+        return partial(RelativeWindowHead, dropout=dropout, num_scored_pitches=24)
+    if name == "relative-bernoulli" and num_copy_heads:  # a wider network, because it has more to compare
+        return partial(RelativeBernoulliHead, channels=64, window=18, num_frames=4, dropout=dropout)
+    return HEADS[name]
 
 
 def encoder_decoder(
@@ -81,44 +78,33 @@ def encoder_decoder(
         ema_decay: decay of the averaged weights.
 
     Raises:
-        SettingsError: when the model is built: a parallel decoder with copy heads, or with a head that reads past frames.
+        SettingsError: a parallel decoder with copy heads; when the model is built, one with a head that reads past
+            frames.
     """
     augmentation = Augmentation(semitones=(-semitones, semitones)) if semitones else None
-
-    def examples(pieces: Sequence[PianoRoll], training: bool) -> SlidingWindows:
-        hop = max(1, target_frames // 2) if training else target_frames
-        padded = [with_silence(piece, input_frames) for piece in pieces]
-        return SlidingWindows(
-            [*padded, *last_windows(padded, input_frames + target_frames, hop)],
-            input_frames=input_frames,
-            target_frames=target_frames,
-            hop=hop,
-            short="skip",
-            augmentation=augmentation if training else None,
-        )
-
-    def model(layout: FrameLayout) -> nn.Module:
-        settings: dict[str, Any] = {
-            "hidden_size": hidden_size,
-            "num_encoder_layers": num_layers,
-            "num_decoder_layers": num_layers,
-            "dropout": dropout,
-            "input_noise": input_noise,
-            "block_frames": target_frames,
-            "attention": attention,
-            "head": HEADS[head](dropout, num_copy_heads),
-        }
-        if not parallel:
-            return Seq2SeqLSTM(layout, num_copy_heads=num_copy_heads, **settings)
-        if num_copy_heads:
-            raise SettingsError("A parallel decoder has no copy heads. Use num_copy_heads=0, or parallel=False.")
-        return ParallelSeq2SeqLSTM(layout, **settings)
+    settings: dict[str, Any] = {
+        "hidden_size": hidden_size,
+        "num_encoder_layers": num_layers,
+        "num_decoder_layers": num_layers,
+        "dropout": dropout,
+        "input_noise": input_noise,
+        "block_frames": target_frames,
+        "attention": attention,
+        "head": head_factory(head, dropout=dropout, num_copy_heads=num_copy_heads),
+    }
+    if parallel and num_copy_heads:
+        raise SettingsError("A parallel decoder has no copy heads. Use num_copy_heads=0, or parallel=False.")
+    model = (
+        partial(ParallelSeq2SeqLSTM, **settings)
+        if parallel
+        else partial(Seq2SeqLSTM, num_copy_heads=num_copy_heads, **settings)
+    )
 
     extras = {"attention": attention, f"{num_copy_heads} copy heads": num_copy_heads, "parallel": parallel}
     return Recipe(
         name=", ".join(["encoder-decoder", head, *(word for word, on in extras.items() if on)]),
         model=model,
-        examples=examples,
+        examples=partial(_examples, input_frames=input_frames, target_frames=target_frames, augmentation=augmentation),
         epochs=epochs,
         batch_size=batch_size,
         input_frames=input_frames,
@@ -127,6 +113,27 @@ def encoder_decoder(
         weight_decay=weight_decay,
         ema_decay=ema_decay,
         precision=fastest_precision(),
+    )
+
+
+def _examples(
+    pieces: Sequence[PianoRoll],
+    training: bool,
+    *,
+    input_frames: int,
+    target_frames: int,
+    augmentation: Augmentation | None,
+) -> SlidingWindows:
+    """Windows of pieces with silence before them."""
+    hop = max(1, target_frames // 2) if training else target_frames
+    padded = [with_silence(piece, input_frames) for piece in pieces]
+    return SlidingWindows(
+        [*padded, *last_windows(padded, input_frames + target_frames, hop)],
+        input_frames=input_frames,
+        target_frames=target_frames,
+        hop=hop,
+        short="skip",
+        augmentation=augmentation if training else None,
     )
 
 

@@ -1,8 +1,8 @@
 """What the columns of a model's frame mean.
 
-A model reads and writes frames: vectors of zeros and ones. A :class:`FrameLayout` says where a frame lies in time, which
-pitches it covers, and which planes of a piano roll stand side by side in it. Windows have a layout, models are built
-from it, checkpoints carry it, and generation uses it to turn rolls into frames and back.
+A model reads and writes frames: vectors of zeros and ones. A :class:`FrameLayout` says where frames are in time, which
+pitches they cover, and which planes of a piano roll they contain. Windows have a layout, models are built from it,
+checkpoints store it, and generation uses it to convert rolls to frames and back.
 """
 
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class OnGrid(Protocol):
 
     @property
     def grid(self) -> FrameGrid:
-        """Where frames lie in time."""
+        """The time grid of the frames."""
         ...
 
     @property
@@ -38,10 +38,10 @@ class FrameLayout:
     """The meaning of a frame's columns: one block of columns for each plane, lowest pitch first.
 
     Args:
-        grid: where frames lie in time.
+        grid: the time grid of the frames.
         pitches: the pitches that each plane covers.
         planes: the planes, in the order of their columns: ``("active",)``, or ``("active", "onset")`` for a model that
-            tells a repeated note from a held one.
+            distinguishes repeated notes from held ones.
 
     Raises:
         SettingsError: unknown or repeated planes, or a first plane other than ``active``.
@@ -57,7 +57,7 @@ class FrameLayout:
     planes: tuple[Plane, ...] = ("active",)
 
     def __post_init__(self) -> None:
-        """Checks the planes; a list, as JSON has it, becomes a tuple."""
+        """Validates the planes. A list, as in JSON, becomes a tuple."""
         planes: tuple[str, ...] = tuple(self.planes)
         known = get_args(Plane)
         if planes[:1] != ("active",) or len(set(planes)) < len(planes) or not set(planes) <= set(known):

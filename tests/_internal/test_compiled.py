@@ -17,9 +17,10 @@ from pianoroll_seq2seq.quantize import set_runs
 
 
 @pytest.fixture
-def anew(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def new_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """As in a new process: nothing is read or compiled before, and what this test compiles is forgotten."""
     monkeypatch.setattr(loops._state, "bytes_read", 0)
+    monkeypatch.setattr(loops._state, "forced", None)
     for cached in (loops._numba, compiled):
         cached.cache_clear()
     yield
@@ -41,7 +42,7 @@ def test_the_first_files_load_no_compiler(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("policies", "weight"), [({}, 1), ({"sustain": True}, loops.CAREFUL_WEIGHT)])
 def test_compiled_loops_are_used_once_they_pay(
-    anew: None, monkeypatch: pytest.MonkeyPatch, policies: dict[str, bool], weight: int
+    new_process: None, monkeypatch: pytest.MonkeyPatch, policies: dict[str, bool], weight: int
 ) -> None:
     """A folder of thousands of files is read in plain Python to the end; with the pedal, ten times as slowly."""
     data = smf(NOTE)
@@ -54,7 +55,7 @@ def test_compiled_loops_are_used_once_they_pay(
     assert read_midi(data, **policies) == first
 
 
-def test_without_numba_reading_stays_plain(anew: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_numba_reading_stays_plain(new_process: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """The ten-thousandth file stops a user who has not installed the extra."""
     monkeypatch.setitem(sys.modules, "numba", None)
     loops.count_bytes(2 * loops.PAYS_AFTER_BYTES)
@@ -64,15 +65,16 @@ def test_without_numba_reading_stays_plain(anew: None, monkeypatch: pytest.Monke
 
 def test_forcing_ends_with_its_block() -> None:
     """A measurement or a test changes how all others read."""
+    before = loops._state.forced
     with loops.forced(active=True):
         assert loops.is_active()
         with loops.forced(active=False):
             assert not loops.is_active()
         assert loops.is_active()
-    assert loops._state.forced is None
+    assert loops._state.forced is before
 
 
-def test_nowhere_to_keep_the_machine_code(anew: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nowhere_to_keep_the_machine_code(new_process: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """In a read-only container without a home folder, numba refuses to compile what it should keep."""
     njit = numba.njit
 

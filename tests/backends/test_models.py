@@ -25,7 +25,9 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     windows = SlidingWindows([PianoRoll.from_active(active, pitches=PITCHES)], input_frames=8, target_frames=4, hop=2)
     torch.manual_seed(0)
     folder = tmp_path_factory.mktemp("run")
-    fit(Seq2SeqLSTM(len(PITCHES), hidden_size=8), windows, epochs=1, batch_size=8, checkpoint_dir=folder, progress=False)
+    fit(
+        Seq2SeqLSTM(len(PITCHES), hidden_size=8), windows, epochs=1, batch_size=8, checkpoint_dir=folder, progress=False
+    )
     return folder / "best.safetensors"
 
 
@@ -35,7 +37,7 @@ def test_the_folder_holds_the_checkpoint_and_says_what_it_is(checkpoint: Path, t
     card = json.loads((folder / "card.json").read_text())
     assert card["model"]["class"].endswith(":Seq2SeqLSTM")
     assert card["metrics"] == {"test_nats": 0.25}
-    assert card["trained"]["data"]["pitches"] == {"lowest": 55, "highest": 72}
+    assert card["trained"]["data"]["layout"]["settings"]["pitches"]["settings"] == {"lowest": 55, "highest": 72}
     assert load_service(folder / card["checkpoint"]).layout.pitches == PITCHES
 
 

@@ -29,11 +29,11 @@ def test_what_is_no_address(uri: str) -> None:
     [
         ("", "midi", "datastore must be"),
         ("my-store", "midi", "datastore must be"),
-        ("music", "", "path must lead"),
-        ("music", "/midi", "path must lead"),
-        ("music", "a//b", "path must lead"),
-        ("music", "a/../b", "path must lead"),
-        ("music", "a\\b", "path must lead"),
+        ("music", "", "path must be relative"),
+        ("music", "/midi", "path must be relative"),
+        ("music", "a//b", "path must be relative"),
+        ("music", "a/../b", "path must be relative"),
+        ("music", "a\\b", "path must be relative"),
     ],
 )
 def test_folders_that_cannot_be(datastore: str, path: str, message: str) -> None:

@@ -72,7 +72,7 @@ def test_what_a_run_leaves(run: Run, small_run: Path) -> None:
         "scores.json",
     }
     scores = json.loads((small_run / "scores.json").read_text())
-    assert scores["test"]["frames"] > 0
+    assert scores["test"]["num_frames"] > 0
     assert open_model(small_run).grid == BeatGrid(4)
 
 
@@ -329,6 +329,10 @@ def test_files_that_were_not_used_are_named(run: Run, midi: Path, tmp_path: Path
         (("--frames-per-beat", 4, "--frame-seconds", 0.1), "not both"),
         (("--condition", "scale", "--model", "CopyingLSTM"), "Leave out --condition"),
         (("--transpose", 2, 3), "semitones"),
+        (("--transpose", -2.5, 3), "--transpose"),
+        (("--pitches", 60.5, 70), "--pitches"),
+        (("--pitches", 70, 60), "lowest <= highest"),
+        (("--program", 1.5), "--program"),
     ],
 )
 def test_mistakes(run: Run, midi: Path, tmp_path: Path, options: tuple[object, ...], words: str) -> None:

@@ -72,7 +72,7 @@ bounds = st.tuples(st.integers(-14, 0), st.integers(0, 14))
 
 @given(windows=st.composite(random_windows)(), semitones=bounds, seed=seeds)
 def test_each_window_is_moved_as_a_whole(windows: np.ndarray, semitones: tuple[int, int], seed: int) -> None:
-    """A transposed piece lacks notes, has others, or goes farther than was asked for."""
+    """A transposed piece lacks notes, has others, or goes beyond the bounds."""
     moved = transposed(windows, semitones, seed)
     for window, found in zip(windows, moved, strict=True):
         steps = [step for step in range(semitones[0], semitones[1] + 1) if shifted(window, step) is not None]
@@ -185,7 +185,7 @@ SPEEDS = st.tuples(st.floats(0.25, 1), st.floats(1, 4)) | st.tuples(st.floats(0.
 def test_frames_are_those_of_another_pace(
     available: list[int], count: int, tempo: tuple[float, float], seed: int
 ) -> None:
-    """Music at another pace stumbles, goes faster than was asked for, or reads on into another piece."""
+    """Music at another tempo skips, exceeds the bounds, or reads on into another piece."""
     left = np.array(available) + count
     frames = Augmentation(tempo=tempo).draw_frame_indices(left, count, np.random.default_rng(seed))
     assert frames.shape == (len(left), count)
@@ -347,7 +347,7 @@ def test_a_run_with_variations_is_gone_on_with(tmp_path: Path) -> None:
 
 
 def test_variations_reach_the_training() -> None:
-    """The augmentation that was asked for is not there: fit trains on the plain windows."""
+    """fit ignores the augmentation and trains on the plain windows."""
     plain, varied = _train(None, None), _train(None, VARIED)
     assert _weights(plain[0]) != _weights(varied[0])
     assert plain[1].train_losses[0] != varied[1].train_losses[0]

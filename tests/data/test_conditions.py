@@ -107,7 +107,7 @@ def test_every_frame_has_the_condition_of_its_own_piece_and_place(short: Any, le
         assert rolls[piece] is data.piece_of(index)
         for frame, (own, place) in zip(torch.cat([inputs, targets], 1)[index], values, strict=True):
             assert own == piece
-            if place < len(rolls[piece]) - 1:  # the last also stands for the silence after a piece
+            if place < len(rolls[piece]) - 1:  # the last also applies to the silence after a piece
                 assert torch.equal(frame.bool(), torch.tensor(rolls[piece].active[int(place)]))
         assert [place for _, place in values] == [
             min(values[0][1] + frame, len(rolls[piece]) - 1) for frame in range(8)
@@ -202,7 +202,7 @@ def test_the_frames_are_those_without_conditions(augmentation: Augmentation | No
 
 
 def test_another_hop_and_another_process_have_the_same_conditions() -> None:
-    """evaluate, which sets the hop, or a worker of a DataLoader tells other conditions or none."""
+    """evaluate, which sets the hop, or a worker of a DataLoader has other conditions or none."""
     rolls = [song(20), song(30, seed=1)]
     data = windows(rolls, hop=3, conditions=numbered(rolls))
     other = windows(rolls, hop=1, conditions=numbered(rolls)).with_hop(3)

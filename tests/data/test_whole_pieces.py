@@ -163,7 +163,7 @@ def test_a_layout_with_onsets_has_the_onset_plane() -> None:
 
 def test_another_layout_is_refused() -> None:
     """Frames mean other pitches or times than the model learns them as."""
-    with pytest.raises(PitchRangeError, match="piece of 5.*PitchRange"):
+    with pytest.raises(PitchRangeError, match=r"piece of 5.*PitchRange"):
         WholePieces(ROLLS, max_frames_per_batch=40, layout=FrameLayout(pitches=PitchRange(61, 70)))
     with pytest.raises(GridError, match="BeatGrid"):
         WholePieces(ROLLS, max_frames_per_batch=40, layout=FrameLayout(BeatGrid(8), RANGE))

@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 import torch
 
-from pianoroll_seq2seq import BeatGrid, CopyingLSTM, FrameLayout, NotesHead, PianoRoll, PitchRange, Seq2SeqLSTM, likelihood
+from pianoroll_seq2seq import (
+    BeatGrid,
+    CopyingLSTM,
+    FrameLayout,
+    NotesHead,
+    PianoRoll,
+    PitchRange,
+    Seq2SeqLSTM,
+    likelihood,
+)
 from pianoroll_seq2seq.errors import GridError, PitchRangeError, SettingsError, ShapeError
 
 
@@ -55,7 +64,9 @@ def test_a_mixture_averages_probabilities() -> None:
         torch.manual_seed(seed)
         models.append(Seq2SeqLSTM(10, hidden_size=8).eval())
     window = tensor(ROLLS[0])[None]
-    probabilities = torch.stack([m(torch.zeros(1, 3, 10), window).log_prob(window).detach().exp() for m in models]).mean(0)
+    probabilities = torch.stack(
+        [m(torch.zeros(1, 3, 10), window).log_prob(window).detach().exp() for m in models]
+    ).mean(0)
     found = likelihood(models, ROLLS[:1], input_frames=3)
     assert found.nats == pytest.approx(-float(probabilities.log().mean()), rel=1e-5)
     assert found.nats < max(likelihood(m, ROLLS[:1], input_frames=3).nats for m in models)
@@ -120,7 +131,10 @@ def test_wrong_arguments_are_errors() -> None:
 
 @pytest.mark.parametrize(
     ("layout", "error"),
-    [(FrameLayout(BeatGrid(8), PitchRange(60, 69)), GridError), (FrameLayout(pitches=PitchRange(61, 70)), PitchRangeError)],
+    [
+        (FrameLayout(BeatGrid(8), PitchRange(60, 69)), GridError),
+        (FrameLayout(pitches=PitchRange(61, 70)), PitchRangeError),
+    ],
 )
 def test_pieces_and_mixtures_of_another_layout_are_refused(layout: FrameLayout, error: type[Exception]) -> None:
     """Likelihoods would be of frames that mean something else to the model."""

@@ -62,7 +62,7 @@ def chords(*frames: set[int], grid: BeatGrid | SecondsGrid = BeatGrid(4), pitche
     return PianoRoll.from_active(active, grid=grid, pitches=pitches)
 
 
-# ------------------------------------------------------------------------------------------------ slow direct computation
+# ---- Slow direct computation
 
 
 def pitches_by_frame(roll: PianoRoll) -> list[set[int]]:
@@ -95,7 +95,7 @@ def slow_groove(roll: PianoRoll, bar: int) -> float:
     return 1 - sum(distances) / len(distances) if distances else math.nan
 
 
-@given(music(struck=False), st.sampled_from(["notes", "frames"]))
+@given(music(all_onsets=False), st.sampled_from(["notes", "frames"]))
 def test_metrics_of_pitch_classes_are_those_of_the_formulas(roll: PianoRoll, weight: str) -> None:
     """Entropy as a sum; the best of 24 scales, each built from its steps."""
     counted = [pitch % 12 for _, frames, pitch in notes_of(roll) for _ in range(frames if weight == "frames" else 1)]
@@ -111,7 +111,7 @@ def test_metrics_of_pitch_classes_are_those_of_the_formulas(roll: PianoRoll, wei
     assert same(scale_consistency(roll, weight=weight), max(shares))
 
 
-@given(music(struck=False), st.integers(1, 4))
+@given(music(all_onsets=False), st.integers(1, 4))
 def test_metrics_of_frames_are_those_of_the_formulas(roll: PianoRoll, at_least: int) -> None:
     frames = pitches_by_frame(roll)
     sounding = [frame for frame in frames if frame]
@@ -124,7 +124,7 @@ def test_metrics_of_frames_are_those_of_the_formulas(roll: PianoRoll, at_least: 
     assert same(empty_frames(roll), share([not frame for frame in frames]))
 
 
-@given(music(struck=False), st.integers(1, 5))
+@given(music(all_onsets=False), st.integers(1, 5))
 def test_metrics_of_time_are_those_of_the_formulas(roll: PianoRoll, bar: int) -> None:
     assert same(groove_consistency(roll, frames_per_bar=bar), slow_groove(roll, bar))
     lengths = [frames / 4 for _, frames, _ in notes_of(roll)]
@@ -163,7 +163,7 @@ def test_a_half_second_is_a_beat_at_120() -> None:
     assert note_beats(roll).tolist() == [2.0]
 
 
-# ------------------------------------------------------------------------------------------------------- MusPy
+# ---- MusPy
 
 
 @given(music(min_frames=1))
@@ -187,10 +187,10 @@ def test_agrees_with_muspy(roll: PianoRoll) -> None:
         assert same(groove_consistency(padded, frames_per_bar=bar), muspy.groove_consistency(piece, bar))
 
 
-# -------------------------------------------------------------------------------------------------- properties
+# ---- Properties
 
 
-@given(music(struck=False), st.integers(-12, 12))
+@given(music(all_onsets=False), st.integers(-12, 12))
 def test_only_metrics_of_a_fixed_scale_depend_on_the_key(roll: PianoRoll, semitones: int) -> None:
     moved = replace(roll, pitches=PitchRange(roll.pitches.lowest + semitones, roll.pitches.highest + semitones))
     for name, metric in METRICS.items():
@@ -213,7 +213,7 @@ def test_a_piece_played_twice_has_the_same_metrics_except_at_the_seam(roll: Pian
     assert groove_consistency(twice, frames_per_bar=len(roll)) == 1
 
 
-@given(music(struck=False))
+@given(music(all_onsets=False))
 def test_shares_are_between_0_and_1(roll: PianoRoll) -> None:
     for name in ("scale_consistency", "polyphony_rate", "semitone_clashes", "repeated_frames", "empty_frames"):
         assert math.isnan(METRICS[name](roll)) or 0 <= METRICS[name](roll) <= 1, name

@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from pianoroll_seq2seq.evaluation.prediction_scores import Evaluation, Predictor, Scores, evaluate
-from pianoroll_seq2seq.models.heads.bernoulli import Bernoulli
 from pianoroll_seq2seq.errors import GridError, PitchRangeError, ShapeError
+from pianoroll_seq2seq.evaluation.prediction_scores import Evaluation, Predictor, Scores, evaluate
 from pianoroll_seq2seq.grid import BeatGrid
 from pianoroll_seq2seq.layout import FrameLayout
+from pianoroll_seq2seq.models.heads.bernoulli import Bernoulli
 from pianoroll_seq2seq.models.parallel_lstm import ParallelSeq2SeqLSTM
 from pianoroll_seq2seq.models.seq2seq_lstm import Seq2SeqLSTM
 from pianoroll_seq2seq.pianoroll import PianoRoll
@@ -83,7 +83,11 @@ def by_hand(model: Any, rolls: list[PianoRoll], target: int, threshold: float) -
                     probability, truth = float(mean[step, pitch]), bool(targets[step, pitch])
                     seen = {"changed": changed, "truth": truth}
                     cells["model"].append(
-                        seen | {"predicted": probability >= np.float32(threshold), "probability": probability if truth else 1 - probability}
+                        seen
+                        | {
+                            "predicted": probability >= np.float32(threshold),
+                            "probability": probability if truth else 1 - probability,
+                        }
                     )
                     cells["copy_last"].append(seen | {"predicted": bool(last[pitch]), "fit": 0})
                     cells["copy_input"].append(seen | {"predicted": bool(inputs[-1, pitch]), "fit": step})

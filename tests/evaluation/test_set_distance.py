@@ -28,7 +28,7 @@ def chords(*frames: set[int], grid: BeatGrid | SecondsGrid = BeatGrid(4), pitche
     return PianoRoll.from_active(active, grid=grid, pitches=pitches)
 
 
-# ------------------------------------------------------------------------------------------------ slow direct computation
+# ---- Slow direct computation
 
 
 def random_pieces(seed: int, pieces: int, *, density: float = 0.3, frames: int = 16) -> list[PianoRoll]:
@@ -192,14 +192,18 @@ def test_the_table_prints_and_is_json() -> None:
 
 
 def test_large_values_keep_the_columns_of_the_table() -> None:
-    comparison = compare_sets(random_pieces(0, 3), random_pieces(1, 3), metrics={"large": lambda roll: 1e9 * roll.active.mean()})
+    comparison = compare_sets(
+        random_pieces(0, 3), random_pieces(1, 3), metrics={"large": lambda roll: 1e9 * roll.active.mean()}
+    )
     header, row = str(comparison).splitlines()[1:]
     assert len(header) == len(row)
     assert "e+0" in row
 
 
 def test_other_metrics_can_be_passed() -> None:
-    comparison = compare_sets(random_pieces(0, 3), random_pieces(1, 3), metrics={"frames": lambda roll: float(len(roll))})
+    comparison = compare_sets(
+        random_pieces(0, 3), random_pieces(1, 3), metrics={"frames": lambda roll: float(len(roll))}
+    )
     assert set(comparison.metrics) == {"frames"}
     assert comparison.metrics["frames"].data_mean == 16
 

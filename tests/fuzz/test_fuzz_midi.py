@@ -18,7 +18,7 @@ HERE = Path(__file__).parent
 SEED = 1
 
 
-QUICK = {"note-ons, then note-offs, every policy", "a roll of the most cells", "full tracks, every policy", "tempi"}
+QUICK = {"note-ons, then note-offs", "a roll of the most cells", "full tracks, every policy", "tempi"}
 """Worst files of each kind: many notes, many frames, many tracks, many tempi."""
 
 
@@ -80,4 +80,4 @@ def test_the_worst_files_are_of_the_largest_size():
     """Were the limit raised, these tests would prove less than they say."""
     assert DEFAULT_LIMITS.max_file_bytes == SIZE
     assert set(CASES) > OUTDONE
-    assert QUICK < set(CASES) - OUTDONE
+    assert set(CASES) - OUTDONE > QUICK

@@ -3,7 +3,7 @@
     python worst_cases.py [NAME ...]
 
 reads all, or those named, each in a process of its own, and prints what they took; with one name and ``--here``,
-in this one, as test_fuzz_midi does. Time is told in seconds, and as a share of what mido takes beside it to read an
+in this one, as test_fuzz_midi does. Time is in seconds, and as a share of what mido takes beside it to read an
 honest file of the same size, so that it says the same of a slow or busy machine. Must not import torch: it would
 take the memory that is measured.
 """
@@ -73,53 +73,53 @@ def _program_and_note(channels: int):
 
 
 _RUN = _ROOM // 6 - 9  # notes in running status
-_STRUCK = b"\x00\x90\x3c\x40"
+_NOTE_ON = b"\x00\x90\x3c\x40"
 
 
 def _long_notes(step: int, count: int, tempo: int = 500_000) -> bytes:
-    """Notes on every pitch of a piano, struck one after another, then ended one after another."""
-    struck, ended = (
+    """Notes on every pitch of a piano, begun one after another, then ended one after another."""
+    begun, ended = (
         b"".join(b"%c%c%c" % (step, 21 + index % 88, velocity) for index in range(count)) for velocity in (64, 0)
     )
-    return b"\x00\xff\x51\x03" + tempo.to_bytes(3, "big") + _STRUCK + struck + ended
+    return b"\x00\xff\x51\x03" + tempo.to_bytes(3, "big") + _NOTE_ON + begun + ended
 
 
 # How each is made, and how it is read.
 CASES = {
-    "notes": (lambda: _filled(b"\x00\x3c\x40\x00\x3c\x00", _STRUCK), {}),
-    "notes, carefully": (lambda: _filled(b"\x00\x3c\x40\x00\x3c\x00", _ESCAPE + _STRUCK), {}),
-    "notes, compiled": (lambda: _filled(b"\x00\x3c\x40\x00\x3c\x00", _STRUCK), _COMPILED),
-    "notes of two channels": (lambda: _filled(b"\x00\x3c\x40\x00\x3c\x00", b"\x00\x91\x3c\x40" + _STRUCK), {}),
-    "notes, every policy": (lambda: _filled(b"\x00\x3c\x40\x01\x3c\x00", _STRUCK), _BENT),
-    "note-ons, then note-offs": (lambda: _one(_STRUCK + b"\x00\x3c\x40" * _RUN + b"\x01\x3c\x00" * _RUN), {}),
+    "notes": (lambda: _filled(b"\x00\x3c\x40\x00\x3c\x00", _NOTE_ON), {}),
+    "notes, carefully": (lambda: _filled(b"\x00\x3c\x40\x00\x3c\x00", _ESCAPE + _NOTE_ON), {}),
+    "notes, compiled": (lambda: _filled(b"\x00\x3c\x40\x00\x3c\x00", _NOTE_ON), _COMPILED),
+    "notes of two channels": (lambda: _filled(b"\x00\x3c\x40\x00\x3c\x00", b"\x00\x91\x3c\x40" + _NOTE_ON), {}),
+    "notes, every policy": (lambda: _filled(b"\x00\x3c\x40\x01\x3c\x00", _NOTE_ON), _BENT),
+    "note-ons, then note-offs": (lambda: _one(_NOTE_ON + b"\x00\x3c\x40" * _RUN + b"\x01\x3c\x00" * _RUN), {}),
     "note-ons, then note-offs, carefully": (
-        lambda: _one(_ESCAPE + _STRUCK + b"\x00\x3c\x40" * _RUN + b"\x01\x3c\x00" * _RUN),
+        lambda: _one(_ESCAPE + _NOTE_ON + b"\x00\x3c\x40" * _RUN + b"\x01\x3c\x00" * _RUN),
         {},
     ),
     "note-ons, then note-offs, every policy": (
-        lambda: _one(_STRUCK + b"\x01\x3c\x40" * _RUN + b"\x01\x3c\x00" * _RUN),
+        lambda: _one(_NOTE_ON + b"\x01\x3c\x40" * _RUN + b"\x01\x3c\x00" * _RUN),
         _BENT,
     ),
-    "note-ons": (lambda: _filled(b"\x00\x3c\x40", _STRUCK), {}),
-    "note-ons, carefully": (lambda: _filled(b"\x00\x3c\x40", _ESCAPE + _STRUCK), {}),
-    "note-ons, every policy": (lambda: _filled(b"\x01\x3c\x40", _STRUCK), _BENT),
+    "note-ons": (lambda: _filled(b"\x00\x3c\x40", _NOTE_ON), {}),
+    "note-ons, carefully": (lambda: _filled(b"\x00\x3c\x40", _ESCAPE + _NOTE_ON), {}),
+    "note-ons, every policy": (lambda: _filled(b"\x01\x3c\x40", _NOTE_ON), _BENT),
     "a roll of the most cells": (lambda: _one(_long_notes(1, 851_000, 9_600_000)), {}),
     "a roll of the most cells, compiled": (lambda: _one(_long_notes(1, 851_000, 9_600_000)), _COMPILED),
     "a roll of the most cells, every policy": (lambda: _one(_ESCAPE + _long_notes(1, 851_000, 9_600_000)), _BENT),
     "hours-long notes": (lambda: _one(_long_notes(8, 1_390_000)), {}),
-    "notes far out": (lambda: _filled(b"\x7f\x3c\x40\x7f\x3c\x00", _STRUCK), {}),
-    "one note of 2**31 ticks": (lambda: _one(_STRUCK + _wait_2_31() + b"\x3c\x00"), {}),
+    "notes far out": (lambda: _filled(b"\x7f\x3c\x40\x7f\x3c\x00", _NOTE_ON), {}),
+    "one note of 2**31 ticks": (lambda: _one(_NOTE_ON + _wait_2_31() + b"\x3c\x00"), {}),
     "one note of 2**31 slow beats": (
-        lambda: _head(1, 1) + _track(b"\x00\xff\x51\x03\xff\xff\xff" + _STRUCK + _wait_2_31() + b"\x3c\x00" + _END),
+        lambda: _head(1, 1) + _track(b"\x00\xff\x51\x03\xff\xff\xff" + _NOTE_ON + _wait_2_31() + b"\x3c\x00" + _END),
         {},
     ),
-    "notes after long deltas": (lambda: _filled(b"\x80\x80\x80\x00\x3c\x40\x80\x80\x80\x00\x3c\x00", _STRUCK), {}),
+    "notes after long deltas": (lambda: _filled(b"\x80\x80\x80\x00\x3c\x40\x80\x80\x80\x00\x3c\x00", _NOTE_ON), {}),
     "tempi": (lambda: _one(_numbered(_tempo(1), 7) + _NOTE), {}),
     "tempi on a tick": (lambda: _one(_numbered(_tempo(0), 7) + _NOTE), {}),
     "metas": (lambda: _filled(b"\x00\xff\x01\x00", after=_NOTE), {}),
     "metas, carefully": (lambda: _filled(b"\x00\xff\x01\x00", _ESCAPE, _NOTE), {}),
     "metas between notes of two channels": (
-        lambda: _filled(b"\x00\x3c\x40\x00\xff\x01\x00\x00\x3c\x00", b"\x00\x91\x3c\x40" + _STRUCK),
+        lambda: _filled(b"\x00\x3c\x40\x00\xff\x01\x00\x00\x3c\x00", b"\x00\x91\x3c\x40" + _NOTE_ON),
         {},
     ),
     "names": (lambda: _filled(b"\x00\xff\x03\x01A", after=_NOTE), {}),
@@ -131,7 +131,7 @@ CASES = {
     "2048 channels and programs, every policy": (lambda: _one(_numbered(_program_and_note(16), 10)), _BENT),
     "pedals": (lambda: _filled(b"\x00\x40\x7f\x00\x40\x00", b"\x00\xb0\x40\x7f", _NOTE), {"sustain": True}),
     "pedals and notes": (lambda: _filled(b"\x00\x90\x3c\x40\x01\x3c\x00\x00\xb0\x40\x7f"), {"sustain": True}),
-    "a pedal, then notes": (lambda: _filled(b"\x00\x3c\x40\x01\x3c\x00", b"\x00\xb0\x40\x7f" + _STRUCK), _BENT),
+    "a pedal, then notes": (lambda: _filled(b"\x00\x3c\x40\x01\x3c\x00", b"\x00\xb0\x40\x7f" + _NOTE_ON), _BENT),
     "system exclusive": (lambda: _filled(b"\x00\xf0\x01\xf7", after=_NOTE), {}),
     "one system exclusive": (lambda: _one(b"\x00\xf0" + _number(_ROOM - 20) + b"A" * (_ROOM - 20) + _NOTE), {}),
     "escapes": (lambda: _filled(_ESCAPE, after=_NOTE), {}),
@@ -146,11 +146,11 @@ CASES = {
     ),
     "empty tracks": (lambda: _many(b""), {}),
     "tracks of a note": (lambda: _many(_NOTE + _END), {}),
-    "full tracks": (lambda: _many(_STRUCK + b"\x01\x3c\x00\x00\x3c\x40" * 17 + _END), {}),
-    "full tracks, carefully": (lambda: _many(_ESCAPE + _STRUCK + b"\x01\x3c\x00\x00\x3c\x40" * 17 + _END), {}),
-    "full tracks, every policy": (lambda: _many(_STRUCK + b"\x01\x3c\x00\x00\x3c\x40" * 17 + _END), _BENT),
+    "full tracks": (lambda: _many(_NOTE_ON + b"\x01\x3c\x00\x00\x3c\x40" * 17 + _END), {}),
+    "full tracks, carefully": (lambda: _many(_ESCAPE + _NOTE_ON + b"\x01\x3c\x00\x00\x3c\x40" * 17 + _END), {}),
+    "full tracks, every policy": (lambda: _many(_NOTE_ON + b"\x01\x3c\x00\x00\x3c\x40" * 17 + _END), _BENT),
     "full tracks, every policy, compiled": (
-        lambda: _many(_STRUCK + b"\x01\x3c\x00\x00\x3c\x40" * 17 + _END),
+        lambda: _many(_NOTE_ON + b"\x01\x3c\x00\x00\x3c\x40" * 17 + _END),
         _BENT | _COMPILED,
     ),
     "tracks of two channels": (lambda: _many(_NOTE * 6 + _NOTE.replace(b"\x90", b"\x91") * 9 + _END), {}),
@@ -159,11 +159,11 @@ CASES = {
     "tracks behind the last": (lambda: _one(_NOTE) + _track(_END) * (_ROOM // 12 - 3), {}),
     "no header": (lambda: bytes(SIZE), {"on_damage": "salvage"}),
     "nothing but a header": (lambda: _head(1) + bytes(SIZE - 14), {"on_damage": "salvage"}),
-    "data over 127": (lambda: _filled(b"\x00\x3c\x40\x00\x3c\x00", b"\x00\x90\x3c\xc8" + _STRUCK), {}),
+    "data over 127": (lambda: _filled(b"\x00\x3c\x40\x00\x3c\x00", b"\x00\x90\x3c\xc8" + _NOTE_ON), {}),
 }
 
 
-# Those that another stands for: only looked at by hand.
+# Covered by other cases: only looked at by hand.
 OUTDONE = {
     "notes, carefully",
     "notes of two channels",
@@ -192,10 +192,10 @@ OUTDONE = {
 
 
 def _honest_seconds() -> float:
-    """What mido takes to read notes of the largest size: told from some of them, for all take it half a minute."""
+    """What mido takes to read notes of the largest size: estimated from some of them, since all take half a minute."""
     from mido import MidiFile
 
-    notes = _one(_STRUCK + b"\x01\x3c\x00\x01\x3c\x40" * 20_000)
+    notes = _one(_NOTE_ON + b"\x01\x3c\x00\x01\x3c\x40" * 20_000)
     start = time.process_time()
     MidiFile(file=io.BytesIO(notes))
     return (time.process_time() - start) * SIZE / len(notes)
@@ -250,6 +250,8 @@ if __name__ == "__main__":
     else:
         for each in sys.argv[1:] or CASES:
             ran = subprocess.run([sys.executable, __file__, each, "--here"], capture_output=True, text=True, check=True)
-            told = json.loads(ran.stdout)
-            cost = f"{told['seconds']:5.1f} s {told['of_honest']:5.2f} of honest {told['megabytes']:5.0f} MB"
-            print(f"{each:38} {cost}  {told['came']}", flush=True)
+            measured = json.loads(ran.stdout)
+            cost = (
+                f"{measured['seconds']:5.1f} s {measured['of_honest']:5.2f} of honest {measured['megabytes']:5.0f} MB"
+            )
+            print(f"{each:38} {cost}  {measured['came']}", flush=True)

@@ -122,7 +122,7 @@ def test_a_score_without_notes_or_parts_goes_to_music21():
 
 @pytest.mark.parametrize("form", ["midi", "musicxml"])
 def test_music21_writes_the_score_that_it_is_given(form, tmp_path):
-    """Else a user would see or hear other notes than the model wrote: drums on channel 10, tempi in place."""
+    """Otherwise a user would get other notes than the model wrote: drums on channel 10, tempi in place."""
     notes = note_table([(0, 480, 60, 80, 0), (480, 640, 61, 90, 0), (640, 960, 63, 100, 0), (0, 240, 38, 70, 1)])
     score = Score(notes, TempoMap(480, [(0, 400_000), (480, 600_000)]), (Part("Flute", 73), Part("Kit", 0, True)))
     path = score_to_music21(score).write(form, tmp_path / f"song.{form}")

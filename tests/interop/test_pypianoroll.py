@@ -242,7 +242,7 @@ def _header(shape: str, dtype: str = "|u1") -> bytes:
 
 
 DAMAGE = {
-    "no info": ({"info": None}, "holds .*and no 'info.json'"),
+    "no info": ({"info": None}, "contains .*and no 'info.json'"),
     "info cut": ({"info": b'{"resolution": 2'}, "info.json cannot be read"),
     "info not text": ({"info": b"\xff\xfe\xfd"}, "info.json cannot be read"),
     "info too deep": ({"info": b"[" * 100_000}, "info.json cannot be read"),
@@ -250,14 +250,14 @@ DAMAGE = {
     "no resolution": ({"info": b"{}"}, r"resolution must be .*1\.\.32767, got None"),
     "resolution 0": ({"info": _info(resolution=0)}, "got 0"),
     "resolution true": ({"info": _info(resolution=True)}, "got True"),
-    "track a list": ({"info": _info(**{"0": [1]})}, r"track 0 must have a whole number as program, got \[1\]"),
+    "track a list": ({"info": _info(**{"0": [1]})}, r"track 0 must have an integer as program, got \[1\]"),
     "program a word": ({"info": _info(**{"0": {"program": "piano"}})}, "got .*'piano'"),
-    "program 128": ({"info": _info(**{"0": {"program": 128}})}, r"program must lie in 0\.\.127, got 128"),
+    "program 128": ({"info": _info(**{"0": {"program": 128}})}, r"program must be in 0\.\.127, got 128"),
     "no data": ({"data": None}, "pianoroll_0_csc_data is missing or damaged"),
     "not an array": ({"data": b"music"}, "pianoroll_0_csc_data is missing or damaged"),
     "data of words": ({"data": np.array(["a", "b", "c"])}, "pianoroll_0_csc_data must hold numbers, got <U1"),
-    "fewer data": ({"data": np.ones(2)}, "do not fit"),
-    "square data": ({"data": np.ones((3, 1))}, "do not fit"),
+    "fewer data": ({"data": np.ones(2)}, "do not match"),
+    "square data": ({"data": np.ones((3, 1))}, "do not match"),
     "objects": ({"data": _header("(3,)", "|O")}, "pianoroll_0_csc_data"),
     "huge data": ({"data": _header(f"({10**15},)")}, "pianoroll_0_csc_data is missing or damaged"),
     "huger data": ({"data": _header(f"({10**30},)")}, "pianoroll_0_csc_data is missing or damaged"),
@@ -265,14 +265,14 @@ DAMAGE = {
     "frame after the last": ({"indices": np.array([0, 1, 4])}, "track 0: a note in frame 0 or 4, of 4 frames"),
     "frame before the first": ({"indices": np.array([-1, 1, 3])}, "a note in frame -1"),
     "fractional frames": ({"indices": np.array([0.0, 1.0, 3.0])}, "indices must hold numbers, got float64"),
-    "few columns": ({"indptr": np.zeros(89, int)}, "do not fit"),
-    "pointers all over": ({"indptr": np.array([0, 2**62, -(2**62), *[3] * 126])}, "do not fit"),
-    "pointers beyond": ({"indptr": np.array([0, *[2**62] * 128])}, "do not fit"),
-    "one pointer": ({"indptr": np.array(3)}, "do not fit"),
+    "few columns": ({"indptr": np.zeros(89, int)}, "do not match"),
+    "pointers all over": ({"indptr": np.array([0, 2**62, -(2**62), *[3] * 126])}, "do not match"),
+    "pointers beyond": ({"indptr": np.array([0, *[2**62] * 128])}, "do not match"),
+    "one pointer": ({"indptr": np.array(3)}, "do not match"),
     "other pitches": ({"shape": np.array([4, 88])}, r"shape \[frames, 128\], got \[4, 88\]"),
     "negative frames": ({"shape": np.array([-4, 128])}, r"got \[-4, 128\]"),
     "one length": ({"shape": np.array(4)}, r"got \[4\]"),
-    "tempo 0": ({"tempo": np.array([100.0, 0.0])}, r"tempo must lie in 3\.58\.\.60000000 .*got 0\.0 in frame 1"),
+    "tempo 0": ({"tempo": np.array([100.0, 0.0])}, r"tempo must be in 3\.58\.\.60000000 .*got 0\.0 in frame 1"),
     "tempo NaN": ({"tempo": np.array([np.nan])}, "got nan in frame 0"),
     "tempo of words": ({"tempo": np.array(["fast"])}, "tempo must hold numbers"),
     "bars of words": ({"downbeat": np.array(["one"])}, "downbeat must hold numbers"),
@@ -348,9 +348,9 @@ def test_files_that_ask_for_too_much_are_refused_before_memory_is_taken(tmp_path
             read_pypianoroll(bomb, limits=limits)
     song = _zipped(tmp_path / "song.npz", _members())
     longer = _zipped(tmp_path / "longer.npz", _members(shape=np.array([10_000, 128])))
-    with pytest.raises(LimitError, match=r"1280000 cells; Limits .* cells=1000000\."):
+    with pytest.raises(LimitError, match=r"1280000 cells; Limits .*max_cells=1000000\."):
         read_pypianoroll(longer, limits=Limits(max_cells=10**6))
-    with pytest.raises(LimitError, match="frames=3 "):
+    with pytest.raises(LimitError, match="max_frames=3 "):
         read_pypianoroll(song, limits=Limits(max_frames=3))
     assert len(read_pypianoroll(song, limits=Limits(max_frames=4)).tracks[0].roll) == 4
 
@@ -362,7 +362,7 @@ def test_rolls_that_no_file_can_hold_together_are_refused(tmp_path):
     finer = PianoRoll.from_active(np.eye(88, dtype=bool), grid=BeatGrid(8), name="c")
     slower = PianoRoll.from_active(np.eye(88, dtype=bool), tempo=TempoMap(480, [(0, 900_000)]))
     path = tmp_path / "song.npz"
-    with pytest.raises(GridError, match=r"^b lies on SecondsGrid.*grid=BeatGrid"):
+    with pytest.raises(GridError, match=r"^b is on SecondsGrid.*grid=BeatGrid"):
         write_pypianoroll([roll, seconds], path)
     with pytest.raises(GridError, match=r"one grid and one tempo; a has .*and c has BeatGrid\(frames_per_beat=8\)"):
         write_pypianoroll([roll, finer], path)

@@ -56,7 +56,7 @@ def test_notes_outside_the_range_are_refused_or_dropped(notes):
         return
     lowest, highest = min(row[2] for row in rows), max(row[2] for row in rows)
     needed = rf"PitchRange\({lowest}, {highest}\)"
-    words = f"{len(rows) - len(inside)} of {len(rows)} notes lie outside.*{needed}.*outside='drop'"
+    words = f"{len(rows) - len(inside)} of {len(rows)} notes are outside.*{needed}.*outside='drop'"
     with pytest.raises(PitchRangeError, match=words):
         _rasterized(rows, pitches=narrow)
     if inside:
@@ -118,7 +118,7 @@ def test_the_limits_on_frames_and_cells_are_exact():
 
 
 def test_a_dropped_note_does_not_count_for_the_limits():
-    """A stray drum hit hours away that is not asked for may not cost the song."""
+    """A stray drum hit hours away, which is dropped, must not make the song too long."""
     rows = [(0, 24, 60), (24 * 10**6, 24 * 10**6 + 24, 120)]
     assert len(_rasterized(rows, outside="drop", limits=Limits(max_frames=10))[0]) == 1
 
@@ -161,8 +161,8 @@ def test_thousands_of_long_notes_on_few_keys_take_no_more_than_the_planes():
     def fill():
         return rasterize(onset, end, pitch, tempo=TempoMap(960), grid=BeatGrid(40), pitches=PIANO)
 
-    active, struck = fill()
-    assert struck.sum() == count
+    active, onset = fill()
+    assert onset.sum() == count
     first = np.array([np.flatnonzero(pitch == 21 + column)[0] for column in range(88)])
     assert np.array_equal(active, np.arange(frames)[:, None] >= first)
     assert _peak(fill) < 8 * active.size
@@ -198,7 +198,7 @@ def test_the_quick_way_keeps_to_the_policies(file, policies, drums):
 
 
 def test_parts_do_not_cut_one_another():
-    """A flute's long note goes on while the piano strikes the same key."""
+    """A flute's long note continues while the piano plays the same key."""
     data = smf(on(0) + off(960), on(480, channel=1) + off(240, channel=1))
     planes = read_planes(data, grid=BeatGrid(4), pitches=PIANO, overlaps="cut")
     assert planes.active[:, 60 - 21].sum() == 8

@@ -99,7 +99,7 @@ def _sustained(note, notes, pedal, track_end) -> int:
 
 
 def _cut(notes):
-    """Each ends at the next strike of its part and pitch; of two struck at once, the longer stays."""
+    """Each ends at the next onset of its part and pitch; of two with one onset, the longer stays."""
     cut = []
     for note in notes:
         same = [other for other in notes if other[:3] == note[:3] and other[5] == note[5]]
@@ -124,9 +124,9 @@ def _without_velocity(rows):
 
 @given(_pedalled_files(midi_files()), POLICIES)
 def test_notes_are_those_of_the_policies_words(file, policies):
-    """Alone or together: a pedal that is lifted, a note that never ends, a string that is struck again."""
+    """Alone or together: a pedal that is lifted, a note that never ends, a pitch that begins again."""
     read, brute = _rows(read_midi(file_bytes(file), **policies)), _brute(file, **policies)
-    if policies.get("overlaps") == "cut":  # of two that are struck at once and alike in length, either's loudness
+    if policies.get("overlaps") == "cut":  # of two with one onset and one length, either velocity
         assert _without_velocity(read) == _without_velocity(brute)
         assert len(read) == len(_without_velocity(brute))
         assert set(read) <= set(brute)
@@ -171,8 +171,8 @@ def test_the_silence_before_the_end_of_track_is_part_of_the_track():
     assert spans(read_midi(data, unended="hold")) == [(0, 96, 60)]
 
 
-def test_a_note_struck_again_stays_or_is_cut():
-    """A string that is struck again sounds once."""
+def test_a_repeated_note_stays_or_is_cut():
+    """A string sounds once at a time."""
     data = smf(on() + on(10) + off(10) + off(10))
     assert spans(by_all(data, overlaps="cut")) == [(0, 10, 60), (10, 30, 60)]
     twins = smf(on() + on() + off(10) + off(10))
@@ -206,11 +206,11 @@ PEDALS = {
         b"\x00\xb0\x40\x7f" + on() + off(10) + b"\x0a\xb0\x40\x00\x00\xb0\x40\x7f\x0a\xb0\x40\x00",
         [(0, 30, 60)],
     ),
-    "struck again": (
+    "begins again": (
         b"\x00\xb0\x40\x7f" + on() + off(10) + on(5) + off(10) + b"\x0a\xb0\x40\x00",
         [(0, 15, 60), (15, 35, 60)],
     ),
-    "another pitch struck": (
+    "another pitch begins": (
         b"\x00\xb0\x40\x7f" + on() + off(10) + on(5, 64) + off(10, 64) + b"\x0a\xb0\x40\x00",
         [(0, 35, 60), (15, 35, 64)],
     ),
@@ -258,7 +258,12 @@ def test_what_is_no_policy_is_named(name, value):
     """A slip of the pen must not quietly mean the default. The message says what there is to choose."""
     with pytest.raises(SettingsError) as caught:
         as_users_have_it(read_notes)(smf(NOTE), **{name: value})
-    for part in (f"{name}={value!r} is no policy", "choose from", "'pairing': ('first', 'last')", "'sustain'"):
+    for part in (
+        f"{name}={value!r}: unknown value for a reading option",
+        "choose from",
+        "'pairing': ('first', 'last')",
+        "'sustain'",
+    ):
         assert part in str(caught.value)
 
 

@@ -59,7 +59,7 @@ SONG = Score(
 
 
 @given(midi_files())
-def test_notes_and_time_are_those_that_mido_tells(file):
+def test_notes_and_time_are_those_that_mido_reads(file):
     """The seed's reader lost time on other messages, took velocity 0 for a note and knew one tempo."""
     score = read_midi(file_bytes(file))
     rows = [(*span, score.parts[part].drums) for span, part in zip(_spans(score), score.notes.part, strict=True)]
@@ -88,7 +88,7 @@ def test_all_readers_read_the_same_songs(pop909_dir, scale_chords_dir):
         assert_all_agree(path.read_bytes())
 
 
-def test_songs_hold_the_notes_and_tempi_that_mido_tells(pop909_dir):
+def test_songs_hold_the_notes_and_tempi_that_mido_reads(pop909_dir):
     """The rules are the written ones, on what real sequencers write."""
     for path in sorted(pop909_dir.glob("*.mid"))[::5]:
         file, score = mido.MidiFile(path), read_midi(path)
@@ -104,7 +104,7 @@ def test_time_on_messages_that_are_no_notes_counts():
     assert _spans(by_all(_file([pedal, _on(3), text, _off(5)]))) == [(103, 128, 60)]
 
 
-def test_a_strike_of_velocity_zero_ends_a_note():
+def test_a_note_on_of_velocity_zero_ends_a_note():
     """The seed's second mistake: many sequencers end notes so, and each would sound twice and for ever."""
     assert _spans(by_all(_file([_on(), _on(10, velocity=0), _on(5), _off(5)]))) == [(0, 10, 60), (15, 20, 60)]
 
@@ -148,7 +148,7 @@ def test_a_note_that_never_ends_is_dropped_and_an_end_without_a_note_is_ignored(
 
 
 def test_a_note_of_no_length_is_a_note():
-    """Drum and grace notes are often written so; they are struck."""
+    """Drum and grace notes are often written so; they have an onset."""
     assert _spans(by_all(_file([_on(7), _off(0)]))) == [(7, 7, 60)]
 
 

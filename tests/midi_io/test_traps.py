@@ -37,9 +37,9 @@ EVENTS = {
     "overlap on a pitch": (on(0) + on(10) + off(10) + off(10), [(0, 20, 60), (10, 30, 60)]),
     "no length": (on(7) + off(0), [(7, 7, 60)]),
     "never ended": (on(0, 64) + on(5) + off(5), [(5, 10, 60)]),
-    "ended, never struck": (off(5) + on(5) + off(5) + off(5), [(10, 15, 60)]),
+    "ended, never begun": (off(5) + on(5) + off(5) + off(5), [(10, 15, 60)]),
     "ended twice": (on() + off(5) + off(5) + on(5) + off(5), [(0, 5, 60), (15, 20, 60)]),
-    "struck at velocity 0": (on() + on(5, 60, 0), [(0, 5, 60)]),
+    "note-on of velocity 0": (on() + on(5, 60, 0), [(0, 5, 60)]),
     "ended on another channel": (on(channel=1) + off(5, channel=2) + off(5, channel=1), [(0, 10, 60)]),
     "same pitch on two channels": (
         on() + on(1, channel=1) + off(1) + off(1, channel=1),
@@ -156,13 +156,13 @@ def test_drums_are_told_from_tones():
 def test_the_channels_and_programs_of_a_track_are_told_apart():
     """A type 0 file holds the whole band in one track."""
     score = by_all(smf(b"\x00\xc1\x21" + on(channel=1) + on() + off(5, channel=1) + off(5) + b"\x00\xc0\x28" + NOTE))
-    told = [(part.program, part.channel, part.track) for part in score.parts]
-    assert told == [(0, 0, 0), (40, 0, 0), (33, 1, 0)]
+    found = [(part.program, part.channel, part.track) for part in score.parts]
+    assert found == [(0, 0, 0), (40, 0, 0), (33, 1, 0)]
     assert spans(score.select(program=33)) == [(0, 5, 60)]
     assert spans(score.select(channel=0)) == [(0, 10, 60), (10, 490, 60)]
 
 
-def test_a_program_that_changes_under_a_note_leaves_it_where_it_was_struck():
+def test_a_program_that_changes_under_a_note_leaves_it_in_its_part():
     """The note's end must find it."""
     score = by_all(smf(on() + b"\x05\xc0\x05" + off(5)))
     assert (score.parts, spans(score)) == ((Part(),), [(0, 10, 60)])
@@ -230,7 +230,7 @@ def test_a_tempo_of_zero_can_be_passed_over(tmp_path):
 )
 @pytest.mark.parametrize("ticks", [1, 40, 80, 255])
 def test_smpte_ticks_are_exact_fractions_of_a_second(frames, rate, ticks):
-    """Files from film studios count so; tempi in them do not count, and 29 stands for 30000/1001."""
+    """Files from film studios count so; tempi in them do not count, and 29 means 30000/1001."""
     division = (256 - frames) << 8 | ticks
     places = [0, 1, 1000, 123_457]
     track = tempo(0, 300_000) + b"".join(on() + off(after) for after in np.diff(places).tolist())
@@ -291,8 +291,8 @@ def test_what_stands_around_the_tracks_is_passed_over(kind):
 
 # The bytes, what the message says, and the notes that can be saved.
 LOST = {
-    "no tracks where one was promised": (header(1), "0 of the 1 tracks that its header promises", []),
-    "fewer tracks than promised": (header(3) + BODY, "1 of the 3 tracks that its header promises", [(0, 480, 60)]),
+    "no tracks, one announced": (header(1), "0 of the 1 tracks that its header announces", []),
+    "fewer tracks than announced": (header(3) + BODY, "1 of the 3 tracks that its header announces", [(0, 480, 60)]),
     "track that claims too much": (
         header() + chunk(NOTE + END, length=500),
         f"track 0 has {len(NOTE + END)} of 500 bytes",
@@ -319,7 +319,7 @@ def test_chunks_that_contradict_the_header_are_named(tmp_path, kind):
 
 
 def test_a_file_of_no_tracks_holds_no_music():
-    """It is as its header says; whoever needs notes is told."""
+    """It is as its header says; an error says that it has no notes."""
     assert len(by_all(header(0)).notes) == 0
     with pytest.raises(MidiError, match="no notes"):
         PianoRoll.from_midi(header(0))
@@ -452,7 +452,9 @@ def test_a_file_over_the_limit_is_not_read(tmp_path):
     path = tmp_path / "film.mid"
     with path.open("wb") as file:
         file.truncate(2**30)
-    with pytest.raises(LimitError, match=r"film\.mid: 1073741824 bytes, over the limit of \d+ bytes.*Limits\(file_"):
+    with pytest.raises(
+        LimitError, match=r"film\.mid: 1073741824 bytes, over the limit of \d+ bytes.*Limits\(max_file_"
+    ):
         read_midi(path)
 
 
@@ -478,7 +480,7 @@ def test_what_is_no_file_to_read_is_named(tmp_path):
         for source in (text, io.StringIO("MThd"), None, 7):
             with pytest.raises(SettingsError, match=r"as open\(path, 'rb'\); got .*(Text|String|None|7)"):
                 plain(source)
-    with pytest.raises(MidiNotFoundError, match=r"'a\\x00b': no path of a file"):
+    with pytest.raises(MidiNotFoundError, match=r"'a\\x00b': not a valid path"):
         read_midi("a\0b")
 
 

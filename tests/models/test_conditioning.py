@@ -15,18 +15,18 @@ from torch import Tensor, nn
 from pianoroll_seq2seq import checkpoint
 from pianoroll_seq2seq.data.augmentation import Augmentation
 from pianoroll_seq2seq.data.conditions import one_hot
+from pianoroll_seq2seq.data.whole_pieces import WholePieces
 from pianoroll_seq2seq.errors import CheckpointError, SettingsError, ShapeError
 from pianoroll_seq2seq.evaluation.prediction_scores import evaluate
+from pianoroll_seq2seq.models.classifier_free_guidance import GuidedModel
+from pianoroll_seq2seq.models.copying_lstm import CopyingLSTM
 from pianoroll_seq2seq.models.heads.bernoulli import BernoulliHead
 from pianoroll_seq2seq.models.heads.nade import NADEHead
 from pianoroll_seq2seq.models.heads.relative_bernoulli import RelativeBernoulliHead
-from pianoroll_seq2seq.models.copying_lstm import CopyingLSTM
-from pianoroll_seq2seq.models.classifier_free_guidance import GuidedModel
 from pianoroll_seq2seq.models.layers.lstm_stack import LSTMStack
 from pianoroll_seq2seq.models.parallel_lstm import ParallelSeq2SeqLSTM
 from pianoroll_seq2seq.models.seq2seq_lstm import Seq2SeqLSTM
 from pianoroll_seq2seq.pianoroll import PianoRoll
-from pianoroll_seq2seq.data.whole_pieces import WholePieces
 from pianoroll_seq2seq.pitches import PitchRange
 from pianoroll_seq2seq.sampling import Threshold, generate, generate_frames
 from pianoroll_seq2seq.train import fit, mean_loss
@@ -118,7 +118,12 @@ class TestEveryVariant:
 
     def test_conditions_do_not_leak_later_frames(self, name):
         """A leak gives splendid losses and a model that cannot generate."""
-        model, inputs, targets, condition = make(name), noise(2, 4), noise(2, 4, seed=1), condition_of("each frame", 2, 8)
+        model, inputs, targets, condition = (
+            make(name),
+            noise(2, 4),
+            noise(2, 4, seed=1),
+            condition_of("each frame", 2, 8),
+        )
         with torch.no_grad():
             expected = model(inputs, targets, condition).logits
             for frame in range(4):
@@ -127,7 +132,12 @@ class TestEveryVariant:
                 assert torch.equal(model(inputs, changed, condition).logits[:, : frame + 1], expected[:, : frame + 1])
 
     def test_one_condition_for_a_piece_is_that_condition_in_each_frame(self, name):
-        model, inputs, targets, condition = make(name), noise(2, 4), noise(2, 4, seed=1), condition_of("whole piece", 2, 1)
+        model, inputs, targets, condition = (
+            make(name),
+            noise(2, 4),
+            noise(2, 4, seed=1),
+            condition_of("whole piece", 2, 1),
+        )
         with torch.no_grad():
             torch.testing.assert_close(
                 model(inputs, targets, condition).logits,
@@ -142,7 +152,12 @@ class TestEveryVariant:
             assert not torch.allclose(without, model(inputs, targets, torch.zeros(2, 1, SIZE).double()).logits)
 
     def test_pieces_of_a_batch_have_their_own_conditions(self, name):
-        model, inputs, targets, condition = make(name), noise(3, 4), noise(3, 4, seed=1), condition_of("each frame", 3, 8)
+        model, inputs, targets, condition = (
+            make(name),
+            noise(3, 4),
+            noise(3, 4, seed=1),
+            condition_of("each frame", 3, 8),
+        )
         with torch.no_grad():
             together = model(inputs, targets, condition).logits
             for index in range(3):
@@ -150,7 +165,12 @@ class TestEveryVariant:
                 torch.testing.assert_close(alone[0], together[index])
 
     def test_a_checkpoint_restores_it(self, name, tmp_path):
-        model, inputs, targets, condition = make(name), noise(2, 4), noise(2, 4, seed=1), condition_of("each frame", 2, 8)
+        model, inputs, targets, condition = (
+            make(name),
+            noise(2, 4),
+            noise(2, 4, seed=1),
+            condition_of("each frame", 2, 8),
+        )
         again = checkpoint.load(checkpoint.save(model.float(), tmp_path / "model.safetensors")).double()
         assert again.settings() == model.settings() | {"head": again.head}
         with torch.no_grad():
@@ -187,7 +207,12 @@ def test_one_state_may_be_continued_twice() -> None:
 
 def test_works_with_any_head() -> None:
     head = partial(RelativeBernoulliHead, channels=4, window=3, num_frames=2)
-    model, inputs, targets, condition = make(head=head), noise(2, 4), noise(2, 4, seed=1), condition_of("each frame", 2, 8)
+    model, inputs, targets, condition = (
+        make(head=head),
+        noise(2, 4),
+        noise(2, 4, seed=1),
+        condition_of("each frame", 2, 8),
+    )
     with torch.no_grad():
         expected = model(inputs, targets, condition).logits
         torch.testing.assert_close(by_steps(model, inputs, targets, condition), expected)
@@ -425,7 +450,9 @@ def test_conditions_of_another_size_are_errors(size: int) -> None:
     """Not a stack trace of PyTorch, and not a condition that is ignored in silence."""
     model = small(condition_size=size, condition_dropout=0.0)
     (roll, condition), windows = determined(20), data(frames=20)
-    message = f"conditions of size {PITCHES}.*expects {'conditions of size 4' if size else 'none'}.*condition_size={PITCHES}"
+    message = (
+        f"conditions of size {PITCHES}.*expects {'conditions of size 4' if size else 'none'}.*condition_size={PITCHES}"
+    )
     for call in (
         lambda: generate(model, roll[:5], num_frames=3, condition=condition),
         lambda: fit(model, windows, epochs=1, batch_size=4, progress=False),

@@ -9,11 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from pianoroll_seq2seq import checkpoint
-from pianoroll_seq2seq.errors import CheckpointError, ShapeError
+from pianoroll_seq2seq.errors import CheckpointError, GridError, PitchRangeError, ShapeError
 from pianoroll_seq2seq.evaluation.prediction_scores import evaluate
-from pianoroll_seq2seq.models.contract import SequenceModel
-from pianoroll_seq2seq.models.heads.bernoulli import Bernoulli
+from pianoroll_seq2seq.grid import BeatGrid
+from pianoroll_seq2seq.layout import FrameLayout
+from pianoroll_seq2seq.models.contract import SequenceModel, choose_layout
 from pianoroll_seq2seq.models.copying_lstm import CopyingLSTM
+from pianoroll_seq2seq.models.heads.bernoulli import Bernoulli
 from pianoroll_seq2seq.models.parallel_lstm import ParallelSeq2SeqLSTM
 from pianoroll_seq2seq.models.seq2seq_lstm import Seq2SeqLSTM
 from pianoroll_seq2seq.pianoroll import PianoRoll
@@ -90,7 +92,7 @@ def test_works_with_fit_evaluate_generate_and_checkpoints(name, tmp_path):
         model,
         windows,
         windows,
-        epochs=15,
+        epochs=8,
         batch_size=4,
         optimizer=torch.optim.Adam(model.parameters(), lr=0.1),
         checkpoint_dir=tmp_path / "run",
@@ -161,8 +163,42 @@ def test_a_model_without_weights_can_be_scored_and_sampled():
     assert generate(Up(), scales()[0][:1], num_frames=7).active.argmax(axis=1).tolist() == [1, 2, 3, 4, 5, 6, 7]
 
 
-@pytest.mark.parametrize("model", [Seq2SeqLSTM(5, hidden_size=4), ParallelSeq2SeqLSTM(5, hidden_size=4, block_frames=2), CopyingLSTM(5, hidden_size=4)])
+@pytest.mark.parametrize(
+    "model",
+    [
+        Seq2SeqLSTM(5, hidden_size=4),
+        ParallelSeq2SeqLSTM(5, hidden_size=4, block_frames=2),
+        CopyingLSTM(5, hidden_size=4),
+    ],
+)
 def test_frames_of_another_size_are_named(model: SequenceModel) -> None:
     """Not an error from somewhere inside PyTorch."""
     with pytest.raises(ShapeError, match=r"frames of 5 columns, got frames of shape \(1, 3, 6\)"):
         model(torch.zeros(1, 3, 6), torch.zeros(1, 2, 6))
+
+
+@pytest.mark.parametrize(
+    ("layout", "error"),
+    [
+        (FrameLayout(BeatGrid(8), PITCHES), GridError),
+        (FrameLayout(pitches=PitchRange(61, 68)), PitchRangeError),
+        (FrameLayout(pitches=PITCHES, planes=("active", "onset")), ShapeError),
+    ],
+)
+def test_fit_refuses_windows_of_another_layout(layout: FrameLayout, error: type[Exception]) -> None:
+    """The model would be trained on frames that mean something else than its checkpoint says."""
+    windows = SlidingWindows(scales(), input_frames=4, target_frames=4, hop=4)
+    with pytest.raises(error):
+        fit(Seq2SeqLSTM(layout, hidden_size=4), windows, epochs=1, batch_size=4, progress=False)
+    model = Seq2SeqLSTM(windows.layout, hidden_size=4)
+    assert len(fit(model, windows, windows, epochs=1, batch_size=4, progress=False).epochs) == 1
+
+
+def test_choose_layout() -> None:
+    """A layout that contradicts the model's own must not be ignored in silence."""
+    layout, other = FrameLayout(pitches=PITCHES), FrameLayout(BeatGrid(8), PITCHES)
+    own, bare = Seq2SeqLSTM(layout, hidden_size=4), Seq2SeqLSTM(8, hidden_size=4)
+    assert choose_layout(own, None) == choose_layout(own, layout) == choose_layout(bare, layout) == layout
+    assert choose_layout(bare, None) is None
+    with pytest.raises(GridError, match="The layout is on"):
+        choose_layout(own, other)

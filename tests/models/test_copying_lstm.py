@@ -51,7 +51,9 @@ def test_step_by_step_gives_what_forward_gives(num_copy_heads: int, known: int, 
         distribution, state = model.start(music[:, :known])
         found = [distribution.log_prob(music[:, known])]
         for frame in range(known, frames - 1):
-            model.advance(1 - music[:, frame], state)  # another continuation of the same state, which must change nothing
+            model.advance(
+                1 - music[:, frame], state
+            )  # another continuation of the same state, which must change nothing
             distribution, state = model.advance(music[:, frame], state)
             found.append(distribution.log_prob(music[:, frame + 1]))
     torch.testing.assert_close(torch.stack(found, dim=1), expected)
@@ -90,7 +92,9 @@ def test_weights_are_on_earlier_frames_or_on_none() -> None:
     attention = CopyAttention(4, PITCHES).double()
     music = torch.ones(1, 9, PITCHES).double()
     candidates = attention(torch.randn(1, 9, 4).double(), music)
-    torch.testing.assert_close(candidates.frames + candidates.no_copy_prob.unsqueeze(3), torch.ones_like(candidates.frames))
+    torch.testing.assert_close(
+        candidates.frames + candidates.no_copy_prob.unsqueeze(3), torch.ones_like(candidates.frames)
+    )
     torch.testing.assert_close(candidates.no_copy_prob[:, 0], torch.ones(1, 6).double())
 
 
@@ -107,7 +111,14 @@ def test_a_repeated_melody_is_recognised() -> None:
     torch.manual_seed(0)
     model = CopyingLSTM(PITCHES, hidden_size=24, num_copy_heads=2, head=BernoulliHead)
     optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
-    fit(model, WholePieces(tunes[:50], max_frames_per_batch=480), epochs=12, batch_size=1, optimizer=optimizer, progress=False)
+    fit(
+        model,
+        WholePieces(tunes[:50], max_frames_per_batch=480),
+        epochs=12,
+        batch_size=1,
+        optimizer=optimizer,
+        progress=False,
+    )
     log_probs = torch.stack(
         [
             model(torch.zeros(1, 0, PITCHES), frames).log_prob(frames)[0].detach()

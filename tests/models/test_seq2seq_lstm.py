@@ -31,7 +31,7 @@ PITCHES, HIDDEN = 5, 6
 
 
 class Tally(nn.Module):
-    """How often each pitch sounded in the past frames that it reads, plus some of the features. It stores what it reads."""
+    """Counts each pitch in the past frames that it reads, and adds some of the features. It stores what it reads."""
 
     def __init__(self, context_frames: int | None = None) -> None:
         super().__init__()
@@ -146,7 +146,13 @@ class TestEveryVariant:
 
     def test_settings_build_the_same_model_again(self, name):
         """A checkpoint is only worth keeping if it gives the model back."""
-        chosen = {"num_encoder_layers": 1, "num_decoder_layers": 3, "dropout": 0.25, "input_noise": 0.125, "block_frames": 7}
+        chosen = {
+            "num_encoder_layers": 1,
+            "num_decoder_layers": 3,
+            "dropout": 0.25,
+            "input_noise": 0.125,
+            "block_frames": 7,
+        }
         model = make(name, **chosen)
         assert model.settings() == model.settings() | chosen
         description = json.loads(json.dumps(checkpoint.describe(model)))
@@ -308,7 +314,7 @@ class TestInputNoise:
         ({"head": BernoulliHead(HIDDEN, PITCHES + 1)}, f"frame_size={PITCHES + 1}.*the model needs.* and {PITCHES}"),
         ({"head": lambda in_features, layout: BernoulliHead(1, layout)}, "in_features=1.*head=BernoulliHead"),
     ],
-    ids=str,
+    ids=lambda value: "-".join(value) if isinstance(value, dict) else str(value),
 )
 def test_wrong_arguments_are_errors_at_once(kind, wrong, message):
     """Not after an hour of training, and not by silently doing something else."""

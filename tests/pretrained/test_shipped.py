@@ -1,4 +1,4 @@
-"""The models that come with the library are what their cards say, and play."""
+"""The shipped models agree with their cards, and generate music."""
 
 from importlib.resources import files
 
@@ -10,16 +10,17 @@ from pianoroll_seq2seq import (
     BeatGrid,
     CopyingLSTM,
     Draw,
+    FrameLayout,
     PianoRoll,
     PitchRange,
     Seq2SeqLSTM,
     generate,
-    load_pretrained,
     model_card,
+    open_model,
     pretrained_names,
 )
-from pianoroll_seq2seq.checkpoint import read_header, save
-from pianoroll_seq2seq.errors import SettingsError
+from pianoroll_seq2seq.checkpoint import save
+from pianoroll_seq2seq.errors import CheckpointNotFoundError, SettingsError
 from pianoroll_seq2seq.evaluation.music_metrics import polyphony, scale_consistency
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -27,28 +28,26 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 @pytest.mark.parametrize("name", pretrained_names())
 class TestEveryModel:
-    def test_its_card_says_what_one_must_know(self, name):
-        """A model without a card is a riddle."""
+    def test_its_card_is_complete(self, name):
+        """A model without a card cannot be used well."""
         card = model_card(name)
         assert {"name", "what", "data", "recipe", "parameters", "scores", "not_for"} <= card.keys()
         assert card["name"] == name
-        assert card["parameters"] == sum(each.numel() for each in load_pretrained(name).parameters())
+        assert card["parameters"] == sum(each.numel() for each in open_model(name).model.parameters())
 
     def test_it_is_small(self, name):
-        """Whoever installs the library downloads it, wanted or not."""
+        """Every installation downloads it."""
         assert len(files("pianoroll_seq2seq.pretrained").joinpath(f"{name}.safetensors").read_bytes()) < 2e6
 
-    def test_its_grid_and_pitches_are_known(self, name):
-        """Whoever gets other frames than it learned from hears noise."""
-        path = files("pianoroll_seq2seq.pretrained").joinpath(f"{name}.safetensors")
-        details = read_header(str(path))["details"]
-        assert {"grid", "pitches"} <= details.keys()
-        lowest, highest = details["pitches"]["lowest"], details["pitches"]["highest"]
-        assert load_pretrained(name).pitches == highest - lowest + 1
+    def test_its_layout_is_known(self, name):
+        """Frames of another layout would give noise."""
+        trained = open_model(name)
+        assert trained.model.layout == trained.layout
+        assert trained.layout.frame_size == trained.model.frame_size
 
 
-def test_the_chorales_model_begins_a_chorale() -> None:
-    """Four parts, in a key: what the README promises."""
+def test_the_chorales_model_generates_a_chorale() -> None:
+    """Four parts in a key, as the README says."""
     model = Seq2SeqLSTM.from_pretrained("bach-chorales")
     assert not model.training
     silence = PianoRoll.silent(64, grid=BeatGrid(4), pitches=PitchRange(36, 81))
@@ -57,18 +56,19 @@ def test_the_chorales_model_begins_a_chorale() -> None:
     assert np.mean([scale_consistency(roll, weight="frames") for roll in pieces]) > 0.85
 
 
-def test_names_that_are_not_there_are_refused() -> None:
+def test_unknown_names_are_refused() -> None:
     with pytest.raises(SettingsError, match=r"'bach'.*bach-chorales"):
-        load_pretrained("bach")
-    with pytest.raises(SettingsError, match="mozart"):
+        model_card("bach")
+    with pytest.raises(CheckpointNotFoundError, match=r"mozart: no such model.*bach-chorales"):
         Seq2SeqLSTM.from_pretrained("mozart")
 
 
-def test_a_model_of_another_kind_is_not_passed_off_as_this_one(tmp_path, monkeypatch) -> None:
-    """A class method that returns something else misleads type checkers and people."""
-    save(CopyingLSTM(5, hidden_size=4, num_copy_heads=0), tmp_path / "other.safetensors")
-    monkeypatch.setattr("pianoroll_seq2seq.pretrained._FOLDER", tmp_path)
-    assert isinstance(load_pretrained("other"), CopyingLSTM)
+def test_a_model_of_another_class_is_refused(tmp_path, monkeypatch) -> None:
+    """A class method that returns something else misleads type checkers and readers."""
+    layout = FrameLayout(pitches=PitchRange(60, 64))
+    save(CopyingLSTM(layout, hidden_size=4, num_copy_heads=0), tmp_path / "other.safetensors")
+    monkeypatch.setattr("pianoroll_seq2seq.pretrained.shipped._FOLDER", tmp_path)
+    assert isinstance(open_model("other").model, CopyingLSTM)
     with pytest.raises(SettingsError, match="CopyingLSTM"):
         Seq2SeqLSTM.from_pretrained("other")
     assert torch.is_grad_enabled()

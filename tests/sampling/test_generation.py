@@ -60,8 +60,8 @@ def lstm(name: str = "autoregressive", layout: FrameLayout | int = 6) -> Any:
     torch.manual_seed(0)
     model = MODELS[name](layout, hidden_size=8, block_frames=5)
     with torch.no_grad():  # likely notes, so that samples differ
-        for name, parameter in model.head.named_parameters():
-            if name in ("logit.bias", "logits.bias"):
+        for key, parameter in model.head.named_parameters():
+            if key in ("logit.bias", "logits.bias"):
                 parameter.fill_(-0.5)
     return model
 
@@ -150,7 +150,10 @@ class TestGenerate:
         assert continuation.active[:, 2].all()
         assert not continuation.onset.any()
         onset, end, pitch = (primer + continuation).notes()
-        assert sorted(zip((pitch - PITCHES.lowest).tolist(), onset.tolist(), end.tolist(), strict=True)) == [(2, 1, 7), (4, 0, 2)]
+        assert sorted(zip((pitch - PITCHES.lowest).tolist(), onset.tolist(), end.tolist(), strict=True)) == [
+            (2, 1, 7),
+            (4, 0, 2),
+        ]
 
     def test_notes_that_begin_have_onsets(self):
         primer = PianoRoll.from_active(np.eye(6, dtype=bool)[:1], pitches=PITCHES)
@@ -224,9 +227,9 @@ class TestGenerate:
         assert shown.out == ""
         assert "3/3" in shown.err
 
-    @pytest.mark.parametrize("frames", [0, -1])
-    def test_fewer_than_one_frame_is_an_error(self, frames):
-        with pytest.raises(SettingsError, match=f"frames .*{frames}"):
+    @pytest.mark.parametrize("num_frames", [0, -1])
+    def test_fewer_than_one_frame_is_an_error(self, num_frames):
+        with pytest.raises(SettingsError, match=f"num_frames .*{num_frames}"):
             generate(lstm(), noise(4), num_frames=num_frames)
 
     @pytest.mark.parametrize(
@@ -234,7 +237,10 @@ class TestGenerate:
         [
             (noise(5, name="other"), "'first' has 4 frames.*'other' has 5.*roll"),
             (noise(4, name="other", grid=BeatGrid(8)), "other.* is on .*frames_per_beat=8"),
-            (PianoRoll.from_active(np.ones((4, 6), bool), pitches=PitchRange(61, 66), name="other"), "other.*lowest=61"),
+            (
+                PianoRoll.from_active(np.ones((4, 6), bool), pitches=PitchRange(61, 66), name="other"),
+                "other.*lowest=61",
+            ),
         ],
     )
     def test_primers_that_differ_are_an_error_that_names_them(self, other, message):
@@ -327,7 +333,9 @@ class TestOnsets:
         """A pitch would sound without being likely, or begin without being likely to."""
         model = Constant(0.9, 0.9, 0.1, 0.9, 0.2, 0.1)
         primer = PianoRoll.from_active(np.ones((2, 3), bool), pitches=PitchRange(60, 62))
-        continuation = generate(model, primer, num_frames=3, sampler=Threshold(0.5), layout=FrameLayout.of(primer, onsets=True))
+        continuation = generate(
+            model, primer, num_frames=3, sampler=Threshold(0.5), layout=FrameLayout.of(primer, onsets=True)
+        )
         np.testing.assert_array_equal(continuation.active, [[True, True, False]] * 3)
         np.testing.assert_array_equal(continuation.onset, [[True, False, False]] * 3)
 

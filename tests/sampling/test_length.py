@@ -43,7 +43,8 @@ def test_without_a_number_there_is_no_length() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"num_frames": 0}, {"beats": -1.0}, {"seconds": math.nan}, {"beats": math.inf}, {"beats": 1, "seconds": 1}]
+    "wrong",
+    [{"num_frames": 0}, {"beats": -1.0}, {"seconds": math.nan}, {"beats": math.inf}, {"beats": 1, "seconds": 1}],
 )
 def test_wrong_lengths_are_errors(wrong: dict[str, float]) -> None:
     with pytest.raises(SettingsError, match="one number above 0: num_frames, beats or seconds"):

@@ -116,5 +116,5 @@ class TestScaleConstrained:
 
     def test_frames_of_another_size_are_errors(self):
         """The wrong pitches would be dropped."""
-        with pytest.raises(ShapeError, match="6 columns.*got 7.*model's layout"):
+        with pytest.raises(ShapeError, match=r"6 columns.*got 7.*model's layout"):
             ScaleConstrained(Draw(), (0,), LAYOUT)(Bernoulli(torch.zeros(7)), generator=torch.Generator())

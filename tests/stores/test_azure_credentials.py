@@ -39,7 +39,9 @@ class TestResolving:
         assert (access.account_url, access.credential) == (URL, by_key(KEY))
         access = resolve_account(AccountArguments(connection_string=CONNECTION), environment)
         assert access.connection_string == CONNECTION
-        access = resolve_account(AccountArguments(account_name=ACCOUNT), environment)  # the key there is not of this account
+        access = resolve_account(
+            AccountArguments(account_name=ACCOUNT), environment
+        )  # the key there is not of this account
         assert (access.account_url, access.owns_credential) == (URL, True)
         access.credential.close()
         access = resolve_account(AccountArguments(account_url=URL, account_key=KEY), environment)
@@ -48,14 +50,20 @@ class TestResolving:
     def test_the_environment_fills_in(self) -> None:
         """The names of the 2017 article's environment variables no longer work."""
         named = {"STORAGE_ACCOUNT_NAME": ACCOUNT, "STORAGE_ACCOUNT_KEY": KEY}
-        for arguments in (AccountArguments(), AccountArguments(account_name=ACCOUNT), AccountArguments(account_url=URL)):
+        for arguments in (
+            AccountArguments(),
+            AccountArguments(account_name=ACCOUNT),
+            AccountArguments(account_url=URL),
+        ):
             access = resolve_account(arguments, named)
             assert (access.account_url, access.credential) == (URL, by_key(KEY))
         access = resolve_account(AccountArguments(account_name=ACCOUNT), {"STORAGE_ACCOUNT_KEY": KEY})
         assert access.credential == by_key(KEY)
         access = resolve_account(AccountArguments(account_key=KEY), {"STORAGE_ACCOUNT_NAME": ACCOUNT})
         assert access.credential == by_key(KEY)
-        access = resolve_account(AccountArguments(), {"AZURE_STORAGE_CONNECTION_STRING": CONNECTION, "STORAGE_ACCOUNT_NAME": "other"})
+        access = resolve_account(
+            AccountArguments(), {"AZURE_STORAGE_CONNECTION_STRING": CONNECTION, "STORAGE_ACCOUNT_NAME": "other"}
+        )
         assert access.connection_string == CONNECTION
         access = resolve_account(AccountArguments(), {"STORAGE_ACCOUNT_NAME": ACCOUNT})
         assert access.owns_credential
@@ -72,7 +80,10 @@ class TestResolving:
             (AccountArguments(account_name=ACCOUNT, account_key="not base64!"), "base64"),
             (AccountArguments(account_name=ACCOUNT, account_key=""), "base64"),
             (AccountArguments(account_name="evil.example/#", account_key=KEY), "small letters"),
-            (AccountArguments(account_url="http://pianorolls.blob.core.windows.net", account_key=KEY), "account_url is https"),
+            (
+                AccountArguments(account_url="http://pianorolls.blob.core.windows.net", account_key=KEY),
+                "account_url is https",
+            ),
             (AccountArguments(account_url="pianorolls", account_key=KEY), "account_url is https"),
             (AccountArguments(account_url=f"https://user:{KEY}@example.org", account_key=KEY), "account_url is https"),
             (AccountArguments(account_url="https://music.example.org", account_key=KEY), "pass account_name"),
@@ -106,7 +117,9 @@ class TestResolving:
             assert access.is_signature
             assert "c2VjcmV0IHNpZ25hdHVyZQ%3D%3D" in access.secrets
             assert "c2VjcmV0" not in repr(access)
-        access = resolve_account(AccountArguments(account_url=URL, credential=AzureNamedKeyCredential(ACCOUNT, KEY)), {})
+        access = resolve_account(
+            AccountArguments(account_url=URL, credential=AzureNamedKeyCredential(ACCOUNT, KEY)), {}
+        )
         assert access.secrets == (KEY,)
 
     @pytest.mark.parametrize(

@@ -163,7 +163,7 @@ def test_a_service_that_is_down_costs_a_warning_and_the_local_file_has_it_all(se
     begin = time.monotonic()
     error = run(service, "with AzureMLTracker(flush_seconds=2) as tracker:" + TEN)
     assert time.monotonic() - begin < 60
-    assert "Azure ML did not take metrics" in error
+    assert "Azure ML did not accept metrics" in error
     assert (service.folder / "outputs" / "metrics.jsonl").read_text().count('"loss"') == 10
 
 
@@ -181,14 +181,14 @@ def test_a_file_that_hangs_holds_up_neither_metrics_nor_the_end_of_the_process(s
     error = run(service, script)
     assert time.monotonic() - begin < 45
     assert service.values("loss") == expected()
-    assert "did not take the file music.mid: within 3 s" in error
-    assert "did not take metrics" not in error
+    assert "did not accept the file music.mid: within 3 s" in error
+    assert "did not accept metrics" not in error
 
 
 def test_a_refusal_is_reported_once_and_is_not_fatal(service):
     service.fault = lambda request: 400 if "/metric/" in request.path else None
     script = "with AzureMLTracker(flush_seconds=5) as tracker:" + TEN + "    tracker.flush()\n    tracker.flush()"
-    assert run(service, script).count("Azure ML did not take metrics") == 1
+    assert run(service, script).count("Azure ML did not accept metrics") == 1
 
 
 def test_a_service_that_cannot_be_reached_at_the_start_is_not_fatal(service):
@@ -243,8 +243,8 @@ def test_an_error_of_the_service_does_not_show_a_signature(service):
     (service.folder / "music.mid").write_bytes(b"MThd")
     service.fault = lambda request: 403 if "blob.core" in request.path else None
     error = run(service, "with AzureMLTracker(flush_seconds=20) as tracker:\n    tracker.log_artifact('music.mid')")
-    assert "did not take the file music.mid" in error
-    assert "c2lnbmF0dXJl" not in error.split("did not take the file")[1].splitlines()[0]
+    assert "did not accept the file music.mid" in error
+    assert "c2lnbmF0dXJl" not in error.split("did not accept the file")[1].splitlines()[0]
 
 
 def test_settings_are_checked():

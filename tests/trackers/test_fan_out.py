@@ -105,8 +105,8 @@ def test_every_tracker_hears_how_the_run_ended(kind: type[BaseException]) -> Non
         assert (its_kind, its_error) == (kind, caught.value)
         assert traceback.extract_tb(its_trace)[-1].line == 'raise kind("out of memory")'
     assert caught.value.__notes__ == [
-        "A tracker failed in closing: OSError: c is full",
-        "A tracker failed in closing: OSError: b is full",
+        "A tracker failed to close: OSError: c is full",
+        "A tracker failed to close: OSError: b is full",
     ]
 
 
@@ -134,7 +134,7 @@ def test_ctrl_c_in_closing_one_leaves_none_open(failing: bool) -> None:
     with pytest.raises(KeyboardInterrupt) as caught, FanOut(*trackers):
         pass
     assert told[-3:] == [(name, "exit", None, None, None) for name in "cba"]
-    notes = ["A tracker failed in closing: OSError: c is full"] if failing else []
+    notes = ["A tracker failed to close: OSError: c is full"] if failing else []
     assert getattr(caught.value, "__notes__", []) == notes
 
 

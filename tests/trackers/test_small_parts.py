@@ -11,7 +11,7 @@ import pytest
 import torch
 from typechecker import as_users_have_it
 
-from pianoroll_seq2seq.trackers.numbers import finite
+from pianoroll_seq2seq.trackers.numbers import finite_metrics
 from pianoroll_seq2seq.trackers.ranks import is_first_process
 from pianoroll_seq2seq.trackers.termination import Termination
 
@@ -49,7 +49,7 @@ def test_figures_of_every_kind_become_floats() -> None:
         "nan": float("nan"),
         "inf": np.float64("inf"),
     }
-    numbers, dropped = as_users_have_it(finite)(figures)
+    numbers, dropped = as_users_have_it(finite_metrics)(figures)
     assert numbers == {"int": 1.0, "bool": 1.0, "numpy": 0.5, "array": 2.0, "tensor": 2.5}
     assert {type(number) for number in numbers.values()} == {float}
     assert dropped == ["nan", "inf"]
@@ -72,15 +72,15 @@ finally:
 
 
 def test_a_handler_of_somebodys_own_stays() -> None:
-    heard = []
-    before = signal.signal(signal.SIGTERM, lambda *_: heard.append("mine"))
+    received = []
+    before = signal.signal(signal.SIGTERM, lambda *_: received.append("mine"))
     try:
         with Termination():
             os.kill(os.getpid(), signal.SIGTERM)
         os.kill(os.getpid(), signal.SIGTERM)
     finally:
         signal.signal(signal.SIGTERM, before)
-    assert heard == ["mine", "mine"]
+    assert received == ["mine", "mine"]
 
 
 def test_outside_the_main_thread_nothing_is_changed() -> None:

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from pianoroll_seq2seq import (
+    FrameLayout,
     History,
     NotesHead,
     PianoRoll,
@@ -135,8 +136,9 @@ def test_samples_are_written_every_so_often(tmp_path: Path) -> None:
 
 def test_samples_of_models_of_onsets(tmp_path: Path) -> None:
     """Notes that are struck again while they sound would come out as one."""
-    windows = SlidingWindows([roll(25)], input_frames=4, target_frames=4, hop=1, onsets=True)
-    model = Seq2SeqLSTM(windows.layout, hidden_size=4, head=NotesHead)
+    layout = FrameLayout.of(roll(25), onsets=True)
+    windows = SlidingWindows([roll(25)], input_frames=4, target_frames=4, hop=1, layout=layout)
+    model = Seq2SeqLSTM(layout, hidden_size=4, head=NotesHead)
     sample = SampleMusic([roll(4)], num_frames=6, folder=tmp_path, picture=False)
     fit(model, windows, epochs=1, batch_size=8, on_epoch=[sample], progress=False)
     assert [path.name for path in tmp_path.iterdir()] == ["epoch_0001_piece_1.mid"]

@@ -27,9 +27,11 @@ from torch import Tensor
 from typechecker import as_users_have_it
 
 from pianoroll_seq2seq import (
+    BeatGrid,
     History,
     NoTracker,
     PianoRoll,
+    PitchRange,
     Seq2SeqLSTM,
     SlidingWindows,
     Threshold,
@@ -38,7 +40,7 @@ from pianoroll_seq2seq import (
     generate,
 )
 from pianoroll_seq2seq.checkpoint import load, read_header
-from pianoroll_seq2seq.errors import SettingsError, TrainingDivergedError
+from pianoroll_seq2seq.errors import GridError, PitchRangeError, SettingsError, TrainingDivergedError
 from pianoroll_seq2seq.models.parallel_lstm import ParallelSeq2SeqLSTM
 from pianoroll_seq2seq.train import mean_loss
 
@@ -329,3 +331,20 @@ def test_a_model_ends_in_the_mode_it_can_be_trained_in_again() -> None:
     model.eval()
     fit_small(model, make_windows(), epochs=1)
     assert model.training
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"grid": BeatGrid(2)}, GridError),
+        ({"pitches": PitchRange(61, 65)}, PitchRangeError),
+    ],
+    ids=["grid", "pitches"],
+)
+def test_windows_of_another_layout_are_refused(changes: dict[str, Any], error: type[Exception]) -> None:
+    """A model trains on frames of another grid or other pitches than it was built for, or is validated on them."""
+    windows, others = make_windows(), make_windows(**changes)
+    with pytest.raises(error, match=r"train .* model expects"):
+        fit_small(make_model(layout=windows.layout), others)
+    with pytest.raises(error, match=r"valid .* model expects"):
+        fit_small(make_model(), windows, others)

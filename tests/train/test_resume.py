@@ -50,7 +50,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, list[lis
 
 def test_killed_between_steps(tmp_path: Path, undisturbed: tuple[str, list[list[float]]]) -> None:
     """A node that is taken away costs the run, or changes its result."""
-    for step in (1, 20, 33, 64, 70, 129):  # 32 steps an epoch, with a checkpoint after 20 and after all of them
+    for step in (1, 20, 33, 70):  # 32 steps an epoch, with a checkpoint after 20 and after all of them
         child = workers.start(script.main, [str(tmp_path), *SHORT, "--signal", str(int(signal.SIGKILL)), str(step)])
         assert workers.exit_code(child) == -signal.SIGKILL
     assert train(tmp_path, *SHORT) == undisturbed
@@ -59,7 +59,7 @@ def test_killed_between_steps(tmp_path: Path, undisturbed: tuple[str, list[list[
 
 def test_killed_within_every_kind_of_write(tmp_path: Path, undisturbed: tuple[str, list[list[float]]]) -> None:
     """Killed just while a checkpoint is written, flushed or moved, a run has no valid one left."""
-    for moment in (1, 2, 3, 4, 5, 6, 9, 11, 13, 16):
+    for moment in (1, 2, 3, 4, 5, 6, 9, 13):
         child = workers.start(script.main_and_die, moment, [str(tmp_path), *SHORT])
         assert workers.exit_code(child) == -signal.SIGKILL
     assert train(tmp_path, *SHORT) == undisturbed

@@ -431,8 +431,12 @@ class TestOnsets:
     @pytest.mark.filterwarnings("ignore:.*pieces have fewer")
     def test_windows_are_slices_of_both_planes(self, lengths, target_frames, hop, count):
         """A model would read onsets of held notes, or of other pitches."""
-        rolls = [performed(length, seed=seed, pitches=PitchRange(20, 19 + count)) for seed, length in enumerate(lengths)]
-        windows = SlidingWindows(rolls, input_frames=3, target_frames=target_frames, hop=hop, short="pad", layout=with_onsets(rolls[0]))
+        rolls = [
+            performed(length, seed=seed, pitches=PitchRange(20, 19 + count)) for seed, length in enumerate(lengths)
+        ]
+        windows = SlidingWindows(
+            rolls, input_frames=3, target_frames=target_frames, hop=hop, short="pad", layout=with_onsets(rolls[0])
+        )
         size = 3 + target_frames
         expected = []
         for roll in rolls:
@@ -484,7 +488,12 @@ class TestOnsets:
         pitches = PitchRange(40, 68)
         middle = performed(60, pitches=PitchRange(50, 57)).with_pitches(pitches)
         windows = SlidingWindows(
-            [middle], input_frames=3, target_frames=4, hop=1, augmentation=Augmentation((-20, 20)), layout=with_onsets(middle)
+            [middle],
+            input_frames=3,
+            target_frames=4,
+            hop=1,
+            augmentation=Augmentation((-20, 20)),
+            layout=with_onsets(middle),
         )
         everything = range(len(windows))
         plain = torch.cat(windows.batch(everything), dim=1)
@@ -523,7 +532,9 @@ class TestOnsets:
         """A piece put together of cut ones has notes without an onset, which a model may find impossible."""
         held = PianoRoll(np.ones((3, 12), bool), np.zeros((3, 12), bool), pitches=PITCHES)
         silence = PianoRoll.from_active(np.zeros((2, 12), bool), pitches=PITCHES)
-        windows = SlidingWindows([held + silence + held], input_frames=4, target_frames=4, hop=1, layout=with_onsets(held))
+        windows = SlidingWindows(
+            [held + silence + held], input_frames=4, target_frames=4, hop=1, layout=with_onsets(held)
+        )
         onset = torch.cat(windows[0])[:, 12:]
         assert onset.all(dim=1).tolist() == [frame == 5 for frame in range(8)]
         assert onset.any(dim=1).tolist() == [frame == 5 for frame in range(8)]

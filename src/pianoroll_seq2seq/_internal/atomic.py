@@ -1,4 +1,4 @@
-"""Writing a file, or a folder, whole or not at all."""
+"""Files and folders that are written completely or not at all."""
 
 import os
 import secrets
@@ -14,25 +14,25 @@ from pianoroll_seq2seq.errors import OverwriteError
 def writing(
     path: str | os.PathLike[str], *, overwrite: bool = False, keep: str | os.PathLike[str] | None = None
 ) -> Iterator[Path]:
-    """Gives a temporary path beside ``path``; moves it there when the block ends without an error.
+    """Yields a temporary path next to ``path``, and moves it there when the block ends without an error.
 
-    A reader of ``path`` sees the old file or the new one, never half of one, also after a power cut:
-    the bytes are flushed to disk before the move. Missing parent folders are made.
+    A reader of ``path`` sees the old file or the new one, never a part of one, even after a power cut: the bytes are
+    flushed to disk before the move. Missing parent folders are created.
 
     Args:
-        path: where the file shall stand in the end.
+        path: the final path of the file.
         overwrite: whether an existing file may be replaced.
-        keep: where the replaced file shall stand from now on; there it may replace another.
+        keep: a path to which the replaced file is moved, where it may replace another.
 
     Raises:
-        OverwriteError: a file stands at ``path`` and ``overwrite`` is false. Nothing was written.
+        OverwriteError: ``path`` exists, and ``overwrite`` is false. Nothing was written.
     """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}.tmp")
     temporary.open("xb").close()
     try:
-        _refuse(target, overwrite)  # before the work, so that it is not done for nothing
+        _refuse(target, overwrite)  # before the file is written
         yield temporary
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
@@ -58,10 +58,10 @@ def _exists_already(target: Path) -> OverwriteError:
 
 
 def _move_without_overwriting(temporary: Path, target: Path) -> None:
-    """A hard link fails where a file came into being meanwhile; some file systems have none."""
+    """Moves a file. A hard link fails if the target was created meanwhile; some file systems have no hard links."""
     try:
         os.link(temporary, target)
-    except FileExistsError as error:  # a link to nowhere counts, too
+    except FileExistsError as error:  # even a broken link
         raise _exists_already(target) from error
     except OSError:
         _refuse(target, overwrite=False)
@@ -70,18 +70,18 @@ def _move_without_overwriting(temporary: Path, target: Path) -> None:
 
 @contextmanager
 def writing_folder(path: str | os.PathLike[str], *, replaces: Collection[str] = ()) -> Iterator[Path]:
-    """Gives a temporary folder beside ``path``; moves it there when the block ends without an error.
+    """Yields a temporary folder next to ``path``, and moves it there when the block ends without an error.
 
-    A reader of ``path`` sees all files of the new folder or none. Missing parent folders are made. Where an older
-    folder is replaced there is a moment in which none is there; a process that ends just then leaves the old one
-    beside it, under a hidden name that ends in ``.old``.
+    A reader of ``path`` sees all files of the new folder or none. Missing parent folders are created. When a folder is
+    replaced, there is none for a moment; a process that is killed then leaves the old one next to it, under a hidden
+    name that ends in ``.old``.
 
     Args:
-        path: where the folder shall stand in the end. An empty one may be there.
-        replaces: names of the files that a folder which is there may hold and is replaced with, all of them.
+        path: the final path of the folder, which may be an empty folder already.
+        replaces: names of files; an existing folder is replaced if it holds no others.
 
     Raises:
-        OverwriteError: something stands at ``path`` that is not empty and holds anything else. It is as it was.
+        OverwriteError: ``path`` holds anything else. It is unchanged.
     """
     target = Path(os.path.realpath(path))
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -107,13 +107,13 @@ def _refuse_folder(target: Path, replaces: Collection[str]) -> None:
     if others or not target.is_dir():
         holds = f" and holds {', '.join(others[:3])}{' and more' if len(others) > 3 else ''}" if others else ""
         raise OverwriteError(
-            f"{target} exists already{holds}: it would be overwritten. Choose another path, or one that is empty"
-            f"{', or pass overwrite=True where nothing but an earlier one stands there' if not replaces else ''}."
+            f"{target} exists already{holds}: it would be overwritten. Choose another path, or an empty folder"
+            f"{', or pass overwrite=True to replace an earlier one' if not replaces else ''}."
         )
 
 
 def _move_folder(temporary: Path, target: Path) -> None:
-    """A rename takes the place of an empty folder, but of no other."""
+    """Moves a folder. A rename replaces an empty folder only."""
     if not target.is_dir() or not any(target.iterdir()):
         try:
             temporary.rename(target)

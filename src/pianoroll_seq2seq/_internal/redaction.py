@@ -1,4 +1,4 @@
-"""Takes secrets out of a text before anybody sees it."""
+"""Removes secrets from texts that are shown."""
 
 import re
 
@@ -14,11 +14,11 @@ _SECRETS = (
 
 
 def redacted(text: str, *known: str | None) -> str:
-    """The text, with three asterisks in place of what looks like a secret, and of every ``known`` one.
+    """The text, with three asterisks instead of everything that looks like a secret and of every ``known`` one.
 
     Args:
-        text: such as the message of an error of a client library, which may hold the address it called.
-        known: secrets that are known, such as the key that was passed.
+        text: such as the error message of a client library, which may contain the address it called.
+        known: known secrets, such as a key that the caller passed.
     """
     for secret in known:
         if secret:

@@ -1,8 +1,8 @@
 """A model in a file: weights as safetensors, everything else as JSON in the same file's header.
 
-It is one file, so that it is replaced in one step: a reader sees the old checkpoint or the new one, never a part. Besides
-the weights and settings it may hold the state of training. Loading executes nothing: there is no pickle, and only classes
-of this library and those that the caller names are built. A checksum detects changes.
+It is one file, so that it is replaced in one step: a reader sees the old checkpoint or the new one, never a part.
+It may also contain the state of training. Loading executes nothing: there is no pickle, and
+only classes of this library and those that the caller names are built. A checksum detects changes.
 """
 
 from pianoroll_seq2seq.checkpoint.descriptions import build as build

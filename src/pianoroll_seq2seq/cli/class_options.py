@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
+import docstring_parser
 from cyclopts import Parameter
-from cyclopts.help.help import docstring_parse
 
 from pianoroll_seq2seq.cli.config_file import plain_value
 from pianoroll_seq2seq.cli.options import optional_whole_number, values_of, whole_number
@@ -185,7 +185,7 @@ def _parameters(option: ClassOption, kind: type, defaults: Mapping[str, Any]) ->
         hints = get_type_hints(inspect.getattr_static(kind, "__init__"))
     except (NameError, TypeError):
         hints = {}
-    documented = {one.arg_name: one.description for one in docstring_parse(kind.__doc__, "google").params}
+    documented = {one.arg_name: one.description for one in docstring_parser.parse(kind.__doc__ or "").params}
     found = []
     for name, parameter in inspect.signature(kind).parameters.items():
         default = defaults.get(name, parameter.default)

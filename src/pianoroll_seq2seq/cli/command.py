@@ -85,7 +85,7 @@ def parse(name: str, command: Command, tokens: Sequence[str]) -> Call:
     bound.apply_defaults()
     as_json = bool(bound.arguments.pop("json", False))
     if command.has_config:
-        del bound.arguments["config"]
+        bound.arguments.pop("config", None)
     return Call(functools.partial(function, *bound.args, **bound.kwargs), as_json)
 
 

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Group, Parameter
 
 from pianoroll_seq2seq.cli.command import Command
-from pianoroll_seq2seq.cli.music_options import ReadingOptions
-from pianoroll_seq2seq.cli.options import BASIC, Count, OptionalCount, Whole
+from pianoroll_seq2seq.cli.options import BASIC, Count, OptionalCount, ReadingOptions, Whole
 
 if TYPE_CHECKING:
     from pianoroll_seq2seq.cli.scoring import Evaluated
@@ -28,7 +27,7 @@ class EvaluateOptions:
     """Frames that the model predicts; as in its training by default, or 16 beats."""
     condition: Literal["none", "scale"] = "none"
     """Give the model the scale of each piece."""
-    continuations: Annotated[int, Parameter(group=BASIC)] = 16
+    continuations: Annotated[Whole, Parameter(group=BASIC)] = 16
     """Pieces whose beginnings the model continues, to compare its music with theirs; 0 for none."""
     seed: Whole = 0
     """Seed of the continuations."""
@@ -48,7 +47,7 @@ def evaluate(
     """Scores a trained model on music, beside copying the previous frame and copying the last input frame.
 
     Windows give nats per frame, precision, recall and F1. Whole pieces give the exact likelihood. Continuations are
-    compared with how the pieces go on (extra metrics).
+    compared with the rest of the pieces (extra metrics).
 
     Args:
         data: A folder of MIDI files, a corpus on the model's grid, or a data set that train knows.

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from pianoroll_seq2seq.cli.command import Command
-from pianoroll_seq2seq.cli.music_options import GridOptions, PitchOptions, ReadingOptions
-from pianoroll_seq2seq.cli.options import Count
+from pianoroll_seq2seq.cli.options import Count, GridOptions, PitchOptions, ReadingOptions
 
 if TYPE_CHECKING:
     from pianoroll_seq2seq.data.corpus import Corpus

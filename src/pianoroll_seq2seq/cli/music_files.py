@@ -64,7 +64,7 @@ def write_music(
     soundfont: Path | None = None,
     overwrite: bool = False,
 ) -> None:
-    """Writes a roll as the kind of file that the ending says.
+    """Writes a roll as MIDI, sound or a picture, by the ending of the file.
 
     Args:
         roll: the music.

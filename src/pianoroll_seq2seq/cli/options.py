@@ -1,15 +1,27 @@
-"""What the options of all commands share: groups of the help, types of numbers, and a look at raw arguments."""
+"""Options that several commands share, and the types of option values."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import CoercionError, Group, Parameter, Token
 from cyclopts.validators import Number
 
+from pianoroll_seq2seq.errors import SettingsError
+
+if TYPE_CHECKING:
+    from pianoroll_seq2seq.grid import BeatGrid, SecondsGrid
+    from pianoroll_seq2seq.pitches import PitchRange
+
 ARGUMENTS = Group("Arguments", sort_key=-1)
 BASIC = Group("Options", sort_key=0)
 """The options that a newcomer needs."""
+FRAMES = Group("Frames", sort_key=10)
+NOTES = Group("Which notes of MIDI files count", sort_key=20)
+DATA = Group("Data", sort_key=5)
 GENERAL = Group("General options", sort_key=100)
+SETS = ("scale-chords", "bach-chorales", "jsb", "nottingham", "musedata", "piano-midi")
+"""The data sets with names."""
 
 
 def whole_number(_hint: Any, tokens: Sequence[Token]) -> int:
@@ -25,12 +37,19 @@ def optional_whole_number(hint: Any, tokens: Sequence[Token]) -> int | None:
     return None if tokens[0].value.lower() == "none" else whole_number(hint, tokens)
 
 
+def whole_numbers(hint: Any, tokens: Sequence[Token]) -> tuple[int, ...]:
+    """Converts each text to an int."""
+    return tuple(whole_number(hint, [token]) for token in tokens)
+
+
 Whole = Annotated[int, Parameter(converter=whole_number)]
 """A whole number."""
 Share = Annotated[float, Parameter(validator=Number(gte=0, lt=1))]
 """A number of at least 0 and below 1."""
 Count = Annotated[int, Parameter(validator=Number(gte=1), converter=whole_number)]
 """A whole number of at least 1."""
+OptionalWhole = Annotated[int | None, Parameter(converter=optional_whole_number)]
+LowHigh = Parameter(metavar="LOW HIGH")
 OptionalCount = Annotated[int | None, Parameter(validator=Number(gte=1), converter=optional_whole_number)]
 
 
@@ -48,3 +67,96 @@ def values_of(tokens: Sequence[str], flag: str) -> list[str]:
         elif token.startswith(f"{flag}="):
             values.append(token.partition("=")[2])
     return values
+
+
+@Parameter(name="*", group=FRAMES)
+@dataclass(frozen=True)
+class GridOptions:
+    """The grid of frames."""
+
+    frames_per_beat: OptionalCount = None
+    """Frames in a quarter note. Sixteenths are 4."""
+    frame_seconds: Annotated[float | None, Parameter(validator=Number(gt=0))] = None
+    """Length of a frame in seconds, instead of --frames-per-beat."""
+
+    def __post_init__(self) -> None:
+        """Validates the options."""
+        if self.frames_per_beat is not None and self.frame_seconds is not None:
+            raise SettingsError(
+                f"Give --frames-per-beat or --frame-seconds, not both; got {self.frames_per_beat} and "
+                f"{self.frame_seconds}."
+            )
+
+    def grid(self) -> "BeatGrid | SecondsGrid | None":
+        """The grid, or None if no option was given."""
+        from pianoroll_seq2seq.grid import BeatGrid, SecondsGrid
+
+        if self.frame_seconds is not None:
+            return SecondsGrid(self.frame_seconds)
+        return None if self.frames_per_beat is None else BeatGrid(self.frames_per_beat)
+
+
+@Parameter(name="*", group=FRAMES)
+@dataclass(frozen=True)
+class PitchOptions:
+    """The pitches of a frame."""
+
+    pitches: Annotated[tuple[int, int] | None, LowHigh, Parameter(converter=whole_numbers)] = None
+    """Lowest and highest MIDI pitch. Middle C is 60."""
+    outside: Literal["error", "drop"] = "error"
+    """Whether a file with notes outside the pitches is refused, or these notes are dropped."""
+
+    def pitch_range(self) -> "PitchRange | None":
+        """The pitches, or None if they were not given."""
+        from pianoroll_seq2seq.pitches import PitchRange
+
+        return None if self.pitches is None else PitchRange(*self.pitches)
+
+
+@Parameter(name="*", group=DATA)
+@dataclass(frozen=True)
+class DataOptions:
+    """The music to learn from."""
+
+    data: Annotated[str, Parameter(group=BASIC, metavar="DATA")] = "scale-chords"
+    """A folder of MIDI files, a corpus made by ingest, or a data set: scale-chords (built in), bach-chorales, jsb,
+    nottingham, musedata or piano-midi (extra datasets)."""
+    valid: Share = 0.1
+    """Share of the pieces for choosing the best epoch."""
+    test: Share = 0.1
+    """Share of the pieces for the scores. They are never trained on."""
+
+
+@Parameter(name="*", group=NOTES)
+@dataclass(frozen=True)
+class ReadingOptions:
+    """What counts as a note."""
+
+    track: Annotated[int | str | None, Parameter(metavar="TRACK")] = None
+    """Read only this track, by its number or name."""
+    program: OptionalWhole = None
+    """Read only this General MIDI program, 0 to 127."""
+    channel: OptionalWhole = None
+    """Read only this channel, 0 to 15."""
+    drums: bool = False
+    """Read the drums (channel 10) as pitches. They are left out by default."""
+    sustain: bool = False
+    """Hold notes while the sustain pedal is down."""
+    pairing: Literal["first", "last"] = "first"
+    """A note-off ends the oldest or the latest sounding note of its pitch."""
+    unended: Literal["drop", "hold"] = "drop"
+    """Drop notes that never end, or hold them to the end of the track."""
+    overlaps: Literal["keep", "cut"] = "keep"
+    """Keep a note that overlaps the next note of its pitch, or cut it there."""
+    zero_length: Literal["keep", "drop"] = "keep"
+    """Keep notes without length, or drop them."""
+    on_damage: Literal["error", "salvage"] = "error"
+    """Refuse damaged files, or read them up to the damage."""
+
+    def given(self) -> dict[str, Any]:
+        """The options that differ from their defaults, as arguments for reading MIDI files."""
+        return {
+            field.name: getattr(self, field.name)
+            for field in fields(self)
+            if getattr(self, field.name) != field.default
+        }

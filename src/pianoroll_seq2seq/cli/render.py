@@ -10,8 +10,7 @@ from cyclopts import Parameter
 from pianoroll_seq2seq.cli.command import Command
 from pianoroll_seq2seq.cli.ingest import with_path
 from pianoroll_seq2seq.cli.music_files import ENDINGS, SOUND, check_outputs, draw
-from pianoroll_seq2seq.cli.music_options import GridOptions
-from pianoroll_seq2seq.cli.options import BASIC
+from pianoroll_seq2seq.cli.options import BASIC, GridOptions
 from pianoroll_seq2seq.errors import LimitError, MidiError, MidiNotFoundError, SettingsError
 
 if TYPE_CHECKING:

@@ -11,10 +11,9 @@ import torch
 from pianoroll_seq2seq import checkpoint
 from pianoroll_seq2seq.cli.class_options import find_classes
 from pianoroll_seq2seq.cli.command import log
-from pianoroll_seq2seq.cli.data import Source, read_pieces
-from pianoroll_seq2seq.cli.music_options import ReadingOptions
+from pianoroll_seq2seq.cli.data import Source, read_pieces, scales_of, scoring_windows
+from pianoroll_seq2seq.cli.options import ReadingOptions
 from pianoroll_seq2seq.cli.train_options import WindowOptions
-from pianoroll_seq2seq.cli.windows import scales_of, scoring_windows
 from pianoroll_seq2seq.errors import MissingExtraError, PieceTooShortError
 from pianoroll_seq2seq.evaluation.likelihood import Likelihood, likelihood
 from pianoroll_seq2seq.evaluation.prediction_scores import Evaluation, evaluate
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from pianoroll_seq2seq.cli.evaluate import EvaluateOptions
 
 _DEFAULT_BEATS, _DEFAULT_FRAMES = 16, 50
-"""Length of inputs and targets for a model that does not say it, on a grid in beats or in seconds."""
+"""Length of inputs and targets if the file of the model does not have it, on a grid in beats or in seconds."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +84,7 @@ def score(data: str, options: "EvaluateOptions", reading: ReadingOptions) -> Eva
     rolls, refused = read_pieces(Source(data, trained.grid, trained.pitches, options.outside, reading.given()))
     windows = _window_options(trained, options)
     log(f"scoring {trained.name} on {len(rolls)} pieces")
+    window_scores = evaluate(trained.model, scoring_windows(rolls, windows, trained.layout))
     whole_pieces = likelihood(
         trained.model,
         rolls,
@@ -96,7 +96,7 @@ def score(data: str, options: "EvaluateOptions", reading: ReadingOptions) -> Eva
     return Evaluated(
         trained.name,
         len(rolls),
-        evaluate(trained.model, scoring_windows(rolls, windows, trained.layout)),
+        window_scores,
         whole_pieces,
         _compare_music(trained, rolls, windows, options),
         refused,
@@ -125,7 +125,7 @@ def trained_lengths(source: str) -> tuple[int | None, int | None]:
 def _compare_music(
     trained: TrainedModel, rolls: Sequence[PianoRoll], windows: WindowOptions, options: "EvaluateOptions"
 ) -> MusicComparison | None:
-    """Compares continuations of the beginnings of pieces with how the pieces go on."""
+    """Compares continuations of the beginnings of pieces with the rest of the pieces."""
     if options.continuations < 1:
         return None
     if find_spec("scipy") is None:

@@ -5,14 +5,14 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from pianoroll_seq2seq.cli.command import Command
-from pianoroll_seq2seq.cli.options import Count
+from pianoroll_seq2seq.cli.options import Count, Whole
 
 
 def studio(
     models: Annotated[list[str] | None, Parameter(name="MODELS")] = None,
     /,
     *,
-    port: int = 8765,
+    port: Whole = 8765,
     browser: bool = True,
     threads: Count = 1,
 ) -> None:

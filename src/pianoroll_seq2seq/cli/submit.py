@@ -10,8 +10,7 @@ from cyclopts import Parameter
 
 from pianoroll_seq2seq.cli.command import Command
 from pianoroll_seq2seq.cli.config_file import config_text, read_config
-from pianoroll_seq2seq.cli.music_options import SETS
-from pianoroll_seq2seq.cli.options import Count
+from pianoroll_seq2seq.cli.options import SETS, Count
 from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.train.run_files import CONFIG
 

@@ -1,16 +1,16 @@
 """``train``: trains a model on music, and keeps the configuration that repeats the run."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Group, Parameter
 
-from pianoroll_seq2seq.cli.class_options import ClassOption, default_classes
+from pianoroll_seq2seq.cli.class_options import ClassChoice, ClassOption, default_classes
 from pianoroll_seq2seq.cli.command import Command
 from pianoroll_seq2seq.cli.config_file import config_text, plain_options
-from pianoroll_seq2seq.cli.music_options import SETS, DataOptions, GridOptions, PitchOptions, ReadingOptions
-from pianoroll_seq2seq.cli.options import BASIC, GENERAL
+from pianoroll_seq2seq.cli.options import BASIC, GENERAL, SETS, DataOptions, GridOptions, PitchOptions, ReadingOptions
 from pianoroll_seq2seq.cli.train_options import (
     RUN,
     TRAINING,
@@ -21,6 +21,8 @@ from pianoroll_seq2seq.cli.train_options import (
 )
 
 if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
     from pianoroll_seq2seq.cli.trained_run import TrainedRun
 
 MODEL = ClassOption(
@@ -114,17 +116,8 @@ def train(
         The run or, with ``print_config``, its options. None in all processes of torchrun but the first.
     """
     named = {"model": model, "head": head, "optimizer": optimizer, "tracker": tracker, "on_epoch": on_epoch}
-    defaults = default_classes(CLASS_OPTIONS, named)
-    classes = {
-        option.name: option.choose(named[option.name] or defaults.get(option.name), arguments)
-        for option in CLASS_OPTIONS
-    }
-    config: dict[str, Any] = {}
-    for options in (data, grid, pitches, reading, windows, augmentation, training, run):
-        config |= plain_options(options)
-    config |= {name: choice and choice.to_config() for name, choice in classes.items()}
-    if data.data not in SETS:
-        config["data"] = str(Path(data.data).absolute())  # the configuration may be used in another folder
+    classes = _choose_classes(named, arguments)
+    config = _config((data, grid, pitches, reading, windows, augmentation, training, run), classes)
     if print_config:
         return Configuration(config)
     from pianoroll_seq2seq.cli.data import Source
@@ -134,6 +127,25 @@ def train(
     return TrainingRun(
         source, data, windows, augmentation.augmentation(), training, run, classes=classes, config=config
     ).train()
+
+
+def _choose_classes(named: Mapping[str, str | None], arguments: Mapping[str, Any]) -> dict[str, ClassChoice | None]:
+    """The named or default classes, by their options."""
+    defaults = default_classes(CLASS_OPTIONS, named)
+    return {
+        option.name: option.choose(named[option.name] or defaults.get(option.name), arguments)
+        for option in CLASS_OPTIONS
+    }
+
+
+def _config(groups: Sequence["DataclassInstance"], classes: Mapping[str, ClassChoice | None]) -> dict[str, Any]:
+    """All options, as a configuration holds them."""
+    config: dict[str, Any] = {}
+    for group in groups:
+        config |= plain_options(group)
+    if config["data"] not in SETS:
+        config["data"] = str(Path(config["data"]).absolute())  # the configuration may be used in another folder
+    return config | {name: choice and choice.to_config() for name, choice in classes.items()}
 
 
 COMMAND = Command(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Group, Parameter
 from cyclopts.validators import Number
 
-from pianoroll_seq2seq.cli.options import BASIC, Count, OptionalCount, Share, Whole
+from pianoroll_seq2seq.cli.options import BASIC, Count, LowHigh, OptionalCount, Share, Whole, whole_numbers
 from pianoroll_seq2seq.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ AUGMENTATION = Group("Augmentation", sort_key=40)
 TRAINING = Group("Training", sort_key=50)
 RUN = Group("Run", sort_key=60)
 Condition = Literal["none", "scale"]
-_LOW_HIGH = Parameter(metavar="LOW HIGH")
 
 
 @Parameter(name="*", group=WINDOWS)
@@ -48,11 +47,11 @@ class WindowOptions:
 class AugmentationOptions:
     """Random changes to training windows."""
 
-    transpose: Annotated[tuple[int, int], _LOW_HIGH] = (0, 0)
+    transpose: Annotated[tuple[int, int], LowHigh, Parameter(converter=whole_numbers)] = (0, 0)
     """Transpose each window by a random number of semitones in this range, such as -5 6."""
     transpose_share: Annotated[float, Parameter(validator=Number(gte=0, lte=1))] = 1.0
     """Share of the windows that are transposed."""
-    tempo: Annotated[tuple[float, float], _LOW_HIGH] = (1.0, 1.0)
+    tempo: Annotated[tuple[float, float], LowHigh] = (1.0, 1.0)
     """Change the tempo of each window by a random factor in this range, such as 0.9 1.1."""
 
     def augmentation(self) -> "Augmentation | None":

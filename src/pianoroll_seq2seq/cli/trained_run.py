@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from pianoroll_seq2seq._internal.atomic import writing
-from pianoroll_seq2seq.cli.data import Pieces
+from pianoroll_seq2seq.cli.data import Pieces, opening_of, scoring_windows
 from pianoroll_seq2seq.cli.train_options import WindowOptions
-from pianoroll_seq2seq.cli.windows import opening_of, scoring_windows
 from pianoroll_seq2seq.evaluation.continuation import ContinuationMetrics
 from pianoroll_seq2seq.evaluation.prediction_scores import Evaluation, evaluate
 from pianoroll_seq2seq.layout import FrameLayout
@@ -88,14 +87,9 @@ def finish_run(
         return TrainedRun(folder, history, None)
     scores = evaluate(model, scoring_windows(test, windows, layout))
     primer, condition = opening_of(test, windows)
+    num_frames = _CONTINUATION_WINDOWS * windows.target_frames
     continuation = generate(
-        model,
-        primer,
-        num_frames=_CONTINUATION_WINDOWS * windows.target_frames,
-        seed=seed,
-        progress=True,
-        condition=condition,
-        layout=layout,
+        model, primer, num_frames=num_frames, seed=seed, progress=True, condition=condition, layout=layout
     )
     primer.to_midi(folder / PRIMER, overwrite=True)
     (primer + continuation).renamed(f"{primer.name} continued").to_midi(folder / GENERATED, overwrite=True)

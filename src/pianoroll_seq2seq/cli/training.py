@@ -1,5 +1,7 @@
 """The run of ``train``: reads the data, trains the model, and writes scores and music."""
 
+import functools
+import inspect
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, fields
@@ -11,13 +13,19 @@ import torch
 from pianoroll_seq2seq.cli.class_options import ClassChoice
 from pianoroll_seq2seq.cli.command import log
 from pianoroll_seq2seq.cli.config_file import check_folder, write_config
-from pianoroll_seq2seq.cli.data import Pieces, Source, read_split
+from pianoroll_seq2seq.cli.data import (
+    Pieces,
+    Source,
+    layout_of,
+    opening_of,
+    read_split,
+    scoring_windows,
+    training_windows,
+)
 from pianoroll_seq2seq.cli.ingest import with_path
-from pianoroll_seq2seq.cli.model_building import build_model
-from pianoroll_seq2seq.cli.music_options import DataOptions
+from pianoroll_seq2seq.cli.options import DataOptions
 from pianoroll_seq2seq.cli.train_options import RunOptions, TrainOptions, WindowOptions
 from pianoroll_seq2seq.cli.trained_run import TrainedRun, finish_run
-from pianoroll_seq2seq.cli.windows import layout_of, opening_of, scoring_windows, training_windows
 from pianoroll_seq2seq.data.augmentation import Augmentation
 from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.models.contract import SequenceModel
@@ -131,6 +139,45 @@ def _built(choice: ClassChoice | None, *args: Any) -> Any:
     return None if choice is None else choice.build(*args)
 
 
+def build_model(model: ClassChoice, head: ClassChoice | None, *, windows: SlidingWindows, seed: int) -> SequenceModel:
+    """Builds a model for the layout of its windows.
+
+    The first argument of the class is the layout; if its name is ``frame_size``, it is the number of columns.
+
+    Args:
+        model: the model's class.
+        head: the class of its head; the model's own by default.
+        windows: the training windows. They give the layout, and if the class needs them, ``block_frames`` and
+            ``condition_size``.
+        seed: of the weights.
+
+    Raises:
+        SettingsError: arguments that the class does not take.
+    """
+    parameters = inspect.signature(model.kind).parameters
+    filled_in: dict[str, Any] = {}
+    if windows.condition_size:
+        _require(model, "condition_size", "--condition")
+        filled_in["condition_size"] = windows.condition_size
+    block_frames = parameters.get("block_frames")
+    if block_frames is not None and block_frames.default is block_frames.empty:
+        filled_in["block_frames"] = windows.target_frames
+    if head is not None:
+        _require(model, "head", "--head")
+        filled_in["head"] = functools.partial(head.kind, **head.arguments)
+    first = next(iter(parameters), "")
+    torch.manual_seed(seed)
+    built = model.build(windows.layout.frame_size if first == "frame_size" else windows.layout, **filled_in)
+    if not isinstance(built, SequenceModel):
+        raise SettingsError(f"{model.flag} {model.name}: not a sequence model. See SequenceModel for what one needs.")
+    return built
+
+
+def _require(model: ClassChoice, parameter: str, flag: str) -> None:
+    if parameter not in inspect.signature(model.kind).parameters:
+        raise SettingsError(f"{model.flag} {model.name}: the class has no parameter {parameter!r}. Leave out {flag}.")
+
+
 def _build(
     classes: Mapping[str, ClassChoice | None], windows: SlidingWindows, options: RunOptions, processes: Processes
 ) -> SequenceModel:
@@ -159,7 +206,7 @@ def _fit_arguments(training: TrainOptions) -> dict[str, Any]:
 
 
 def _log_data(pieces: Pieces, windows: SlidingWindows) -> None:
-    """Says what the model is trained on."""
+    """Logs what the model is trained on."""
     for path, reason in pieces.refused.items():
         log(f"not used: {with_path(path, reason)}")
     train, valid, test = map(len, pieces.split)

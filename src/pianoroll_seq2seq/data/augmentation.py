@@ -14,7 +14,7 @@ Semitones = Int64[np.ndarray, " batch"]
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Random variations of windows, drawn anew each time.
+    """Random variations of windows, drawn again each time a window is fetched.
 
     Args:
         semitones: the lowest and the highest transposition, both included. It is drawn evenly from those that keep

@@ -1,9 +1,9 @@
 """Exact likelihood of whole pieces, the measure by which models of polyphonic music are compared.
 
-Every frame of every piece is predicted once, from the frames before it alone. The negative log-probability of the frame,
-joint over all columns, is averaged over frames: nats per frame, as in Boulanger-Lewandowski, Bengio and Vincent (2012),
-"Modeling temporal dependencies in high-dimensional sequences". Published figures differ in whether they count the first
-frame of a piece, so both means are computed.
+Every frame of every piece is predicted once, from the frames before it alone. The negative log-probability of the
+frame, joint over all columns, is averaged over frames: nats per frame, as in Boulanger-Lewandowski, Bengio and Vincent
+(2012), "Modeling temporal dependencies in high-dimensional sequences". Published figures differ in whether they count
+the first frame of a piece, so both means are computed.
 """
 
 import math
@@ -42,8 +42,8 @@ class Likelihood:
     def __str__(self) -> str:
         """One line."""
         return (
-            f"{self.nats:.3f} nats per frame ({self.nats_after_first:.3f} without first frames), {self.num_frames} frames "
-            f"of {len(self.pieces)} pieces"
+            f"{self.nats:.3f} nats per frame ({self.nats_after_first:.3f} without first frames), "
+            f"{self.num_frames} frames of {len(self.pieces)} pieces"
         )
 
 
@@ -134,7 +134,7 @@ def frame_log_probs(
 def _cut(
     frames: Tensor, conditions: Tensor | None, input_frames: int, target_frames: int | None
 ) -> tuple[Tensor, Tensor, Tensor | None]:
-    """Inputs, targets in which every frame occurs once, and the conditions of both. The piece is padded with silence."""
+    """Inputs, targets with every frame once, and the conditions of both. The piece is padded with silence."""
     count = len(frames)
     size = count if target_frames is None else target_frames
     after = -count % size

@@ -1,9 +1,9 @@
 """Music metrics.
 
 Each metric is a plain function of one :class:`~pianoroll_seq2seq.pianoroll.PianoRoll`. If MusPy (Dong et al., "MusPy: A
-toolkit for symbolic music generation", ISMIR 2020) defines the metric, the formula is MusPy's, with a frame for its time
-step; the docstring of a function names any difference. A metric that is undefined for a piece, such as the entropy of the
-notes of silence, is NaN, as in MusPy.
+toolkit for symbolic music generation", ISMIR 2020) defines the metric, the formula is MusPy's, with a frame for its
+time step; the docstring of a function names any difference. A metric that is undefined for a piece, such as the entropy
+of the notes of silence, is NaN, as in MusPy.
 
 :func:`~pianoroll_seq2seq.evaluation.set_distance.compare_sets` compares the metrics of generated and of real pieces.
 """
@@ -31,7 +31,7 @@ _SCALES = np.array([np.roll(_MAJOR, root) for root in range(12)])  # with those 
 
 
 def pitch_class_entropy(roll: PianoRoll, *, weight: Weight = "notes") -> float:
-    """Entropy of the histogram of the 12 pitch classes, in bits: 0 for a single class, log2(12) = 3.58 if all are equally frequent.
+    """Entropy of the histogram of the 12 pitch classes, in bits: 0 for a single one, log2(12) = 3.58 for equal shares.
 
     Wu and Yang, "The Jazz Transformer on the front line", ISMIR 2020; MusPy's ``pitch_class_entropy``.
 
@@ -76,8 +76,8 @@ def notes_in_scale(roll: PianoRoll, scale: Set[int], *, weight: Weight = "notes"
 
     Args:
         roll: the piece.
-        scale: pitch classes in 0..11, 0 is C. :func:`~pianoroll_seq2seq.data.splitting.pitch_class_set` returns those of
-            a piece.
+        scale: pitch classes in 0..11, 0 is C. :func:`~pianoroll_seq2seq.data.splitting.pitch_class_set` returns those
+            of a piece.
         weight: MusPy counts notes; ``"frames"`` gives each note the weight of its duration.
 
     Returns:
@@ -106,8 +106,8 @@ def polyphony(roll: PianoRoll) -> float:
 def polyphony_rate(roll: PianoRoll, *, at_least: int = 2) -> float:
     """Share of all frames in which at least ``at_least`` pitches sound.
 
-    Dong et al., "MuseGAN", AAAI 2018. MusPy's and pypianoroll's ``threshold=2`` is ``at_least=3`` here. They also ignore
-    the silence after the last note.
+    Dong et al., "MuseGAN", AAAI 2018. MusPy's and pypianoroll's ``threshold=2`` is ``at_least=3`` here. They also
+    ignore the silence after the last note.
 
     Returns:
         A share; NaN without frames.
@@ -123,8 +123,8 @@ def polyphony_rate(roll: PianoRoll, *, at_least: int = 2) -> float:
 def semitone_clashes(roll: PianoRoll) -> float:
     """Share of the sounding frames with two pitches a semitone apart, such as C4 and C#4.
 
-    A frame counts once, even with several such pairs. Sevenths and ninths do not count: they are a semitone apart only in
-    pitch class.
+    A frame counts once, even with several such pairs. Sevenths and ninths do not count: they are a semitone apart only
+    in pitch class.
 
     Returns:
         A share; NaN for silence.
@@ -156,8 +156,8 @@ def groove_consistency(roll: PianoRoll, *, frames_per_bar: int) -> float:
 
     Wu and Yang, 2020, in the form of MusPy's ``groove_consistency``: ``1 - sum_i d(G_i, G_{i+1}) / (T - 1)`` over
     the T bars. G_i says at which frames of bar i any note begins; d is the Hamming distance divided by the length of a
-    bar. Bars are counted from frame 0. The last bar may be incomplete; its missing frames are silent. MusPy adds an empty
-    bar to a piece that ends with a full bar; this function does not.
+    bar. Bars are counted from frame 0. The last bar may be incomplete; its missing frames are silent. MusPy adds an
+    empty bar to a piece that ends with a full bar; this function does not.
 
     Args:
         roll: the piece.

@@ -1,17 +1,17 @@
 """How well a model predicts target frames, compared with the simplest baseline: copying.
 
 Each target frame is predicted from the true frames before it. Scores are counted over all columns of all frames
-(micro-averaged, as in Bay, Ehmann and Downie, 2009, for multiple-pitch estimation). Most frames repeat the one before, so
-scores are also counted on the *changed* frames alone, which differ from the frame before them.
+(micro-averaged, as in Bay, Ehmann and Downie, 2009, for multiple-pitch estimation). Most frames repeat the one before,
+so scores are also counted on the *changed* frames alone, which differ from the frame before them.
 
-There are two baselines. ``copy last`` expects each frame to equal the one before it: a model that reads the frame before
-(autoregressive) must beat it. ``copy input`` expects each target frame to equal the last input frame: a model that writes
-a whole block (parallel) must beat it. Both have the best possible smoothing: the probabilities that a sounding pitch is
-held and that a silent one begins are fitted to the very frames that are scored (for ``copy input``, one pair for each
-distance from the input).
+There are two baselines. ``copy last`` expects each frame to equal the one before it: a model that reads the frame
+before (autoregressive) must beat it. ``copy input`` expects each target frame to equal the last input frame: a model
+that writes a whole block (parallel) must beat it. Both have the best possible smoothing: the probabilities that a
+sounding pitch is held and that a silent one begins are fitted to the very frames that are scored (for ``copy input``,
+one pair for each distance from the input).
 
-With an onset plane all columns have equal weight. The baselines copy the active plane and set no onsets, so a frame in which the
-notes before it are held has not changed.
+With an onset plane all columns have equal weight. The baselines copy the active plane and set no onsets, so a frame in
+which the notes before it are held has not changed.
 """
 
 from collections.abc import Mapping
@@ -104,14 +104,14 @@ def evaluate(
 
     Args:
         model: any sequence model.
-        windows: held-out windows, with their conditions if there are any. Their hop is set to ``target_frames``, so that
-            each frame counts once.
+        windows: held-out windows, with their conditions if there are any. Their hop is set to ``target_frames``, so
+            that each frame counts once.
         threshold: marginal probability from which a pitch counts as predicted, for precision and recall.
         batch_size: windows per batch.
 
     Returns:
-        Scores over all target frames. The first ``input_frames`` of a piece, and a rest at its end that is shorter than a
-        window, are not scored.
+        Scores over all target frames. The first ``input_frames`` of a piece, and a rest at its end that is shorter than
+        a window, are not scored.
 
     Raises:
         GridError, PitchRangeError, ShapeError: windows of another layout than the model's.
@@ -146,9 +146,7 @@ def evaluate(
     return _compare(*(torch.cat(parts) for parts in (log_probs, predicted, previous, last_input, truth)))
 
 
-def _compare(
-    log_probs: Tensor, predicted: Tensor, previous: Tensor, last_input: Tensor, truth: Tensor
-) -> Evaluation:
+def _compare(log_probs: Tensor, predicted: Tensor, previous: Tensor, last_input: Tensor, truth: Tensor) -> Evaluation:
     """The scores, from log-probabilities (windows, target_frames) and planes (windows, target_frames, frame_size)."""
     changed = (previous != truth).any(dim=-1)
     everywhere = torch.ones_like(changed)

@@ -1,7 +1,7 @@
 """Distances between a set of generated pieces and a set of real ones.
 
-Likelihood does not rank generated music: a model may predict well and drift out of key. :func:`compare_sets` compares the
-distributions of music metrics in the two sets.
+Likelihood does not rank generated music: a model may predict well and drift out of key. :func:`compare_sets` compares
+the distributions of music metrics in the two sets.
 """
 
 import math
@@ -14,8 +14,8 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from pianoroll_seq2seq.errors import GridError, MissingExtraError, SettingsError
-from pianoroll_seq2seq.grid import FrameGrid
 from pianoroll_seq2seq.evaluation.music_metrics import METRICS, Metric, groove_consistency
+from pianoroll_seq2seq.grid import FrameGrid
 from pianoroll_seq2seq.pianoroll import PianoRoll
 
 _STEPS = 4  # points per bandwidth at which densities are evaluated
@@ -109,25 +109,26 @@ def compare_sets(
 ) -> MusicComparison:
     """Compares the metrics of two sets of pieces.
 
-    Intra- and inter-set distances are those of Yang and Lerch ("On the evaluation of generative models in music", Neural
-    Computing and Applications, 2018): the difference of the metric between any two pieces of the data, and between any
-    generated piece and any piece of the data. Densities are Gaussian kernel estimates with Scott's rule
+    Intra- and inter-set distances are those of Yang and Lerch ("On the evaluation of generative models in music",
+    Neural Computing and Applications, 2018): the difference of the metric between any two pieces of the data, and
+    between any generated piece and any piece of the data. Densities are Gaussian kernel estimates with Scott's rule
     (``scipy.stats.gaussian_kde``), integrated over all real numbers. The divergence is KL(intra || inter), with both
     densities at the same points. The authors' own code ends the integral at the smallest and largest distance, and
     evaluates the two densities at different points.
 
     Pieces for which a metric is undefined are left out of its row. If the values of a set are all equal, they have no
-    bandwidth and get that of the other set. If neither set has one, equal values have an overlap of 1 and a divergence of
-    0, different ones an overlap of 0 and an infinite divergence. If the data is a single piece, there are no intra-set
-    distances: ``overlapped_area`` and ``kl_divergence`` are NaN.
+    bandwidth and get that of the other set. If neither set has one, equal values have an overlap of 1 and a divergence
+    of 0, different ones an overlap of 0 and an infinite divergence. If the data is a single piece, there are no
+    intra-set distances: ``overlapped_area`` and ``kl_divergence`` are NaN.
 
     Args:
         generated: pieces that a model generated.
-        data: real pieces on the same grid. Cut them to the length of the generated ones: entropy, for example, grows with
-            length.
+        data: real pieces on the same grid. Cut them to the length of the generated ones: entropy, for example, grows
+            with length.
         frames_per_bar: adds :func:`~pianoroll_seq2seq.evaluation.music_metrics.groove_consistency` with bars of this
             length.
-        metrics: the metrics, by name. The time grows with the number of pairs of pieces: seconds for hundreds of pieces.
+        metrics: the metrics, by name. The time grows with the number of pairs of pieces: seconds for hundreds of
+            pieces.
 
     Raises:
         SettingsError: a set without pieces.
@@ -150,7 +151,9 @@ def compare_sets(
     except ImportError as error:
         raise MissingExtraError("scipy", "metrics", "Comparing sets of music") from error
     if not len(generated) or not len(data):
-        raise SettingsError(f"Both sets need at least one piece, got {len(generated)} generated and {len(data)} of the data.")
+        raise SettingsError(
+            f"Both sets need at least one piece, got {len(generated)} generated and {len(data)} of the data."
+        )
     metrics = dict(metrics)
     if frames_per_bar is not None:
         metrics["groove_consistency"] = partial(groove_consistency, frames_per_bar=frames_per_bar)
@@ -214,9 +217,7 @@ def _compare(generated: Float64[np.ndarray, " n"], data: Float64[np.ndarray, " m
     )
 
 
-def _overlap_and_divergence(
-    one: Float64[np.ndarray, " n"], other: Float64[np.ndarray, " m"]
-) -> tuple[float, float]:
+def _overlap_and_divergence(one: Float64[np.ndarray, " n"], other: Float64[np.ndarray, " m"]) -> tuple[float, float]:
     """Overlapped area of the densities of two samples, and the divergence KL(one || other) in nats."""
     if not len(one) or not len(other):
         return math.nan, math.nan

@@ -274,7 +274,8 @@ def _planes_in(files: Mapping[str, bytes], count: int, limits: Limits) -> list[B
     if max_frames > limits.max_frames or total * 128 > limits.max_cells:
         raise LimitError(
             f"its {count} tracks have up to {max_frames} frames and {total * 128} cells; Limits allow "
-            f"max_frames={limits.max_frames} and max_cells={limits.max_cells}. If the file is correct, pass limits=Limits(...) with larger ones."
+            f"max_frames={limits.max_frames} and max_cells={limits.max_cells}. If the file is correct, pass "
+            f"limits=Limits(...) with larger ones."
         )
     planes = []
     for index, (frames, _) in enumerate(shapes):

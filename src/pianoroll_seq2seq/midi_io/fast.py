@@ -91,8 +91,8 @@ def _columns(notes: Any) -> list[np.ndarray]:
 def track_with_symusic(track: bytes, index: int) -> Voices | None:
     """The notes of one track's content; None also if they are on several channels, which symusic does not report."""
     values = np.frombuffer(track, dtype=np.uint8)
-    strikes = (values[:-2] & 0xF0 == 0x90) & (values[1:-1] < 128) & (values[2:] < 128)
-    channels = set((values[:-2][strikes] & 0x0F).tolist())  # of all notes, and of bytes that only look like one
+    note_ons = (values[:-2] & 0xF0 == 0x90) & (values[1:-1] < 128) & (values[2:] < 128)
+    channels = set((values[:-2][note_ons] & 0x0F).tolist())  # of all notes, and of bytes that only look like one
     if len(channels) > 1:
         exact = note_channels(track)
         if exact is None or len(exact) > 1:

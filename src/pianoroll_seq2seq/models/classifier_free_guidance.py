@@ -22,8 +22,8 @@ class GuidedModel(nn.Module):
     Args:
         model: a model trained with ``condition_dropout``, whose head returns
             :class:`~pianoroll_seq2seq.models.heads.bernoulli.Bernoulli`.
-        weight: how far to extrapolate, 0 for not at all. Small weights reduce notes that contradict the condition. Large
-            ones make the music dense and strange.
+        weight: how far to extrapolate, 0 for not at all. Small weights reduce notes that contradict the condition.
+            Large ones make the music dense and strange.
 
     Raises:
         SettingsError: a weight below 0, or a model without conditions; when it predicts, a model trained without

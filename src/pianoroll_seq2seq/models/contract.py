@@ -1,9 +1,9 @@
 """The contract of a model: what ``fit``, ``evaluate`` and ``generate`` require.
 
-To write a model, derive from ``torch.nn.Module`` and define ``forward``, ``start`` and ``advance``. Nothing of this file
-needs to be imported. With ``settings`` as well, checkpoints of the model load without its code being named. A model with
-an attribute ``layout`` (a :class:`~pianoroll_seq2seq.layout.FrameLayout`) refuses music on another grid or of other
-pitches. A model with conditions has a ``condition_size`` and takes them in ``forward`` and ``start``.
+To write a model, derive from ``torch.nn.Module`` and define ``forward``, ``start`` and ``advance``. Nothing of this
+file needs to be imported. With ``settings`` as well, checkpoints of the model load without its code being named. A
+model with an attribute ``layout`` (a :class:`~pianoroll_seq2seq.layout.FrameLayout`) refuses music on another grid or
+of other pitches. A model with conditions has a ``condition_size`` and takes them in ``forward`` and ``start``.
 """
 
 from collections.abc import Iterator, Mapping
@@ -75,8 +75,8 @@ class ConditionalModel(Protocol):
     def __call__(self, inputs: Tensor, targets: Tensor, condition: Tensor | None = None) -> FrameDistribution:
         """``forward``, with the conditions of inputs and targets, (batch, input_frames + target_frames, size).
 
-        Target ``t`` may be predicted from the conditions of all frames up to ``t``, never from later ones. None means no
-        condition.
+        Target ``t`` may be predicted from the conditions of all frames up to ``t``, never from later ones. None means
+        no condition.
         """
         ...
 
@@ -100,8 +100,8 @@ def require_conditional(model: object, size: int) -> ConditionalModel:
     expected = getattr(model, "condition_size", 0)
     raise SettingsError(
         f"Got conditions of size {size}, but this {type(model).__name__} expects "
-        f"{f'conditions of size {expected}' if expected else 'none'}. Build a Seq2SeqLSTM with condition_size={size} and "
-        f"train it on SlidingWindows(..., conditions=...), or leave the conditions out."
+        f"{f'conditions of size {expected}' if expected else 'none'}. Build a Seq2SeqLSTM with "
+        f"condition_size={size} and train it on SlidingWindows(..., conditions=...), or leave the conditions out."
     )
 
 

@@ -59,8 +59,8 @@ class ParallelSeq2SeqLSTM(PretrainedMixin, nn.Module):
         attention: whether the decoder attends to the encoder's outputs.
         condition_size: size of the condition of every frame, 0 for none.
         condition_dropout: probability that an example has no condition in training, 0 <= condition_dropout < 1.
-        head: the output head: a class, a ``functools.partial`` of one, or a head that is built already. It must not read
-            past frames. Independent pitches by default.
+        head: the output head: a class, a ``functools.partial`` of one, or a head that is built already. It must not
+            read past frames. Independent pitches by default.
 
     Attributes:
         layout: the layout, or None if the model was built from a number.
@@ -100,8 +100,8 @@ class ParallelSeq2SeqLSTM(PretrainedMixin, nn.Module):
         head = build_head(head, hidden_size, layout, 0)
         if head.context_frames != 0:
             raise SettingsError(
-                f"ParallelSeq2SeqLSTM writes all frames of a block at once, but {type(head).__name__} reads past frames "
-                f"(context_frames={head.context_frames}). Use Seq2SeqLSTM."
+                f"ParallelSeq2SeqLSTM writes all frames of a block at once, but {type(head).__name__} reads past "
+                f"frames (context_frames={head.context_frames}). Use Seq2SeqLSTM."
             )
         self.layout: FrameLayout | None = layout if isinstance(layout, FrameLayout) else None
         self.frame_size: int = frame_size_of(layout)

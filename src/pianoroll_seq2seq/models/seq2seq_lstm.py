@@ -60,15 +60,16 @@ class Seq2SeqLSTM(PretrainedMixin, nn.Module):
     The decoder reads each frame before it predicts the next one. In training these are the true frames (teacher
     forcing). :class:`~pianoroll_seq2seq.models.parallel_lstm.ParallelSeq2SeqLSTM` writes all target frames at once.
 
-    With ``condition_size`` the encoder reads the condition of each frame beside the frame, and the decoder reads the
-    condition of each frame that it predicts.
+    With ``condition_size`` the encoder reads each frame with its condition, and the decoder reads the condition of
+    each frame that it predicts.
 
     Args:
         layout: what the columns of a frame mean, such as ``windows.layout``; or only their number.
         hidden_size: units of every LSTM layer.
         num_encoder_layers: layers of the encoder.
         num_decoder_layers: layers of the decoder. Each starts from the memory of the encoder layer of the same number,
-            counted from the top if the encoder has more layers. If it has fewer, the remaining ones start from its last.
+            counted from the top if the encoder has more layers. If it has fewer, the remaining ones start from its
+            last.
         dropout: dropout probability after every layer, 0 <= dropout < 1.
         block_frames: frames to generate before the encoder runs again, over as many of the latest frames as the primer
             had. Set it to the number of target frames in training, so that the decoder never writes longer blocks. None
@@ -217,9 +218,7 @@ class Seq2SeqLSTM(PretrainedMixin, nn.Module):
         if self.copy is not None and state.copy_memory is not None:
             copy_memory = self.copy.after(frame, state.features, state.copy_memory)
         features = self._step_features(output, state.encoded)
-        following = DecoderState(
-            head, inputs, num_written, decoder, state.encoded, conditions, features, copy_memory
-        )
+        following = DecoderState(head, inputs, num_written, decoder, state.encoded, conditions, features, copy_memory)
         return self._predict(following), following
 
     def attention_weights(

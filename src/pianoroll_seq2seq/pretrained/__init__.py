@@ -1,8 +1,8 @@
 """Trained models: those shipped with the library, and folders to share others.
 
-A shipped model is a checkpoint in this folder, named by its file: weights, settings and a card that says what the model is
-for. To add one, write it here with ``save(model, path, details={"card": ...})``. To share a model of your own, write a
-folder with :func:`save_pretrained`. :func:`~pianoroll_seq2seq.pretrained.trained_model.open_model` opens all of them.
+A shipped model is a checkpoint in this folder, named by its file: weights, settings and a card that says what the model
+is for. To add one, write it here with ``save(model, path, details={"card": ...})``. To share a model of your own, write
+a folder with :func:`save_pretrained`. :func:`~pianoroll_seq2seq.pretrained.trained_model.open_model` opens all of them.
 """
 
 from pianoroll_seq2seq.pretrained.folders import save_pretrained as save_pretrained

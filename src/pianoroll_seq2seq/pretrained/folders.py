@@ -54,8 +54,8 @@ def save_pretrained(
         folder: the folder to write; it may exist if it is empty.
         layout: what the columns of a frame mean; by default the layout that the model was built from.
         card: facts about the model, as JSON can hold them, for the folder's ``README.md``: ``name``, ``what`` it does,
-            ``data`` it was trained on, ``recipe``, ``scores``, ``not_for`` and others. ``license`` (such as ``mit``) and
-            ``tags`` (a list) become its front matter, which the Hub reads.
+            ``data`` it was trained on, ``recipe``, ``scores``, ``not_for`` and others. ``license`` (such as ``mit``)
+            and ``tags`` (a list) become its front matter, which the Hub reads.
         overwrite: whether to replace a folder that holds such a model and nothing else.
 
     Returns:
@@ -73,7 +73,7 @@ def save_pretrained(
         >>> from pianoroll_seq2seq import FrameLayout, PitchRange, Seq2SeqLSTM, open_model
         >>> layout = FrameLayout(pitches=PitchRange(60, 71))
         >>> with tempfile.TemporaryDirectory() as parent:
-        ...     model = Seq2SeqLSTM(12, hidden_size=8)
+        ...     model = Seq2SeqLSTM(layout, hidden_size=8)
         ...     folder = save_pretrained(model, f"{parent}/mine")
         ...     print(*sorted(file.name for file in folder.iterdir()))
         ...     print(open_model(folder).grid)
@@ -85,8 +85,8 @@ def save_pretrained(
     described = describe(model)
     if described["settings"] is None:
         raise CheckpointError(
-            f"{folder}: {type(model).__name__} has no method settings() that returns its constructor's arguments, so it "
-            f"cannot be loaded again. Add one, as docs/swap.md shows."
+            f"{folder}: {type(model).__name__} has no method settings() that returns its constructor's arguments, so "
+            f"it cannot be loaded again. Add one, as docs/swap.md shows."
         )
     weights = safetensors.torch.save(
         {name: contiguous_copy(tensor) for name, tensor in model.state_dict().items()}, metadata={"format": "pt"}
@@ -207,8 +207,8 @@ def _checked_layout(model: SequenceModel, layout: FrameLayout | None) -> FrameLa
     frame_size = getattr(model, "frame_size", layout.frame_size)  # a model of your own need not have it
     if frame_size != layout.frame_size:
         raise SettingsError(
-            f"The model has frames of {frame_size} columns, but {layout} has {layout.frame_size}. Pass the layout of its "
-            f"training windows."
+            f"The model has frames of {frame_size} columns, but {layout} has {layout.frame_size}. Pass the "
+            f"layout of its training windows."
         )
     return layout
 

@@ -48,7 +48,7 @@ class TrainedModel:
 
     @property
     def grid(self) -> FrameGrid:
-        """Where its frames lie in time."""
+        """The time grid of its frames."""
         return self.layout.grid
 
     @property
@@ -83,7 +83,8 @@ class TrainedModel:
             num_frames: or how many frames; 32 beats by default.
             sampler: how to choose each frame from its distribution.
             seed: the seed of the sampler. Equal arguments and seeds give equal music on one kind of device.
-            condition: the condition of all frames, (size,), or of each frame of the primer and the music, (frames, size).
+            condition: the condition of all frames, (size,), or of each frame of the primer and the music, (frames,
+                size).
             progress: whether to show a progress bar.
 
         Returns:
@@ -91,8 +92,8 @@ class TrainedModel:
 
         Raises:
             GridError, PitchRangeError: a primer on another grid or of other pitches.
-            SettingsError: a length that is not above 0, or given in several units; or a condition that the model does not
-                read.
+            SettingsError: a length that is not above 0, or given in several units; or a condition that the model does
+                not read.
             MidiError: a file that cannot be read.
 
         Example:
@@ -102,9 +103,7 @@ class TrainedModel:
         """
         if primer is None:
             empty = PianoRoll.silent(0, grid=self.grid, pitches=self.pitches)
-            primer = PianoRoll.silent(
-                _SILENCE.in_frames(self.grid, empty.tempo), grid=self.grid, pitches=self.pitches
-            )
+            primer = PianoRoll.silent(_SILENCE.in_frames(self.grid, empty.tempo), grid=self.grid, pitches=self.pitches)
         elif not isinstance(primer, PianoRoll):
             primer = PianoRoll.from_midi(primer, grid=self.grid, pitches=self.pitches)
         length = Length(num_frames, beats, seconds) or Length(beats=32)
@@ -163,7 +162,7 @@ def open_model(
         model, described = load_folder(path, classes=classes), details["layout"]
     else:
         details = checkpoint.read_header(path)["details"]
-        model, described = checkpoint.load(path, classes=classes), details.get("data", details).get("layout")
+        model, described = checkpoint.load(path, classes=classes), _described_layout(details)
     layout = choose_layout(model, layout)
     if layout is None and described is not None:
         layout = checkpoint.build(described, classes=classes, label=label)
@@ -174,8 +173,16 @@ def open_model(
         )
     frame_size = getattr(model, "frame_size", layout.frame_size)
     if frame_size != layout.frame_size:
-        raise SettingsError(f"{label}: the model has frames of {frame_size} columns, but {layout} has {layout.frame_size}.")
+        raise SettingsError(
+            f"{label}: the model has frames of {frame_size} columns, but {layout} has {layout.frame_size}."
+        )
     return TrainedModel(model, layout, name=label, card=details.get("card", {}))
+
+
+def _described_layout(details: Mapping[str, Any]) -> Any:
+    """The description of the layout in a checkpoint's details: their own, or that of the run's data."""
+    data = details.get("data")
+    return data.get("layout") if isinstance(data, Mapping) else details.get("layout")
 
 
 def _locate(source: str | os.PathLike[str]) -> Path:

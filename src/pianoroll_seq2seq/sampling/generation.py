@@ -72,8 +72,8 @@ def generate(
 
     Args:
         model: any sequence model.
-        primer: the music to continue. Many primers of equal length are continued in one batch, and each may occur several
-            times for several continuations.
+        primer: the music to continue. Many primers of equal length are continued in one batch, and each may occur
+            several times for several continuations.
         num_frames: how many frames to generate.
         sampler: how to choose each frame from its distribution.
         seed: the seed of the sampler. Equal arguments and seeds give equal music on one kind of device.
@@ -85,15 +85,16 @@ def generate(
             without one it is the primer's grid and pitches, with the active plane.
 
     Returns:
-        The new music alone, of ``num_frames`` frames, at the tempo at the primer's end: ``primer + generate(...)`` is the
-        whole piece. Notes held over from the primer continue. For a list of primers a list, which displays each whole
-        piece in a notebook.
+        The new music alone, of ``num_frames`` frames, at the tempo at the primer's end: ``primer + generate(...)`` is
+        the whole piece. Notes held over from the primer continue. For a list of primers a list, which displays each
+        whole piece in a notebook.
 
     Raises:
         GridError, PitchRangeError: a primer or a layout on another grid or of other pitches than the model's layout.
-        SettingsError: fewer than one frame, a condition that the model does not read, or none for a model trained without
-            ``condition_dropout``.
-        ShapeError: no primers, primers without frames or of different lengths, or conditions of another number or length.
+        SettingsError: fewer than one frame, a condition that the model does not read, or none for a model trained
+            without ``condition_dropout``.
+        ShapeError: no primers, primers without frames or of different lengths, or conditions of another number or
+            length.
 
     Example:
         >>> from pianoroll_seq2seq import PianoRoll, PitchRange, Seq2SeqLSTM
@@ -140,8 +141,8 @@ def generate_frames(
         seed: the seed of the sampler. Equal arguments and seeds give equal frames on one kind of device.
         condition: conditions: one array of shape (size,) for all continuations, or one for each, (size,) or (frames,
             size) from the first frame of the primer on. The last row is repeated.
-        layout: what the columns of a frame mean; by default the layout that the model was built from. If it has an onset
-            plane, an onset is set for every pitch that begins to sound, and removed from silent pitches.
+        layout: what the columns of a frame mean; by default the layout that the model was built from. If it has an
+            onset plane, an onset is set for every pitch that begins to sound, and removed from silent pitches.
 
     Yields:
         The next frame of every continuation.
@@ -210,17 +211,17 @@ def _check_primers(primers: Sequence[PianoRoll]) -> None:
     first = primers[0]
     for roll in primers:
         if not len(roll):
-            raise ShapeError(f"The primer {roll.name!r} has no frames. To begin from silence, use PianoRoll.silent(64).")
+            raise ShapeError(
+                f"The primer {roll.name!r} has no frames. To begin from silence, use PianoRoll.silent(64)."
+            )
         if len(roll) != len(first):
             raise ShapeError(
-                f"Primers of one batch must have equal lengths: {first.name!r} has {len(first)} frames, {roll.name!r} has "
-                f"{len(roll)}. Cut them to one length with roll[-n:]."
+                f"Primers of one batch must have equal lengths: {first.name!r} has {len(first)} frames, {roll.name!r} "
+                f"has {len(roll)}. Cut them to one length with roll[-n:]."
             )
 
 
-def _continuation(
-    primer: PianoRoll, written: Bool[np.ndarray, "frames frame_size"], layout: FrameLayout
-) -> PianoRoll:
+def _continuation(primer: PianoRoll, written: Bool[np.ndarray, "frames frame_size"], layout: FrameLayout) -> PianoRoll:
     end_tick = int(primer.grid.ticks_at(np.array([len(primer)]), primer.tempo)[0])
     return PianoRoll.from_frames(
         written,

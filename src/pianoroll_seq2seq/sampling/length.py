@@ -42,7 +42,7 @@ class Length:
         """The number of frames, at least 1.
 
         Args:
-            grid: where frames lie in time.
+            grid: the time grid of the frames.
             tempo: the tempo from frame 0 on.
             after: the first frame of the stretch.
 

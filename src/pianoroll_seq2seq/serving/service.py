@@ -20,7 +20,7 @@ from pianoroll_seq2seq.errors import (
 from pianoroll_seq2seq.grid import SecondsGrid, beats_at
 from pianoroll_seq2seq.layout import FrameLayout
 from pianoroll_seq2seq.midi_io import to_midi_bytes
-from pianoroll_seq2seq.models.contract import SequenceModel, layout_of
+from pianoroll_seq2seq.models.contract import SequenceModel, choose_layout
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.pretrained.trained_model import open_model
 from pianoroll_seq2seq.sampling import AutoregressiveModel, generate
@@ -77,9 +77,7 @@ class Service:
         self.limits = limits
         self.condition_size = condition_size
         self._unit = "second" if isinstance(layout.grid, SecondsGrid) else "beat"
-        own_layout = layout_of(model)
-        if own_layout is not None:
-            own_layout.check_same(layout, "The layout")
+        choose_layout(model, layout)
         one_note = np.eye(1, len(layout.pitches), dtype=bool)
         primer = PianoRoll.from_active(one_note, grid=layout.grid, pitches=layout.pitches)
         condition = np.zeros(condition_size, np.float32) if condition_size else None

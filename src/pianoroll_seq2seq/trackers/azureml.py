@@ -31,6 +31,8 @@ _IMAGES = (".png", ".jpg", ".jpeg", ".gif", ".bmp")
 _METRICS, _REST = "metrics", "everything else"  # have a queue each, so that no file delays a metric
 _FOLDER = "tracked"  # the service itself uploads files under outputs/
 
+_LOCAL_METRICS = f"outputs/{METRICS}"
+
 
 class AzureMLTracker:
     """Keeps a run's metrics, parameters (as tags), images and files in Azure ML, and its metrics in a local file.
@@ -61,7 +63,7 @@ class AzureMLTracker:
         self,
         run: Any = None,
         *,
-        local: str | os.PathLike[str] | None = f"outputs/{METRICS}",
+        local: str | os.PathLike[str] | None = _LOCAL_METRICS,
         flush_seconds: float = 60.0,
     ) -> None:
         """Opens no connection yet."""

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pianoroll_seq2seq._internal.display_hook import html_of, plot_of
 from pianoroll_seq2seq._internal.atomic import writing
+from pianoroll_seq2seq._internal.display_hook import html_of, plot_of
 from pianoroll_seq2seq.errors import SettingsError
 
 if TYPE_CHECKING:

@@ -12,13 +12,13 @@ Packed = UInt8[np.ndarray, "batch frames bytes"]
 
 
 class WindowGatherer:
-    """Copies windows out of shards, with the planes of each frame side by side.
+    """Copies windows out of shards, with the planes of each frame concatenated.
 
     Args:
         packed: pieces as bits, with onset planes if ``has_onsets``.
         pieces: the pieces to cut, by their numbers, (kept,).
         window_frames: frames of a window. A shorter piece is copied to a shard of its own and padded with silence.
-        has_onsets: whether windows have the onset plane beside the active one.
+        has_onsets: whether windows have the onset plane after the active one.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class WindowGatherer:
         return {**self.__dict__, "_planes": own, "_buffers": None}
 
     def attach(self, packed: PackedPieces | None) -> None:
-        """Completes a copy that was unpickled: puts the mapped shards of ``packed`` before its own, if there are any."""
+        """Completes an unpickled copy: puts the mapped shards of ``packed``, if any, before its own."""
         if packed is not None:
             mapped = _planes(packed, self.num_planes)
             self._planes = [[*first, *own] for first, own in zip(mapped, self._planes, strict=True)]

@@ -37,10 +37,11 @@ class SlidingWindows(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
         input_frames: frames that the model reads.
         target_frames: frames that it predicts.
         hop: frames from the start of one window to the next.
-        layout: what the columns of a frame mean. The default is the grid and pitches of the rolls, with the active plane.
-            With an onset plane, the onset of every note that begins within a piece is set.
-        short: what to do with pieces of fewer than ``input_frames + target_frames`` frames: ``error`` names them, ``pad``
-            appends silence, ``skip`` leaves them out. The last two warn, and ``padded`` and ``skipped`` hold their names.
+        layout: what the columns of a frame mean. The default is the grid and pitches of the rolls, with the active
+            plane. With an onset plane, the onset of every note that begins within a piece is set.
+        short: what to do with pieces of fewer than ``input_frames + target_frames`` frames: ``error`` names them,
+            ``pad`` appends silence, ``skip`` leaves them out. The last two warn, and ``padded`` and ``skipped`` hold
+            their names.
         augmentation: random variations of the windows. :meth:`batch` draws them from the generator that it is given;
             :func:`~pianoroll_seq2seq.train.fit` passes one.
         conditions: the condition of each piece, an array of shape (size,) for the whole piece, or (frames, size); see
@@ -52,7 +53,7 @@ class SlidingWindows(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
     Attributes:
         layout: the layout.
         padded: names of the pieces that were padded.
-        skipped: names of the pieces that were left out.
+        skipped: names of the skipped pieces.
 
     Raises:
         SettingsError: a size below 1, an unknown ``short``, an augmentation of the tempo on a grid in beats, or pitch
@@ -162,7 +163,9 @@ class SlidingWindows(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
         corpus = isinstance(self.rolls, Corpus)
         self._gatherer.attach(_pack(self.rolls, self.layout) if corpus else None)
 
-    def __getitem__(self, index: int) -> tuple[Float32[Tensor, "input frame_size"], Float32[Tensor, "target frame_size"]]:
+    def __getitem__(
+        self, index: int
+    ) -> tuple[Float32[Tensor, "input frame_size"], Float32[Tensor, "target frame_size"]]:
         """The input and target of one window."""
         if not -len(self) <= index < len(self):
             raise IndexError(f"Window {index} of {len(self)}.")
@@ -174,15 +177,15 @@ class SlidingWindows(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
         indices: Int64[np.ndarray, " batch"] | Sequence[int],
         *,
         generator: np.random.Generator | None = None,
-        out: Float32[Tensor, "most window frame_size"] | None = None,
+        out: Float32[Tensor, "capacity window frame_size"] | None = None,
     ) -> tuple[Float32[Tensor, "batch input frame_size"], Float32[Tensor, "batch target frame_size"]]:
         """The inputs and targets of many windows.
 
         Args:
             indices: numbers of the windows, 0 <= index < len(windows).
             generator: the generator for the augmentation. Without it the windows are not varied.
-            out: memory to reuse, for at least as many windows, which is faster. The batch is a view of it, valid until it
-                is used again. New memory by default.
+            out: memory to reuse, for at least as many windows, which is faster. The batch is a view of it, valid until
+                it is used again. New memory by default.
         """
         inputs, targets, _ = self._fetch(indices, generator, out)
         return inputs, targets
@@ -192,7 +195,7 @@ class SlidingWindows(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
         indices: Int64[np.ndarray, " batch"] | Sequence[int],
         *,
         generator: np.random.Generator | None = None,
-        out: Float32[Tensor, "most window frame_size"] | None = None,
+        out: Float32[Tensor, "capacity window frame_size"] | None = None,
     ) -> tuple[
         Float32[Tensor, "batch input frame_size"],
         Float32[Tensor, "batch target frame_size"],
@@ -286,8 +289,8 @@ class SlidingWindows(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
             return np.arange(len(short))
         if short.all():
             raise PieceTooShortError(
-                f"No windows: none of {len(short)} pieces has {self.window_frames} frames. Use shorter windows, a finer "
-                f"grid, or short='pad'."
+                f"No windows: none of {len(short)} pieces has {self.window_frames} frames. Use shorter windows, a "
+                f"finer grid, or short='pad'."
             )
         warnings.warn(f"{message}; skipped.", stacklevel=3)
         self.skipped = tuple(names)

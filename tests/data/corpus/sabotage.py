@@ -85,7 +85,7 @@ def write_songs(folder: Path, count: int, traps: dict[int, int] | None = None) -
 
 
 class Inline(Executor):
-    """Does the work at once, where it stands."""
+    """Does the work at once, in this thread."""
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         future: Future[Any] = Future()
@@ -151,6 +151,18 @@ def build_from_command_line(arguments: Sequence[str]) -> None:
     )
 
 
+def _killer(folder: Path, step: int) -> Callable[[str, tuple[Any, ...]], None]:
+    """An audit hook that ends the process before the operation with this number on a file in the folder."""
+    operations = itertools.count(1)
+
+    def kill(event: str, arguments: tuple[Any, ...]) -> None:
+        inside = event in STEPS and any(str(folder) in str(each) for each in arguments[:2])
+        if inside and next(operations) == step:
+            os._exit(137)
+
+    return kill
+
+
 def kill_at_every_step(source: Path, folder: Path) -> int:
     """Builds a corpus again and again, each time killed before its next operation on a file or folder; then ends it.
 
@@ -167,13 +179,7 @@ def kill_at_every_step(source: Path, folder: Path) -> int:
         out = folder / str(step)
         child = os.fork()
         if child == 0:
-            left = itertools.count(step, -1)
-
-            def kill(event: str, arguments: tuple[Any, ...]) -> None:
-                if event in STEPS and any(str(out) in str(each) for each in arguments[:2]) and next(left) == 1:
-                    os._exit(137)
-
-            sys.addaudithook(kill)
+            sys.addaudithook(_killer(out, step))
             build_corpus(source, out, executor=Inline(), **settings)
             os._exit(0)
         _, status = os.waitpid(child, 0)

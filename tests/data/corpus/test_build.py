@@ -235,8 +235,9 @@ def test_a_file_that_kills_its_worker(tmp_path: Path, case: str) -> None:
     corpus = build_trapped(source, tmp_path / "corpus")
     killers = {f"{number:02}.mid": DIED for number, trap in CASES[case].items() if trap == KILLS}
     assert_all_but(corpus, source, killers)
-    build_trapped(source, tmp_path / "again", executor=spawning(1))
-    assert contents(tmp_path / "again") == contents(tmp_path / "corpus")
+    if case != "beside slow ones":  # they prove something about several workers
+        build_trapped(source, tmp_path / "again", executor=spawning(1))
+        assert contents(tmp_path / "again") == contents(tmp_path / "corpus")
 
 
 def test_a_process_pool_of_the_user_that_breaks(tmp_path: Path) -> None:
@@ -368,7 +369,7 @@ def test_a_script_without_the_main_guard(songs: Path, tmp_path: Path, guard: str
 def test_a_place_where_no_folder_can_be(songs: Path, tmp_path: Path, out: str) -> None:
     """A slip in the order of arguments ends in an error from somewhere inside, or costs the file."""
     (tmp_path / "song.mid").write_bytes(b"music")
-    with pytest.raises(CorpusError, match=r"no folder can be made there \((File exists|Not a directory)\)"):
+    with pytest.raises(CorpusError, match=r"cannot create the folder \((File exists|Not a directory)\)"):
         build(songs, tmp_path / out, executor=Inline())
     assert (tmp_path / "song.mid").read_bytes() == b"music"
 
@@ -410,13 +411,13 @@ def test_labels_that_json_does_not_hold(songs: Path, tmp_path: Path, labels: Any
 def test_other_arguments_are_refused(
     songs: Path, tmp_path: Path, change: dict[str, Any], named: str, finished: bool
 ) -> None:
-    """A corpus is half of one kind and half of another; or old pieces are given out as what was asked for."""
+    """A corpus is half of one kind and half of another; or old pieces are returned for new arguments."""
     build(songs, tmp_path / "corpus", executor=Inline(), **SETTINGS)
     if not finished:
         for name in ("manifest.json", "00002.npy", "00002.json"):
             (tmp_path / "corpus" / name).unlink()
     before = contents(tmp_path / "corpus")
-    with pytest.raises(CorpusError, match=rf"built otherwise \({named} differ\)"):
+    with pytest.raises(CorpusError, match=rf"built with other arguments or files \({named} differ\)"):
         build(songs, tmp_path / "corpus", executor=Inline(), **SETTINGS | change)
     assert contents(tmp_path / "corpus") == before
 

@@ -67,7 +67,7 @@ def mixed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("grid", [BeatGrid(4), SecondsGrid(0.05)], ids=repr)
 @pytest.mark.parametrize("pitches", [PitchRange(), PitchRange(40, 89), PitchRange(0, 127), PitchRange(60, 60)], ids=str)
 def test_each_piece_is_the_roll_of_its_file(mixed: Path, tmp_path: Path, grid: Any, pitches: PitchRange) -> None:
-    """A model learns other music than what stands in the files: shifted, of another tempo, or under another name."""
+    """A model learns other music than the files contain: shifted, of another tempo, or under another name."""
     settings: dict[str, Any] = {"grid": grid, "pitches": pitches, "outside": "drop"}
     corpus = build(mixed, tmp_path / "corpus", **settings)
     folder = read_folder(mixed, **settings)
@@ -84,7 +84,7 @@ def test_each_piece_is_the_roll_of_its_file(mixed: Path, tmp_path: Path, grid: A
 
 
 def test_names_are_those_of_the_files(mixed: Path, tmp_path: Path) -> None:
-    """Pieces cannot be told apart, or not found again, where folders and names are not plain English."""
+    """Pieces cannot be distinguished or found again if folders and names are not plain English."""
     corpus = build(mixed, tmp_path / "corpus")
     assert sorted(corpus.names) == sorted(str(Path(name).with_suffix("")) for name in NAMES)
     piece = corpus[corpus.names.index("Été/上海 100%")]
@@ -318,17 +318,17 @@ def test_choosing_pieces_does_not_read_them(copy: Path) -> None:
     assert done.stdout.split() == ["5", "2", "2", "9", "Corpus"]
 
 
-def test_hashes_tell_held_from_struck(tmp_path: Path) -> None:
-    """A piece that strikes its notes again is taken for a duplicate of one that holds them."""
+def test_hashes_distinguish_held_from_repeated(tmp_path: Path) -> None:
+    """A piece with repeated notes is taken for a duplicate of one with held notes."""
     active = np.ones((4, 1), dtype=bool)
     onset = np.array([[1], [0], [1], [0]], dtype=bool)
     pitches = PitchRange(60, 60)
     (tmp_path / "in").mkdir()
     PianoRoll.from_active(active, pitches=pitches).to_midi(tmp_path / "in" / "held.mid")
-    PianoRoll(active, onset, pitches=pitches).to_midi(tmp_path / "in" / "struck.mid")
-    PianoRoll(active, onset, pitches=pitches).to_midi(tmp_path / "in" / "struckaswell.mid")
+    PianoRoll(active, onset, pitches=pitches).to_midi(tmp_path / "in" / "repeated.mid")
+    PianoRoll(active, onset, pitches=pitches).to_midi(tmp_path / "in" / "repeatedaswell.mid")
     corpus = build(tmp_path / "in", tmp_path / "corpus", pitches=pitches)
-    assert drop_duplicates(corpus).duplicates == {"struck": ["struckaswell"]}
+    assert drop_duplicates(corpus).duplicates == {"repeated": ["repeatedaswell"]}
 
 
 @pytest.mark.parametrize("group", [None, pitch_class_set, lambda roll: roll.name[1]])
@@ -354,7 +354,7 @@ def copy(corpus: Corpus, tmp_path: Path) -> Path:
 def test_a_folder_without_a_corpus(tmp_path: Path) -> None:
     """A wrong path is taken for damage, or for an empty corpus."""
     for folder in (tmp_path, tmp_path / "nothing"):
-        with pytest.raises(CorpusNotFoundError, match=f"{re.escape(str(folder))}: no corpus there"):
+        with pytest.raises(CorpusNotFoundError, match=f"{re.escape(str(folder))}: not a corpus"):
             Corpus(folder)
     assert issubclass(CorpusNotFoundError, FileNotFoundError)
 

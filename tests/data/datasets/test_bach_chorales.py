@@ -27,7 +27,7 @@ def few(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Chorale]:
 
 @pytest.mark.parametrize("name", FEW)
 def test_notes_are_those_of_the_voices(few: dict[str, Chorale], name: str) -> None:
-    """A note is lost, tied notes are struck twice, or the music begins with a rest. Against music21's own ties."""
+    """A note is lost, tied notes are repeated, or the music begins with a rest. Against music21's own ties."""
     stream = music21.corpus.parse(f"bach/{name}", forceSource=True)
     expected = []
     for index, part in enumerate(stream.parts):
@@ -45,7 +45,7 @@ def test_notes_are_those_of_the_voices(few: dict[str, Chorale], name: str) -> No
 
 
 def test_labels(few: dict[str, Chorale]) -> None:
-    """What a model is told of the key or the metre is wrong."""
+    """The key or the metre of a condition is wrong."""
     labels = {name: (piece.title, piece.key, piece.time_signature) for name, piece in few.items()}
     assert labels["bwv269"] == ("Aus meines Herzens Grunde", "G major", "3/4")
     assert labels["bwv153.1"][1:] == ("e minor", "4/4")
@@ -60,7 +60,7 @@ def test_order_is_that_of_the_edition(few: dict[str, Chorale]) -> None:
 
 
 def test_350_names() -> None:
-    """A chorale is missing, or stands twice."""
+    """A chorale is missing, or occurs twice."""
     titles = module._titles(music21)
     assert len(titles) == 350
     assert next(iter(titles)) == "bwv269"
@@ -92,7 +92,7 @@ def test_unknown_names(tmp_path: Path) -> None:
 
 
 def test_without_music21_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever has not installed music21 is not told how."""
+    """Without music21, no error says how to install it."""
     monkeypatch.setitem(sys.modules, "music21", None)
     with pytest.raises(MissingExtraError, match=r"'music21'.*pip install 'pianoroll-seq2seq\[datasets\]'"):
         bach_chorales(cache_dir=tmp_path)
@@ -162,7 +162,7 @@ def test_a_damaged_file_is_made_anew(
 def test_a_folder_that_cannot_be_written(tmp_path: Path, edition_of_three: list[str], few: dict[str, Chorale]) -> None:
     """On a computer with a read-only home the data set cannot be used at all."""
     (tmp_path / "file").write_bytes(b"")
-    with pytest.warns(UserWarning, match="could not be kept in .* pass another cache_dir"):
+    with pytest.warns(UserWarning, match="could not be cached in .* pass another cache_dir"):
         assert bach_chorales(cache_dir=tmp_path / "file", progress=False) == few
 
 
@@ -234,7 +234,7 @@ def test_a_third_joins_two(order: tuple[str, ...]) -> None:
 
 
 def test_real_tunes_and_a_split(tmp_path: Path) -> None:
-    """The passion chorale under two titles stands in training and in test."""
+    """The passion chorale under two titles is in training and in test."""
     chorales = bach_chorales(["bwv244.15", "bwv269", "bwv271", "bwv153.1"], cache_dir=tmp_path, progress=False)
     assert chorales["bwv244.15"].title != chorales["bwv271"].title
     assert len({piece.tune for piece in chorales.values()}) == 3

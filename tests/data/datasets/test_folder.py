@@ -31,7 +31,7 @@ def mixed(tmp_path: Path) -> Path:
     (tmp_path / "text.midi").write_text("dear diary")
     write_midi(Score(NoteTable.empty(), TEMPO), tmp_path / "silent.mid")
     write_midi(_score(60, 120), tmp_path / "a" / "high.mid")
-    (tmp_path / "notes.txt").write_text("not asked for")
+    (tmp_path / "notes.txt").write_text("no music")
     (tmp_path / "folder.mid").mkdir()
     return tmp_path
 

@@ -47,7 +47,7 @@ def _planes(*lengths: int, seed: int = 0) -> list[np.ndarray]:
 
 
 def _write(path: Path, **others: object) -> dict[str, list[np.ndarray]]:
-    """A file like those of the benchmark; ``others`` replace what stands under a key."""
+    """A file like those of the benchmark; ``others`` replace the value of a key."""
     pieces = {"traindata": _planes(5, 3, 4), "validdata": _planes(2, seed=1), "testdata": _planes(1, 6, seed=2)}
     scipy.io.savemat(path, {**{key: _cells(value) for key, value in pieces.items()}, **others})
     return pieces
@@ -163,7 +163,7 @@ def test_a_damaged_file(tmp_path: Path, cut: int) -> None:
     path = tmp_path / "Piano_midi.mat"
     _write(path)
     path.write_bytes(path.read_bytes()[:cut])
-    with pytest.raises(DownloadError, match=r"Piano_midi\.mat.*fetch it again"):
+    with pytest.raises(DownloadError, match=r"Piano_midi\.mat.*download it again"):
         polyphonic("piano_midi", folder=tmp_path)
 
 
@@ -222,7 +222,7 @@ def test_the_real_file_is_accepted(tmp_path: Path, site: Path, real: Path) -> No
 def test_another_file_at_the_address(tmp_path: Path, site: Path) -> None:
     """Whoever gains the address decides what is learned; or a bad download is kept."""
     _write(site / "JSB_Chorales.mat")
-    with pytest.raises(DownloadError, match=r"JSB_Chorales\.mat could not be fetched.*pass the folder"):
+    with pytest.raises(DownloadError, match=r"JSB_Chorales\.mat could not be downloaded.*pass the folder"):
         polyphonic("jsb", folder=tmp_path)
     assert not list(tmp_path.iterdir())
 
@@ -235,14 +235,14 @@ def test_nothing_at_the_address(tmp_path: Path, site: Path) -> None:
 
 def test_not_there_and_not_to_be_fetched(tmp_path: Path) -> None:
     """A computer without a network is kept waiting for one."""
-    with pytest.raises(DownloadError, match=r"Nottingham\.mat is not there.*https://.*/Nottingham\.mat") as caught:
+    with pytest.raises(DownloadError, match=r"Nottingham\.mat does not exist.*https://.*/Nottingham\.mat") as caught:
         polyphonic("nottingham", folder=tmp_path, download=False)
     assert str(tmp_path) in str(caught.value)
 
 
 @pytest.mark.parametrize("package", ["pooch", "scipy"])
 def test_without_the_package_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, package: str) -> None:
-    """Whoever has not installed the extra is not told how."""
+    """Without the extra, no error says how to install it."""
     if package == "scipy":
         _write(tmp_path / "JSB_Chorales.mat")
     monkeypatch.setitem(sys.modules, package, None)

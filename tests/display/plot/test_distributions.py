@@ -82,6 +82,6 @@ def test_single_pieces_can_be_compared() -> None:
 
 def test_no_pieces_are_refused() -> None:
     """An empty set is drawn as if it were music, and a figure is left open."""
-    with pytest.raises(SettingsError, match="Both sets need a piece"):
+    with pytest.raises(SettingsError, match="Both sets need at least one piece"):
         plot_distributions([], _DATA)
     assert pyplot.get_fignums() == []

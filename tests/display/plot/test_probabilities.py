@@ -95,6 +95,9 @@ def test_a_roll_that_does_not_fit_the_layout_is_refused() -> None:
         model = Seq2SeqLSTM(FrameLayout(grid, pitches), hidden_size=8)
         with pytest.raises(error, match="The roll"):
             plot_probabilities(model, roll, primer_frames=8)
+        windows = SlidingWindows([roll], input_frames=8, target_frames=8, hop=8)
+        with pytest.raises(error, match="The layout"):
+            plot_probabilities(model, windows)
 
 
 def test_conditions_are_used() -> None:

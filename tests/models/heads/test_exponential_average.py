@@ -3,7 +3,12 @@
 import pytest
 import torch
 
-from pianoroll_seq2seq.models.heads.exponential_average import ExponentialAverage, chroma, exponential_averages, rotations
+from pianoroll_seq2seq.models.heads.exponential_average import (
+    ExponentialAverage,
+    chroma,
+    exponential_averages,
+    rotations,
+)
 
 DECAYS = torch.tensor([0.5, 0.9], dtype=torch.float64)
 

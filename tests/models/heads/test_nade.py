@@ -243,7 +243,11 @@ class TestNADEHead:
 
     @pytest.mark.parametrize(
         ("wrong", "message"),
-        [("in_features", "at least 1, got 0 and 4"), ("layout", "at least one column, got 0"), ("hidden_size", "got 3 and 0")],
+        [
+            ("in_features", "at least 1, got 0 and 4"),
+            ("layout", "at least one column, got 0"),
+            ("hidden_size", "got 3 and 0"),
+        ],
     )
     def test_sizes_below_one_are_errors(self, wrong, message):
         with pytest.raises(SettingsError, match=message):

@@ -60,7 +60,7 @@ class TestSampleSkippingSilence:
         silence=st.sampled_from([-40.0, -3.0, 0.0, 3.0, 40.0]),
     )
     def test_equal_numbers_give_the_frames_of_the_loop(self, rows, pitches, seed, silence):
-        """Skipping must only be faster: one wrong decision, and generated music no longer has the scored distribution."""
+        """Skipping must only be faster: one wrong decision, and music no longer has the scored distribution."""
         chain = Chain(rows, pitches, seed=seed, silence=silence)
         uniform = torch.rand(rows, pitches, generator=torch.Generator().manual_seed(seed))
         assert torch.equal(sample_skipping_silence(chain, uniform), sample_by_loop(chain, uniform))

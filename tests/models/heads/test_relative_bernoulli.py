@@ -65,8 +65,12 @@ def by_hand(head: RelativeBernoulliHead, features: torch.Tensor, past: torch.Ten
         for candidate in features[step].numpy()[3:].reshape(chosen["num_candidates"], chosen["layout"]):
             for column in range(pitch - 6, pitch + 7):
                 candidates.append(candidate[column] if 0 <= column < chosen["layout"] else 0.0)
-    candidate_proj = weights.get("candidate_proj.weight", np.zeros((1, 1))).reshape(-1, len(candidates)) @ np.array(candidates)
-    first = np.maximum(window_proj + candidate_proj + chroma_proj[:-1] + layer("feature_proj", state) + pitch_embedding, 0)
+    candidate_proj = weights.get("candidate_proj.weight", np.zeros((1, 1))).reshape(-1, len(candidates)) @ np.array(
+        candidates
+    )
+    first = np.maximum(
+        window_proj + candidate_proj + chroma_proj[:-1] + layer("feature_proj", state) + pitch_embedding, 0
+    )
     hidden = first + np.maximum(layer("mix", first), 0)
     return float(layer("logit", hidden)[0] + chroma_proj[-1])
 
@@ -88,7 +92,10 @@ def test_agrees_with_a_slow_direct_computation(
     """The convolution and the tonal context must be what the documentation says."""
     head = make(pitches, seed=seed, window=window, num_frames=num_frames, decays=decays, num_candidates=num_candidates)
     torch.nn.init.normal_(head.pitch_embedding)  # it starts at zero
-    past, features = noise(1, steps + before, pitches, seed=seed), features_of(1, steps, size=head.in_features, seed=seed)
+    past, features = (
+        noise(1, steps + before, pitches, seed=seed),
+        features_of(1, steps, size=head.in_features, seed=seed),
+    )
     logits = head(features, past).logits.detach()
     step, pitch = data.draw(st.integers(0, steps - 1)), data.draw(st.integers(0, pitches - 1))
     expected = by_hand(head, features[0], past[0], step, pitch)

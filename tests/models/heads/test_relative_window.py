@@ -74,7 +74,9 @@ def test_the_number_of_pitches_is_decided_first(max_polyphony: int) -> None:
     assert (one.mean[0, 0] - probabilities @ possible).abs().max() < 0.09
     assert head.polyphony is not None
     numbers = head.polyphony.log_probs(one.context.state.flatten(0, 1)).detach().exp()[0]
-    of_number = torch.zeros(max_polyphony + 1).index_add(0, possible[:, 1:7].sum(1).long().clamp(max=max_polyphony), probabilities)
+    of_number = torch.zeros(max_polyphony + 1).index_add(
+        0, possible[:, 1:7].sum(1).long().clamp(max=max_polyphony), probabilities
+    )
     assert torch.allclose(numbers, of_number, atol=1e-4)
 
 

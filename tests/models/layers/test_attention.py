@@ -97,7 +97,12 @@ def test_agrees_with_pytorch() -> None:
 
 @pytest.mark.parametrize("name", MODELS)
 class TestEveryVariant:
-    @given(batch=st.sampled_from([1, 2, 66]), num_inputs=st.integers(1, 6), steps=st.integers(1, 4), seed=st.integers(0, 99))
+    @given(
+        batch=st.sampled_from([1, 2, 66]),
+        num_inputs=st.integers(1, 6),
+        steps=st.integers(1, 4),
+        seed=st.integers(0, 99),
+    )
     def test_step_by_step_gives_what_forward_gives(self, name, batch, num_inputs, steps, seed):
         """Generation must use the distribution that was trained, by each of the ways to step."""
         model, inputs, targets = make(name), noise(batch, num_inputs, seed=seed), noise(batch, steps, seed=seed + 1)

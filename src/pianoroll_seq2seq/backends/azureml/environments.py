@@ -20,9 +20,9 @@ _NEEDED = (
     "safetensors",
     "tqdm",
     "jaxtyping",
-    "jsonargparse",
+    "cyclopts",
     "filelock",
-    "lazy_loader",
+    "lazy-loader",
     "PyYAML",
     "matplotlib",
 )

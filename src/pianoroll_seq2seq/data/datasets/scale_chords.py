@@ -147,8 +147,8 @@ def download_scale_chords(cache_dir: str | os.PathLike[str] | None = None, *, ur
     if found != PACK_DIGEST:
         _forget(archive)
         raise DownloadError(
-            f"The file from {url} is not the scale chords pack: {len(midi)} MIDI files with the digest {found}, expected "
-            f"156 with {PACK_DIGEST}. Use write_scale_chords(folder) instead."
+            f"The file from {url} is not the scale chords pack: {len(midi)} MIDI files with the digest {found}, "
+            f"expected 156 with {PACK_DIGEST}. Use write_scale_chords(folder) instead."
         )
     return midi[0].parent
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from pianoroll_seq2seq.data.conditions import stack_conditions
 from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.layout import FrameLayout
-from pianoroll_seq2seq.models.contract import SequenceModel, device_of, inference, layout_of, predict
+from pianoroll_seq2seq.models.contract import SequenceModel, choose_layout, device_of, inference, predict
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.windowing import SlidingWindows
 
@@ -45,7 +45,7 @@ def predict_roll(
 
     Raises:
         SettingsError: a primer without frames or of all frames, or a condition that the model does not take.
-        GridError, PitchRangeError: a roll that does not fit the model's layout.
+        GridError, PitchRangeError, ShapeError: a roll or a layout that does not fit the model's layout.
         ShapeError: a condition with fewer rows than the roll has frames.
     """
     if not 1 <= primer_frames < len(roll):
@@ -53,7 +53,7 @@ def predict_roll(
             f"primer_frames must be in 1..{len(roll) - 1}, so that at least one frame is left to predict, got "
             f"{primer_frames}."
         )
-    layout = layout_of(model) or layout or FrameLayout.of(roll)
+    layout = choose_layout(model, layout) or FrameLayout.of(roll)
     layout.check(roll, "The roll")
     conditions = None
     if condition is not None:
@@ -69,9 +69,11 @@ def predict_window(model: SequenceModel, windows: SlidingWindows, window: int) -
 
     Raises:
         SettingsError: no such window, or conditions that the model does not take.
+        GridError, PitchRangeError, ShapeError: windows of another layout than the model's.
     """
     if not 0 <= window < len(windows):
         raise SettingsError(f"window must be in 0..{len(windows) - 1}, got {window}.")
+    choose_layout(model, windows.layout)
     inputs, targets, condition = windows.conditioned_batch([window])
     frames = torch.cat([inputs, targets], dim=1)[0].bool().numpy()
     piece, layout = windows.piece_of(window), windows.layout

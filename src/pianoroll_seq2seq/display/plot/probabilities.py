@@ -59,7 +59,7 @@ def plot_probabilities(
         SettingsError: a roll without ``primer_frames``, or with no frame in or after them; ``primer_frames``,
             ``condition`` or ``layout`` beside windows; no such window; another ``time``; or a condition that the model
             does not take.
-        GridError, PitchRangeError: a roll that does not fit the model's layout.
+        GridError, PitchRangeError, ShapeError: music or a layout that does not fit the model's layout.
         MissingExtraError: matplotlib is not installed.
     """
     from pianoroll_seq2seq.display.plot.predictions import predict_roll, predict_window

@@ -1,4 +1,4 @@
-"""Independent pitches: each sounds or not with a probability of its own, whatever the others do."""
+"""Independent pitches: each has its own probability, whatever the others do."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -34,7 +34,7 @@ class Bernoulli:
         return -cells.sum(dim=-1)
 
     def sample(self, *, generator: torch.Generator) -> Float[Tensor, "*batch frame_size"]:
-        """One draw of each pitch."""
+        """A sample of each pitch."""
         mean = self.mean
         uniform = torch.rand(mean.shape, generator=generator, device=mean.device)
         return (uniform < mean).to(mean.dtype)
@@ -80,7 +80,7 @@ class BernoulliHead(nn.Module):
     def forward(
         self, features: Float[Tensor, "batch steps in_features"], past: Float[Tensor, "batch known frame_size"]
     ) -> Bernoulli:
-        """Distributions of batch shape (batch, steps); past frames are not looked at."""
+        """Distributions of batch shape (batch, steps); past frames are not read."""
         return Bernoulli(self.logits(features))
 
     def settings(self) -> dict[str, Any]:

@@ -23,14 +23,14 @@ class NADE:
     """A frame whose pitches are decided from low to high.
 
     With the frame ``x``, pitch ``p`` has the log-odds ``bias[p] + above[p] . sigmoid(start + sum of x[q] below[q] over
-    q < p)``. The hidden state changes only where a pitch sounds, so a frame takes one state for each pitch that sounds
-    and one more, not one for each pitch there is.
+    q < p)``. The hidden state changes only where a pitch sounds, so a frame takes one state for each sounding pitch
+    and one more, not one for each pitch.
 
     Args:
-        start: what the hidden layer reads before the first pitch, (..., hidden).
-        bias: log-odds of each pitch, the hidden layer aside, (..., frame_size).
-        below: what each pitch that sounds adds to what the hidden layer reads, (frame_size, hidden).
-        above: what each pitch makes of the hidden state, (frame_size, hidden).
+        start: input of the hidden layer before the first pitch, (..., hidden).
+        bias: log-odds of each pitch without the hidden layer, (..., frame_size).
+        below: what each sounding pitch adds to the input of the hidden layer, (frame_size, hidden).
+        above: weights from the hidden state to the log-odds of each pitch, (frame_size, hidden).
         temperature: all log-odds are divided by it.
 
     Example:
@@ -55,9 +55,9 @@ class NADE:
         """The log-odds of every pitch, given those of some frames below it."""
         sounding = frames > 0
         passed = functional.pad(sounding.cumsum(dim=-1), (1, 0))[..., :-1]  # pitches that sound below each
-        most = int(passed.max()) if passed.numel() else 0
+        max_sounding = int(passed.max()) if passed.numel() else 0
         # State k is the one after k pitches that sound: it reads the lowest k of them.
-        count = torch.arange(most + 1, device=frames.device)
+        count = torch.arange(max_sounding + 1, device=frames.device)
         read = sounding.unsqueeze(-2) & (passed.unsqueeze(-2) < count[:, None])
         hidden = torch.sigmoid(self.start.unsqueeze(-2) + read.to(self.below.dtype) @ self.below)
         of_states = hidden @ self.above.mT  # (..., states, pitches)
@@ -66,21 +66,23 @@ class NADE:
 
     @torch.no_grad()
     def sample(self, *, generator: torch.Generator) -> Float[Tensor, "*batch frame_size"]:
-        """One draw, exact."""
+        """An exact sample."""
         rows = self._rows()
 
         def logits_above(frames: Tensor, chosen: Tensor) -> Tensor:
-            """As they are above the highest pitch that sounds: there the hidden state is one for all pitches."""
+            """Those above the highest sounding pitch, where all pitches have the same hidden state."""
             read = rows.start.index_select(0, chosen) + frames.to(rows.below.dtype) @ rows.below
             state_proj = torch.sigmoid(read) @ rows.above.mT
             return at_least_float32(rows.bias.index_select(0, chosen) + state_proj) / rows.temperature
 
         uniform = torch.rand(rows.bias.shape, generator=generator, device=rows.bias.device)
-        return sample_skipping_silence(logits_above, uniform).to(at_least_float32(rows.bias).dtype).view(self.bias.shape)
+        return (
+            sample_skipping_silence(logits_above, uniform).to(at_least_float32(rows.bias).dtype).view(self.bias.shape)
+        )
 
     @property
     def mean(self) -> Float[Tensor, "*batch frame_size"]:
-        """The probability of each pitch, estimated from 32 draws: within some hundredths of the truth, mostly."""
+        """The probability of each pitch, estimated from 32 draws: mostly within a few hundredths of the exact value."""
         rows = self._rows()
 
         def logits_given(frames: Tensor, chosen: Tensor) -> Tensor:
@@ -95,12 +97,12 @@ class NADE:
     def tempered(self, temperature: float) -> "NADE":
         """The log-odds of every pitch, given those below, divided by the temperature.
 
-        That is not to raise the probabilities of whole frames to a power, which would need the sum over all frames.
+        This differs from raising the probabilities of whole frames to a power, which would need a sum over all frames.
         """
         return replace(self, temperature=self.temperature * check_temperature(temperature))
 
     def _rows(self) -> "NADE":
-        """With the batch shape in a row."""
+        """With the batch shape flattened."""
         return replace(
             self,
             start=self.start.reshape(-1, self.start.shape[-1]),
@@ -140,7 +142,9 @@ class NADEHead(nn.Module):
         nn.init.constant_(self.bias.bias, -3.0)
         # Linear layers of these sizes have the same initial range.
         columns = self.frame_size
-        self.below: nn.Parameter = nn.Parameter(torch.empty(columns, hidden_size).uniform_(-(columns**-0.5), columns**-0.5))
+        self.below: nn.Parameter = nn.Parameter(
+            torch.empty(columns, hidden_size).uniform_(-(columns**-0.5), columns**-0.5)
+        )
         self.above: nn.Parameter = nn.Parameter(
             torch.empty(columns, hidden_size).uniform_(-(hidden_size**-0.5), hidden_size**-0.5)
         )
@@ -148,7 +152,7 @@ class NADEHead(nn.Module):
     def forward(
         self, features: Float[Tensor, "batch steps in_features"], past: Float[Tensor, "batch known frame_size"]
     ) -> NADE:
-        """Distributions of batch shape (batch, steps); past frames are not looked at."""
+        """Distributions of batch shape (batch, steps); past frames are not read."""
         return NADE(self.start(features), self.bias(features), self.below, self.above)
 
     def settings(self) -> dict[str, Any]:

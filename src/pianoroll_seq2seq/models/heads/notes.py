@@ -16,8 +16,8 @@ from pianoroll_seq2seq.layout import FrameLayout, frame_size_of
 from pianoroll_seq2seq.models.heads.precision import at_least_float32, check_temperature
 
 _OFF, _HELD, _ONSET = range(3)
-_SLIP = math.log(1e-4)
-"""Log-odds in training that a pitch is held which did not sound."""
+_HELD_LOGIT = math.log(1e-4)
+"""Log-odds in training that a pitch is held although it did not sound."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,8 @@ class Notes:
     onset (1, 1). A frame with an onset of a pitch that is not active has probability zero.
 
     Args:
-        logits: of off, held and onset for each pitch, up to a constant, (..., pitches, 3); one that is impossible has
-            minus infinity.
+        logits: of off, held and onset for each pitch, up to a constant, (..., pitches, 3); minus infinity if
+            impossible.
 
     Example:
         >>> even = Notes(torch.zeros(2, 3))
@@ -47,18 +47,20 @@ class Notes:
         return cells.masked_fill(onset & ~active, -math.inf).sum(dim=-1)
 
     def sample(self, *, generator: torch.Generator) -> Float[Tensor, "*batch frame_size"]:
-        """One draw of each pitch."""
-        chances = self._chances()
-        uniform = torch.rand(chances.shape[:-1], generator=generator, device=chances.device, dtype=chances.dtype)
-        active = uniform >= chances[..., _OFF]
-        onset = uniform >= chances[..., _OFF] + chances[..., _HELD]
-        return torch.cat([active, onset], dim=-1).to(chances.dtype)
+        """A sample of each pitch."""
+        probabilities = self._probabilities()
+        uniform = torch.rand(
+            probabilities.shape[:-1], generator=generator, device=probabilities.device, dtype=probabilities.dtype
+        )
+        active = uniform >= probabilities[..., _OFF]
+        onset = uniform >= probabilities[..., _OFF] + probabilities[..., _HELD]
+        return torch.cat([active, onset], dim=-1).to(probabilities.dtype)
 
     @property
     def mean(self) -> Float[Tensor, "*batch frame_size"]:
         """The probability that each pitch is active, then the probability of its onset."""
-        chances = self._chances()
-        return torch.cat([chances[..., _HELD] + chances[..., _ONSET], chances[..., _ONSET]], dim=-1)
+        probabilities = self._probabilities()
+        return torch.cat([probabilities[..., _HELD] + probabilities[..., _ONSET], probabilities[..., _ONSET]], dim=-1)
 
     def __getitem__(self, index: Any) -> "Notes":
         """The distributions at some places of the batch shape."""
@@ -68,16 +70,16 @@ class Notes:
         """Logits divided by the temperature."""
         return Notes(self.logits / check_temperature(temperature))
 
-    def _chances(self) -> Tensor:
+    def _probabilities(self) -> Tensor:
         return torch.softmax(at_least_float32(self.logits), dim=-1)
 
 
 class NotesHead(nn.Module):
     """One linear layer from features to the probabilities that each pitch is off, held or begins a note.
 
-    Only a pitch that sounded in the frame before can be held, and the head sees to that. In training it leaves one
-    chance in ten thousand that another is: the frames it then hears may have been changed on purpose, as
-    ``input_noise`` of :class:`~pianoroll_seq2seq.models.seq2seq_lstm.Seq2SeqLSTM` does.
+    Only a pitch that sounded in the frame before can be held: all others have probability zero. In training they have
+    odds of 1 to 10,000, because ``input_noise`` of :class:`~pianoroll_seq2seq.models.seq2seq_lstm.Seq2SeqLSTM` may have
+    removed the note from the frame before.
 
     Args:
         in_features: size of the decoder's output.
@@ -115,8 +117,10 @@ class NotesHead(nn.Module):
         steps, pitches = features.shape[1], self.frame_size // 2
         off, held, onset = at_least_float32(self.logits(features)).view(-1, steps, pitches, 3).unbind(dim=-1)
         sounded = past[:, -steps:, :pitches] > 0
-        slip = torch.logaddexp(off, onset) + _SLIP if self.training else torch.full_like(held, -math.inf)
-        return Notes(torch.stack([off, torch.where(sounded, held, slip), onset], dim=-1))
+        held_after_silence = (
+            torch.logaddexp(off, onset) + _HELD_LOGIT if self.training else torch.full_like(held, -math.inf)
+        )
+        return Notes(torch.stack([off, torch.where(sounded, held, held_after_silence), onset], dim=-1))
 
     def settings(self) -> dict[str, Any]:
         """The constructor's arguments."""

@@ -1,7 +1,8 @@
 """Sampling and means of distributions that decide binary variables in order, each given the earlier ones.
 
-The conditionals are a function ``logits_given(values, rows)``: the log-odds (n, variables) of every variable of the rows
-(n,) of a batch, given the variables of ``values`` (n, variables) before it. Values at or after a variable are ignored.
+The conditionals are a function ``logits_given(values, rows)``: the log-odds (n, variables) of every variable of the
+rows (n,) of a batch, given the variables of ``values`` (n, variables) before it. Values at or after a variable are
+ignored.
 """
 
 import itertools
@@ -19,12 +20,14 @@ _SIDE_BY_SIDE = 512
 
 
 @torch.no_grad()
-def sample_skipping_silence(logits_given: LogitsGiven, uniform: Float[Tensor, "rows pitches"]) -> Float[Tensor, "rows pitches"]:
+def sample_skipping_silence(
+    logits_given: LogitsGiven, uniform: Float[Tensor, "rows pitches"]
+) -> Float[Tensor, "rows pitches"]:
     """An exact sample that skips from one sounding pitch to the next.
 
-    Given all lower pitches, the log-odds of the remaining ones are known as long as none of them sounds: the first pitch
-    whose random number is below its probability sounds, and those before it are silent. This takes one pass for each
-    sounding pitch and one more, instead of one for each pitch. Equal random numbers give equal frames either way.
+    Given all lower pitches, the log-odds of the remaining ones are known as long as none of them sounds: the first
+    pitch whose random number is below its probability sounds, and those before it are silent. This takes one pass for
+    each sounding pitch and one more, instead of one for each pitch. Equal random numbers give equal frames either way.
 
     Args:
         logits_given: the conditionals. Only those above the highest sounding pitch are used. Finished rows

@@ -22,7 +22,7 @@ class PolyphonyModel(nn.Module):
 
     Args:
         channels: size of the state that the number is predicted from, and of the features for pitches.
-        max_polyphony: the largest number that is distinguished; it also stands for all larger ones.
+        max_polyphony: the largest number that is distinguished; it includes all larger ones.
     """
 
     _numbers: Tensor

@@ -1,8 +1,8 @@
 """Independent pitches, each predicted by one small network with inputs relative to the pitch.
 
-All pitches share the network, and its inputs are relative to the pitch: a chord looks the same in every key. It needs far
-less music than a layer with weights for each absolute pitch, and it keeps to scales that it was not trained on (the idea
-of tied pitch networks is from Johnson, 2017, "Generating polyphonic music using tied parallel networks").
+All pitches share the network, and its inputs are relative to the pitch: a chord looks the same in every key. It needs
+far less music than a layer with weights for each absolute pitch, and it keeps to scales that it was not trained on (the
+idea of tied pitch networks is from Johnson, 2017, "Generating polyphonic music using tied parallel networks").
 """
 
 from dataclasses import dataclass

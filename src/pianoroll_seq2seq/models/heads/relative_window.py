@@ -1,11 +1,12 @@
 """Pitches decided from low to high by one small network with inputs relative to the pitch.
 
-All pitches share the network. It reads, relative to the pitch: the past frames, the notes already decided below it in the
-same frame, how many they are, and the tonal context. It is the conditional of an autoregressive model over the pitches of
-a frame (as in NADE, Larochelle and Murray, 2011), with weights tied between pitches (as in Johnson, 2017, "Generating
-polyphonic music using tied parallel networks").
+All pitches share the network. It reads, relative to the pitch: the past frames, the notes already decided below it in
+the same frame, how many they are, and the tonal context. It is the conditional of an autoregressive model over the
+pitches of a frame (as in NADE, Larochelle and Murray, 2011), with weights tied between pitches (as in Johnson, 2017,
+"Generating polyphonic music using tied parallel networks").
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,6 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pianoroll_seq2seq.models.layers.dropout import Dropout
 from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.layout import FrameLayout
 from pianoroll_seq2seq.models.heads.copy_features import COPY_WINDOW, split_features, state_size
@@ -114,23 +114,10 @@ class RelativeWindowHead(nn.Module):
         super().__init__()
         frame_size = single_plane_size(layout, "RelativeWindowHead")
         sizes = {"in_features": in_features, "channels": channels, "window": window, "num_frames": num_frames}
-        if min(sizes.values()) < 1 or num_layers < 0 or not 0 <= dropout < 1:
-            raise SettingsError(
-                f"Sizes must be at least 1, num_layers at least 0 and dropout in [0, 1), got {sizes}, {num_layers=}, "
-                f"{dropout=}."
-            )
-        if len(decays) < _HISTORIES or not all(0 < decay < 1 for decay in decays):
-            raise SettingsError(f"decays must be {_HISTORIES} or more, each in (0, 1), got {decays}.")
+        _check_sizes(sizes, num_layers, dropout, decays)
         state = state_size(in_features, frame_size, num_candidates)
         first, end = (0, frame_size) if active_columns is None else active_columns
-        if not 0 <= first < end <= frame_size:
-            raise SettingsError(
-                f"active_columns must be (first, end) with 0 <= first < end <= {frame_size}, got {active_columns}."
-            )
-        if num_scored_pitches is not None and num_scored_pitches < FAR + 2:
-            raise SettingsError(f"num_scored_pitches must be at least {FAR + 2}, or None, got {num_scored_pitches}.")
-        if not 0 <= max_polyphony <= end - first:
-            raise SettingsError(f"max_polyphony must lie in 0..{end - first} (active columns), got {max_polyphony}.")
+        _check_columns(first, end, frame_size, num_scored_pitches, max_polyphony)
         self.in_features = in_features
         self.layout = layout
         self.frame_size: int = frame_size
@@ -311,8 +298,33 @@ class RelativeWindowHead(nn.Module):
         return at_least_float32(self.logit(hidden).squeeze(2))
 
 
+def _check_sizes(
+    sizes: Mapping[str, int], num_layers: int, dropout: float, decays: tuple[float, ...] | list[float]
+) -> None:
+    """Validates the sizes of the network."""
+    if min(sizes.values()) < 1 or num_layers < 0 or not 0 <= dropout < 1:
+        raise SettingsError(
+            f"Sizes must be at least 1, num_layers at least 0 and dropout in [0, 1), got {dict(sizes)}, {num_layers=}, "
+            f"{dropout=}."
+        )
+    if len(decays) < _HISTORIES or not all(0 < decay < 1 for decay in decays):
+        raise SettingsError(f"decays must be {_HISTORIES} or more, each in (0, 1), got {decays}.")
+
+
+def _check_columns(first: int, end: int, frame_size: int, num_scored_pitches: int | None, max_polyphony: int) -> None:
+    """Validates the arguments that count columns or pitches."""
+    if not 0 <= first < end <= frame_size:
+        raise SettingsError(
+            f"active_columns must be (first, end) with 0 <= first < end <= {frame_size}, got ({first}, {end})."
+        )
+    if num_scored_pitches is not None and num_scored_pitches < FAR + 2:
+        raise SettingsError(f"num_scored_pitches must be at least {FAR + 2}, or None, got {num_scored_pitches}.")
+    if not 0 <= max_polyphony <= end - first:
+        raise SettingsError(f"max_polyphony must be in 0..{end - first} (active columns), got {max_polyphony}.")
+
+
 def _sum_below(values: Tensor) -> Tensor:
-    """The sum over all lower pitches. Subtracting the pitch's own value from the running sum would leave rounding errors."""
+    """The sum over all lower pitches: subtracting the own value from the running sum would leave rounding errors."""
     return functional.pad(values.cumsum(dim=-1), (1, 0))[..., :-1]
 
 

@@ -20,7 +20,7 @@ _NEVER = -12.0
 
 @dataclass(frozen=True)
 class FrameContext:
-    """What is known before a frame's first pitch is decided: batch shape (...).
+    """The context of a frame, known before its first pitch is decided: batch shape (...).
 
     Args:
         planes: the past frames, newest first, then averages of the past, (..., num_frames + 2, pitches).
@@ -50,7 +50,7 @@ class RelativeWindow:
 
     Args:
         head: the head whose network computes the log-odds.
-        context: what is known before the frame, batch shape (...).
+        context: the context of the frame, batch shape (...).
         temperature: divides the log-odds of every variable.
     """
 
@@ -61,8 +61,8 @@ class RelativeWindow:
     def log_prob(self, frames: Float[Tensor, "*batch frame_size"]) -> Float[Tensor, "*batch"]:
         """Log-probability of whole frames in nats, exact.
 
-        In training mode, a head with ``num_scored_pitches`` gives an unbiased estimate instead: from some pitches of each
-        frame, sampled at random and weighted.
+        In training mode, a head with ``num_scored_pitches`` gives an unbiased estimate instead: from some pitches of
+        each frame, sampled at random and weighted.
         """
         flat = self.context.map(lambda values: values.flatten(0, len(self.context.batch) - 1))
         frames = frames.reshape(-1, frames.shape[-1])

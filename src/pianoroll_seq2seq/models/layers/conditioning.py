@@ -1,12 +1,12 @@
-"""Conditions of a model: extra columns beside the frames that it reads and the frames that it predicts."""
+"""Conditions of a model: extra columns of the frames that it reads, and of those that it predicts."""
 
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from pianoroll_seq2seq.models.layers.dropout import bernoulli_mask
 from pianoroll_seq2seq.errors import SettingsError, ShapeError
+from pianoroll_seq2seq.models.layers.dropout import bernoulli_mask
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Conditioning:
     dropout: float
 
     def __post_init__(self) -> None:
-        """Validates the numbers."""
+        """Validates the arguments."""
         if self.size < 0 or not 0 <= self.dropout < 1:
             raise SettingsError(
                 f"condition_size must be at least 0 and condition_dropout in [0, 1), got {self.size} and "
@@ -94,8 +94,8 @@ class Conditioning:
                 return NO_CONDITION
             if not self.dropout:
                 raise SettingsError(
-                    f"The model expects conditions of size {self.size} and was trained without condition_dropout. Pass one "
-                    f"(condition=, or SlidingWindows(..., conditions=)), or train a model with condition_dropout."
+                    f"The model expects conditions of size {self.size} and was trained without condition_dropout. "
+                    f"Pass one (condition=, or SlidingWindows(..., conditions=)), or train with condition_dropout."
                 )
             missing = frames.new_zeros(batch, 1, self.columns)
             missing[..., -1] = 1

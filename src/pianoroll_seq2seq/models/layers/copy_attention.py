@@ -1,9 +1,9 @@
 """Copy attention: attention over past frames whose values are the frames themselves.
 
-Music repeats: a motif after a bar, a phrase after eight. Each head attends to all earlier frames and offers their weighted
-mean as a candidate for the next frame (the copy mechanism of pointer networks: Vinyals, Fortunato and Jaitly, 2015; for
-text See, Liu and Manning, 2017). The weights depend on the states (content), on the distance in frames (one bar, eight
-bars), and on how many frames before both places are equal.
+Music repeats: a motif after a bar, a phrase after eight. Each head attends to all earlier frames and offers their
+weighted mean as a candidate for the next frame (the copy mechanism of pointer networks: Vinyals, Fortunato and Jaitly,
+2015; for text See, Liu and Manning, 2017). The weights depend on the states (content), on the distance in frames (one
+bar, eight bars), and on how many frames before both places are equal.
 """
 
 import math
@@ -89,7 +89,9 @@ class CopyAttention(nn.Module):
         self.match_bias: nn.Parameter = nn.Parameter(torch.rand(heads, _KINDS * len(_SPANS)))
         # A frame's hash is a sum of these integers, so it is exact.
         generator = torch.Generator().manual_seed(0)
-        self.register_buffer("_hash_weights", torch.randint(2**61, (frame_size,), generator=generator), persistent=False)
+        self.register_buffer(
+            "_hash_weights", torch.randint(2**61, (frame_size,), generator=generator), persistent=False
+        )
 
     def forward(self, states: Tensor, frames: Tensor, *, begin: int = 0) -> CopyCandidates:
         """Candidates for every step from ``begin`` on.
@@ -152,7 +154,10 @@ class CopyAttention(nn.Module):
     def _distance_bias(self, steps: int) -> Tensor:
         """The bias of each head for frames 1, 2, ... steps back: (heads, steps - 1)."""
         distance = torch.arange(1, steps, device=self.decay.device)
-        table = self.relative_position_bias[:, (distance - 1).clamp(max=_FARTHEST - 1)] + self.decay[:, None] * distance.log()
+        table = (
+            self.relative_position_bias[:, (distance - 1).clamp(max=_FARTHEST - 1)]
+            + self.decay[:, None] * distance.log()
+        )
         for cycle, phases in zip(_CYCLES, self.periodic_bias, strict=True):
             table = table + phases[:, distance % cycle]
         return table

@@ -1,7 +1,7 @@
 """Dropout with masks that are cheap to sample on a CPU.
 
-PyTorch samples a double for every unit, which takes a fifth of a training step of the 2017 model in bfloat16. Sixteen bits
-are enough for a mask.
+PyTorch samples a double for every unit, which takes a fifth of a training step of the 2017 model in bfloat16. Sixteen
+bits are enough for a mask.
 """
 
 import torch

@@ -10,7 +10,8 @@ from pianoroll_seq2seq.models.layers.stepping import Memory
 class LSTMStack(nn.LSTM):
     """Layers of LSTM over (batch, frames, inputs), with the parameters and results of ``torch.nn.LSTM``.
 
-    In training with dropout on a CPU the layers run one after another, with masks between them that are cheap to sample.
+    In training with dropout on a CPU the layers run one after another, with masks between them that are cheap to
+    sample.
 
     Args:
         input_size: size of an input.

@@ -1,9 +1,9 @@
 """One step at a time through a stack of LSTM layers, by the fastest way for the batch size.
 
 ``torch.nn.LSTM`` has a large overhead for a single step. On a CPU PyTorch's cell takes a third of that time for a small
-batch, and NumPy's matrix-vector product halves it again for batch size 1 (``benchmarks/generate.py`` measures all three).
-All share the weights of the stack and agree up to float32 rounding. A state is a value: two continuations may start from
-the same one.
+batch, and NumPy's matrix-vector product halves it again for batch size 1 (``benchmarks/generate.py`` measures all
+three). All share the weights of the stack and agree up to float32 rounding. A state is a value: two continuations may
+start from the same one.
 """
 
 from dataclasses import dataclass
