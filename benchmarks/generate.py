@@ -22,7 +22,7 @@ from unittest import mock
 
 import numpy as np
 import torch
-from harness import Contender, Measured, Results, Spread, keep, measure, report, table
+from harness import Contender, Measurement, Results, Spread, measure, print_measurements, save_results, table
 from torch import nn
 
 from pianoroll_seq2seq import BernoulliHead, RelativeBernoulliHead, Seq2SeqLSTM, generate_frames
@@ -115,7 +115,7 @@ def row(head: str, batch: int, name: str) -> str:
     return f"{head}, batch {batch}: {name}"
 
 
-def throughput(found: dict[str, Frames], head: str, batch: int, frames: int, turns: int) -> list[Measured]:
+def throughput(found: dict[str, Frames], head: str, batch: int, frames: int, turns: int) -> list[Measurement]:
     """Seconds for each frame of a batch."""
     primers = primers_of(batch)
     check(found, batch, min(frames, 20))
@@ -128,10 +128,10 @@ def throughput(found: dict[str, Frames], head: str, batch: int, frames: int, tur
             for _ in islice(stream, frames):
                 pass
             seconds[name].append((time.perf_counter() - started) / frames)
-    return [Measured(row(head, batch, name), each[1:], each[:1]) for name, each in seconds.items()]
+    return [Measurement(row(head, batch, name), each[1:], each[:1]) for name, each in seconds.items()]
 
 
-def live(found: dict[str, Frames], head: str, frames: int) -> list[Measured]:
+def live(found: dict[str, Frames], head: str, frames: int) -> list[Measurement]:
     """The waiting time for each frame of one continuation."""
     results = []
     for name in [name for name in found if "with" not in name]:
@@ -142,7 +142,7 @@ def live(found: dict[str, Frames], head: str, frames: int) -> list[Measured]:
             waited.append(time.perf_counter() - started)
         low, high = np.percentile(waited[20:], [50, 99])
         facts: dict[str, float | str] = {"p50_us": low * 1e6, "p99_us": high * 1e6, "most_us": max(waited[20:]) * 1e6}
-        results.append(Measured(row(head, 1, f"{name}, live"), waited[20:], [], facts))
+        results.append(Measurement(row(head, 1, f"{name}, live"), waited[20:], [], facts))
     return results
 
 
@@ -155,13 +155,13 @@ def tables(results: Results, arguments: argparse.Namespace) -> str:
         for batch in arguments.batches:
             for name in [name for name in results if name.startswith(row(head, batch, "")) and "live" not in name]:
                 steps, short = results.seconds(name), name.partition(": ")[2]
-                beside = results.times_as_fast(name, row(head, batch, PLAIN)).shown(".2f")
-                each = Spread.of([1e6 * one for one in steps]).shown(",.0f")
-                rows.append((str(batch), short, Spread.of([batch / one for one in steps]).shown(), each, beside))
+                beside = results.speedup(name, row(head, batch, PLAIN)).format(".2f")
+                each = Spread.of([1e6 * one for one in steps]).format(",.0f")
+                rows.append((str(batch), short, Spread.of([batch / one for one in steps]).format(), each, beside))
         parts += [f"{head}, 2 x {arguments.hidden_size} units, {arguments.frames} frames", table(heads, rows, words=2)]
     streams = [name for name in results if name.endswith(", live")]
     percentiles = ("p50_us", "p99_us", "most_us")
-    waits = [(name, *(results.fact(name, key).shown() for key in percentiles)) for name in sorted(streams)]
+    waits = [(name, *(results.fact(name, key).format() for key in percentiles)) for name in sorted(streams)]
     parts += [
         f"The live stream, µs for each of {arguments.live_frames} frames",
         table(("method", "p50", "p99", "longest"), waits),
@@ -169,7 +169,7 @@ def tables(results: Results, arguments: argparse.Namespace) -> str:
     return "\n\n".join(parts)
 
 
-def run_worker(arguments: argparse.Namespace) -> list[Measured]:
+def run_worker(arguments: argparse.Namespace) -> list[Measurement]:
     """All measurements for a head, in this process."""
     torch.set_num_threads(1)
     torch.manual_seed(0)
@@ -202,7 +202,7 @@ def main(command: list[str] | None = None) -> None:
     """The command."""
     arguments = parse(command)
     if arguments.worker:
-        report(run_worker(arguments))
+        print_measurements(run_worker(arguments))
         return
     sizes = ("hidden-size", "frames", "live-frames")
     options = [f"--{name}={getattr(arguments, name.replace('-', '_'))}" for name in sizes]
@@ -210,7 +210,7 @@ def main(command: list[str] | None = None) -> None:
     listed = [Contender(head, [sys.executable, __file__, "--worker", head, *options]) for head in arguments.heads]
 
     def after_round(results: Results) -> None:
-        keep(arguments.output, "generate", results, tables(results, arguments))
+        save_results(arguments.output, "generate", results, tables(results, arguments))
 
     measure(listed, arguments.rounds, after_round)
 

@@ -19,8 +19,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from contenders import FRAMES, MODELS, built, no_bfloat16, write_data
-from harness import Contender, Measured, Results, Spread, keep, measure, report, table
+from contenders import FRAMES, MODELS, build_model, no_bfloat16, write_data
+from harness import Contender, Measurement, Results, Spread, measure, print_measurements, save_results, table
 from worker import TRAINING
 
 from pianoroll_seq2seq import Threshold, generate_frames
@@ -54,11 +54,11 @@ def training(model: str, batch_size: int, data: Path, given: argparse.Namespace)
     ]
 
 
-def generated(model: str, given: argparse.Namespace) -> list[Measured]:
+def generated(model: str, given: argparse.Namespace) -> list[Measurement]:
     """Seconds for each frame of a batch of continuations."""
     torch.manual_seed(0)
     sizes = MODELS[model]
-    trained, said = built(sizes).to(given.device).eval(), []
+    trained, said = build_model(sizes).to(given.device).eval(), []
     for batch in given.continuations:
         primers = np.random.default_rng(0).random((batch, FRAMES, len(sizes.pitches))) < 0.05
         stream = generate_frames(trained, primers, sampler=Threshold(0.5))
@@ -70,7 +70,7 @@ def generated(model: str, given: argparse.Namespace) -> list[Measured]:
             for _ in islice(stream, 2 * FRAMES):  # every frame arrives on the CPU: nothing is left under way
                 pass
             seconds.append((time.perf_counter() - begun) / (2 * FRAMES))
-        said.append(Measured(row(model, batch, "generate_frames"), seconds))
+        said.append(Measurement(row(model, batch, "generate_frames"), seconds))
     return said
 
 
@@ -83,13 +83,13 @@ def speeds(results: Results, model: str, batch_size: int) -> str:
             continue
         precision = "float32" if "float32" in name else "bfloat16"
         bases = [row(model, batch_size, PLAIN), row(model, batch_size, f"LSTM layers, {precision}")]
-        plain, alone = (results.times_as_fast(label, base) if base in results else None for base in bases)
+        plain, alone = (results.speedup(label, base) if base in results else None for base in bases)
         memory = results.fact(label, "gpu_peak_bytes").median / 2**20
         rows.append(
             (
                 name,
-                results.per_second(label).shown(),
-                "" if plain is None else plain.shown(".2f"),
+                results.per_second(label).format(),
+                "" if plain is None else plain.format(".2f"),
                 "" if alone is None else f"{alone.median:.0%}",
                 f"{memory:,.0f}",
             )
@@ -104,7 +104,7 @@ def tables(results: Results, given: argparse.Namespace) -> str:
         for batch_size in given.batch_sizes:
             parts += [f"{model}, batches of {batch_size}", speeds(results, model, batch_size)]
         rows = [
-            (str(batch), Spread.of([batch / one for one in steps]).shown())
+            (str(batch), Spread.of([batch / one for one in steps]).format())
             for batch in given.continuations
             if (label := row(model, batch, "generate_frames")) in results
             for steps in [results.seconds(label)]
@@ -140,7 +140,7 @@ def main(arguments: list[str] | None = None) -> None:
     """The command."""
     given = parsed(arguments)
     if given.worker:
-        report(generated(given.worker, given))
+        print_measurements(generated(given.worker, given))
         return
     options = ["--device", given.device, "--continuations", *map(str, given.continuations)]
     with tempfile.TemporaryDirectory() as scratch:
@@ -153,7 +153,9 @@ def main(arguments: list[str] | None = None) -> None:
                 listed += training(model, batch_size, data, given)
             command = [sys.executable, __file__, "--worker", model, *options]
             listed.append(Contender(f"{model}: generate_frames", command))
-        measure(listed, given.rounds, lambda results: keep(given.output, "gpu", results, tables(results, given)))
+        measure(
+            listed, given.rounds, lambda results: save_results(given.output, "gpu", results, tables(results, given))
+        )
 
 
 if __name__ == "__main__":

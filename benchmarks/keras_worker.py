@@ -1,9 +1,10 @@
-"""The Keras contender of train.py, which starts it in an environment that has TensorFlow; without this library.
+"""Measures the Keras contender of train.py, which starts this program in an environment with TensorFlow.
 
     python benchmarks/keras_worker.py --data FILE --model 2017 --epochs 3
 
-The model of the 2017 article as one writes it in Keras, or the large one; ``fit`` with validation after every epoch.
-An item is a training window; its seconds are those of a whole epoch, with validation. The first epoch warms up.
+The model of the 2017 article in Keras, or the large one, trained by ``fit`` with validation after every epoch. It does
+not use this library. An item is a training window, and its seconds include the validation at the end of the epoch. The
+first epoch is a warm-up.
 """
 
 import os
@@ -25,40 +26,40 @@ from keras import layers
 FRAMES, DROPOUT = 50, 0.3
 
 
-def model_of_2017(pitches: int, hidden: int) -> Any:
-    """All frames at once, from the input's last output."""
+def build_parallel(frame_size: int, hidden_size: int) -> Any:
+    """The model of 2017: all frames at once, from the encoder's last output."""
     return keras.Sequential(
         [
-            keras.Input((FRAMES, pitches)),
-            layers.LSTM(hidden, return_sequences=True),
+            keras.Input((FRAMES, frame_size)),
+            layers.LSTM(hidden_size, return_sequences=True),
             layers.Dropout(DROPOUT),
-            layers.LSTM(hidden),
+            layers.LSTM(hidden_size),
             layers.Dropout(DROPOUT),
             layers.BatchNormalization(),
             layers.RepeatVector(FRAMES),
-            layers.LSTM(hidden, return_sequences=True),
+            layers.LSTM(hidden_size, return_sequences=True),
             layers.Dropout(DROPOUT),
-            layers.LSTM(hidden, return_sequences=True),
+            layers.LSTM(hidden_size, return_sequences=True),
             layers.Dropout(DROPOUT),
             layers.BatchNormalization(),
-            layers.TimeDistributed(layers.Dense(pitches, activation="sigmoid")),
+            layers.TimeDistributed(layers.Dense(frame_size, activation="sigmoid")),
         ]
     )
 
 
-def teacher_forced(pitches: int, hidden: int) -> Any:
-    """Every frame from those before it; each layer of the decoder begins with the memory of its fellow."""
-    context, before = keras.Input((FRAMES, pitches)), keras.Input((FRAMES, pitches))
-    outputs, *first = layers.LSTM(hidden, return_sequences=True, return_state=True)(context)
-    _, *second = layers.LSTM(hidden, return_state=True)(layers.Dropout(DROPOUT)(outputs))
-    outputs = layers.LSTM(hidden, return_sequences=True)(before, initial_state=first)
-    outputs = layers.LSTM(hidden, return_sequences=True)(layers.Dropout(DROPOUT)(outputs), initial_state=second)
-    frames = layers.TimeDistributed(layers.Dense(pitches, activation="sigmoid"))(layers.Dropout(DROPOUT)(outputs))
+def build_teacher_forced(frame_size: int, hidden_size: int) -> Any:
+    """Predicts every frame from those before it. Each decoder layer begins with the state of its encoder layer."""
+    context, before = keras.Input((FRAMES, frame_size)), keras.Input((FRAMES, frame_size))
+    outputs, *first = layers.LSTM(hidden_size, return_sequences=True, return_state=True)(context)
+    _, *second = layers.LSTM(hidden_size, return_state=True)(layers.Dropout(DROPOUT)(outputs))
+    outputs = layers.LSTM(hidden_size, return_sequences=True)(before, initial_state=first)
+    outputs = layers.LSTM(hidden_size, return_sequences=True)(layers.Dropout(DROPOUT)(outputs), initial_state=second)
+    frames = layers.TimeDistributed(layers.Dense(frame_size, activation="sigmoid"))(layers.Dropout(DROPOUT)(outputs))
     return keras.Model([context, before], frames)
 
 
 def windows(data: Any, part: str) -> Any:
-    """All windows of some pieces, input and target one after the other, as float32."""
+    """All windows of a part, as float32 (windows, input frames + target frames, pitches)."""
     found = []
     for piece in np.split(data[f"{part}_frames"], np.cumsum(data[f"{part}_lengths"])[:-1]):
         found += [piece[start : start + 2 * FRAMES] for start in range(0, len(piece) - 2 * FRAMES + 1, FRAMES)]
@@ -66,32 +67,32 @@ def windows(data: Any, part: str) -> Any:
 
 
 class Clock(keras.callbacks.Callback):  # type: ignore[misc]
-    """When each epoch ended, with its validation."""
+    """Records when each epoch and its validation ended."""
 
     def __init__(self) -> None:
-        """No epoch has ended yet."""
+        """Records the start of the first epoch."""
         super().__init__()
         self.marks = [time.perf_counter()]
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Reads the clock."""
+        """Records the time."""
         self.marks.append(time.perf_counter())
 
 
 def main() -> None:
-    """The command."""
+    """Runs the command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", required=True)
     parser.add_argument("--model", choices=("2017", "2x512"), default="2017")
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--seed", type=int, default=0)
-    given = parser.parse_args()
-    keras.utils.set_random_seed(given.seed)
-    with np.load(given.data) as data:
+    options = parser.parse_args()
+    keras.utils.set_random_seed(options.seed)
+    with np.load(options.data) as data:
         train, valid = windows(data, "train"), windows(data, "valid")
-    pitches, parallel = train.shape[2], given.model == "2017"
-    model = model_of_2017(pitches, 64) if parallel else teacher_forced(pitches, 512)
+    frame_size, parallel = train.shape[2], options.model == "2017"
+    model = build_parallel(frame_size, 64) if parallel else build_teacher_forced(frame_size, 512)
     model.compile(optimizer=keras.optimizers.Adam(1e-3), loss="binary_crossentropy")
     (context, frames), (valid_context, valid_frames) = (
         (part[:, :FRAMES] if parallel else [part[:, :FRAMES], part[:, FRAMES - 1 : -1]], part[:, FRAMES:])
@@ -102,15 +103,15 @@ def main() -> None:
         context,
         frames,
         validation_data=(valid_context, valid_frames),
-        epochs=given.epochs,
-        batch_size=given.batch_size,
+        epochs=options.epochs,
+        batch_size=options.batch_size,
         callbacks=[clock],
         verbose=0,
     )
     share = (time.process_time() - on_cpu) / (clock.marks[-1] - clock.marks[0])
     seconds = (np.diff(clock.marks) / len(train)).tolist()
     facts = {
-        "valid_losses": " ".join(f"{loss * pitches:.5f}" for loss in history.history["val_loss"]),
+        "valid_losses": " ".join(f"{loss * frame_size:.5f}" for loss in history.history["val_loss"]),
         "cpu_share": share,
         "mem_max_rss": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         "keras_version": version("keras"),
@@ -120,7 +121,7 @@ def main() -> None:
 
 
 def tensorflow_version() -> str:
-    """Whichever of its packages is installed."""
+    """The version of the installed package, tensorflow or tensorflow-cpu."""
     import tensorflow
 
     return str(tensorflow.__version__)

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from contenders import MODELS, no_bfloat16, write_data
-from harness import Contender, Results, keep, measure, table, too_few
+from harness import Contender, Results, measure, missing_cores, save_results, table
 
 from pianoroll_seq2seq.data.datasets.scale_chords import write_scale_chords
 
@@ -50,7 +50,7 @@ class Point:
 
     def missing(self) -> str:
         """Why it cannot be run, if so."""
-        return too_few(self.processes) or no_bfloat16(self.precision)
+        return missing_cores(self.processes) or no_bfloat16(self.precision)
 
     def billions(self) -> float:
         """Floating-point operations of a window in training, in 10^9."""
@@ -85,8 +85,8 @@ def speeds(results: Results, varied: str, points: Sequence[Point]) -> str:
             rows.append((value, point.missing(), "", ""))
             continue
         speed, first = results.per_second(name), str(points[0])
-        beside = results.times_as_fast(name, first).shown(".2f") if first in results else ""
-        rows.append((value, speed.shown(), beside, f"{speed.median * point.billions():.1f}"))
+        beside = results.speedup(name, first).format(".2f") if first in results else ""
+        rows.append((value, speed.format(), beside, f"{speed.median * point.billions():.1f}"))
     return table((varied, "windows/s", "x the first", "GFLOP/s"), rows)
 
 
@@ -116,7 +116,9 @@ def main(arguments: list[str] | None = None) -> None:
         data = Path(scratch) / "data.npz"
         write_data(given.midi_dir or write_scale_chords(Path(scratch) / "midi"), MODELS["2017"], data, given.pieces)
         listed = [point.contender(data, given.epochs) for point in dict.fromkeys(points)]
-        measure(listed, given.rounds, lambda results: keep(given.output, "scaling", results, tables(results, given)))
+        measure(
+            listed, given.rounds, lambda results: save_results(given.output, "scaling", results, tables(results, given))
+        )
 
 
 if __name__ == "__main__":

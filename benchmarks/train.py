@@ -26,7 +26,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from contenders import MODELS, no_bfloat16, write_data
-from harness import Contender, Results, Spread, keep, measure, table
+from harness import Contender, Results, Spread, measure, save_results, table
 from worker import TRAINING
 
 from pianoroll_seq2seq.data.datasets.scale_chords import write_scale_chords
@@ -96,7 +96,7 @@ class Comparison:
         parts = [f"{heading}, batches of {self.given.batch_size}, {rounds(results)} rounds"]
         parts += [self.speeds(results), "\n".join(notes(results))]
         parts += [loss_table(results, self.given.losses_after)] if self.given.losses_after else []
-        keep(self.given.output, f"train-{self.model}", results, "\n\n".join(parts))
+        save_results(self.given.output, f"train-{self.model}", results, "\n\n".join(parts))
 
     def speeds(self, results: Results) -> str:
         """Windows a second, and beside the others."""
@@ -108,12 +108,12 @@ class Comparison:
                 rows.append((name, contender.missing, *[""] * 5))
             elif not is_product(name):
                 beside = [
-                    results.times_as_fast(name, base).shown(".2f") if base in results else "" for base in (PLAIN, KERAS)
+                    results.speedup(name, base).format(".2f") if base in results else "" for base in (PLAIN, KERAS)
                 ]
                 first = Spread.of([one.warmups[0] * self.counts[0] for one in results[name]]).median
                 memory = results.fact(name, "mem_max_rss").median / 2**20
                 share = self.share_of_floor(results, name).median
-                speed = results.per_second(name).shown()
+                speed = results.per_second(name).format()
                 rows.append((name, speed, *beside, f"{share:.0%}", f"{first:.1f}", f"{memory:,.0f}"))
         return table(heads, rows)
 
@@ -140,10 +140,10 @@ def notes(results: Results) -> list[str]:
     """What the table has no room for."""
     said = []
     for precision, name in PRODUCTS.items():
-        said.append(f"- Matrix product, {precision}: {results.per_second(name).shown(',.1f')} GFLOP/s.")
+        said.append(f"- Matrix product, {precision}: {results.per_second(name).format(',.1f')} GFLOP/s.")
         fitted, bare = f"fit, {precision}", f"bare, {precision}"
         if fitted in results and bare in results:
-            ratios = results.times_as_fast(bare, fitted)
+            ratios = results.speedup(bare, fitted)
             more = f"{ratios.median - 1:+.1%} ({ratios.low - 1:+.1%} to {ratios.high - 1:+.1%})"
             said.append(f"- `fit` beside the bare loop, {precision}: {more} of its time.")
     shares = [results.fact(name, "cpu_share").low for name in results if not is_product(name)]
@@ -157,7 +157,7 @@ def loss_table(results: Results, after: Sequence[int]) -> str:
     for name in results:
         if not is_product(name):
             losses = [[float(loss) for loss in str(one.facts["valid_losses"]).split()] for one in results[name]]
-            rows.append((name, *(Spread.of([seed[epoch - 1] for seed in losses]).shown(".3f") for epoch in after)))
+            rows.append((name, *(Spread.of([seed[epoch - 1] for seed in losses]).format(".3f") for epoch in after)))
     return table(("validation loss, nats per frame", *(f"after {epoch} epochs" for epoch in after)), rows)
 
 

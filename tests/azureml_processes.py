@@ -1,6 +1,6 @@
-"""Scripts that speak to the stand-in of Azure ML, each in a process of its own.
+"""Runs scripts against the stand-in of Azure ML, each in a process of its own.
 
-The client reads its environment when it is imported, and keeps its connections to itself.
+The client reads its environment when it is imported, and keeps global connections.
 """
 
 import subprocess

@@ -1,8 +1,8 @@
 """A stand-in for the Azure ML service on loopback, for the real client to talk to.
 
-It answers what azureml-core asks while a submitted run logs metrics and files, and while a script is submitted;
-everything that arrives is kept, for tests to look at. Blob storage and the resource manager, which the client
-reaches under their public names, are reached through this server as their proxy, under a certificate of its own.
+It answers the requests of azureml-core when a submitted run logs metrics and files, and when a script is submitted.
+It keeps everything that arrives, for tests to check. It is also the proxy for blob storage and the resource manager,
+which the client reaches under their public names, with a certificate of its own.
 """
 
 import base64
@@ -53,12 +53,12 @@ class Request:
 
 
 Fault = Callable[[Request], int | tuple[int, str] | None]
-"""Says with which status, and which message, a request fails; None lets it through."""
+"""Returns the status, and optionally the message, with which a request fails; None to answer it."""
 
 
 @dataclass
 class Service:
-    """What the service was told."""
+    """Everything that the service has received."""
 
     url: str
     folder: Path
@@ -377,10 +377,10 @@ def _get_blob(service: Service, request: Request, found: re.Match[str]) -> Answe
         "x-ms-blob-type": "BlockBlob",
         "Content-Type": "application/octet-stream",
     }
-    asked = re.fullmatch(r"bytes=(\d+)-(\d*)", request.headers.get("x-ms-range", ""))
-    if asked is None or not content:
-        return (416, b"", headers) if asked else (200, content, headers)
-    first, last = int(asked[1]), min(int(asked[2] or len(content)), len(content) - 1)
+    requested = re.fullmatch(r"bytes=(\d+)-(\d*)", request.headers.get("x-ms-range", ""))
+    if requested is None or not content:
+        return (416, b"", headers) if requested else (200, content, headers)
+    first, last = int(requested[1]), min(int(requested[2] or len(content)), len(content) - 1)
     return 206, content[first : last + 1], headers | {"Content-Range": f"bytes {first}-{last}/{len(content)}"}
 
 
@@ -395,7 +395,7 @@ def _event(service: Service, request: Request, found: re.Match[str]) -> Answer:
 
 def _resource_manager(service: Service, request: Request, found: re.Match[str]) -> Answer:
     if "/metadata/endpoints" in request.path:
-        return 200, [], _PLAIN  # the client knows the public cloud by itself
+        return 200, [], _PLAIN  # the client has the public cloud built in
     if re.search(r"/workspaces/ws(\?|$)", request.path):
         properties = {"discoveryUrl": f"{service.url}/discovery", "workspaceId": "workspace-id", "friendlyName": "ws"}
         properties["mlFlowTrackingUri"] = f"azureml://{REGION}/mlflow/v1.0{WORKSPACE}"
@@ -508,7 +508,7 @@ def _snapshot_blobs(service: Service, request: Request, found: re.Match[str]) ->
 
 
 def _local_run(service: Service, request: Request, found: re.Match[str]) -> Answer:
-    """What the client shall run on this machine: nothing."""
+    """A script for this machine that does nothing."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as files:
         files.writestr("azureml-setup/Invocation.sh", "#!/bin/bash\ntrue\n")

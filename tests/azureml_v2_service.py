@@ -1,6 +1,6 @@
-"""What the client of SDK v2 asks of Azure, beside what the stand-in of the service answers to that of v1.
+"""A stand-in for the Azure services that the client of SDK v2 needs, added to the stand-in for that of v1.
 
-The resource manager keeps what it is given (jobs, code, environments, models), for tests to look at.
+The resource manager keeps jobs, code, environments and models, for tests to check.
 """
 
 import os
@@ -69,7 +69,7 @@ def run(service: Service, script: str) -> str:
 
 
 def sent(kind: str) -> list[dict[str, Any]]:
-    """The properties of what is kept of a kind, such as ``jobs``."""
+    """The properties of all resources of a kind, such as ``jobs``."""
     return [resource["properties"] for name, resource in kept.items() if f"/{kind}/" in name]
 
 
@@ -118,7 +118,7 @@ def _put_blob(service: Service, request: Request, found: re.Match[str]) -> Answe
 
 
 def _discovery(service: Service, request: Request, found: re.Match[str]) -> Answer:
-    """Encrypted, or the client keeps its token to itself."""
+    """With https, without which the client does not send its token."""
     return 200, dict.fromkeys(("api", "history", "experimentation", "studio"), f"https://{azureml_service.REGION}"), {}
 
 
@@ -133,7 +133,7 @@ def _secrets(service: Service, request: Request, found: re.Match[str]) -> Answer
 
 
 def _mlflow(service: Service, request: Request, found: re.Match[str]) -> Answer:
-    """MLflow's own protocol, which the workspace speaks as well."""
+    """MLflow's REST API, which a workspace offers too."""
     body = request.json if request.body else {}
     run = body.get("run_id") or urllib.parse.parse_qs(request.path.partition("?")[2])["run_id"][0]
     service.metrics += [Metric(run, each["key"], each["step"], each["value"]) for each in body.get("metrics", [])]

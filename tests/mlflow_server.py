@@ -17,7 +17,7 @@ STARTS_WITHIN_SECONDS = 90
 
 
 def needs_mlflow() -> None:
-    """Skips where all of MLflow is not installed; where it must be, fails."""
+    """Skips the test if the full MLflow is not installed; in CI, fails."""
     if importlib.util.find_spec("mlflow") is None or importlib.util.find_spec("sqlalchemy") is None:
         reason = "MLflow's server is not installed (nox -s mlflow)"
         if os.environ.get("CI"):
@@ -32,7 +32,7 @@ def free_port() -> int:
 
 
 class MlflowServer:
-    """A server over a folder; killed and started again, it has the same runs at the same address."""
+    """A server that keeps its runs in a folder, so that it has them again after a restart, at the same address."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -68,7 +68,7 @@ class MlflowServer:
             return False
 
     def kill(self) -> None:
-        """With all its workers, on the spot."""
+        """Kills the server and its workers at once."""
         if self._process is not None:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()

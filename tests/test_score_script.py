@@ -67,7 +67,7 @@ class Server:
                     pytest.fail(f"The inference server did not start: {self.log.read_text()[-3000:]}")
                 time.sleep(0.2)
 
-    def ask(self, data: bytes, *, method: str = "POST") -> Answer:
+    def send(self, data: bytes, *, method: str = "POST") -> Answer:
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}/score", data=data, method=method)
         try:
             answer = urllib.request.urlopen(request, timeout=60)
@@ -92,7 +92,7 @@ def needs_server() -> None:
 
 @pytest.fixture(scope="module")
 def model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """As a registered model is mounted: below its name and version lies what ``register_checkpoint`` has sent."""
+    """A folder as Azure ML mounts it: name, version, and the folder that ``register_checkpoint`` uploads."""
     needs_server()
     folder = tmp_path_factory.mktemp("model")
     active = np.random.default_rng(0).random((60, len(PITCHES))) < 0.2
@@ -125,22 +125,22 @@ def request(**changes: Any) -> bytes:
     return json.dumps({"primer_midi": midi, "num_frames": 48} | changes).encode()
 
 
-def test_it_answers_with_the_music_that_the_model_makes_here(server: Server, model_dir: Path) -> None:
-    """What is served in the cloud is not what was trained."""
+def test_it_returns_the_music_that_generate_makes_here(server: Server, model_dir: Path) -> None:
+    """The endpoint's music differs from the model's."""
     model = checkpoint.load(next(model_dir.rglob("*.safetensors")))
     samplers = {Draw(): {"kind": "draw"}, Threshold(0.2): {"kind": "threshold", "threshold": 0.2}}
     for sampler, field in samplers.items():
         for seed in (0, 5):
-            status, answer = server.ask(request(seed=seed, sampler=field))
+            status, answer = server.send(request(seed=seed, sampler=field))
             music = generate(model, primer(), num_frames=48, sampler=sampler, seed=seed)
             assert status == 200
             assert base64.b64decode(answer["midi"]) == to_midi_bytes(music.to_score())
             assert (answer["num_frames"], answer["seed"], len(answer["notes"])) == (48, seed, len(music.notes().pitch))
 
 
-def test_notes_are_a_primer_too(server: Server) -> None:
+def test_a_primer_of_notes(server: Server) -> None:
     notes = {"primer_notes": [{"pitch": 60, "start_beat": 0, "duration_beats": 2}], "num_frames": 16}
-    status, answer = server.ask(json.dumps(notes).encode())
+    status, answer = server.send(json.dumps(notes).encode())
     assert (status, answer["num_frames"]) == (200, 16)
 
 
@@ -162,30 +162,32 @@ def test_notes_are_a_primer_too(server: Server) -> None:
     ],
     ids=lambda value: repr(value)[:30],
 )
-def test_mistakes_get_statuses_of_their_own(server: Server, data: bytes, status: int, field: str, message: str) -> None:
-    """Every mistake is a 500, a 200, or a connection that breaks off."""
-    got, answer = server.ask(data)
+def test_invalid_requests_get_their_own_status(
+    server: Server, data: bytes, status: int, field: str, message: str
+) -> None:
+    """Every invalid request gets a 500, a 200, or a broken connection."""
+    got, answer = server.send(data)
     assert got == status
     assert answer.keys() == {"error"}
     assert (answer["error"]["status"], answer["error"]["field"]) == (status, field)
     assert message in answer["error"]["message"]
 
 
-def test_only_posts_are_answered(server: Server) -> None:
-    status, answer = server.ask(b"", method="GET")
+def test_only_post_is_allowed(server: Server) -> None:
+    status, answer = server.send(b"", method="GET")
     assert (status, answer["error"]["status"]) == (405, 405)
 
 
-def test_many_at_once_and_all_the_same(server: Server) -> None:
+def test_parallel_requests_get_the_same_answer(server: Server) -> None:
     with ThreadPoolExecutor(4) as pool:
-        answers = list(pool.map(server.ask, [request(seed=3)] * 12))
+        answers = list(pool.map(server.send, [request(seed=3)] * 12))
     assert all(answer == answers[0] for answer in answers)
     assert answers[0][0] == 200
 
 
 @pytest.fixture
 def script(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The script itself, as the server loads it."""
+    """The entry script, loaded as the server loads it."""
     needs_server()
     from azureml_inference_server_http.api import aml_request
 
@@ -206,8 +208,8 @@ class Posted:
         self.stream = io.BytesIO(data)
 
 
-def test_the_inside_is_not_shown(script: Any, caplog: pytest.LogCaptureFixture) -> None:
-    """Paths and secrets of the server stand in its answers."""
+def test_internal_errors_are_not_shown(script: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """The answers contain paths and secrets of the server."""
 
     class Broken:
         limits = RequestLimits()
@@ -223,7 +225,7 @@ def test_the_inside_is_not_shown(script: Any, caplog: pytest.LogCaptureFixture) 
     assert "secret of /srv" in caplog.text
 
 
-def test_the_servers_own_time_limit_is_left_to_it(script: Any) -> None:
+def test_the_servers_own_time_limit_is_not_caught(script: Any) -> None:
     class Slow:
         limits = RequestLimits()
 
@@ -235,8 +237,8 @@ def test_the_servers_own_time_limit_is_left_to_it(script: Any) -> None:
         script.run(Posted(b"{}"))
 
 
-def test_the_one_checkpoint_is_found(script: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An old model is served without a word."""
+def test_the_only_checkpoint_is_found(script: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An old model is silently served."""
     with pytest.raises(FileNotFoundError, match="found: none"):
         script.find_checkpoint(tmp_path, None)
     (tmp_path / "model").mkdir()
@@ -250,7 +252,7 @@ def test_the_one_checkpoint_is_found(script: Any, tmp_path: Path, monkeypatch: p
         script.find_checkpoint(tmp_path, "first.safetensors")
 
 
-def test_it_begins_with_the_model_that_the_server_names(
+def test_it_loads_the_model_that_the_server_names(
     script: Any, model_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AZUREML_MODEL_DIR", str(model_dir))

@@ -1,10 +1,9 @@
-"""Lays the logged loss curves of submitted runs over one another, and prints a table.
+"""Draws the logged loss curves of submitted runs into one picture, and prints a table.
 
-    python examples/azureml/compare_runs.py             # what they have logged so far
+    python examples/azureml/compare_runs.py             # with what they have logged so far
     python examples/azureml/compare_runs.py --wait      # when all have ended
 
-The curves come from the runs' pages, by the names that ``submit_epochs.py`` noted; the picture is
-``runs/azureml/comparison.png``.
+The runs are those that ``submit_epochs.py`` has recorded; the picture is ``runs/azureml/comparison.png``.
 """
 
 import argparse
@@ -13,19 +12,20 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from commands import add_output, make_parser, run
 from records import Record, read_record, submissions
 
 from pianoroll_seq2seq._internal.atomic import writing
 from pianoroll_seq2seq.backends.azureml import open_workspace
 from pianoroll_seq2seq.display.plot import plot_histories, save_figure
-from pianoroll_seq2seq.errors import PianoRollSeq2SeqError, SettingsError
+from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.train.history import Epoch, History
 
 Row = dict[str, str | int | float | None]
 
 
 def history_of(metrics: dict[str, list[float]]) -> History:
-    """The curves that a run has logged, one value an epoch; as much of it as all curves have."""
+    """The loss curves that a run has logged, one value per epoch, up to the last epoch that both curves have."""
     train, valid = metrics.get("train_loss", []), metrics.get("valid_loss", [])
     if valid:
         train = train[: len(valid)]
@@ -37,8 +37,8 @@ def history_of(metrics: dict[str, list[float]]) -> History:
     return History(epochs, best_epoch=watched.index(min(watched)) + 1 if watched else None)
 
 
-def row(name: str, status: str, metrics: dict[str, list[float]]) -> Row:
-    """One line of the table; losses in nats per frame."""
+def make_row(name: str, status: str, metrics: dict[str, list[float]]) -> Row:
+    """A row of the table, with losses in nats per frame."""
     history = history_of(metrics)
     last = history.epochs[-1]
     return {
@@ -52,50 +52,49 @@ def row(name: str, status: str, metrics: dict[str, list[float]]) -> Row:
     }
 
 
-def table(rows: list[Row]) -> str:
-    """The rows in columns."""
-    cells = [list(rows[0]), *([str(value) for value in entry.values()] for entry in rows)]
+def format_table(rows: list[Row]) -> str:
+    """Aligns the rows in columns."""
+    cells = [list(rows[0]), *([str(value) for value in row.values()] for row in rows)]
     widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
     return "\n".join("  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in cells)
 
 
 def compare(record: Record, workspace: Any, folder: Path, *, wait: bool = False) -> list[Row]:
-    """Reads the runs, draws their curves into ``folder`` and prints the table.
+    """Draws the curves of the runs into ``folder``, prints the table and returns its rows.
 
     Raises:
-        SettingsError: no run has logged anything yet.
+        SettingsError: no run has logged a loss yet.
     """
     rows, histories = [], {}
-    for epochs, run in submissions(record, workspace):
-        status = run.wait() if wait else run.status()
-        metrics = run.metrics()
+    for epochs, submission in submissions(record, workspace):
+        status = submission.wait() if wait else submission.status()
+        metrics = submission.metrics()
         if history_of(metrics).epochs:
-            rows.append(row(epochs, status, metrics))
+            rows.append(make_row(epochs, status, metrics))
             histories[f"{epochs} epochs"] = history_of(metrics)
         else:
-            print(f"{epochs} epochs: {run.id} is {status}, and has logged nothing yet")
+            print(f"{epochs} epochs: {submission.id} is {status}, and has logged nothing yet")
     if not rows:
         raise SettingsError("No run has logged a loss yet. Wait for them with --wait.")
     with writing(folder / "comparison.json", overwrite=True) as temporary:
         temporary.write_text(json.dumps({"rows": rows}, indent=2) + "\n", encoding="utf-8")
     save_figure(plot_histories(histories), folder / "comparison.png", overwrite=True)
-    print(f"{table(rows)}\n\nLook at {folder / 'comparison.png'}.")
+    print(f"{format_table(rows)}\n\nLook at {folder / 'comparison.png'}.")
     return rows
 
 
+def compare_all(options: argparse.Namespace) -> None:
+    """Compares the recorded runs."""
+    record = read_record(options.output)
+    compare(record, open_workspace(sdk=record.sdk), options.output, wait=options.wait)
+
+
 def main(arguments: list[str] | None = None) -> int:
-    """The command; a user's mistake is one line on standard error and exit status 2."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--output", type=Path, default=Path("runs/azureml"), help="where the names are (%(default)s)")
-    parser.add_argument("--wait", action="store_true", help="until the runs have ended")
-    given = parser.parse_args(arguments)
-    try:
-        record = read_record(given.output)
-        compare(record, open_workspace(sdk=record.sdk), given.output, wait=given.wait)
-    except PianoRollSeq2SeqError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    """Runs the command."""
+    parser = make_parser(__doc__)
+    add_output(parser, "runs.json and of the comparison")
+    parser.add_argument("--wait", action="store_true", help="wait until the runs have ended")
+    return run(compare_all, parser, arguments)
 
 
 if __name__ == "__main__":

@@ -1,71 +1,65 @@
-"""Sends runs of 10, 50 and 100 epochs to Azure Machine Learning, as the 2017 article did, and notes their names.
+"""Submits runs of 10, 50 and 100 epochs to Azure Machine Learning, as in the 2017 article, and records their ids.
 
     python examples/azureml/submit_epochs.py --cluster gpu-cluster --gpu
     python examples/azureml/submit_epochs.py --cluster gpu-cluster --gpu --sdk v2   # with azure-ai-ml installed
 
-The names go to ``runs/azureml/runs.json``, where ``compare_runs.py`` and ``fetch_music.py`` look for them.
+The ids go to ``runs/azureml/runs.json``, which ``compare_runs.py`` and ``fetch_music.py`` read.
 """
 
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
 
-from records import Record, noted, write_record
+from commands import add_output, make_parser, run
+from records import open_record, write_record
 
 from pianoroll_seq2seq.backends.azureml import StoredFolder, open_workspace, submit
-from pianoroll_seq2seq.errors import PianoRollSeq2SeqError
 
 EXAMPLES = Path(__file__).resolve().parents[1]
 
 
-def submit_all(given: argparse.Namespace, workspace: Any) -> Record:
-    """Sends one run for each number of epochs that is not among those noted."""
-    record = noted(given.output, given.sdk)
-    data = {} if given.midi_dir is None else {"--midi-dir": StoredFolder.from_uri(given.midi_dir, access="download")}
-    for epochs in given.epochs:
+def submit_all(options: argparse.Namespace) -> None:
+    """Submits a run for each number of epochs that has none in the record."""
+    workspace = open_workspace(sdk=options.sdk)
+    record = open_record(options.output, options.sdk)
+    data = {}
+    if options.midi_dir is not None:
+        data["--midi-dir"] = StoredFolder.from_uri(options.midi_dir, access="download")
+    for epochs in options.epochs:
         if str(epochs) in record.runs:
             print(f"{epochs} epochs: {record.runs[str(epochs)]} was submitted before")
             continue
-        arguments = ["--preset", given.preset, "--epochs", epochs, "--output", "outputs/scale_chords"]
-        run = submit(
+        submission = submit(
             "train_scale_chords.py",
-            arguments,
+            ["--preset", options.preset, "--epochs", epochs, "--output", "outputs/scale_chords"],
             workspace=workspace,
-            experiment=given.experiment,
-            compute=given.cluster,
+            experiment=options.experiment,
+            compute=options.cluster,
             source_directory=EXAMPLES,
             data=data,
-            gpu=given.gpu,
-            environment=given.environment,
-            tags={"preset": given.preset, "epochs": str(epochs)},
-            sdk=given.sdk,
+            gpu=options.gpu,
+            environment=options.environment,
+            tags={"preset": options.preset, "epochs": str(epochs)},
+            sdk=options.sdk,
         )
-        record.runs[str(epochs)] = run.id
-        write_record(given.output, record)
-        print(f"{epochs} epochs: {run.id} {run.url}")
-    return record
+        record.runs[str(epochs)] = submission.id
+        write_record(options.output, record)
+        print(f"{epochs} epochs: {submission.id} {submission.url}")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command; a user's mistake is one line on standard error and exit status 2."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--cluster", default="gpu-cluster", help="the compute target's name (%(default)s)")
-    parser.add_argument("--gpu", action="store_true", help="its machines have GPUs")
-    parser.add_argument("--epochs", type=int, nargs="+", default=[10, 50, 100], help="(%(default)s)")
-    parser.add_argument("--preset", default="azure-2017", help="of train_scale_chords.py (%(default)s)")
-    parser.add_argument("--midi-dir", help="azureml://datastores/NAME/paths/PATH; the built-in pieces by default")
-    parser.add_argument("--environment", type=Path, help="a conda environment file; what is installed here by default")
-    parser.add_argument("--experiment", default="scale-chords", help="(%(default)s)")
-    parser.add_argument("--output", type=Path, default=Path("runs/azureml"), help="where the names go (%(default)s)")
-    parser.add_argument("--sdk", choices=("v1", "v2"), default="v1", help="the client that is installed (%(default)s)")
-    given = parser.parse_args(arguments)
-    try:
-        submit_all(given, open_workspace(sdk=given.sdk))
-    except PianoRollSeq2SeqError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    """Runs the command."""
+    parser = make_parser(__doc__)
+    parser.add_argument("--cluster", default="gpu-cluster", help="name of the compute target (%(default)s)")
+    parser.add_argument("--gpu", action="store_true", help="train on the GPUs of its machines")
+    parser.add_argument("--epochs", type=int, nargs="+", default=[10, 50, 100], help="one run each (%(default)s)")
+    parser.add_argument("--preset", default="azure-2017", help="preset of train_scale_chords.py (%(default)s)")
+    parser.add_argument("--midi-dir", help="azureml://datastores/NAME/paths/PATH; default: the built-in pieces")
+    parser.add_argument("--environment", type=Path, help="conda environment file; default: what is installed here")
+    parser.add_argument("--experiment", default="scale-chords", help="name of the experiment (%(default)s)")
+    add_output(parser, "runs.json")
+    parser.add_argument("--sdk", choices=("v1", "v2"), default="v1", help="client that is installed (%(default)s)")
+    return run(submit_all, parser, arguments)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What is refused before anything is sent to Azure ML."""
+"""Checks before anything is sent to Azure ML."""
 
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ def source(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_script_that_is_not_there_or_not_sent(source: Path) -> None:
+def test_a_missing_script_or_one_that_is_not_sent(source: Path) -> None:
     checks.check_script(source, "train.py")
     with pytest.raises(SettingsError, match=r"no file missing\.py"):
         checks.check_script(source, "missing.py")
@@ -28,7 +28,7 @@ def test_a_script_that_is_not_there_or_not_sent(source: Path) -> None:
 
 
 @pytest.mark.parametrize(("nodes", "processes"), [(0, 1), (1, 0), (-1, 2)])
-def test_counts_that_cannot_be(nodes: int, processes: int) -> None:
+def test_invalid_counts(nodes: int, processes: int) -> None:
     with pytest.raises(SettingsError, match="must be at least 1"):
         checks.check_counts("cluster", nodes, processes)
 
@@ -38,7 +38,7 @@ def test_more_than_one_machine_on_this_one() -> None:
         checks.check_counts("local", 2, 1)
 
 
-def test_a_gpu_that_is_not_asked_for_or_not_in_the_image() -> None:
+def test_a_gpu_that_is_not_requested_or_not_in_the_image() -> None:
     checks.check_gpu(True, ["--device", "cuda"], "some/openmpi-cuda11.8")
     with pytest.raises(SettingsError, match="Pass gpu=True"):
         checks.check_gpu(False, ["--device", "cuda:0"], None)
@@ -60,7 +60,7 @@ def test_secrets_are_refused_and_not_shown(monkeypatch: pytest.MonkeyPatch) -> N
         assert "xyzzy" not in str(refused.value)
 
 
-def test_a_folder_that_is_too_large_and_what_makes_it_so(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_is_too_large_and_its_largest_files(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The service refuses it after minutes of sending."""
     (source / "corpus.bin").write_bytes(bytes(2000))
     files = {"train.py": source / "train.py", "data/corpus.bin": source / "corpus.bin"}
@@ -88,20 +88,20 @@ MUSIC = StoredFolder("music", "scales/midi")
         ({"--midi-dir": MUSIC}, [], "local", "mounts nothing"),
     ],
 )
-def test_stored_folders_that_no_script_would_get(data: Any, arguments: list[str], compute: str, message: str) -> None:
+def test_stored_folders_that_a_script_cannot_get(data: Any, arguments: list[str], compute: str, message: str) -> None:
     checks.check_data({"--midi-dir": MUSIC}, ["--epochs", "3"], "cluster")
     with pytest.raises(SettingsError, match=message):
         checks.check_data(data, arguments, compute)
 
 
 @pytest.mark.parametrize("size", ["2", "2 g", "g", "0g", "2gb"])
-def test_shared_memory_that_no_container_takes(size: str) -> None:
+def test_invalid_sizes_of_shared_memory(size: str) -> None:
     checks.check_shared_memory("512m")
     with pytest.raises(SettingsError, match="shared_memory"):
         checks.check_shared_memory(size)
 
 
-def test_an_environment_file_that_is_not_there(source: Path) -> None:
+def test_a_missing_environment_file(source: Path) -> None:
     checks.check_environment(None)
     checks.check_environment(source / "train.py")
     with pytest.raises(SettingsError, match=r"no conda environment file .*missing\.yml"):

@@ -19,7 +19,7 @@ def service(tmp_path):
 
 
 def refusals(service: Any, *calls: str) -> list[str]:
-    """What is said to each call."""
+    """The error message of each call."""
     script = "for call in CALLS:\n    try:\n        ensure_cluster(workspace, **call)\n"
     script += "    except SettingsError as error:\n        print('refused:', error)\n"
     calls_text = ", ".join(f"dict({call})" for call in calls)
@@ -27,7 +27,7 @@ def refusals(service: Any, *calls: str) -> list[str]:
     return [line for line in out.splitlines() if line.startswith("refused:")]
 
 
-def test_a_cluster_is_made_once_and_found_from_then_on(service):
+def test_a_cluster_is_created_once_and_then_found(service):
     arguments = "'gpu-cluster', max_nodes=4, low_priority=True, idle_seconds=120"
     out = run(service, (ENSURE + "\n").format(arguments=arguments) * 2)
     first, second = [line for line in out.splitlines() if line.startswith("Cluster(")]
@@ -44,21 +44,21 @@ def test_a_cluster_is_made_once_and_found_from_then_on(service):
     assert (scale["minNodeCount"], scale["maxNodeCount"], scale["nodeIdleTimeBeforeScaleDown"]) == (0, 4, "PT120S")
 
 
-def test_a_cluster_of_another_kind_is_not_taken_for_it(service):
+def test_a_cluster_of_another_kind_is_refused(service):
     service.add_cluster("dear", vm_size="STANDARD_ND96ASR_V4")
     service.add_cluster("there")
     service.targets["machine"] = service.targets["there"] | {
         "name": "machine",
         "properties": service.targets["there"]["properties"] | {"computeType": "ComputeInstance", "applications": []},
     }
-    told = refusals(service, "name='dear'", "name='there', low_priority=True")
-    assert "is of STANDARD_ND96ASR_V4, dedicated; wanted: STANDARD_NC4AS_T4_V3, dedicated" in told[0]
-    assert "wanted: STANDARD_NC4AS_T4_V3, lowpriority" in told[1]
+    messages = refusals(service, "name='dear'", "name='there', low_priority=True")
+    assert "exists and has STANDARD_ND96ASR_V4, dedicated, not STANDARD_NC4AS_T4_V3, dedicated" in messages[0]
+    assert "not STANDARD_NC4AS_T4_V3, lowpriority" in messages[1]
     assert not service.sent("PUT", "/computes/")
 
 
-def test_clusters_that_cannot_be_are_not_asked_for(service):
-    told = refusals(
+def test_invalid_arguments_send_no_request(service):
+    messages = refusals(
         service,
         "name='1st'",
         "name='a'",
@@ -68,14 +68,14 @@ def test_clusters_that_cannot_be_are_not_asked_for(service):
         "name='cluster', idle_seconds=0",
         "name='cluster', vm_size='Standard_NC6'",
     )
-    assert len(told) == 7
-    assert "Those with GPUs: Standard_NC4as_T4_v3, Standard_ND96asr_v4." in told[-1]
+    assert len(messages) == 7
+    assert "Sizes with GPUs: Standard_NC4as_T4_v3, Standard_ND96asr_v4." in messages[-1]
     assert not service.sent("PUT", "/computes/")
 
 
 @pytest.mark.parametrize("when", ["at once", "later"])
-def test_a_quota_that_does_not_reach_comes_with_a_hint(service, when):
-    """A new subscription has no cores of GPU machines at all, and the client's message is a page of headers."""
+def test_an_error_about_the_quota_has_a_hint(service, when):
+    """A new subscription has no cores of GPU machines, and the client's message is a page of headers."""
     message = "The specified subscription has a StandardNCASv3_T4Family vCPU quota of 0, token=c2VjcmV0"
 
     def fault(request: Request) -> tuple[int, str] | None:
@@ -84,7 +84,7 @@ def test_a_quota_that_does_not_reach_comes_with_a_hint(service, when):
     service.fault = fault
     if when == "later":
         service.operation = {"status": "Failed", "error": {"statusCode": 409, "message": message}}
-    (told,) = refusals(service, "name='gpu-cluster'")
-    assert "vCPU quota of 0" in told
-    assert "Azure portal, Azure Machine Learning, Quotas" in told
-    assert "c2VjcmV0" not in told
+    (message,) = refusals(service, "name='gpu-cluster'")
+    assert "vCPU quota of 0" in message
+    assert "Azure portal, Azure Machine Learning, Quotas" in message
+    assert "c2VjcmV0" not in message

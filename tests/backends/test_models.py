@@ -31,7 +31,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "best.safetensors"
 
 
-def test_the_folder_holds_the_checkpoint_and_says_what_it_is(checkpoint: Path, tmp_path: Path) -> None:
+def test_the_folder_has_the_checkpoint_and_its_card(checkpoint: Path, tmp_path: Path) -> None:
     folder = write_model_folder(checkpoint, tmp_path / "model", metrics={"test_nats": 0.25})
     assert sorted(path.name for path in folder.iterdir()) == ["best.safetensors", "card.json"]
     card = json.loads((folder / "card.json").read_text())
@@ -41,7 +41,7 @@ def test_the_folder_holds_the_checkpoint_and_says_what_it_is(checkpoint: Path, t
     assert load_service(folder / card["checkpoint"]).layout.pitches == PITCHES
 
 
-def test_what_is_no_model_is_not_registered(checkpoint: Path, tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_model_is_not_registered(checkpoint: Path, tmp_path: Path) -> None:
     with pytest.raises(CheckpointNotFoundError):
         write_model_folder(tmp_path / "missing.safetensors", tmp_path / "model")
     damaged = tmp_path / "damaged.safetensors"
@@ -57,13 +57,13 @@ def test_what_is_no_model_is_not_registered(checkpoint: Path, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("name", ["", "my model", "-model", "x" * 256])
-def test_names_that_the_workspace_does_not_take(checkpoint: Path, name: str) -> None:
+def test_names_that_the_workspace_does_not_accept(checkpoint: Path, name: str) -> None:
     with pytest.raises(SettingsError, match="name must be"):
         register_checkpoint(checkpoint, workspace=None, name=name)
 
 
 @pytest.mark.azureml
-def test_a_registered_checkpoint_comes_with_its_card_and_metrics_and_is_served(checkpoint, tmp_path):
+def test_a_registered_checkpoint_has_its_card_and_metrics_and_can_be_served(checkpoint, tmp_path):
     from azureml_processes import run
     from azureml_service import running
 

@@ -1,4 +1,4 @@
-"""What is made up before anything is sent to Azure ML: addresses, files, software. No client is needed."""
+"""Addresses, files and environments that are prepared before a submission, without a client."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from pianoroll_seq2seq.backends.azureml.fetching import fetch_files
 from pianoroll_seq2seq.errors import SettingsError
 
 
-def test_the_address_of_a_stored_folder_there_and_back() -> None:
+def test_the_address_of_a_stored_folder_round_trips() -> None:
     folder = StoredFolder("music", "scales/midi", "download")
     assert folder.uri == "azureml://datastores/music/paths/scales/midi"
     assert StoredFolder.from_uri(folder.uri, access="download") == folder
@@ -19,7 +19,7 @@ def test_the_address_of_a_stored_folder_there_and_back() -> None:
 @pytest.mark.parametrize(
     "uri", ["scales", "azureml://datastores/music", "azureml://datastores/music/paths/", "wasb://x"]
 )
-def test_what_is_no_address(uri: str) -> None:
+def test_invalid_addresses(uri: str) -> None:
     with pytest.raises(SettingsError, match="azureml://datastores/NAME/paths/PATH"):
         StoredFolder.from_uri(uri)
 
@@ -36,7 +36,7 @@ def test_what_is_no_address(uri: str) -> None:
         ("music", "a\\b", "path must be relative"),
     ],
 )
-def test_folders_that_cannot_be(datastore: str, path: str, message: str) -> None:
+def test_invalid_stored_folders(datastore: str, path: str, message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         StoredFolder(datastore, path)
 
@@ -50,7 +50,7 @@ def test_folders_that_cannot_be(datastore: str, path: str, message: str) -> None
         ("Standard_DS3_v2", False),
     ],
 )
-def test_machines_with_gpus_are_known_by_their_name(vm_size: str, expected: bool) -> None:
+def test_machines_with_gpus_are_recognized_by_name(vm_size: str, expected: bool) -> None:
     assert has_gpu(vm_size) is expected
 
 
@@ -62,7 +62,7 @@ def source(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_an_ignore_file_is_written_once_and_never_over_another(source: Path) -> None:
+def test_an_ignore_file_is_written_but_never_overwritten(source: Path) -> None:
     snapshot.write_ignore_file(source)
     assert ".nox/" in (source / ".amlignore").read_text()
     (source / ".amlignore").write_text("mine\n")
@@ -76,9 +76,9 @@ def test_an_ignore_file_of_git_is_enough(source: Path) -> None:
     assert not (source / ".amlignore").exists()
 
 
-@pytest.mark.azureml  # it brings pathspec
-def test_the_library_goes_along_whole_whatever_is_ignored_of_the_source(source: Path) -> None:
-    """A rule such as models/ takes a part of the library with it, and the run ends with an ImportError."""
+@pytest.mark.azureml  # its extra installs pathspec
+def test_the_whole_library_is_sent_whatever_the_source_ignores(source: Path) -> None:
+    """A rule such as models/ also excludes a part of the library, and the run ends with an ImportError."""
     (source / ".amlignore").write_text("models/\n")
     (source / "nowhere").symlink_to(source / "gone")
     files = snapshot.sent_files(source)
@@ -96,7 +96,7 @@ def test_the_library_goes_along_whole_whatever_is_ignored_of_the_source(source: 
 
 
 @pytest.mark.azureml
-def test_a_source_that_holds_the_library_sends_its_own(source: Path) -> None:
+def test_a_source_that_contains_the_library_sends_its_own(source: Path) -> None:
     (source / "pianoroll_seq2seq").mkdir()
     (source / "pianoroll_seq2seq" / "__init__.py").write_text("")
     assert [name for name in snapshot.sent_files(source) if name.startswith("pianoroll")] == [
@@ -104,8 +104,8 @@ def test_a_source_that_holds_the_library_sends_its_own(source: Path) -> None:
     ]
 
 
-def test_the_environment_has_all_that_the_library_needs_and_not_the_library() -> None:
-    """What is missing there is found out when a machine has been waited for."""
+def test_the_environment_has_all_requirements_but_not_the_library() -> None:
+    """A missing package is found only after waiting for a machine."""
     import re
     import tomllib
 
@@ -119,18 +119,18 @@ def test_the_environment_has_all_that_the_library_needs_and_not_the_library() ->
     assert not [each for each in environments.packages("v1") if "+" in each]
 
 
-def test_files_are_fetched_whole_once_and_never_outside_the_folder(tmp_path: Path) -> None:
-    asked: list[str] = []
+def test_files_are_downloaded_completely_once_and_never_outside_the_folder(tmp_path: Path) -> None:
+    downloaded: list[str] = []
 
     def download(name: str, path: Path) -> None:
-        asked.append(name)
+        downloaded.append(name)
         path.write_text(name)
 
     names = ["outputs/a.mid", "outputs/run/b.mid", "logs/log"]
     fetched = fetch_files(names, tmp_path, "outputs/", download)
     assert fetched == [tmp_path / "a.mid", tmp_path / "run" / "b.mid"]
     assert fetch_files(names, tmp_path, "outputs/", download) == fetched
-    assert asked == names[:2]
+    assert downloaded == names[:2]
     with pytest.raises(SettingsError, match="outside"):
         fetch_files(["outputs/../../x"], tmp_path, "outputs/", download)
 

@@ -87,7 +87,7 @@ def test_a_run_on_this_machine(service):
     assert sent["arguments"] == ["--epochs", 1]
 
 
-def test_nonsense_is_refused_before_any_request(service):
+def test_invalid_arguments_are_refused_before_any_request(service):
     (service.folder / "source" / "large.bin").write_bytes(b"")
     out = run(
         service,
@@ -118,8 +118,8 @@ for arguments, changes in [
     assert not [request for request in service.requests if "/execution/" in request.path or "/history/" in request.path]
 
 
-def test_a_cluster_that_cannot_do_what_is_asked_gets_nothing(service):
-    """The run waits for ever, or stands idle on what it costs."""
+def test_nothing_is_sent_to_a_cluster_that_cannot_run_it(service):
+    """The run waits for ever, or pays for GPUs that it does not use."""
     service.add_cluster("cpus", vm_size="STANDARD_D2_V2")
     out = run(
         service,
@@ -137,8 +137,8 @@ except MissingExtraError as error:
 """,
     )
     refusals = [line for line in out.splitlines() if line.startswith("refused:")]
-    for refusal, told in zip(refusals, ("no cluster", "at most 2", "has GPUs", "has no GPU"), strict=True):
-        assert told in refusal
+    for refusal, message in zip(refusals, ("no cluster", "at most 2", "has GPUs", "has no GPU"), strict=True):
+        assert message in refusal
     assert "pianoroll-seq2seq[azureml-v2]" in out
     assert not [request for request in service.requests if "/execution/" in request.path or "/content/" in request.path]
 
@@ -155,7 +155,7 @@ def test_an_environment_file_is_sent_as_it_is(service):
     assert "cuda" in environment["docker"]["baseImage"]
 
 
-def test_the_log_is_shown_while_one_waits_and_a_run_is_ended(service):
+def test_waiting_shows_the_log_and_a_run_can_be_cancelled(service):
     service.statuses["known-run"] = ["Running", "Completed"]
     service.logs["known-run"] = "epoch 1\nepoch 2\n"
     out = run(
@@ -214,8 +214,8 @@ print([path.as_posix() for path in done.fetch("music")])
     assert {path.name for path in (service.folder / "music" / "run").iterdir()} == {"generated.mid", "scores.json"}
 
 
-def test_the_example_submits_itself_and_is_told_to_run_there(service):
-    """What arrives on the node is the same script with the same arguments, but for where to run."""
+def test_the_example_submits_itself_to_run_there(service):
+    """The node gets the same script with the same arguments, without those that say where to run."""
     service.add_cluster("cluster", vm_size="STANDARD_D2_V2")
     example = Path(__file__).parents[2] / "examples" / "train_scale_chords.py"
     out = run(

@@ -78,7 +78,7 @@ def test_one_process_is_no_distribution(service):
     assert job()["resources"]["instanceCount"] == 1
 
 
-def test_nonsense_is_refused_before_any_request(service):
+def test_invalid_arguments_are_refused_before_any_request(service):
     out = run(
         service,
         """
@@ -106,7 +106,7 @@ except MissingExtraError as error:
     assert not service.requests
 
 
-def test_a_cluster_that_cannot_do_what_is_asked_gets_nothing(service):
+def test_nothing_is_sent_to_a_cluster_that_cannot_run_it(service):
     service.add_cluster("cpus", vm_size="STANDARD_D2_V2")
     out = run(
         service,
@@ -120,13 +120,13 @@ for changes in [{"compute": "missing"}, {"nodes": 3}, {"gpu": False}, {"compute"
 """,
     )
     refusals = [line for line in out.splitlines() if line.startswith("refused:")]
-    for refusal, told in zip(refusals, ("no cluster", "at most 2", "has GPUs", "has no GPU"), strict=True):
-        assert told in refusal
+    for refusal, message in zip(refusals, ("no cluster", "at most 2", "has GPUs", "has no GPU"), strict=True):
+        assert message in refusal
     assert not sent("jobs")
     assert not sent("codes")
 
 
-def test_a_job_is_found_again_and_ended(service):
+def test_a_job_can_be_found_and_cancelled(service):
     out = run(
         service,
         """
@@ -142,8 +142,8 @@ print(begun.status())
     assert len(service.cancelled) == 1
 
 
-def test_figures_and_files_come_by_mlflow(service):
-    """The workspace's own store of runs cannot be had here; any other speaks the same."""
+def test_metrics_and_files_are_read_with_mlflow(service):
+    """The workspace's own store is not available here; every store of MLflow has the same interface."""
     (service.folder / "generated.mid").write_bytes(b"MThd")
     out = run(
         service,
@@ -173,7 +173,7 @@ print([path.as_posix() for path in job.fetch("music")])
     assert [path.name for path in (service.folder / "music" / "run").iterdir()] == ["generated.mid"]
 
 
-def test_the_log_is_shown_while_one_waits_if_one_wants_it(service):
+def test_waiting_shows_the_log_only_if_show_log(service):
     def begin(request: Request) -> None:
         if request.method == "PUT" and "/jobs/" in request.path:
             name = request.path.partition("/jobs/")[2].partition("?")[0]
@@ -199,7 +199,7 @@ def test_a_registered_checkpoint_comes_with_its_card_and_metrics(service):
         service,
         """
 from pianoroll_seq2seq import Seq2SeqLSTM, checkpoint
-checkpoint.save(Seq2SeqLSTM(18, hidden=8), "best.safetensors")
+checkpoint.save(Seq2SeqLSTM(18, hidden_size=8), "best.safetensors")
 print(register_checkpoint("best.safetensors", workspace=workspace, name="scale-chords",
                           metrics={"test_nats": 0.25}, tags={"article": "2017"}, sdk="v2"))
 """,
@@ -269,7 +269,7 @@ assert {{"generated.mid", "loss.png", "best.safetensors"}} <= files, files
     )
 
 
-def test_in_a_job_the_figures_go_to_the_workspace_and_come_back_from_it(service):
+def test_in_a_job_metrics_go_to_the_workspace_and_can_be_read_back(service):
     """On the machine of a job, azureml-mlflow finds the run by the variables that the service sets."""
     uri = f"azureml://{REGION}/mlflow/v1.0{WORKSPACE}"
     out = run(
@@ -289,5 +289,5 @@ print(len(SubmittedJob("job", "", workspace).metrics()["loss"]))
     )
     assert service.values("loss", "job") == {step: pytest.approx(1 / (step + 1)) for step in range(10)}
     assert service.tags["job"]["epochs"] == "10"
-    assert "job" not in service.statuses  # a job's status is the service's own to say
+    assert "job" not in service.statuses  # the service sets a job's status
     assert out.splitlines()[-1] == "10"

@@ -42,20 +42,20 @@ def test_help_needs_no_client(script: str) -> None:
 
 @pytest.mark.parametrize(("name", "sdk"), [("environment.yml", "v1"), ("environment-v2.yml", "v2")])
 def test_the_environment_files_have_what_is_tested(name: str, sdk: environments.Sdk) -> None:
-    """A file that nobody keeps up names versions that were never tried together."""
+    """An outdated file has versions that were never tested together."""
     listed = re.findall(r"^ {6}- (\S+)$", (EXAMPLES / name).read_text(), flags=re.MULTILINE)
     assert [re.split("==", each)[0] for each in listed] == [
         re.split("==", each)[0] for each in environments.packages(sdk)
     ]
     pins = set((ROOT / "constraints.txt").read_text().splitlines())
     tested = {each.partition("==")[0] for each in pins}
-    # Those of SDK v2 are held back by its own packages.
+    # The packages of SDK v2 need older versions of some.
     here = [each for each in listed if sdk == "v1" or not each.startswith(("azure", "mlflow"))]
     assert not [each for each in here if each.partition("==")[0] in tested and each not in pins]
 
 
 def made(folder: Path) -> dict[str, bytes]:
-    """What a run leaves behind."""
+    """The files of a run."""
     active = np.random.default_rng(0).random((60, 18)) < 0.2
     rolls = [PianoRoll.from_active(active, pitches=PitchRange(55, 72))]
     windows = SlidingWindows(rolls, input_frames=8, target_frames=4, hop=2)
@@ -82,7 +82,7 @@ print(submit_epochs.main(["--gpu"]))
 print(submit_epochs.main(["--gpu"]))
 """,
         )
-        assert "gpu-cluster made: up to 2 of STANDARD_NC4AS_T4_V3, 1 GPUs each" in out
+        assert "gpu-cluster created: up to 2 of STANDARD_NC4AS_T4_V3, 1 GPUs each" in out
         assert out.count("was submitted before") == 3
         runs = json.loads((tmp_path / "runs" / "azureml" / "runs.json").read_text())["runs"]
         assert list(runs) == ["10", "50", "100"]
@@ -92,7 +92,7 @@ print(submit_epochs.main(["--gpu"]))
 
         files = made(tmp_path / "run")
         for epochs, name in runs.items():
-            if epochs != "100":  # it has only begun
+            if epochs != "100":  # that one has only begun
                 service.statuses[name] = ["Completed"]
                 for metric, start in (("train_loss", 6.0), ("valid_loss", 7.0)):
                     service.kinds[name, metric] = {

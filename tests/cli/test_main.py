@@ -1,13 +1,15 @@
 """The program: help, version, exit codes, streams."""
 
 import os
+import signal
 import subprocess
 import sys
+import time
 import tomllib
 from pathlib import Path
 
 import pytest
-from command_line import Run
+from command_line import SMALL_MODEL, SMALL_WINDOWS, Run
 
 import pianoroll_seq2seq
 from pianoroll_seq2seq.cli import ingest
@@ -163,3 +165,22 @@ def test_a_reader_who_leaves(midi: Path) -> None:
     assert "Error" not in stderr
     assert "numpy" in imported(stderr)
     assert not imported(stderr) & {"torch", "matplotlib", "pretty_midi"}
+
+
+def test_ctrl_c_ends_a_training_that_can_be_resumed(midi: Path, tmp_path: Path, run: Run) -> None:
+    """Ctrl-C ends in a traceback, with another exit code than 130, or without a checkpoint."""
+    folder = tmp_path / "run"
+    options = ("train", "--data", midi, *SMALL_WINDOWS, *SMALL_MODEL, "--schedule", "constant", "--output", folder)
+    command = [sys.executable, "-m", "pianoroll_seq2seq", *map(str, options), "--epochs", "100000"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        while not (folder / "history.jsonl").exists():
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        stderr = process.communicate()[1]
+    assert process.returncode == 130
+    assert "Traceback" not in stderr
+    assert "interrupted. The run is saved" in stderr
+    again = run(*options, "--epochs", 1)
+    assert again.code == 0, again.err
+    assert "resuming the run" in again.err

@@ -314,12 +314,12 @@ def trained(request: pytest.FixtureRequest) -> Model:
 def test_generates_what_the_condition_says(trained: Model) -> None:
     """From pieces to music: a condition that is late by one frame gives other notes."""
     roll, condition = determined(40, seed=9)
-    played = generate(trained, roll[:5], num_frames=35, sampler=Threshold(0.5), condition=condition)
-    assert (played.active == roll.active[5:]).all()
+    written = generate(trained, roll[:5], num_frames=35, sampler=Threshold(0.5), condition=condition)
+    assert (written.active == roll.active[5:]).all()
     constant = np.zeros(PITCHES, np.float32)
     constant[2] = 1
-    played = generate(trained, roll[:5], num_frames=9, sampler=Threshold(0.5), condition=constant)
-    assert (played.active == constant.astype(bool)).all()
+    written = generate(trained, roll[:5], num_frames=9, sampler=Threshold(0.5), condition=constant)
+    assert (written.active == constant.astype(bool)).all()
 
 
 def test_each_primer_has_a_condition_of_its_own(trained: Model) -> None:
@@ -327,10 +327,10 @@ def test_each_primer_has_a_condition_of_its_own(trained: Model) -> None:
     third = first[3]
     conditions = [first, second, third]
     together = generate(trained, [roll[:5]] * 3, num_frames=15, sampler=Threshold(0.5), condition=conditions)
-    for played, condition in zip(together, conditions, strict=True):
+    for written, condition in zip(together, conditions, strict=True):
         alone = generate(trained, roll[:5], num_frames=15, sampler=Threshold(0.5), condition=condition)
-        assert played == alone
-    assert len({played.active.tobytes() for played in together}) == 3
+        assert written == alone
+    assert len({written.active.tobytes() for written in together}) == 3
     shared = generate(trained, [roll[:5]] * 2, num_frames=15, sampler=Threshold(0.5), condition=third)
     assert shared == [together[2]] * 2
 
@@ -338,9 +338,9 @@ def test_each_primer_has_a_condition_of_its_own(trained: Model) -> None:
 def test_a_stream_repeats_the_last_condition(trained: Model) -> None:
     roll, condition = determined(12, seed=9)
     stream = generate_frames(trained, roll.active[None, :5], sampler=Threshold(0.5), condition=[condition])
-    played = np.concatenate(list(itertools.islice(stream, 20)))
-    assert (played[:7] == roll.active[5:]).all()
-    assert (played[7:] == roll.active[-1]).all()
+    written = np.concatenate(list(itertools.islice(stream, 20)))
+    assert (written[:7] == roll.active[5:]).all()
+    assert (written[7:] == roll.active[-1]).all()
 
 
 def test_predicts_better_with_conditions(trained: Model) -> None:
@@ -410,8 +410,8 @@ def test_a_guided_model_generates_and_is_saved(trained: Model, tmp_path: Path) -
     (roll, condition), guided = determined(30, seed=9), GuidedModel(trained.train(), 0.5)
     again = checkpoint.load(checkpoint.save(guided, tmp_path / "guided.safetensors"))
     for model in (guided, again):
-        played = generate(model, roll[:5], num_frames=25, sampler=Threshold(0.5), condition=condition)
-        assert (played.active == roll.active[5:]).all()
+        written = generate(model, roll[:5], num_frames=25, sampler=Threshold(0.5), condition=condition)
+        assert (written.active == roll.active[5:]).all()
     assert again.weight == 0.5
 
 

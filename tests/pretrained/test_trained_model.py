@@ -72,10 +72,10 @@ def test_opens_a_checkpoint(tmp_path: Path) -> None:
     assert open_model(tmp_path / "own.safetensors", layout=LAYOUT).layout == LAYOUT
     with pytest.raises(GridError):
         open_model(tmp_path / "own.safetensors", layout=FrameLayout(BeatGrid(4), LAYOUT.pitches))
-    save(Seq2SeqLSTM(7, hidden_size=4, condition_size=2), tmp_path / "said.safetensors", details={"layout": LAYOUT})
+    save(Seq2SeqLSTM(7, hidden_size=4, condition_size=2), tmp_path / "details.safetensors", details={"layout": LAYOUT})
     assert (
-        open_model(tmp_path / "said.safetensors").layout,
-        open_model(tmp_path / "said.safetensors").condition_size,
+        open_model(tmp_path / "details.safetensors").layout,
+        open_model(tmp_path / "details.safetensors").condition_size,
     ) == (
         LAYOUT,
         2,
@@ -84,6 +84,7 @@ def test_opens_a_checkpoint(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"layout of its frames is unknown.*open_model\(path, layout="):
         open_model(tmp_path / "bare.safetensors")
     assert open_model(tmp_path / "bare.safetensors", layout=LAYOUT).layout == LAYOUT
+    assert Seq2SeqLSTM.from_pretrained(tmp_path / "bare.safetensors", layout=LAYOUT).frame_size == 7
     with pytest.raises(SettingsError, match=r"frames of 7 columns, but .* has 88"):
         open_model(tmp_path / "bare.safetensors", layout=FrameLayout())
 

@@ -44,7 +44,7 @@ def process(service: Service, script: str, **environment: str) -> subprocess.Pop
 
 
 def run(service: Service, script: str, *, status: int = 0, **environment: str) -> str:
-    """What the script says on standard error."""
+    """Runs a script and returns its standard error."""
     started = process(service, script, **environment)
     out, error = started.communicate(timeout=120)
     assert started.returncode == status, out + error
@@ -62,12 +62,12 @@ def test_metrics_arrive_each_with_its_step_after_a_normal_end(service):
     assert "UserWarning" not in error
 
 
-def test_metrics_arrive_after_an_exception_and_the_error_is_told(service):
+def test_metrics_and_the_error_arrive_after_an_exception(service):
     error = run(service, "with AzureMLTracker() as tracker:" + TEN + "    raise ValueError('broken')", status=1)
     assert service.values("loss") == expected()
     assert "ValueError: broken" in error
-    told = [request.body.decode() for request in service.sent("POST", "/events")]
-    assert any("broken" in body for body in told)
+    bodies = [request.body.decode() for request in service.sent("POST", "/events")]
+    assert any("broken" in body for body in bodies)
 
 
 def test_metrics_arrive_after_sigterm(service):
@@ -80,7 +80,7 @@ def test_metrics_arrive_after_sigterm(service):
     assert service.values("loss") == expected()
 
 
-def test_what_is_not_finite_is_dropped_and_counted_and_every_kind_of_number_is_a_float(service):
+def test_all_numbers_become_floats_and_those_not_finite_are_dropped_and_counted(service):
     error = run(
         service,
         """
@@ -98,14 +98,14 @@ with AzureMLTracker() as tracker:
     assert "loss (3)" in error
 
 
-def test_long_lists_go_in_pieces_that_the_service_takes(service):
+def test_long_lists_are_split_for_the_service(service):
     run(service, "with AzureMLTracker() as tracker:\n    tracker.log_list('long', [float(n) for n in range(600)])")
     posted = [request.json["values"] for request in service.sent("POST", "/metric/")]
     sizes = [len(metric["value"]) for values in posted for metric in values if metric["name"] == "long"]
     assert sorted(sizes) == [100, 250, 250]
 
 
-def test_files_pictures_and_parameters_stand_with_the_run(service):
+def test_files_pictures_and_parameters_are_kept_with_the_run(service):
     (service.folder / "music.mid").write_bytes(b"MThd" + bytes(100))
     (service.folder / "again").mkdir()
     (service.folder / "again" / "music.mid").write_bytes(b"MThd" + bytes(50))
@@ -130,7 +130,7 @@ with AzureMLTracker() as tracker:
     assert any(name.endswith(".png") and content[1:4] == b"PNG" for name, content in service.files.items())
 
 
-def test_a_run_that_starts_again_takes_new_names_for_its_files(service):
+def test_a_restarted_run_uses_new_names_for_its_files(service):
     (service.folder / "music.mid").write_bytes(b"MThd")
     script = "with AzureMLTracker() as tracker:\n    tracker.log_artifact('music.mid')"
     assert "UserWarning" not in run(service, script) + run(service, script)
@@ -138,7 +138,7 @@ def test_a_run_that_starts_again_takes_new_names_for_its_files(service):
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
-def test_a_service_that_asks_for_patience_gets_everything_and_training_does_not_wait(service, status):
+def test_a_busy_service_gets_everything_and_training_does_not_wait(service, status):
     failures = iter([status] * 3)
 
     def fault(request: Request) -> int | None:
@@ -147,7 +147,7 @@ def test_a_service_that_asks_for_patience_gets_everything_and_training_does_not_
     service.fault = fault
     script = """
 with AzureMLTracker() as tracker:
-    begin = time.monotonic()  # a client left to itself waits for 32 seconds and more
+    begin = time.monotonic()  # by default the client waits for 32 seconds and more
     for step in range(10):
         tracker.log_metrics({"loss": 1 / (step + 1)}, step=step)
         time.sleep(0.02)
@@ -158,7 +158,7 @@ with AzureMLTracker() as tracker:
     assert "UserWarning" not in error
 
 
-def test_a_service_that_is_down_costs_a_warning_and_the_local_file_has_it_all(service):
+def test_a_service_that_is_down_causes_a_warning_and_the_local_file_is_complete(service):
     service.fault = lambda request: 503 if "/metric/" in request.path else None
     begin = time.monotonic()
     error = run(service, "with AzureMLTracker(flush_seconds=2) as tracker:" + TEN)
@@ -167,8 +167,8 @@ def test_a_service_that_is_down_costs_a_warning_and_the_local_file_has_it_all(se
     assert (service.folder / "outputs" / "metrics.jsonl").read_text().count('"loss"') == 10
 
 
-def test_a_file_that_hangs_holds_up_neither_metrics_nor_the_end_of_the_process(service):
-    """A script has trained for a day, and its machine is paid for until the storage answers."""
+def test_an_upload_that_hangs_delays_neither_metrics_nor_the_end_of_the_process(service):
+    """A script that has finished keeps its machine running until the storage answers."""
     (service.folder / "music.mid").write_bytes(b"MThd")
 
     def fault(request: Request) -> None:
@@ -209,7 +209,7 @@ def test_two_ranks_deliver_each_metric_once(service):
     assert (service.folder / "outputs" / "metrics.jsonl").read_text().count('"loss"') == 10
 
 
-def test_more_names_than_the_service_keeps_are_a_warning(service):
+def test_more_names_than_the_service_keeps_cause_a_warning(service):
     script = """
 with AzureMLTracker() as tracker:
     for number in range(52):
@@ -218,7 +218,7 @@ with AzureMLTracker() as tracker:
     assert run(service, script).count("at most 50 names") == 1
 
 
-def test_outside_azure_ml_it_says_so_once_and_keeps_the_local_file(service):
+def test_outside_azure_ml_it_warns_once_and_writes_the_local_file(service):
     outside = {name: "" for name in service.environment() if name.startswith("AZUREML_")}
     environment = {name: value for name, value in service.environment().items() if name not in outside}
     script = "with AzureMLTracker(local='here.jsonl') as tracker:" + TEN + "    tracker.flush()"
@@ -294,7 +294,7 @@ def test_the_example_in_a_submitted_run_delivers_everything(service):
     assert "UserWarning" not in error
 
 
-def test_the_example_that_is_terminated_delivers_what_it_has(service):
+def test_the_example_delivers_its_metrics_when_it_is_terminated(service):
     started = example(service, "--epochs", "200")
     deadline = time.monotonic() + 120
     while not (service.folder / "outputs" / "run" / "history.jsonl").exists():

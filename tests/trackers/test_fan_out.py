@@ -15,13 +15,13 @@ from pianoroll_seq2seq.trackers.jsonl import JsonlTracker
 
 
 class Recorder(NoTracker):
-    """Notes what it is told, and fails where it is asked to."""
+    """Records its calls, and fails in the one named ``fails``."""
 
-    def __init__(self, name: str, told: list[Any], *, fails: str = "") -> None:
-        self.name, self.told, self.fails = name, told, fails
+    def __init__(self, name: str, calls: list[Any], *, fails: str = "") -> None:
+        self.name, self.calls, self.fails = name, calls, fails
 
     def note(self, what: str, *details: Any) -> None:
-        self.told.append((self.name, what, *details))
+        self.calls.append((self.name, what, *details))
         if self.fails == what:
             raise OSError(f"{self.name} is full")
 
@@ -45,61 +45,61 @@ class Recorder(NoTracker):
         self.note("flush")
 
 
-def three(told: list[Any], **fails: str) -> FanOut:
-    return FanOut(*(Recorder(name, told, fails=fails.get(name, "")) for name in "abc"))
+def three(calls: list[Any], **fails: str) -> FanOut:
+    return FanOut(*(Recorder(name, calls, fails=fails.get(name, "")) for name in "abc"))
 
 
-def test_all_get_all_in_their_order_and_are_closed_in_reverse() -> None:
-    """A figure stands in one place and is missing in the other."""
-    told: list[Any] = []
-    with three(told) as tracker:
+def test_all_get_every_call_in_order_and_are_closed_in_reverse() -> None:
+    """One tracker gets a metric that another does not."""
+    calls: list[Any] = []
+    with three(calls) as tracker:
         tracker.log_params({"seed": 1})
         tracker.log_metrics({"loss": 0.5}, step=3)
         tracker.log_artifact("a.mid")
         tracker.flush()
-    calls = [("enter",), ("params", {"seed": 1}), ("metrics", {"loss": 0.5}, 3), ("artifact", "a.mid"), ("flush",)]
-    assert told[:-3] == [(name, *call) for call in calls for name in "abc"]
-    assert told[-3:] == [(name, "exit", None, None, None) for name in "cba"]
+    expected = [("enter",), ("params", {"seed": 1}), ("metrics", {"loss": 0.5}, 3), ("artifact", "a.mid"), ("flush",)]
+    assert calls[:-3] == [(name, *call) for call in expected for name in "abc"]
+    assert calls[-3:] == [(name, "exit", None, None, None) for name in "cba"]
 
 
 @pytest.mark.parametrize("what", ["params", "metrics", "artifact", "flush"])
-def test_one_that_fails_keeps_nothing_from_the_others(what: str) -> None:
-    """A full disk under one tracker, and the service gets nothing either; or nobody hears of the full disk."""
-    told: list[Any] = []
-    calls = {
+def test_one_that_fails_does_not_stop_the_others(what: str) -> None:
+    """One tracker's full disk keeps the metrics from the others, or is not reported."""
+    calls: list[Any] = []
+    methods = {
         "params": lambda tracker: tracker.log_params({"seed": 1}),
         "metrics": lambda tracker: tracker.log_metrics({"loss": 0.5}, step=3),
         "artifact": lambda tracker: tracker.log_artifact("a.mid"),
         "flush": lambda tracker: tracker.flush(),
     }
-    with three(told, a=what) as tracker:
+    with three(calls, a=what) as tracker:
         with pytest.raises(OSError, match="a is full"):
-            calls[what](tracker)
-        assert [name for name, called, *_ in told if called == what] == ["a", "b", "c"]
-    with three(told, a=what, c=what) as tracker, pytest.raises(ExceptionGroup, match="2 trackers failed") as caught:
-        calls[what](tracker)
+            methods[what](tracker)
+        assert [name for name, called, *_ in calls if called == what] == ["a", "b", "c"]
+    with three(calls, a=what, c=what) as tracker, pytest.raises(ExceptionGroup, match="2 trackers failed") as caught:
+        methods[what](tracker)
     assert [str(error) for error in caught.value.exceptions] == ["a is full", "c is full"]
 
 
 def test_one_that_does_not_open_leaves_none_open() -> None:
-    """A run that never began stands on a server as running for ever."""
-    told: list[Any] = []
-    with pytest.raises(OSError, match="c is full") as caught, three(told, c="enter"):
+    """A run that never began is marked as running for ever on a server."""
+    calls: list[Any] = []
+    with pytest.raises(OSError, match="c is full") as caught, three(calls, c="enter"):
         pytest.fail("not reached")
-    assert [(name, what) for name, what, *_ in told] == [
+    assert [(name, what) for name, what, *_ in calls] == [
         *(("a", "enter"), ("b", "enter"), ("c", "enter")),
         *(("b", "exit"), ("a", "exit")),
     ]
-    assert told[-1][2:4] == (OSError, caught.value)
+    assert calls[-1][2:4] == (OSError, caught.value)
 
 
 @pytest.mark.parametrize("kind", [ValueError, KeyboardInterrupt, SystemExit])
-def test_every_tracker_hears_how_the_run_ended(kind: type[BaseException]) -> None:
-    """One that fails in closing hides the error of the training, or makes the next think that all went well."""
-    told: list[Any] = []
-    with pytest.raises(kind, match="out of memory") as caught, three(told, b="exit", c="exit"):
+def test_every_tracker_gets_the_exception_that_ended_the_run(kind: type[BaseException]) -> None:
+    """A tracker that fails to close hides the error of the training, or the next one marks the run as finished."""
+    calls: list[Any] = []
+    with pytest.raises(kind, match="out of memory") as caught, three(calls, b="exit", c="exit"):
         raise kind("out of memory")
-    exits = [(name, *details) for name, what, *details in told if what == "exit"]
+    exits = [(name, *details) for name, what, *details in calls if what == "exit"]
     assert [name for name, *_ in exits] == ["c", "b", "a"]
     for _, its_kind, its_error, its_trace in exits:
         assert (its_kind, its_error) == (kind, caught.value)
@@ -110,12 +110,12 @@ def test_every_tracker_hears_how_the_run_ended(kind: type[BaseException]) -> Non
     ]
 
 
-def test_a_failure_in_closing_does_not_make_the_other_runs_failures() -> None:
-    """All went well, one tracker could not say so, and the others call the run a failure."""
-    told: list[Any] = []
-    with pytest.raises(OSError, match="b is full"), three(told, b="exit"):
+def test_a_failure_in_closing_does_not_mark_the_other_runs_as_failed() -> None:
+    """The training succeeded, one tracker could not close, and the others mark the run as failed."""
+    calls: list[Any] = []
+    with pytest.raises(OSError, match="b is full"), three(calls, b="exit"):
         pass
-    assert told[-3:] == [(name, "exit", None, None, None) for name in "cba"]
+    assert calls[-3:] == [(name, "exit", None, None, None) for name in "cba"]
 
 
 class Interrupted(Recorder):
@@ -128,21 +128,21 @@ class Interrupted(Recorder):
 
 @pytest.mark.parametrize("failing", [False, True])
 def test_ctrl_c_in_closing_one_leaves_none_open(failing: bool) -> None:
-    """Tired of waiting for a server, one leaves the file beside it without an end."""
-    told: list[Any] = []
-    trackers = Recorder("a", told), Interrupted("b", told), Recorder("c", told, fails="exit" if failing else "")
+    """Ctrl-C while a server is slow leaves the file of another tracker without its end."""
+    calls: list[Any] = []
+    trackers = Recorder("a", calls), Interrupted("b", calls), Recorder("c", calls, fails="exit" if failing else "")
     with pytest.raises(KeyboardInterrupt) as caught, FanOut(*trackers):
         pass
-    assert told[-3:] == [(name, "exit", None, None, None) for name in "cba"]
+    assert calls[-3:] == [(name, "exit", None, None, None) for name in "cba"]
     notes = ["A tracker failed to close: OSError: c is full"] if failing else []
     assert getattr(caught.value, "__notes__", []) == notes
 
 
 def test_ctrl_c_in_closing_does_not_hide_how_the_run_ended() -> None:
-    told: list[Any] = []
-    with pytest.raises(KeyboardInterrupt) as caught, FanOut(Recorder("a", told), Interrupted("b", told)):
+    calls: list[Any] = []
+    with pytest.raises(KeyboardInterrupt) as caught, FanOut(Recorder("a", calls), Interrupted("b", calls)):
         raise ValueError("out of memory")
-    assert [(name, kind) for name, what, kind, *_ in told[-2:]] == [("b", ValueError), ("a", ValueError)]
+    assert [(name, kind) for name, what, kind, *_ in calls[-2:]] == [("b", ValueError), ("a", ValueError)]
     assert str(caught.value.__context__) == "out of memory"
 
 
@@ -157,6 +157,6 @@ def test_fan_outs_of_files(tmp_path: Path) -> None:
         assert lines[1]["metrics"] == {"loss": 0.5}
 
 
-def test_of_nothing_says_what_to_use() -> None:
+def test_without_trackers_the_error_says_what_to_use() -> None:
     with pytest.raises(SettingsError, match=r"NoTracker\(\)"):
         FanOut()

@@ -18,8 +18,8 @@ from pianoroll_seq2seq.errors import SettingsError
 _values = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
 
 
-def _strictly(path: Path) -> list[dict[str, Any]]:
-    """The lines, read by a parser that knows JSON alone: no NaN."""
+def _strict_lines(path: Path) -> list[dict[str, Any]]:
+    """The lines, read by a strict JSON parser, which refuses NaN."""
 
     def refuse(constant: str) -> None:
         raise ValueError(f"{constant} is not JSON")
@@ -44,7 +44,7 @@ def test_every_line_is_json(
         tracker.log_params(params)
         tracker.log_metrics(metrics, step=step)
         tracker.log_artifact(Path("runs") / "model.safetensors")
-    running, first, second, third, finished = _strictly(path)
+    running, first, second, third, finished = _strict_lines(path)
     assert running["status"] == "running"
     assert first["params"] == {name: _finite(value) for name, value in params.items()}
     assert second["metrics"] == {name: _finite(value) for name, value in metrics.items()}
@@ -58,13 +58,13 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def test_a_resumed_run_goes_on_in_its_file(tmp_path: Path) -> None:
-    """Going on with a run wipes the record of what came before."""
+def test_a_resumed_run_continues_its_file(tmp_path: Path) -> None:
+    """Resuming a run erases its earlier lines."""
     path = tmp_path / "runs" / "events.jsonl"
     for step in (1, 2):
         with JsonlTracker(path) as tracker:
             tracker.log_metrics({"loss": 1.0 / step}, step=step)
-    lines = _strictly(path)
+    lines = _strict_lines(path)
     assert [line.get("status") for line in lines] == ["running", None, "finished"] * 2
     assert [line["step"] for line in lines if "step" in line] == [1, 2]
     assert [line["time"] for line in lines] == sorted(line["time"] for line in lines)
@@ -75,12 +75,12 @@ def test_an_error_marks_the_run_failed_and_passes(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
     with pytest.raises(ValueError, match="no such chord"), JsonlTracker(path):
         raise ValueError("no such chord")
-    last = _strictly(path)[-1]
+    last = _strict_lines(path)[-1]
     assert (last["status"], last["error"]) == ("failed", "ValueError: no such chord")
 
 
 def test_use_outside_with_says_how(tmp_path: Path) -> None:
-    """Figures logged before `with`, or after it, are lost in silence."""
+    """Metrics logged before `with`, or after it, are silently lost."""
     tracker = JsonlTracker(tmp_path / "events.jsonl")
     for use in (
         lambda: tracker.log_metrics({"loss": 1.0}, step=1),
@@ -96,8 +96,8 @@ def test_use_outside_with_says_how(tmp_path: Path) -> None:
         tracker.log_metrics({"loss": 1.0}, step=1)
 
 
-def test_a_killed_run_keeps_every_line_and_goes_on(tmp_path: Path) -> None:
-    """A job that is shut down loses the losses of all its epochs; or going on garbles the next line."""
+def test_a_killed_run_keeps_every_line_and_can_continue(tmp_path: Path) -> None:
+    """A job that is killed loses its losses, or the next line after a resume is garbled."""
     path = tmp_path / "events.jsonl"
     script = """
 import os, signal, sys
@@ -109,7 +109,7 @@ with JsonlTracker(sys.argv[1]) as tracker:
 """
     killed = subprocess.run([sys.executable, "-c", script, str(path)], check=False, timeout=60)
     assert killed.returncode == -signal.SIGKILL
-    assert [line["step"] for line in _strictly(path)[1:]] == [0, 1, 2]
+    assert [line["step"] for line in _strict_lines(path)[1:]] == [0, 1, 2]
     with path.open("a") as file:
         file.write('{"time": 17, "met')  # a line torn by a full disk or a power cut
     with JsonlTracker(path) as tracker:
@@ -123,4 +123,4 @@ def test_flush_makes_lines_visible(tmp_path: Path) -> None:
     with JsonlTracker(tmp_path / "events.jsonl") as tracker:
         tracker.log_metrics({"loss": 1.0}, step=1)
         tracker.flush()
-        assert _strictly(tracker.path)[-1]["step"] == 1
+        assert _strict_lines(tracker.path)[-1]["step"] == 1

@@ -31,7 +31,7 @@ from pianoroll_seq2seq.windowing import SlidingWindows
 
 pytestmark = [
     pytest.mark.mlflow,
-    # What the local store itself calls is deprecated.
+    # The local store itself calls a deprecated function.
     pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy"),
 ]
 
@@ -45,7 +45,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
 
 @pytest.fixture(autouse=True)
 def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """MLflow reads much from the environment, and writes files next to the one who calls it."""
+    """MLflow reads many environment variables, and writes files to the working directory."""
     needs_mlflow()
     for name in os.environ:
         if name.startswith("MLFLOW_") or name in ("RANK", "OMPI_COMM_WORLD_RANK"):
@@ -84,8 +84,8 @@ def train(tracker: MLflowTracker, epochs: int, **others: Any) -> History:
 
 
 @contextmanager
-def told() -> Iterator[list[str]]:
-    """All warnings of a stretch, as texts."""
+def user_warnings() -> Iterator[list[str]]:
+    """The messages of all user warnings within."""
     texts: list[str] = []
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -98,7 +98,7 @@ def losses(history: History, name: str) -> list[tuple[int, float]]:
 
 
 def test_runs_are_compared_in_mlflow(server: MlflowServer, tmp_path: Path) -> None:
-    """The curves on the server are not those of the training; the runs cannot be told apart."""
+    """The curves on the server differ from the history, or all runs look alike."""
     histories: dict[str, History] = {}
     for epochs in (1, 2, 4):
         name = f"{epochs} epochs"
@@ -140,8 +140,8 @@ def test_a_local_store_needs_no_server(tmp_path: Path) -> None:
     assert [file.path for file in client_of(address).list_artifacts(run.info.run_id)] == ["notes.txt"]
 
 
-def test_training_goes_on_when_the_server_dies_and_everything_arrives_when_it_is_back(tmp_path: Path) -> None:
-    """A night of training is lost to somebody's restart; or the figures of that hour are missing for ever."""
+def test_training_continues_without_the_server_which_gets_everything_later(tmp_path: Path) -> None:
+    """A restart of the server stops the training, or the metrics of that time are lost."""
     with MlflowServer(tmp_path / "server") as server:
         at_epoch: list[int] = []
 
@@ -153,7 +153,7 @@ def test_training_goes_on_when_the_server_dies_and_everything_arrives_when_it_is
 
         with MLflowTracker("dies", run_name="one", tracking_uri=server.address, flush_seconds=30) as tracker:
             begin = time.monotonic()
-            with told() as texts:
+            with user_warnings() as texts:
                 history = train(tracker, 6, on_epoch=[die])
             assert time.monotonic() - begin < 25
             assert sum("did not receive everything" in text for text in texts) == 1
@@ -167,11 +167,11 @@ def test_training_goes_on_when_the_server_dies_and_everything_arrives_when_it_is
             assert curve(server.address, run.info.run_id, loss) == losses(history, loss)
 
 
-def test_a_server_that_never_comes_back_is_told_of_and_no_more(tmp_path: Path) -> None:
+def test_a_server_that_never_comes_back_only_causes_warnings(tmp_path: Path) -> None:
     address = f"http://127.0.0.1:{free_port()}"
     tracker = MLflowTracker("nowhere", tracking_uri=address, flush_seconds=20)
     begin = time.monotonic()
-    with told() as texts, tracker:
+    with user_warnings() as texts, tracker:
         history = train(tracker, 2)
     assert "is lost" in texts[-1]
     assert len(texts) == 3
@@ -182,10 +182,10 @@ def test_a_server_that_never_comes_back_is_told_of_and_no_more(tmp_path: Path) -
 
 
 def test_a_server_that_hangs_does_not_slow_the_training() -> None:
-    """Each figure waits for a time-out."""
-    with socket.create_server(("127.0.0.1", 0)) as deaf:
-        tracker = MLflowTracker(tracking_uri=f"http://127.0.0.1:{deaf.getsockname()[1]}", flush_seconds=0.5)
-        with told() as texts, tracker:
+    """Each metric waits for a time-out."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        tracker = MLflowTracker(tracking_uri=f"http://127.0.0.1:{silent.getsockname()[1]}", flush_seconds=0.5)
+        with user_warnings() as texts, tracker:
             begin = time.monotonic()
             for step in range(1000):
                 tracker.log_metrics({"loss": 0.5}, step=step)
@@ -223,8 +223,8 @@ def test_the_run_ends_as_the_training_did(server: MlflowServer, error: BaseExcep
     assert curve(server.address, run.info.run_id, "loss") == [(1, 1.0)]
 
 
-def test_sigterm_ends_the_run_as_killed_with_all_its_figures(server: MlflowServer) -> None:
-    """A job that is taken away loses what it logged last, and its run is never closed."""
+def test_sigterm_ends_the_run_as_killed_with_all_its_metrics(server: MlflowServer) -> None:
+    """A job that is stopped loses its last metrics, and its run is never closed."""
     script = f"""
 import os, signal, sys, time
 from pianoroll_seq2seq.trackers.mlflow import MLflowTracker
@@ -241,16 +241,16 @@ with MLflowTracker("terminated", run_name="one", tracking_uri={server.address!r}
     assert len(curve(server.address, run.info.run_id, "loss")) == 100
 
 
-def test_a_resumed_training_goes_on_in_its_run(server: MlflowServer, tmp_path: Path) -> None:
-    """It is refused for the one parameter that is another now, or begins a second run."""
+def test_resumed_training_continues_its_run(server: MlflowServer, tmp_path: Path) -> None:
+    """It is refused because one parameter has changed, or begins a second run."""
     with MLflowTracker("resumed", run_name="one", tracking_uri=server.address) as tracker:
         train(tracker, 2, checkpoint_dir=tmp_path / "run")
     first = tracker.run_id
     again = MLflowTracker(run_id=first, tracking_uri=server.address, tags={"night": "second"})
-    with told() as texts, again as tracker:
+    with user_warnings() as texts, again as tracker:
         assert runs_of(server.address, "resumed")["one"].info.status == "RUNNING"
         history = train(tracker, 4, checkpoint_dir=tmp_path / "run")
-    assert [text.endswith("MLflow keeps the first: epochs: 2, now 4") for text in texts] == [True]
+    assert [text.endswith("MLflow keeps the first values: epochs: 2, now 4") for text in texts] == [True]
     runs = runs_of(server.address, "resumed")
     assert list(runs) == ["one"]
     assert (tracker.run_id, runs["one"].info.run_id, runs["one"].info.status) == (first, first, "FINISHED")
@@ -269,8 +269,8 @@ def test_one_tracker_entered_twice_is_one_run(server: MlflowServer) -> None:
     assert curve(server.address, run.info.run_id, "loss") == [(1, 1.0), (2, 1.0)]
 
 
-def test_in_a_job_the_run_is_the_jobs(server: MlflowServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The figures of a job of Azure ML stand in another run than the job; or arguments do not count."""
+def test_in_a_job_the_run_is_that_of_the_job(server: MlflowServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The metrics of a job of Azure ML are in another run than the job's, or arguments are ignored."""
     client = client_of(server.address)
     job = client.create_run(client.create_experiment("job")).info.run_id
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server.address)
@@ -284,13 +284,13 @@ def test_in_a_job_the_run_is_the_jobs(server: MlflowServer, monkeypatch: pytest.
         pass
     assert tracker.run_id == runs_of(server.address, "another experiment")["own"].info.run_id != job
     monkeypatch.delenv("MLFLOW_RUN_ID")
-    with MLflowTracker(run_name="beside") as tracker:
+    with MLflowTracker(run_name="second") as tracker:
         pass
-    assert tracker.run_id == runs_of(server.address, "job")["beside"].info.run_id
+    assert tracker.run_id == runs_of(server.address, "job")["second"].info.run_id
 
 
 def test_more_than_one_batch_of_everything(server: MlflowServer) -> None:
-    """Limits of the service: 100 parameters and 1000 metrics at once, 6000 characters, letters in names."""
+    """Limits of the service: 100 parameters and 1000 metrics in a batch, 6000 characters, letters in names."""
     with MLflowTracker("much", run_name="one", tracking_uri=server.address) as tracker:
         tracker.log_params({f"param {number}": number for number in range(250)})
         tracker.log_params({"long": "x" * 9000, "odd @name": None, "yes": True})
@@ -306,9 +306,9 @@ def test_more_than_one_batch_of_everything(server: MlflowServer) -> None:
     assert not [tag for tag in run.data.tags if tag.startswith("resumed.")]
 
 
-def test_figures_that_are_none_are_left_out_and_counted(server: MlflowServer) -> None:
+def test_metrics_that_are_not_finite_are_skipped_and_counted(server: MlflowServer) -> None:
     """One NaN, and the curve on the server falls to zero, or the whole batch is refused."""
-    with told() as texts, MLflowTracker("kinds", run_name="one", tracking_uri=server.address) as tracker:
+    with user_warnings() as texts, MLflowTracker("kinds", run_name="one", tracking_uri=server.address) as tracker:
         for step, value in enumerate([1, True, np.float64(0.5), math.nan, -math.inf]):
             tracker.log_metrics({"loss": value}, step=step)
         tracker.log_metrics({"gone": math.inf, "kept": 2.0}, step=9)
@@ -319,15 +319,15 @@ def test_figures_that_are_none_are_left_out_and_counted(server: MlflowServer) ->
     assert tracker.dropped == {"loss": 2, "gone": 1}
 
 
-def test_a_file_that_is_not_there_is_told_of(server: MlflowServer, tmp_path: Path) -> None:
-    with told() as texts, MLflowTracker("no file", run_name="one", tracking_uri=server.address) as tracker:
+def test_a_missing_file_causes_a_warning(server: MlflowServer, tmp_path: Path) -> None:
+    with user_warnings() as texts, MLflowTracker("no file", run_name="one", tracking_uri=server.address) as tracker:
         tracker.log_artifact("nothing.mid")
     assert texts == [f"There is no such file to send to MLflow: {tmp_path / 'nothing.mid'}"]
     assert runs_of(server.address, "no file")["one"].info.status == "FINISHED"
 
 
-def test_what_mlflow_refuses_at_the_beginning_is_an_error(server: MlflowServer) -> None:
-    """Hours later it turns out that nothing was kept."""
+def test_a_refusal_at_the_beginning_is_an_error(server: MlflowServer) -> None:
+    """After hours of training it turns out that nothing was stored."""
     for wrong in (
         MLflowTracker(run_id="0" * 32, tracking_uri=server.address),
         MLflowTracker("scales", tracking_uri="nowhere://at/all"),
@@ -342,8 +342,8 @@ def test_what_mlflow_refuses_at_the_beginning_is_an_error(server: MlflowServer) 
         pytest.fail("not reached")
 
 
-def test_a_run_that_is_deleted_meanwhile_is_told_of_and_training_goes_on(server: MlflowServer) -> None:
-    with told() as texts, MLflowTracker("vanishes", tracking_uri=server.address) as tracker:
+def test_a_run_that_is_deleted_meanwhile_causes_warnings_only(server: MlflowServer) -> None:
+    with user_warnings() as texts, MLflowTracker("vanishes", tracking_uri=server.address) as tracker:
         client_of(server.address).delete_run(tracker.run_id)
         for step in range(3):
             tracker.log_metrics({"loss": 1.0}, step=step)
@@ -355,11 +355,11 @@ def test_a_run_that_is_deleted_meanwhile_is_told_of_and_training_goes_on(server:
 
 
 def test_passwords_are_shown_nowhere(server: MlflowServer, capfd: pytest.CaptureFixture[str]) -> None:
-    """They stand in the log of a job, which many can read."""
+    """They are in the log of a job, which many people can read."""
     address = f"http://me:pa55word@127.0.0.1:{server.port}"
     with MLflowTracker("secret", run_name="one", tracking_uri=address) as tracker:
         tracker.log_metrics({"loss": 1.0}, step=1)
-    with told() as texts:
+    with user_warnings() as texts:
         with pytest.raises(SettingsError) as refused, MLflowTracker(run_id="0" * 32, tracking_uri=address):
             pytest.fail("not reached")
         nobody = f"http://me:pa55word@127.0.0.1:{free_port()}"
@@ -367,15 +367,15 @@ def test_passwords_are_shown_nowhere(server: MlflowServer, capfd: pytest.Capture
             tracker.log_metrics({"loss": 1.0}, step=1)
     assert len(texts) == 2
     captured = capfd.readouterr()
-    everything = [str(refused.value), repr(tracker), captured.out, captured.err, *texts]
-    assert not [text for text in everything if "pa55word" in text]
+    texts_shown = [str(refused.value), repr(tracker), captured.out, captured.err, *texts]
+    assert not [text for text in texts_shown if "pa55word" in text]
     assert refused.value.__cause__ is None
     assert refused.value.__suppress_context__
     assert runs_of(server.address, "secret")["one"].info.status == "FINISHED"
 
 
 class OlderServer:
-    """Takes parameters of 500 characters, and nothing of a batch with a longer one."""
+    """Accepts parameters of 500 characters, and refuses a batch with a longer one."""
 
     def __init__(self) -> None:
         self.params: dict[str, str] = {}
@@ -402,8 +402,8 @@ def test_an_older_server_gets_shorter_parameters() -> None:
     assert run.send_params(params) == {}
 
 
-def test_without_the_whole_of_mlflow_a_local_store_says_what_to_install(tmp_path: Path) -> None:
-    """The extra brings the client alone, which knows no databases."""
+def test_without_the_full_package_a_local_store_says_what_to_install(tmp_path: Path) -> None:
+    """The extra installs the client only, which supports no databases."""
     script = """
 import sys
 sys.modules["sqlalchemy"] = None
@@ -413,5 +413,5 @@ with MLflowTracker(tracking_uri="sqlite:///runs.db") as tracker:
 """
     ended = subprocess.run([sys.executable, "-c", script], check=False, timeout=60, capture_output=True, text=True)
     assert ended.returncode == 1
-    assert ended.stderr.rstrip().endswith("A store without a server needs all of MLflow: pip install mlflow.")
+    assert ended.stderr.rstrip().endswith("A store without a server needs the full package: pip install mlflow.")
     assert "SettingsError" in ended.stderr.splitlines()[-1]

@@ -1,4 +1,4 @@
-"""The MLflow tracker where no MLflow is needed, or none is there."""
+"""The MLflow tracker without MLflow."""
 
 import os
 import sys
@@ -27,7 +27,7 @@ def test_the_error_names_the_extra() -> None:
 
 @pytest.mark.parametrize("variable", ["RANK", "OMPI_COMM_WORLD_RANK"])
 def test_the_other_processes_do_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, variable: str) -> None:
-    """Every figure arrives as often as there are processes, or there is a run for each."""
+    """Every metric arrives once for each process, or each process begins a run."""
     monkeypatch.setenv(variable, "1")
     with MLflowTracker("scales", run_id="17") as tracker:
         tracker.log_params({"seed": 1})
@@ -38,7 +38,7 @@ def test_the_other_processes_do_nothing(monkeypatch: pytest.MonkeyPatch, tmp_pat
 
 
 def test_use_outside_with_says_how() -> None:
-    """Figures logged before ``with`` are lost in silence."""
+    """Metrics logged before ``with`` are silently lost."""
     tracker = MLflowTracker()
     for use in (
         lambda: tracker.log_metrics({"loss": 1.0}, step=1),
@@ -51,7 +51,7 @@ def test_use_outside_with_says_how() -> None:
 
 
 @pytest.mark.parametrize("seconds", [0.0, -1.0, float("nan")])
-def test_waiting_takes_time(seconds: float) -> None:
+def test_flush_seconds_must_be_above_0(seconds: float) -> None:
     with pytest.raises(SettingsError, match="flush_seconds"):
         MLflowTracker(flush_seconds=seconds)
 
@@ -77,6 +77,6 @@ def test_passwords_are_not_shown(password: str) -> None:
         ("Verlust ä", "Verlust ä"),
     ],
 )
-def test_names_become_what_mlflow_takes(name: str, expected: str) -> None:
-    """One odd name, and a whole batch of figures is refused."""
+def test_names_become_those_that_mlflow_accepts(name: str, expected: str) -> None:
+    """One odd name makes MLflow refuse a whole batch of metrics."""
     assert mlflow_name(name) == expected

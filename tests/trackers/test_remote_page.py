@@ -14,13 +14,13 @@ from pianoroll_seq2seq.windowing import SlidingWindows
 
 pytestmark = [
     pytest.mark.mlflow,
-    # What the local store itself calls is deprecated.
+    # The local store itself calls a deprecated function.
     pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy"),
 ]
 
 
 def test_the_block_on_trackers_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a reader copies to have runs in two places at once does not run, or one of the two gets nothing."""
+    """The block that logs to two places does not run, or one of them gets nothing."""
     needs_mlflow()
     for name in os.environ:
         if name.startswith("MLFLOW_"):

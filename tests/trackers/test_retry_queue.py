@@ -40,8 +40,8 @@ def test_calls_are_made_in_order_each_once() -> None:
     queue.close()
 
 
-def test_nobody_waits_for_a_call() -> None:
-    """Training stops while a server thinks."""
+def test_the_caller_does_not_wait_for_a_call() -> None:
+    """Training stops while a server is slow."""
     released = threading.Event()
     queue = RetryQueue(Service().on_error)
     for number in range(1000):
@@ -53,7 +53,7 @@ def test_nobody_waits_for_a_call() -> None:
     queue.close()
 
 
-def test_a_failed_call_is_kept_and_made_again_when_all_is_to_be_delivered() -> None:
+def test_a_failed_call_is_kept_and_retried_by_a_flush() -> None:
     service = Service(failures=2)
     queue = RetryQueue(service.on_error)
     queue.put("a", lambda: service.call("a"))
@@ -65,7 +65,7 @@ def test_a_failed_call_is_kept_and_made_again_when_all_is_to_be_delivered() -> N
     queue.close()
 
 
-def test_it_tries_again_by_itself_but_not_without_pause() -> None:
+def test_it_retries_without_a_flush_but_only_after_a_pause() -> None:
     """A server that is down for a minute makes training spend its time on retries."""
     service = Service(failures=3)
     queue = RetryQueue(service.on_error, pause_seconds=0.2)
@@ -80,7 +80,7 @@ def test_it_tries_again_by_itself_but_not_without_pause() -> None:
     queue.close()
 
 
-def test_what_will_never_succeed_is_dropped() -> None:
+def test_a_call_that_is_not_to_be_retried_is_dropped() -> None:
     service = Service(failures=1)
     service.keep = False
     queue = RetryQueue(service.on_error)

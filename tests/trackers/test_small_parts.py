@@ -1,4 +1,4 @@
-"""What several trackers share: ranks, numbers, and the way out on SIGTERM."""
+"""Code that several trackers share: ranks, numbers, and the exit on SIGTERM."""
 
 import os
 import signal
@@ -30,7 +30,9 @@ from pianoroll_seq2seq.trackers.termination import Termination
         ({"RANK": "-1"}, True),
     ],
 )
-def test_one_process_tracks(monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], first: bool) -> None:
+def test_only_the_first_process_tracks(
+    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], first: bool
+) -> None:
     for name in ("RANK", "OMPI_COMM_WORLD_RANK"):
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
@@ -38,9 +40,9 @@ def test_one_process_tracks(monkeypatch: pytest.MonkeyPatch, environment: dict[s
     assert is_first_process() is first
 
 
-def test_figures_of_every_kind_become_floats() -> None:
-    """Arrays and tensors arrive as texts, or not at all."""
-    figures = {
+def test_numbers_of_every_kind_become_floats() -> None:
+    """Arrays and tensors arrive as texts, or are lost."""
+    metrics = {
         "int": 1,
         "bool": True,
         "numpy": np.float32(0.5),
@@ -49,14 +51,14 @@ def test_figures_of_every_kind_become_floats() -> None:
         "nan": float("nan"),
         "inf": np.float64("inf"),
     }
-    numbers, dropped = as_users_have_it(finite_metrics)(figures)
+    numbers, dropped = as_users_have_it(finite_metrics)(metrics)
     assert numbers == {"int": 1.0, "bool": 1.0, "numpy": 0.5, "array": 2.0, "tensor": 2.5}
     assert {type(number) for number in numbers.values()} == {float}
     assert dropped == ["nan", "inf"]
 
 
-def test_sigterm_becomes_the_way_out_and_is_given_back() -> None:
-    """Files stay open and runs unclosed; or the next program's Ctrl-C is ours."""
+def test_sigterm_raises_system_exit_and_its_handler_is_restored() -> None:
+    """Files and runs are not closed, or the handler stays after the tracker."""
     script = """
 import os, signal
 from pianoroll_seq2seq.trackers.termination import Termination
@@ -71,7 +73,7 @@ finally:
     assert (ended.returncode, ended.stdout) == (128 + signal.SIGTERM, "closed True\n")
 
 
-def test_a_handler_of_somebodys_own_stays() -> None:
+def test_a_handler_of_the_user_stays() -> None:
     received = []
     before = signal.signal(signal.SIGTERM, lambda *_: received.append("mine"))
     try:

@@ -16,7 +16,13 @@ class PretrainedMixin:
     """Loading and sharing, as methods of a model's class. Any model may derive from it."""
 
     @classmethod
-    def from_pretrained(cls: type[Model], source: str | os.PathLike[str], *, classes: Iterable[type] = ()) -> Model:
+    def from_pretrained(
+        cls: type[Model],
+        source: str | os.PathLike[str],
+        *,
+        classes: Iterable[type] = (),
+        layout: FrameLayout | None = None,
+    ) -> Model:
         """A trained model, on the CPU and in evaluation mode.
 
         :func:`~pianoroll_seq2seq.pretrained.trained_model.open_model` also returns its layout and its card.
@@ -25,15 +31,16 @@ class PretrainedMixin:
             source: a name such as ``bach-chorales``, a folder that ``save_pretrained`` wrote, the folder of a run, or a
                 checkpoint.
             classes: heads of your own that the model is built of.
+            layout: what the columns of its frames mean, for a model that was built from a frame size.
 
         Raises:
             CheckpointNotFoundError: no such name, folder or file.
             SettingsError: a model of another class.
-            CheckpointError: a damaged or missing file, or a class that is not named.
+            CheckpointError: a damaged or missing file, a class that is not passed, or an unknown layout.
         """
         from pianoroll_seq2seq.pretrained.trained_model import open_model
 
-        model: object = open_model(source, classes=(cls, *classes)).model
+        model: object = open_model(source, classes=(cls, *classes), layout=layout).model
         if not isinstance(model, cls):
             raise SettingsError(
                 f"The model {os.fspath(source)!r} is a {type(model).__name__}, not a {cls.__name__}: use "

@@ -90,5 +90,5 @@ def _frames(config: Mapping[str, Any]) -> list[str]:
     ]
     lines.append(f"- planes: {', '.join(layout['planes'])}")
     if config["condition_size"]:
-        lines.append(f"- conditions: {config['condition_size']} numbers a frame")
+        lines.append(f"- conditions: {config['condition_size']} numbers per frame")
     return lines

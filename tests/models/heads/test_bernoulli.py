@@ -58,16 +58,16 @@ class TestBernoulli:
     def test_samples_are_as_frequent_as_they_are_likely(self):
         """With a biased sampler, generated music does not have the distribution that was trained."""
         logits = torch.tensor([-4.0, -1.0, 0.0, 2.0])
-        draws = 40_000
+        num_samples = 40_000
         generator = torch.Generator().manual_seed(7)
-        drawn = Bernoulli(logits.expand(draws, -1)).sample(generator=generator)
-        assert drawn.dtype == torch.float32
-        assert set(drawn.unique().tolist()) == {0.0, 1.0}
+        samples = Bernoulli(logits.expand(num_samples, -1)).sample(generator=generator)
+        assert samples.dtype == torch.float32
+        assert set(samples.unique().tolist()) == {0.0, 1.0}
         frames = all_frames(4)
-        seen = (drawn[:, None] == frames).all(dim=-1).double().mean(dim=0).numpy()
+        seen = (samples[:, None] == frames).all(dim=-1).double().mean(dim=0).numpy()
         chance = probabilities(logits.numpy())
         expected = np.where(frames.numpy() > 0, chance, 1 - chance).prod(axis=1)
-        assert (np.abs(seen - expected) < 5 * np.sqrt(expected * (1 - expected) / draws) + 1e-4).all()
+        assert (np.abs(seen - expected) < 5 * np.sqrt(expected * (1 - expected) / num_samples) + 1e-4).all()
 
     @given(logits=shapes.flatmap(logits_of))
     def test_mean_is_the_probability_of_each_pitch(self, logits):

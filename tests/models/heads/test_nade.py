@@ -123,22 +123,22 @@ class TestNADE:
     def test_samples_equal_those_of_the_loop_over_pitches(self, pitches, temperature, seed):
         """Equal random numbers must give equal music, by the fast way and by the slow one."""
         nade = make(4, 2, pitches=pitches, seed=seed).tempered(temperature)
-        drawn = nade.sample(generator=torch.Generator().manual_seed(seed))
+        samples = nade.sample(generator=torch.Generator().manual_seed(seed))
         uniform = torch.rand(8, pitches, generator=torch.Generator().manual_seed(seed)).view(4, 2, pitches)
         read, expected = nade.start, torch.zeros(4, 2, pitches).double()
         for pitch in range(pitches):
             logit = (nade.bias[..., pitch] + torch.sigmoid(read) @ nade.above[pitch]) / temperature
             expected[..., pitch] = (uniform[..., pitch] < torch.sigmoid(logit)).double()
             read = read + expected[..., pitch, None] * nade.below[pitch]
-        assert torch.equal(drawn, expected)
+        assert torch.equal(samples, expected)
 
     def test_samples_are_as_frequent_as_they_are_likely(self):
         """Generated music must have the scored distribution."""
-        draws, frames = 40_000, all_frames(5)
+        num_samples, frames = 40_000, all_frames(5)
         nade = make(1)
-        drawn = nade[torch.zeros(draws, dtype=torch.long)].sample(generator=torch.Generator().manual_seed(7))
-        seen = (drawn[:, None] == frames).all(dim=-1).double().sum(dim=0)
-        expected = draws * nade[torch.zeros(32, dtype=torch.long)].log_prob(frames).exp()
+        samples = nade[torch.zeros(num_samples, dtype=torch.long)].sample(generator=torch.Generator().manual_seed(7))
+        seen = (samples[:, None] == frames).all(dim=-1).double().sum(dim=0)
+        expected = num_samples * nade[torch.zeros(32, dtype=torch.long)].log_prob(frames).exp()
         likely = expected > 5
         statistic = float(((seen - expected).pow(2) / expected)[likely].sum())
         freedom = int(likely.sum())
@@ -161,7 +161,7 @@ class TestNADE:
     )
     @pytest.mark.parametrize("pitches", [3, 7])  # an exact mean, and an estimate
     def test_is_indexed_as_a_tensor_of_its_batch_shape(self, index, pitches):
-        """A model of one's own picks the last step with distribution[:, -1] and must get just that."""
+        """A custom model picks the last step with distribution[:, -1] and must get exactly that."""
         nade, frames = make(3, 4, pitches=pitches), noise(3, 4, pitches)
         picked = nade.tempered(0.8)[index]
         torch.testing.assert_close(picked.mean, nade.tempered(0.8).mean[index])
@@ -212,8 +212,8 @@ class TestNADEHead:
             loss.backward()
             optimizer.step()
         assert loss.item() < math.log(2) + 0.05
-        drawn = head(torch.zeros(1, 200, 2), past).sample(generator=torch.Generator().manual_seed(0))
-        assert float((drawn[0, :, None] == chords[0]).all(dim=-1).any(dim=-1).float().mean()) > 0.9
+        samples = head(torch.zeros(1, 200, 2), past).sample(generator=torch.Generator().manual_seed(0))
+        assert float((samples[0, :, None] == chords[0]).all(dim=-1).any(dim=-1).float().mean()) > 0.9
 
     def test_bfloat16_autocast_is_scored_in_single(self):
         """The loss would otherwise lose all but three digits."""
@@ -224,11 +224,11 @@ class TestNADEHead:
         with torch.autocast("cpu", dtype=torch.bfloat16):
             nade = head(features, past)
             inside = nade.log_prob(frames)
-            drawn = nade.sample(generator=torch.Generator().manual_seed(0))
+            samples = nade.sample(generator=torch.Generator().manual_seed(0))
             mean = nade.mean
         outside = nade.log_prob(frames)  # as training does: the model under autocast, or the loss as well
         assert nade.start.dtype == torch.bfloat16
-        assert {inside.dtype, outside.dtype, drawn.dtype, mean.dtype} == {torch.float32}
+        assert {inside.dtype, outside.dtype, samples.dtype, mean.dtype} == {torch.float32}
         for result in (inside, outside):
             torch.testing.assert_close(result, expected.log_prob(frames), rtol=0.01, atol=0.05)
         assert torch.isfinite(torch.stack(torch.autograd.grad(inside.sum(), [head.below, head.above]))).all()

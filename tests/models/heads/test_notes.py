@@ -103,10 +103,10 @@ def test_samples_are_as_frequent_as_they_are_likely() -> None:
     past = torch.tensor([[[1.0, 0.0, 1.0, 0.0]]]).double()
     distribution = head_of(2)(features_of(1, 1), past)[0, 0]
     many = Notes(distribution.logits.detach().expand(20_000, -1, -1))
-    drawn = many.sample(generator=torch.Generator().manual_seed(0))
+    samples = many.sample(generator=torch.Generator().manual_seed(0))
     for frame in every_frame(2):
         expected = float(distribution.log_prob(frame).detach().exp())
-        seen = float((drawn == frame).all(dim=-1).double().mean())
+        seen = float((samples == frame).all(dim=-1).double().mean())
         assert abs(seen - expected) <= 5 * math.sqrt(expected * (1 - expected) / 20_000)
 
 

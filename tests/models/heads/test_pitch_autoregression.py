@@ -85,9 +85,9 @@ class TestSampleSkippingSilence:
     def test_samples_are_as_frequent_as_they_are_likely(self):
         count, chain = 20_000, Chain(1, 6)
         uniform = torch.rand(count, 6, generator=torch.Generator().manual_seed(1))
-        drawn = sample_skipping_silence(lambda frames, rows: chain(frames, torch.zeros_like(rows)), uniform)
+        samples = sample_skipping_silence(lambda frames, rows: chain(frames, torch.zeros_like(rows)), uniform)
         expected = exact_mean(chain, 0)
-        assert ((drawn.double().mean(dim=0) - expected).abs() < 5 * (expected * (1 - expected) / count).sqrt()).all()
+        assert ((samples.double().mean(dim=0) - expected).abs() < 5 * (expected * (1 - expected) / count).sqrt()).all()
 
 
 class TestEstimatedMean:

@@ -47,14 +47,14 @@ def test_a_pitch_depends_on_lower_pitches_only() -> None:
 def test_samples_equal_those_of_a_loop_over_pitches() -> None:
     head = head_of()
     distribution = head(*inputs_of())
-    drawn = distribution.sample(generator=torch.Generator().manual_seed(4)).flatten(0, 1)
+    samples = distribution.sample(generator=torch.Generator().manual_seed(4)).flatten(0, 1)
     uniform = torch.rand(6, 20, generator=torch.Generator().manual_seed(4))
     flat = distribution.context.map(lambda values: values.flatten(0, 1))
     frames = torch.zeros(6, 20)
     for pitch in range(20):
         frames[:, pitch] = (uniform[:, pitch] < torch.sigmoid(head.logits(flat, frames))[:, pitch]).float()
-    assert torch.equal(drawn, frames)
-    assert 0 < drawn.mean() < 0.9
+    assert torch.equal(samples, frames)
+    assert 0 < samples.mean() < 0.9
 
 
 @pytest.mark.parametrize("max_polyphony", [1, 3, 6])
@@ -68,8 +68,8 @@ def test_the_number_of_pitches_is_decided_first(max_polyphony: int) -> None:
     probabilities = every.log_prob(possible.unsqueeze(1)).detach()[:, 0].exp()
     assert float(probabilities.sum()) == pytest.approx(1, abs=1e-4)
     many = head(features[:1, :1].expand(20_000, 1, -1), past[:1].expand(20_000, -1, -1))
-    drawn = many.sample(generator=torch.Generator().manual_seed(0))[:, 0]
-    shares = torch.bincount((drawn @ (2.0 ** torch.arange(7, -1, -1))).long(), minlength=256) / len(drawn)
+    samples = many.sample(generator=torch.Generator().manual_seed(0))[:, 0]
+    shares = torch.bincount((samples @ (2.0 ** torch.arange(7, -1, -1))).long(), minlength=256) / len(samples)
     assert (shares - probabilities).abs().max() < 0.012
     assert (one.mean[0, 0] - probabilities @ possible).abs().max() < 0.09
     assert head.polyphony is not None
@@ -114,9 +114,9 @@ def test_inactive_columns_hardly_sound() -> None:
     mean = distribution.mean
     assert mean[:, :, :4].max() < 1e-5
     assert mean[:, :, 4:18].min() > 1e-5
-    drawn = distribution.sample(generator=torch.Generator().manual_seed(0))
-    assert drawn.shape == frames.shape
-    assert not drawn[:, :, 18:].any()
+    samples = distribution.sample(generator=torch.Generator().manual_seed(0))
+    assert samples.shape == frames.shape
+    assert not samples[:, :, 18:].any()
 
 
 def test_subsampled_losses_are_unbiased() -> None:
@@ -145,9 +145,9 @@ def test_half_precision_is_close() -> None:
     with torch.autocast("cpu", torch.bfloat16):
         distribution: RelativeWindow = head(*inputs_of())
         rough = distribution.log_prob(frames)
-        drawn = distribution.sample(generator=torch.Generator().manual_seed(0))
+        samples = distribution.sample(generator=torch.Generator().manual_seed(0))
     assert rough.dtype == torch.float32
-    assert drawn.dtype == torch.float32
+    assert samples.dtype == torch.float32
     torch.testing.assert_close(rough, exact, rtol=0.05, atol=0.3)
 
 
