@@ -139,10 +139,14 @@ def test_keras_is_measured_if_it_is_installed(benchmark: Benchmark, tmp_path: Pa
     assert len(rows["Keras"]["values"]) == 1
 
 
-def test_losses_of_epochs_that_are_not_trained_are_refused(tmp_path: Path) -> None:
-    done = run_program("train", "--epochs", "2", "--losses-after", "3")
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "from 1 to 2" in done.stderr
+def test_losses_of_epochs_that_are_not_trained_are_refused(
+    benchmark: Benchmark, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        benchmark("train", "--epochs", "2", "--losses-after", "3")
+    printed = capsys.readouterr()
+    assert (ended.value.code, printed.out) == (2, "")
+    assert "from 1 to 2" in printed.err
 
 
 HEADS = ["BernoulliHead", pytest.param("RelativeBernoulliHead", marks=pytest.mark.slow)]

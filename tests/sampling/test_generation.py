@@ -130,8 +130,8 @@ class TestGenerate:
         assert isinstance(written, list)
         assert written == [generate(Wheel(), primer, num_frames=5) for primer in primers]
         assert [roll.name for roll in written] == ["piece 0 continued", "piece 1 continued", "piece 1 continued"]
-        written = generate(lstm(), [noise(4)] * 3, num_frames=20)
-        assert written[0] != written[1] != written[2] != written[0]
+        sampled = generate(lstm(), [noise(4)] * 3, num_frames=20)
+        assert sampled[0] != sampled[1] != sampled[2] != sampled[0]
         assert isinstance(generate(Wheel(), primers[:1], num_frames=5), list)
         assert generate(Wheel(), tuple(primers), num_frames=5) == written
 

@@ -1,15 +1,15 @@
-"""What the tests of the store in Azure Blob storage share."""
+"""Constants and functions that the tests of Azure Blob storage share."""
 
 from pathlib import Path
 
 import numpy as np
 
 BLOCK = 1024
-"""Bytes that go over in one piece, so that small files have several."""
+"""Bytes of a block, so that small files have several."""
 
 
 def some_bytes(size: int, seed: int = 0) -> bytes:
-    """Bytes that nothing compresses."""
+    """Bytes that cannot be compressed."""
     return np.random.default_rng(seed).bytes(size)
 
 

@@ -1,4 +1,4 @@
-"""What the tests of stores share."""
+"""Fixtures that the tests of stores share."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -21,14 +21,14 @@ def store(azurite: Azurite) -> Iterator[AzureBlobStore]:
 
 @pytest.fixture
 def client(azurite: Azurite, store: AzureBlobStore) -> Iterator[Any]:
-    """Another program, at the same container."""
+    """A client of Azure's own, for the same container."""
     with azurite.container_client(store.container) as client:
         yield client
 
 
 @pytest.fixture
 def no_waiting(azurite: object, monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The seconds that Azure's client wanted to wait between its attempts; it does not."""
+    """The seconds that Azure's client would wait between its attempts; here it does not wait."""
     from azure.core.pipeline.transport import HttpTransport
 
     waited: list[float] = []

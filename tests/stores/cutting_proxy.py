@@ -1,4 +1,4 @@
-"""A TCP proxy on loopback that fails as networks do: it cuts connections, loses answers, or is busy."""
+"""A TCP proxy on loopback that fails like a network: it cuts connections, loses answers, or is busy."""
 
 import re
 import socket
@@ -13,7 +13,7 @@ UNAVAILABLE = (
 
 
 class CuttingProxy:
-    """Forwards to a port of this machine until it is told to fail.
+    """Forwards to a port of this machine until a test makes it fail.
 
     Attributes:
         sent_bytes: how much came from clients, headers too, whether or not it arrived.
@@ -37,21 +37,21 @@ class CuttingProxy:
         self._thread(self._accept)
 
     def cut_after(self, count: int, then: Callable[[], object] = lambda: None) -> None:
-        """Lets so many more bytes pass, in both directions together, then goes down and calls ``then``."""
+        """Forwards ``count`` more bytes, in both directions together, then goes down and calls ``then``."""
         with self._lock:
             self._down, self._left, self._then = False, count, then
 
     def up(self) -> None:
-        """Forwards without end, and no longer answers by itself."""
+        """Forwards everything again."""
         with self._lock:
             self._down, self._left, self._answer = False, None, None
 
     def lose_answer(self, request: str) -> None:
-        """Passes on the next request whose first line matches, and cuts the connection when the answer comes."""
+        """Forwards the next request whose first line matches, and cuts the connection when the answer comes."""
         self._lost = re.compile(request.encode())
 
     def answer(self, answer: bytes) -> None:
-        """Answers every request by itself."""
+        """Answers every request with these bytes, and forwards none."""
         self._answer = answer
 
     @property
@@ -142,7 +142,7 @@ class CuttingProxy:
 
 
 def _reset(connection: socket.socket) -> None:
-    """Wakes up whoever waits for it; closing resets the connection, as a cut does, rather than end it in good order."""
+    """Wakes up threads that wait for the connection, and makes closing it a reset, like a cut, not an orderly end."""
     with suppress(OSError):
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         connection.shutdown(socket.SHUT_RDWR)
@@ -150,7 +150,7 @@ def _reset(connection: socket.socket) -> None:
 
 @contextmanager
 def cutting_proxy(port: int) -> Iterator[CuttingProxy]:
-    """A proxy before the service at a port, closed in the end."""
+    """A proxy in front of the service at a port, closed at the end."""
     proxy = CuttingProxy(port)
     try:
         yield proxy

@@ -1,4 +1,4 @@
-"""Processes that set off at the same time."""
+"""Processes that start a script at the same time."""
 
 import subprocess
 import sys
@@ -8,7 +8,7 @@ from contextlib import ExitStack
 
 
 def race(script: str, *arguments: Sequence[str]) -> list[str]:
-    """Runs a script once for each list of arguments, and returns what each said.
+    """Runs a script once for each list of arguments, and returns what each printed.
 
     The script prints a line when it is ready and waits for a line from its input; then it prints its answer.
     """

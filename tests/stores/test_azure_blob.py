@@ -1,4 +1,4 @@
-"""The store in Azure Blob storage, against Azurite: what goes wrong there, and what other programs do."""
+"""The store in Azure Blob storage, against Azurite: its errors, and objects of other programs."""
 
 import hashlib
 from pathlib import Path
@@ -19,13 +19,13 @@ from pianoroll_seq2seq.stores.azure_blob import AzureBlobStore
 
 
 class TestContainer:
-    def test_is_private_and_made_once(self, store: AzureBlobStore, client: Any) -> None:
-        """Anybody can read the weights; or the second run fails as the container is there."""
+    def test_is_private_and_created_once(self, store: AzureBlobStore, client: Any) -> None:
+        """Anybody can read the weights, or the second run fails because the container exists."""
         store.create_container()
         assert client.get_container_properties().public_access is None
 
-    def test_a_missing_one_is_named(self, azurite: Azurite, tmp_path: Path) -> None:
-        """It looks as if the object were missing, or as if there were nothing to list."""
+    def test_the_error_names_a_missing_container(self, azurite: Azurite, tmp_path: Path) -> None:
+        """The error says that the object is missing, or the list is empty."""
         with AzureBlobStore("not-made", **azurite.arguments(), block_bytes=BLOCK) as store:
             for call in (
                 lambda: store.put("key", b"1"),
@@ -39,8 +39,8 @@ class TestContainer:
                 with pytest.raises(NotStoredError, match=r"not-made.*create_container\(\)"):
                     call()
 
-    def test_a_wrong_key_is_named(self, azurite: Azurite, store: AzureBlobStore, tmp_path: Path) -> None:
-        """A rotated key looks like a broken network."""
+    def test_the_error_names_a_wrong_key(self, azurite: Azurite, store: AzureBlobStore, tmp_path: Path) -> None:
+        """A rotated key looks like a network error."""
         wrong = azurite.arguments() | {"account_key": OTHER_KEY}
         with AzureBlobStore(store.container, **wrong, block_bytes=BLOCK) as other:
             for call in (
@@ -58,8 +58,8 @@ class TestContainer:
                 with pytest.raises(PermissionError):
                     call()
 
-    def test_what_lies_beyond_the_prefix_is_not_seen(self, store: AzureBlobStore) -> None:
-        """A run reads, lists or wipes the files of another."""
+    def test_objects_outside_the_prefix_are_not_visible(self, store: AzureBlobStore) -> None:
+        """A run reads, lists or deletes the files of another."""
         store.put("runs/7/mine", b"7")
         store.put("runs/70/theirs", b"70")
         inner = store.with_prefix("runs").with_prefix("7")
@@ -71,8 +71,8 @@ class TestContainer:
         inner.close()  # which closes nothing of the other
         assert store.get("runs/70/theirs") == b"70"
 
-    def test_many_objects_come_page_by_page(self, store: AzureBlobStore, monkeypatch: pytest.MonkeyPatch) -> None:
-        """What stands on the second page is missed."""
+    def test_many_objects_are_listed_page_by_page(self, store: AzureBlobStore, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Objects of the second page are missed."""
         from azure.storage.blob import ContainerClient
 
         real = ContainerClient.list_blobs
@@ -85,7 +85,7 @@ class TestContainer:
 
 class TestOtherPrograms:
     def test_objects_without_our_checksum(self, store: AzureBlobStore, client: Any, tmp_path: Path) -> None:
-        """What another program stored cannot be read; or is read without any check."""
+        """Objects of another program cannot be read, or are read without a check."""
         data = some_bytes(3000)
         client.upload_blob("theirs", data)
         found = store.find("theirs")
@@ -97,7 +97,7 @@ class TestOtherPrograms:
         assert [stored.sha256 for stored in store.list()] == [None, None]
 
     @pytest.mark.parametrize("kind", ["sha256", "md5"])
-    def test_bytes_that_do_not_fit_their_checksum(
+    def test_bytes_that_do_not_match_their_checksum(
         self, store: AzureBlobStore, client: Any, tmp_path: Path, kind: str
     ) -> None:
         """Damaged weights are loaded."""
@@ -115,14 +115,14 @@ class TestOtherPrograms:
             store.download("bad", tmp_path / "copy")
         assert parts(tmp_path) == []
 
-    def test_folders_of_a_data_lake_are_no_objects(self, store: AzureBlobStore, client: Any) -> None:
-        """A folder is fetched as an empty file, which stands in the way of its files."""
+    def test_folders_of_a_data_lake_are_not_objects(self, store: AzureBlobStore, client: Any) -> None:
+        """A folder is downloaded as an empty file, whose name its files then need."""
         client.upload_blob("folder", b"", metadata={"hdi_isfolder": "true"})
         store.put("folder/file", b"1")
         assert [stored.key for stored in store.list()] == ["folder/file"]
 
-    def test_what_another_program_has_begun(self, store: AzureBlobStore, client: Any) -> None:
-        """The service's 'content is invalid' tells nobody what to do."""
+    def test_an_upload_that_another_program_has_begun(self, store: AzureBlobStore, client: Any) -> None:
+        """The service's 'content is invalid' does not say what to do."""
         client.get_blob_client("key").stage_block("1", b"begun")
         with pytest.raises(StoreError, match="has begun to store an object there"):
             store.put("key", some_bytes(3000))
@@ -139,10 +139,10 @@ class TestOtherPrograms:
 
 
 class TestService:
-    def test_a_busy_service_is_asked_again(
+    def test_a_request_to_a_busy_service_is_repeated(
         self, azurite: Azurite, store: AzureBlobStore, no_waiting: list[float]
     ) -> None:
-        """A moment's 503 ends a run; or it is asked again for ever, or without a pause."""
+        """A single 503 ends a run, or requests are repeated for ever, or without a pause."""
         with (
             cutting_proxy(azurite.port) as proxy,
             AzureBlobStore(store.container, **azurite.arguments(proxy.port), retries=3) as behind,
@@ -156,8 +156,8 @@ class TestService:
             proxy.up()
             behind.put("key", b"1")
 
-    def test_a_service_out_of_reach(self, azurite: Azurite, no_waiting: list[float], tmp_path: Path) -> None:
-        """The error names a socket, and neither the object nor what to do."""
+    def test_a_service_that_cannot_be_reached(self, azurite: Azurite, no_waiting: list[float], tmp_path: Path) -> None:
+        """The error names a socket, but neither the object nor what to do."""
         with cutting_proxy(azurite.port) as proxy:
             port = proxy.port
         with (
@@ -166,7 +166,7 @@ class TestService:
         ):
             store.put("a key", b"1" * 3000)
 
-    def test_one_cut_is_not_even_noticed(
+    def test_a_single_cut_is_not_noticed(
         self, azurite: Azurite, store: AzureBlobStore, no_waiting: list[float]
     ) -> None:
         with (
@@ -180,7 +180,7 @@ class TestService:
 
 
 def test_a_file_of_too_many_blocks(store: AzureBlobStore, tmp_path: Path) -> None:
-    """Hours later the service refuses block 50,001."""
+    """The service refuses block 50,001 after hours of uploading."""
     path = tmp_path / "huge"
     with path.open("wb") as file:
         file.truncate(50_000 * BLOCK + 1)

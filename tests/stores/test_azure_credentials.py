@@ -1,4 +1,4 @@
-"""Which account, by what right; and that nobody else learns of it."""
+"""The account and its credentials, which no log or error shows."""
 
 import logging
 import sys
@@ -33,7 +33,7 @@ def by_key(key: str, account: str = ACCOUNT) -> dict[str, Any]:
 
 class TestResolving:
     def test_explicit_arguments_beat_the_environment(self) -> None:
-        """A key left in the environment opens another account than the one that was asked for."""
+        """A key in the environment opens another account than the one in the arguments."""
         environment = dict(zip(ENVIRONMENT, ("other", OTHER_KEY, CONNECTION.replace(ACCOUNT, "third")), strict=True))
         access = resolve_account(AccountArguments(account_name=ACCOUNT, account_key=KEY), environment)
         assert (access.account_url, access.credential) == (URL, by_key(KEY))
@@ -47,7 +47,7 @@ class TestResolving:
         access = resolve_account(AccountArguments(account_url=URL, account_key=KEY), environment)
         assert (access.account_url, access.credential) == (URL, by_key(KEY))
 
-    def test_the_environment_fills_in(self) -> None:
+    def test_missing_arguments_come_from_the_environment(self) -> None:
         """The names of the 2017 article's environment variables no longer work."""
         named = {"STORAGE_ACCOUNT_NAME": ACCOUNT, "STORAGE_ACCOUNT_KEY": KEY}
         for arguments in (
@@ -92,19 +92,19 @@ class TestResolving:
             (AccountArguments(connection_string=""), "neither an AccountKey"),
         ],
     )
-    def test_what_contradicts_itself_is_named(self, arguments: AccountArguments, message: str) -> None:
-        """The one that is ignored is the one the user meant."""
+    def test_contradicting_arguments_are_named(self, arguments: AccountArguments, message: str) -> None:
+        """The ignored argument is the one that the user meant."""
         with pytest.raises(SettingsError, match=message) as caught:
             resolve_account(arguments, {})
         assert KEY not in str(caught.value)
         assert "not base64!" not in str(caught.value)
 
-    def test_no_account_at_all_says_how(self) -> None:
+    def test_without_an_account_the_error_says_how(self) -> None:
         with pytest.raises(StoreAccessError, match="STORAGE_ACCOUNT_NAME and STORAGE_ACCOUNT_KEY"):
             resolve_account(AccountArguments(), {})
 
-    def test_signatures_are_known_as_such(self) -> None:
-        """They travel in the address of every request, which is logged."""
+    def test_signatures_are_recognized(self) -> None:
+        """They are in the address of every request, which is logged."""
         from azure.core.credentials import AzureNamedKeyCredential, AzureSasCredential
 
         ways = [
@@ -140,7 +140,7 @@ class TestResolving:
 class TestNames:
     @pytest.mark.parametrize("container", ["", "ab", "Models", "a--b", "-ab", "ab-", "a/b", "a" * 64, "a_b", "abc\n"])
     def test_containers(self, container: str) -> None:
-        """A name that the service refuses is noticed hours later, when the training has ended."""
+        """A name that the service refuses is noticed only when the training has ended."""
         with pytest.raises(SettingsError, match="container's name"):
             AzureBlobStore(container, **by_key(KEY))
 
@@ -155,8 +155,8 @@ class TestNames:
             with pytest.raises(SettingsError, match="block_bytes is from 1"):
                 AzureBlobStore("models", **by_key(KEY), **wrong)
 
-    def test_credentials_of_which_none_works(self) -> None:
-        """Azure's page of advice in place of the one line that helps; or it looks like a broken network."""
+    def test_no_working_credential(self) -> None:
+        """The error is Azure's page of advice, or looks like a network error."""
 
         class Token:
             def get_token(self, *scopes: str, **options: object) -> None:
@@ -183,7 +183,7 @@ class TestSecrets:
 
     @pytest.fixture
     def signature(self, azurite: Azurite) -> str:
-        """Of the emulator's account, for an hour."""
+        """A signature of the emulator's account, valid for an hour."""
         from azure.storage.blob import AccountSasPermissions, ResourceTypes, generate_account_sas
 
         return generate_account_sas(
@@ -194,8 +194,8 @@ class TestSecrets:
             datetime.now(UTC) + timedelta(hours=1),
         )
 
-    def all_that_is_said(self, store: AzureBlobStore, caplog: pytest.LogCaptureFixture) -> Iterator[str]:
-        """By the store, its errors, their tracebacks, and everybody's log."""
+    def all_output(self, store: AzureBlobStore, caplog: pytest.LogCaptureFixture) -> Iterator[str]:
+        """All texts of the store: its representation, errors, tracebacks and all logs."""
         yield repr(store)
         yield str(vars(store))
         calls: list[Callable[[], object]] = [
@@ -224,11 +224,11 @@ class TestSecrets:
 
     def check(self, store: AzureBlobStore, secrets: list[str], caplog: pytest.LogCaptureFixture) -> int:
         with caplog.at_level(logging.DEBUG), store:
-            said = list(self.all_that_is_said(store, caplog))
-        for text in said:
+            texts = list(self.all_output(store, caplog))
+        for text in texts:
             for secret in secrets:
                 assert secret not in text
-        return len(said) - 4
+        return len(texts) - 4
 
     @pytest.mark.parametrize("key", [KEY, OTHER_KEY])
     def test_of_keys(self, azurite: Azurite, caplog: pytest.LogCaptureFixture, key: str) -> None:
@@ -245,17 +245,17 @@ class TestSecrets:
         assert "urllib3.connectionpool" in {record.name for record in caplog.records}
 
     @pytest.mark.parametrize("way", ["key", "credential", "url", "connection string"])
-    def test_when_nothing_can_be_reached(
+    def test_of_a_service_that_cannot_be_reached(
         self, azurite: Azurite, caplog: pytest.LogCaptureFixture, signature: str, way: str
     ) -> None:
-        """The HTTP client's errors hold the address that it called."""
+        """The HTTP client's errors contain the address that it called."""
         url = azurite.url_at(1)
         arguments = by_key(KEY) | {"account_url": url} if way == "key" else self.by(way, url, signature)
         store = AzureBlobStore("models", **arguments, retries=0)
         sig = signature.partition("sig=")[2].partition("&")[0]
         assert self.check(store, [KEY, signature, sig], caplog) == 7
 
-    def test_of_a_connection_string_that_is_none(self, caplog: pytest.LogCaptureFixture) -> None:
+    def test_of_an_invalid_connection_string(self, caplog: pytest.LogCaptureFixture) -> None:
         for broken in (f"AccountKey={KEY}", f"AccountName={ACCOUNT};AccountKey={KEY};;;x"):
             with pytest.raises(SettingsError) as caught:
                 AzureBlobStore("models", connection_string=broken)
@@ -274,6 +274,6 @@ class TestSecrets:
         return ways[way]
 
 
-def test_what_is_kept_shows_nothing() -> None:
+def test_representations_show_no_secret() -> None:
     assert KEY not in repr(Account(URL, None, by_key(KEY), (KEY,)))
     assert KEY not in repr(AccountArguments(account_key=KEY, connection_string=CONNECTION, credential=KEY))

@@ -1,4 +1,4 @@
-"""Downloads from Azure Blob storage, and several that write at once, against Azurite."""
+"""Downloads from Azure Blob storage, and concurrent writers, against Azurite."""
 
 import hashlib
 import random
@@ -20,8 +20,8 @@ from pianoroll_seq2seq.stores.internal_files import partial_file_lock
 
 
 class TestDownload:
-    def test_goes_on_with_its_part(self, store: AzureBlobStore, tmp_path: Path) -> None:
-        """A part of damaged bytes, as a power cut leaves, or one that is too long, ends in a damaged file."""
+    def test_resumes_its_partial_file(self, store: AzureBlobStore, tmp_path: Path) -> None:
+        """A partial file that is damaged (such as by a power cut) or too long ends in a damaged file."""
         data = some_bytes(5000)
         store.put("key", data)
         part = self.part(store, tmp_path)
@@ -31,8 +31,8 @@ class TestDownload:
             assert (tmp_path / "copy").read_bytes() == data
             assert parts(tmp_path) == ["copy"]
 
-    def test_parts_of_other_versions_are_removed(self, store: AzureBlobStore, tmp_path: Path) -> None:
-        """The disk fills with halves of old versions; or another file's half is removed with them."""
+    def test_partial_files_of_other_versions_are_removed(self, store: AzureBlobStore, tmp_path: Path) -> None:
+        """The disk fills with partial files of old versions, or those of other files are removed."""
         store.put("key", b"new")
         old, other = ".copy.0123456789abcdef.part", ".copy2.0123456789abcdef.part"
         for name in (old, other, ".copy.mine.part"):
@@ -40,8 +40,8 @@ class TestDownload:
         store.download("key", tmp_path / "copy")
         assert parts(tmp_path) == sorted([other, ".copy.mine.part", "copy"])
 
-    def test_a_part_in_use_is_left_alone(self, store: AzureBlobStore, tmp_path: Path) -> None:
-        """Two processes fetch two versions, and the one takes the other's part away."""
+    def test_a_partial_file_in_use_is_not_removed(self, store: AzureBlobStore, tmp_path: Path) -> None:
+        """Two processes download two versions, and one removes the partial file of the other."""
         store.put("key", b"new")
         part = tmp_path / ".copy.0123456789abcdef.part"
         part.write_bytes(b"half")
@@ -52,7 +52,7 @@ class TestDownload:
     def test_an_object_that_changes_meanwhile(
         self, store: AzureBlobStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Half of one version and half of another pass for a file."""
+        """Halves of two versions become one file."""
         versions = [some_bytes(5000, seed) for seed in range(9)]
         store.put("key", versions[0])
         changes = self.change_on_third_request(store, monkeypatch, versions[1:2])
@@ -71,7 +71,7 @@ class TestDownload:
     def test_an_object_that_is_deleted_meanwhile(
         self, store: AzureBlobStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Half of a file passes for the file."""
+        """Half of a file is taken for the whole file."""
         from azure.storage.blob import BlobClient
 
         store.put("key", some_bytes(5000))
@@ -87,8 +87,8 @@ class TestDownload:
             store.download("key", tmp_path / "copy")
         assert not (tmp_path / "copy").exists()
 
-    def test_two_at_a_time(self, store: AzureBlobStore, tmp_path: Path) -> None:
-        """Both write to the same part, and the file is twice as long; or the slower one leaves its part behind."""
+    def test_two_downloads_at_once(self, store: AzureBlobStore, tmp_path: Path) -> None:
+        """Both write to the same partial file, and it is twice as long; or the slower one leaves its partial file."""
         from concurrent.futures import ThreadPoolExecutor
 
         data = some_bytes(20_000)
@@ -114,7 +114,7 @@ class TestDownload:
     def change_on_third_request(
         self, store: AzureBlobStore, monkeypatch: pytest.MonkeyPatch, versions: list[bytes]
     ) -> list[bytes]:
-        """Somebody else stores the next version whenever the third range is asked for; more may be added."""
+        """Stores the next version when the third range is requested."""
         from azure.storage.blob import BlobClient
 
         real, left = BlobClient.download_blob, list(versions)
@@ -129,17 +129,17 @@ class TestDownload:
 
 
 class TestWriters:
-    def test_blocks_swept_away_by_another_are_sent_again(
+    def test_blocks_that_another_writer_discarded_are_sent_again(
         self, store: AzureBlobStore, client: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """A large upload fails for good, as somebody stored a small object under the same key meanwhile."""
+        """A large upload fails because another writer stored a small object under the same key."""
         from azure.storage.blob import BlobBlock, BlobClient
 
         real, commits = BlobClient.commit_block_list, []
 
         def commit_block_list(self: Any, blocks: Any, **options: Any) -> Any:
             commits.append(len(blocks))
-            if len(commits) == 1:  # another commits one of its own blocks just before, which drops all others
+            if len(commits) == 1:  # another writer commits a block of its own just before, which discards all others
                 self.stage_block(f"00000-{'f' * 40}", b"theirs")
                 real(self, [BlobBlock(f"00000-{'f' * 40}")])
             return real(self, blocks, **options)
@@ -156,7 +156,7 @@ class TestWriters:
 
     @pytest.mark.parametrize("condition", ["nothing there", "etag"])
     def test_one_of_two_processes_wins(self, azurite: Azurite, store: AzureBlobStore, condition: str) -> None:
-        """Two machines both believe that theirs is stored."""
+        """Two machines both report that their object is stored."""
         script = """
             import random, sys
             from pianoroll_seq2seq.errors import OverwriteError, StoreConflictError

@@ -1,4 +1,4 @@
-"""Large files over a network that is cut again and again."""
+"""Large files over a connection that is cut again and again."""
 
 import hashlib
 import random
@@ -19,7 +19,7 @@ from pianoroll_seq2seq.stores.azure_blob import AzureBlobStore
 
 BLOCK = 1 << 20
 QUICK, THOROUGH = (20_000_000, 5), (100_000_000, 20)
-"""Bytes of a file, and how often its transfer is cut."""
+"""The size of a file in bytes, and the number of cuts."""
 
 
 @pytest.fixture(params=[QUICK, pytest.param(THOROUGH, marks=pytest.mark.slow)], ids=["quick", "thorough"])
@@ -40,7 +40,7 @@ def proxy(azurite: Azurite) -> Iterator[CuttingProxy]:
 
 @pytest.fixture
 def container(azurite: Azurite) -> Iterator[str]:
-    """Emptied in the end, for the emulator keeps all in memory."""
+    """A container that is emptied at the end, because the emulator keeps it in memory."""
     name = azurite.new_container()
     with AzureBlobStore(name, **azurite.arguments()) as store:
         store.create_container()
@@ -51,7 +51,7 @@ def container(azurite: Azurite) -> Iterator[str]:
 
 @pytest.fixture
 def open_store(azurite: Azurite, proxy: CuttingProxy, container: str) -> Callable[[], AzureBlobStore]:
-    """A new store, which remembers nothing, behind the proxy; what fails there is not tried again by itself."""
+    """Opens a new store behind the proxy, whose client does not retry failed requests."""
     return lambda: AzureBlobStore(container, **azurite.arguments(proxy.port), block_bytes=BLOCK, retries=0)
 
 
@@ -63,7 +63,7 @@ def sha256(path: Path) -> str:
 def cut_again_and_again(
     proxy: CuttingProxy, transfer: Callable[[], None], sized: tuple[Path, int], *, seed: int
 ) -> None:
-    """Each time after at most what is left of the file for that many cuts."""
+    """Repeats a transfer, which is cut each time after at most the size of the file divided by the number of cuts."""
     chance = random.Random(seed)
     path, cuts = sized
     for _ in range(cuts):
@@ -106,7 +106,7 @@ def test_a_download_that_is_cut_again_and_again(
     """A long download starts again with every cut, and never ends."""
     large_file, _ = sized
     size = large_file.stat().st_size
-    # The client waits a second before it asks once more for a range that was cut; here it is cut for good anyway.
+    # The client would wait a second before it requests a range again; here the connection stays cut.
     monkeypatch.setattr("azure.storage.blob._download.time", types.SimpleNamespace(sleep=lambda seconds: None))
     with open_store() as store:
         store.put("shard.bin", large_file)
@@ -125,10 +125,10 @@ def test_a_download_that_is_cut_again_and_again(
 
 
 @pytest.mark.parametrize("direction", ["put", "download"])
-def test_a_killed_process_is_followed_by_one_that_resumes(
+def test_the_transfer_of_a_killed_process_is_resumed(
     azurite: Azurite, proxy: CuttingProxy, container: str, tmp_path: Path, direction: str
 ) -> None:
-    """A job that is shut down in the middle of a transfer starts it again on the next machine."""
+    """A job that is killed during a transfer starts it again from the beginning."""
     size, copy = 12 * BLOCK, tmp_path / "copy"
     source = tmp_path / "source"
     source.write_bytes(np.random.default_rng(5).bytes(size))
@@ -163,10 +163,10 @@ def test_a_killed_process_is_followed_by_one_that_resumes(
 
 
 @pytest.mark.parametrize("size", [BLOCK // 2, 3 * BLOCK])
-def test_a_lost_answer_is_no_refusal(
+def test_a_lost_answer_is_not_a_conflict(
     azurite: Azurite, proxy: CuttingProxy, container: str, size: int, no_waiting: list[float]
 ) -> None:
-    """The object is stored, the answer is lost, and the request that is repeated finds 'somebody else's' object."""
+    """The object is stored, the answer is lost, and the repeated request fails because the object exists."""
     with AzureBlobStore(container, **azurite.arguments(proxy.port), block_bytes=BLOCK) as store:
         data = np.random.default_rng(3).bytes(size)
         proxy.lose_answer("PUT [^ ]*(comp=blocklist|/weights) ")

@@ -1,4 +1,4 @@
-"""The store in a folder: what is particular to files."""
+"""The store in a folder: behavior that is specific to files."""
 
 import errno
 import fcntl
@@ -13,7 +13,7 @@ from pianoroll_seq2seq.stores.local import LocalStore
 
 
 def test_objects_are_plain_files(tmp_path: Path) -> None:
-    """Other programs cannot use what was stored, nor add to it."""
+    """Other programs cannot read the objects, or add some."""
     store = LocalStore(tmp_path / "store")
     store.put("runs/7/note", b"C")
     assert (tmp_path / "store" / "runs" / "7" / "note").read_bytes() == b"C"
@@ -22,8 +22,8 @@ def test_objects_are_plain_files(tmp_path: Path) -> None:
     assert repr(store) == f"LocalStore({str(tmp_path / 'store')!r})"
 
 
-def test_making_a_store_makes_no_folder(tmp_path: Path) -> None:
-    """A typing error in a path leaves a folder behind."""
+def test_constructing_a_store_creates_no_folder(tmp_path: Path) -> None:
+    """A mistyped path creates a folder."""
     store = LocalStore(tmp_path / "store")
     assert list(store.list()) == []
     assert store.find("key") is None
@@ -45,8 +45,8 @@ def test_a_change_by_another_program_is_seen(tmp_path: Path) -> None:
         store.put("key", b"third", etag=first.etag)
 
 
-def test_its_own_files_are_no_objects(tmp_path: Path) -> None:
-    """Locks and halves of files are listed, and synced to the cloud."""
+def test_internal_files_are_not_objects(tmp_path: Path) -> None:
+    """Locks and partial files are listed, and synced to the cloud."""
     store = LocalStore(tmp_path)
     store.put("key", b"1")
     (tmp_path / ".copy.0123456789abcdef.part").write_bytes(b"half")
@@ -58,7 +58,7 @@ def test_its_own_files_are_no_objects(tmp_path: Path) -> None:
             store.put(key, b"1")
 
 
-def test_links_lead_nowhere(tmp_path: Path) -> None:
+def test_links_are_not_followed(tmp_path: Path) -> None:
     """Through a link in the folder, a key reads or replaces any file of the machine."""
     outside = tmp_path / "outside"
     outside.mkdir()
@@ -84,8 +84,8 @@ def test_links_lead_nowhere(tmp_path: Path) -> None:
     assert [stored.key for stored in store.list()] == ["file", "key"]
 
 
-def test_a_file_is_no_folder(tmp_path: Path) -> None:
-    """An error of the system's, of no kind that callers expect."""
+def test_a_file_is_not_a_folder(tmp_path: Path) -> None:
+    """The caller gets an error of the operating system, not one of the store."""
     store = LocalStore(tmp_path)
     store.put("a", b"1")
     with pytest.raises(StoreError, match="'a/b'"):
@@ -101,7 +101,7 @@ def test_a_file_is_no_folder(tmp_path: Path) -> None:
         store.put("x" * 300, b"1")
 
 
-def test_no_permission_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_names_a_missing_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = LocalStore(tmp_path)
     store.put("key", b"1")
 
@@ -115,7 +115,7 @@ def test_no_permission_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.parametrize("condition", ["nothing there", "etag"])
 def test_one_of_two_processes_wins(tmp_path: Path, condition: str) -> None:
-    """Two processes both believe that theirs is stored."""
+    """Two processes both report that their object is stored."""
     store = LocalStore(tmp_path)
     script = """
         import sys
@@ -141,7 +141,7 @@ def test_one_of_two_processes_wins(tmp_path: Path, condition: str) -> None:
 
 
 def test_file_systems_without_locks_still_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing works on a network drive without locks."""
+    """The store does not work on a network drive without locks."""
 
     def refuse(descriptor: int, operation: int) -> None:
         raise OSError(errno.ENOLCK, "No locks available")

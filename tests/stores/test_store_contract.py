@@ -1,4 +1,4 @@
-"""What every store promises."""
+"""The contract of all stores."""
 
 import hashlib
 import threading
@@ -38,7 +38,7 @@ SIZES = [0, 1, 1023, 1024, 1025, 4096, 10_000]
 
 @pytest.fixture(params=["local", "azure", "azure in blocks", "azure below a prefix"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    """Empty. The block size makes that the same tests go over both ways of storing."""
+    """An empty store. Its block size makes the tests cover both kinds of upload."""
     if request.param == "local":
         yield LocalStore(tmp_path / "store")
         return
@@ -53,13 +53,13 @@ def some_bytes(size: int, seed: int = 0) -> bytes:
     return np.random.default_rng(seed).bytes(size)
 
 
-def test_fits_at_run_time(store: Store) -> None:
+def test_is_a_store_at_run_time(store: Store) -> None:
     assert isinstance(store, Store)
 
 
 @pytest.mark.parametrize("key", KEYS)
-def test_what_is_put_comes_back(store: Store, key: str, tmp_path: Path) -> None:
-    """Names in other scripts, with spaces, or with what means something in an address are mixed up."""
+def test_an_object_can_be_read_back(store: Store, key: str, tmp_path: Path) -> None:
+    """Names in other scripts, with spaces, or with special characters of addresses are mixed up."""
     data = some_bytes(100)
     stored = store.put(key, data)
     assert (stored.key, stored.size, stored.sha256) == (key, 100, hashlib.sha256(data).hexdigest())
@@ -75,7 +75,7 @@ def test_what_is_put_comes_back(store: Store, key: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("size", SIZES)
 def test_bytes_and_files_of_all_sizes(store: Store, size: int, tmp_path: Path) -> None:
-    """Empty ones, and those that just fill a block, lose or gain a byte."""
+    """Empty files, and those that exactly fill a block, lose or gain a byte."""
     data = some_bytes(size)
     (tmp_path / "source").write_bytes(data)
     first = store.put("bytes", data)
@@ -88,8 +88,8 @@ def test_bytes_and_files_of_all_sizes(store: Store, size: int, tmp_path: Path) -
         assert (tmp_path / key).read_bytes() == data
 
 
-def test_nothing_is_overwritten_unseen(store: Store) -> None:
-    """A second run with the same name wipes the weights of the first."""
+def test_nothing_is_overwritten_by_default(store: Store) -> None:
+    """A second run with the same name overwrites the weights of the first."""
     first = store.put("weights", b"first")
     with pytest.raises(OverwriteError, match="weights"):
         store.put("weights", b"second")
@@ -99,8 +99,8 @@ def test_nothing_is_overwritten_unseen(store: Store) -> None:
     assert second.etag != first.etag
 
 
-def test_only_what_was_seen_is_replaced(store: Store) -> None:
-    """Two machines write the same key in turn, and one does not see what the other wrote."""
+def test_only_the_expected_version_is_replaced(store: Store) -> None:
+    """Two machines write the same key in turn, and one overwrites a version that it has not read."""
     first = store.put("weights", b"1" * 2000)
     second = store.put("weights", b"2" * 2000, etag=first.etag)
     for overwrite in (False, True):
@@ -116,14 +116,14 @@ def test_only_what_was_seen_is_replaced(store: Store) -> None:
     assert store.find("weights") is None
 
 
-def test_an_etag_never_comes_again(store: Store) -> None:
-    """Whoever saw the first version replaces the third, as both look the same."""
+def test_an_etag_is_never_reused(store: Store) -> None:
+    """A writer that has read the first version replaces the third, because both have the same etag."""
     etags = [store.put("weights", b"same", overwrite=True).etag for _ in range(30)]
     assert len(set(etags)) == 30
 
 
-def test_what_is_not_there(store: Store, tmp_path: Path) -> None:
-    """A missing file looks like a broken network."""
+def test_missing_objects(store: Store, tmp_path: Path) -> None:
+    """A missing object looks like a network error."""
     assert store.find("nothing/there") is None
     store.delete("nothing/there")
     with pytest.raises(NotStoredError, match="nothing/there"):
@@ -136,8 +136,8 @@ def test_what_is_not_there(store: Store, tmp_path: Path) -> None:
     assert store.find("key") is None
 
 
-def test_a_folder_without_objects_is_nothing(store: Store) -> None:
-    """A key fails for ever, as an object below it, long deleted, has left a folder behind."""
+def test_an_empty_folder_does_not_matter(store: Store) -> None:
+    """A key cannot be used because a deleted object below it has left a folder."""
     store.put("run/7/x", b"1")
     store.put("run/8/y", b"1")
     for key in ("run/7/x", "run/8/y"):
@@ -147,8 +147,8 @@ def test_a_folder_without_objects_is_nothing(store: Store) -> None:
     assert store.get("run") == b"2"
 
 
-def test_a_download_overwrites_only_when_asked(store: Store, tmp_path: Path) -> None:
-    """The weights of another run on this machine are gone."""
+def test_a_download_overwrites_only_if_overwrite(store: Store, tmp_path: Path) -> None:
+    """The weights of another run on this machine are overwritten."""
     store.put("key", b"theirs")
     copy = tmp_path / "copy"
     copy.write_bytes(b"mine")
@@ -159,8 +159,8 @@ def test_a_download_overwrites_only_when_asked(store: Store, tmp_path: Path) -> 
     assert copy.read_bytes() == b"theirs"
 
 
-def test_list_is_in_order_and_by_prefix(store: Store) -> None:
-    """A folder's files are missed, or those of another, whose name begins the same, come along."""
+def test_list_is_sorted_and_by_prefix(store: Store) -> None:
+    """Files of a folder are missed, or files of another with the same first letters are included."""
     keys = ["a", "b/1", "b/2/x", "b/2/y", "b-c", "b.c", "c d/é", "z"]
     for key in reversed(keys):
         store.put(key, key.encode())
@@ -176,8 +176,8 @@ def test_list_is_in_order_and_by_prefix(store: Store) -> None:
 @pytest.mark.parametrize(
     "key", ["", "/a", "a/", "a//b", ".", "..", "a./b", "../a", "a/../../b", "a/./b", "a\\b", "a\nb", "a\0"]
 )
-def test_what_is_no_key(store: Store, key: str, tmp_path: Path) -> None:
-    """A key leads out of the store, into another's files."""
+def test_invalid_keys(store: Store, key: str, tmp_path: Path) -> None:
+    """A key leads out of the store, to other files."""
     calls: list[Callable[[], object]] = [
         lambda: store.put(key, b""),
         lambda: store.get(key),
@@ -193,7 +193,7 @@ def test_what_is_no_key(store: Store, key: str, tmp_path: Path) -> None:
 def test_a_large_file_that_changes_meanwhile_is_not_stored(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Half of one version and half of another pass for a file."""
+    """Halves of two versions become one object."""
     path = tmp_path / "growing"
     path.write_bytes(some_bytes(5000))
     real, size = hashlib.sha256, path.stat().st_size
@@ -214,7 +214,7 @@ def test_a_large_file_that_changes_meanwhile_is_not_stored(
 
 @pytest.mark.parametrize("size", [100, 8000])
 def test_one_of_many_writers_wins(store: Store, size: int) -> None:
-    """Two believe that theirs is stored; or what is stored is neither's."""
+    """Two writers report that theirs is stored, or the stored object is that of neither."""
     writers = 6
     etag: str | None = None
     refusals: set[type[Exception]] = set()
@@ -244,7 +244,7 @@ def test_one_of_many_writers_wins(store: Store, size: int) -> None:
         etag = found.etag
 
 
-def test_many_overwriters_leave_one_whole_object(store: Store) -> None:
+def test_concurrent_overwrites_leave_one_complete_object(store: Store) -> None:
     """Blocks of several writers are mixed up into one object."""
     contents = [some_bytes(8000, seed) for seed in range(4)]
 

@@ -1,4 +1,4 @@
-"""Whole folders to and from a store."""
+"""Folders to and from a store."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -44,7 +44,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 class Watched:
-    """A store that is watched, and into which somebody else puts things."""
+    """A store that records its calls, and into which another writer can put objects."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -83,8 +83,8 @@ class Watched:
 
 
 @pytest.mark.parametrize("prefix", ["", "corpora/one"])
-def test_there_and_back_and_nothing_the_second_time(store: Store, folder: Path, tmp_path: Path, prefix: str) -> None:
-    """A corpus of 30 GB travels again for one new file."""
+def test_push_and_pull_and_nothing_the_second_time(store: Store, folder: Path, tmp_path: Path, prefix: str) -> None:
+    """A corpus of 30 GB is sent again for one new file."""
     names = tuple(sorted(FILES))
     watched = Watched(store)
     store.put("corpora/one more", b"another's")
@@ -105,8 +105,8 @@ def test_there_and_back_and_nothing_the_second_time(store: Store, folder: Path, 
     assert contents(copy) == contents(folder)
 
 
-def test_only_what_changed_travels_and_nothing_is_deleted(store: Store, folder: Path, tmp_path: Path) -> None:
-    """A change of the same size and time is missed; or files that are only there vanish."""
+def test_only_changes_are_sent_and_nothing_is_deleted(store: Store, folder: Path, tmp_path: Path) -> None:
+    """A change of the same size and time is missed, or files that exist on one side only are deleted."""
     push_folder(folder, store, "c")
     pull_folder(store, tmp_path / "copy", "c")
     shard = folder / "shards" / "01.bin"
@@ -125,8 +125,8 @@ def test_only_what_changed_travels_and_nothing_is_deleted(store: Store, folder: 
     assert contents(tmp_path / "copy") == contents(folder) | {"mine": b"mine", "empty": b""}
 
 
-def test_somebody_elses_change_is_noticed(store: Store, folder: Path) -> None:
-    """Two machines push the same folder, and the slower one undoes what the other did."""
+def test_changes_of_another_writer_are_noticed(store: Store, folder: Path) -> None:
+    """Two machines push the same folder, and the slower one reverts the other's changes."""
     push_folder(folder, store)
     (folder / "manifest.json").write_bytes(b"mine")
     watched = Watched(store)
@@ -141,7 +141,7 @@ def test_somebody_elses_change_is_noticed(store: Store, folder: Path) -> None:
 
 
 def test_objects_without_checksums_are_compared(store: Store, folder: Path, tmp_path: Path) -> None:
-    """What another program stored travels each time; or a change of the same size is missed."""
+    """Objects of another program are sent each time, or a change of the same size is missed."""
     push_folder(folder, store)
     pull_folder(store, tmp_path / "copy")
     watched = Watched(store)
@@ -156,7 +156,7 @@ def test_objects_without_checksums_are_compared(store: Store, folder: Path, tmp_
 
 
 def test_links(store: Store, folder: Path, tmp_path: Path) -> None:
-    """A link in a run's folder sends the home directory to the cloud; or one to the last checkpoint stops it all."""
+    """A link in a run's folder sends the home directory to the cloud, or one to the last checkpoint stops the sync."""
     (folder / "latest").symlink_to(folder / "shards")
     (folder / "shards" / "last.bin").symlink_to("01.bin")
     (folder / ".copy.0123456789abcdef.part").write_bytes(b"half")
@@ -171,7 +171,7 @@ def test_links(store: Store, folder: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["../../evil", "/evil", "a\\..\\evil", "evil.", "a//b", ".x.0123456789abcdef.tmp"])
 def test_names_that_lead_out_are_refused(tmp_path: Path, name: str) -> None:
-    """Whoever may write to the store writes anywhere on the machines that pull from it."""
+    """Anyone who can write to the store can write any file on the machines that pull from it."""
     watched = Watched(LocalStore(tmp_path / "store"))
     watched.put("c/aaa", b"1")
     watched.injected = [StoredObject(f"c/{name}", 4, "etag", None)]
@@ -180,8 +180,8 @@ def test_names_that_lead_out_are_refused(tmp_path: Path, name: str) -> None:
     assert not (tmp_path / "below").exists()
 
 
-def test_what_cannot_be_files_is_refused(azurite: Azurite, tmp_path: Path) -> None:
-    """Half of a folder is fetched before it turns out that the rest has no place."""
+def test_keys_that_cannot_be_files_are_refused(azurite: Azurite, tmp_path: Path) -> None:
+    """Half of a folder is downloaded before an error about the rest."""
     with AzureBlobStore(azurite.new_container(), **azurite.arguments()) as store:
         store.create_container()
         store.put("a/b", b"1")
@@ -199,7 +199,7 @@ def test_what_cannot_be_files_is_refused(azurite: Azurite, tmp_path: Path) -> No
         assert list((tmp_path / "outside").iterdir()) == []
 
 
-def test_what_cannot_be_keys_is_refused(store: Store, folder: Path, tmp_path: Path) -> None:
+def test_files_that_cannot_be_keys_are_refused(store: Store, folder: Path, tmp_path: Path) -> None:
     (folder / "zzz.").write_bytes(b"1")
     with pytest.raises(SettingsError, match=r"zzz\."):
         push_folder(folder, store)

@@ -34,7 +34,7 @@ def fit_small(model: Any, train: SlidingWindows, valid: SlidingWindows | None = 
 
 
 def without_seconds(history: History) -> History:
-    """Everything of a history that can be the same twice."""
+    """A history without its durations, which no two runs share."""
     return replace(history, epochs=tuple(replace(epoch, seconds=0.0) for epoch in history.epochs))
 
 
@@ -49,7 +49,7 @@ def read_files(folder: Path) -> dict[str, bytes]:
 
 @dataclass(frozen=True)
 class Scripted:
-    """A distribution of a given loss; its weight goes down by the learning rate with each step."""
+    """A distribution with a given loss, whose gradient lowers the weight by the learning rate at each step."""
 
     loss: float
     weight: Tensor
@@ -73,7 +73,7 @@ class Scripted:
 
 
 class ScriptedModel(nn.Module):
-    """Plays back losses, one for each time it is asked. After ``n`` steps of rate 1 its weight is ``-n``."""
+    """A model with given losses, one for each call. After ``n`` steps of rate 1 its weight is ``-n``."""
 
     def __init__(self, train: Sequence[float], valid: Sequence[float] = ()) -> None:
         super().__init__()
@@ -92,7 +92,7 @@ class ScriptedModel(nn.Module):
 
 
 def play(train: Sequence[float], valid: Sequence[float] | None = None, **changes: Any) -> tuple[History, ScriptedModel]:
-    """Trains on a single window, so that each epoch asks for one loss of each kind."""
+    """Trains on a single window, so that each epoch uses one loss of each kind."""
     model = ScriptedModel(train, valid or ())
     window = make_windows(frames=8)
     optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
@@ -103,7 +103,7 @@ def play(train: Sequence[float], valid: Sequence[float] | None = None, **changes
 
 
 class RecordingSGD(torch.optim.SGD):
-    """Notes the rates of its groups and the length of the gradient at each step."""
+    """Records the learning rates of its groups and the norm of the gradient at each step."""
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
@@ -118,7 +118,7 @@ class RecordingSGD(torch.optim.SGD):
 
 
 class RecordingTracker(NoTracker):
-    """Remembers what it was told; may be told to interrupt."""
+    """Records its calls, and calls ``at_epoch`` with each epoch."""
 
     def __init__(self, at_epoch: Callable[[int], None] = lambda epoch: None) -> None:
         self.params: list[dict[str, Any]] = []

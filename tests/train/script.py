@@ -1,4 +1,4 @@
-"""A training script, as users write them: run by itself, under torchrun, killed and started again.
+"""A training script, as users write them: run alone, under torchrun, killed and started again.
 
     python script.py FOLDER [--checkpoint-seconds S] [--pause S] [--double] [--plain] [--signal NUMBER STEP]
 
@@ -39,7 +39,7 @@ def windows(seed: int, augmentation: Augmentation | None = None, pieces: int = 3
 
 
 class Double(Seq2SeqLSTM):
-    """In float64, so that sums in another order are equal to many digits."""
+    """The model in float64, so that sums in another order agree to many digits."""
 
     def forward(self, inputs: torch.Tensor, targets: torch.Tensor) -> FrameDistribution:
         return super().forward(inputs.double(), targets.double())
@@ -131,7 +131,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def main_and_die(at: int, arguments: list[str]) -> None:
-    """Trains, and is killed at the given one of the moments at which files are half written, flushed or moved."""
+    """Trains, and is killed at the given write: when a file is half written, flushed or moved."""
     calls = itertools.count(1)
     write_bytes, replace, fsync = Path.write_bytes, Path.replace, os.fsync
 

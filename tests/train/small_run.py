@@ -1,4 +1,4 @@
-"""A run of a second or so, in this process."""
+"""A run of about a second, in this process."""
 
 from pathlib import Path
 from typing import Any

@@ -26,7 +26,7 @@ def test_an_average_follows_its_formula() -> None:
         torch.testing.assert_close(average.model.head.logits.weight.detach(), expected)
 
 
-def test_an_average_takes_the_statistics_along() -> None:
+def test_an_average_copies_the_statistics() -> None:
     """An averaged model with batch normalisation keeps the statistics from before training."""
     trained = ParallelSeq2SeqLSTM(5, hidden_size=6, block_frames=4, batch_norm=True)
     fit(trained, make_windows(frames=40), epochs=1, batch_size=8, ema_decay=0.9, progress=False)

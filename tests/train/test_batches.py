@@ -13,7 +13,7 @@ from pianoroll_seq2seq.train.batches import Batches, BatchIndices
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-def test_batches_are_the_ones_asked_for() -> None:
+def test_batches_are_those_of_the_indices() -> None:
     """A batch is overwritten by a later one while it is in use, or they come in another order."""
     data = make_windows(frames=40)
     indices = [
@@ -27,8 +27,8 @@ def test_batches_are_the_ones_asked_for() -> None:
         assert torch.equal(batch.targets, expected[1])
 
 
-def test_variations_follow_from_the_seed_alone() -> None:
-    """A resumed run hears other variations than one that never stopped."""
+def test_augmentation_depends_on_the_seed_only() -> None:
+    """A resumed run trains on other variations than one that never stopped."""
     data = make_windows(frames=40, augmentation=Augmentation(semitones=(-2, 2)))
     indices = [BatchIndices(np.arange(4), [seed]) for seed in range(6)]
     whole = [batch.inputs.clone() for batch in Batches(data, torch.device("cpu"), 4)(indices)]

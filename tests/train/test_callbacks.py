@@ -41,8 +41,8 @@ def train(folder: Path | None = None, **changes: Any) -> tuple[Seq2SeqLSTM, Hist
     return model, fit(model, windows, windows, **arguments | changes)
 
 
-def test_on_epoch_is_told_what_there_is(tmp_path: Path) -> None:
-    """A callback cannot know how training goes, or looks at other weights than those that were validated."""
+def test_on_epoch_gets_the_model_and_the_history(tmp_path: Path) -> None:
+    """A callback has no access to the losses, or gets other weights than those that were validated."""
     seen: list[tuple[int, Path | None]] = []
 
     def look(event: EpochEnd) -> None:
@@ -54,7 +54,7 @@ def test_on_epoch_is_told_what_there_is(tmp_path: Path) -> None:
 
 
 def test_on_epoch_sees_the_averaged_weights() -> None:
-    """Samples come from the weights of the last step, and the model that is kept sounds otherwise."""
+    """Samples come from the weights of the last step, not from those that are kept."""
     kept: list[dict[str, torch.Tensor]] = []
     model, history = train(
         ema_decay=0.9,
@@ -65,8 +65,8 @@ def test_on_epoch_sees_the_averaged_weights() -> None:
     assert all(torch.equal(value, best[name]) for name, value in model.state_dict().items())
 
 
-def test_on_step_is_told_every_step() -> None:
-    """Steps are left out, or numbered anew in each epoch; the loss is that of another step."""
+def test_on_step_gets_every_step() -> None:
+    """Steps are left out, numbered again in each epoch, or have the loss of another step."""
     seen: list[StepEnd] = []
     _, history = train(on_step=[seen.append])
     assert [(event.epoch, event.step) for event in seen] == [(1 + step // 5, step + 1) for step in range(20)]
@@ -78,7 +78,7 @@ def test_on_step_is_told_every_step() -> None:
 
 @pytest.mark.parametrize("epoch", [1, 3, 4])
 def test_a_callback_ends_training(tmp_path: Path, epoch: int) -> None:
-    """A callback cannot stop a run, or its run is gone on with when it is started again."""
+    """A callback cannot stop a run, or the run continues when it is started again."""
     _, history = train(tmp_path, on_epoch=[lambda event: len(event.history.epochs) == epoch])
     assert len(history.epochs) == epoch
     assert history.stopped_by == ("callback" if epoch < 4 else "epochs")
@@ -87,7 +87,7 @@ def test_a_callback_ends_training(tmp_path: Path, epoch: int) -> None:
 
 @pytest.mark.parametrize("step", [1, 5, 7])
 def test_a_step_callback_ends_training(step: int) -> None:
-    """Training goes on after it was told to stop, or the steps of its last epoch are not counted."""
+    """Training continues after a callback has ended it, or the steps of its last epoch are not counted."""
     _, history = train(on_step=[lambda event: event.step == step])
     assert history.stopped_by == "callback"
     assert history.epochs[-1].step == step
@@ -102,14 +102,14 @@ def test_only_true_ends_training() -> None:
 
 
 def test_numpys_true_ends_training() -> None:
-    """A comparison of NumPy's figures, as Optuna makes it, is not heeded."""
+    """A NumPy boolean, such as Optuna returns, has no effect."""
     _, history = train(on_epoch=[lambda event: np.float64(1) > 0])
     assert history.stopped_by == "callback"
     assert len(history.epochs) == 1
 
 
 def test_callbacks_do_not_change_training() -> None:
-    """A run that is listened to is another run."""
+    """A run with callbacks gets other weights."""
 
     def sample(event: EpochEnd) -> None:
         torch.rand(7)
@@ -121,8 +121,8 @@ def test_callbacks_do_not_change_training() -> None:
     assert all(torch.equal(value, second.state_dict()[name]) for name, value in first.state_dict().items())
 
 
-def test_samples_are_written_every_so_often(tmp_path: Path) -> None:
-    """One hears nothing of the music before training is over, or not of the last epoch."""
+def test_samples_are_written_every_few_epochs(tmp_path: Path) -> None:
+    """There is no music before the end of training, or none of the last epoch."""
     primers = [roll(6, seed) for seed in (1, 2)]
     model, _ = train(epochs=3, on_epoch=[SampleMusic(primers, num_frames=8, folder=tmp_path / "samples", every=2)])
     names = {f"epoch_{epoch:04}_piece_{piece}" for epoch in (2, 3) for piece in (1, 2)}
@@ -135,7 +135,7 @@ def test_samples_are_written_every_so_often(tmp_path: Path) -> None:
 
 
 def test_samples_of_models_of_onsets(tmp_path: Path) -> None:
-    """Notes that are struck again while they sound would come out as one."""
+    """Repeated notes are merged into one."""
     layout = FrameLayout.of(roll(25), onsets=True)
     windows = SlidingWindows([roll(25)], input_frames=4, target_frames=4, hop=1, layout=layout)
     model = Seq2SeqLSTM(layout, hidden_size=4, head=NotesHead)
@@ -144,8 +144,8 @@ def test_samples_of_models_of_onsets(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["epoch_0001_piece_1.mid"]
 
 
-def test_samples_of_models_that_hear_conditions(tmp_path: Path) -> None:
-    """A model of scales cannot be listened to while it trains."""
+def test_samples_of_conditional_models(tmp_path: Path) -> None:
+    """No samples can be written of a model that is conditioned on scales."""
     condition = np.array([1.0, 0.0])
     windows = SlidingWindows([roll(25)], input_frames=4, target_frames=4, hop=1, conditions=[condition])
     sample = SampleMusic([roll(4), roll(4, 1)], num_frames=6, folder=tmp_path, condition=condition, picture=False)
@@ -161,19 +161,19 @@ def test_samples_of_models_that_hear_conditions(tmp_path: Path) -> None:
 
 
 def test_samples_without_pictures(tmp_path: Path) -> None:
-    """Sampling needs matplotlib, though no picture is asked for."""
+    """Sampling needs matplotlib even without pictures."""
     train(epochs=1, on_epoch=[SampleMusic([roll(6)], num_frames=8, folder=tmp_path, picture=False)])
     assert [path.suffix for path in tmp_path.iterdir()] == [".mid"]
 
 
 @pytest.mark.parametrize("change", [{"primers": []}, {"num_frames": 0}, {"every": 0}])
 def test_samples_out_of_range_are_refused(tmp_path: Path, change: dict[str, Any]) -> None:
-    """The mistake shows after an hour, at the end of the first epoch."""
+    """The error appears only at the end of the first epoch."""
     with pytest.raises(SettingsError, match="SampleMusic needs"):
         SampleMusic(**{"primers": [roll(4)], "num_frames": 4, "folder": tmp_path} | change)
 
 
-def test_training_ends_when_its_time_is_up() -> None:
-    """A job that may run for an hour is killed in its last epoch."""
+def test_training_ends_at_its_time_limit() -> None:
+    """A job with a time limit is killed in its last epoch."""
     assert len(train(on_epoch=[StopAfter(0.0)])[1].epochs) == 1
     assert len(train(on_epoch=[StopAfter(1e6)])[1].epochs) == 4

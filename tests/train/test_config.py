@@ -23,6 +23,6 @@ pytestmark = pytest.mark.usefixtures("one_thread")
     ],
 )
 def test_arguments_out_of_range_are_refused(change: dict[str, Any], named: str) -> None:
-    """A mistake is found after hours, or never."""
+    """An invalid argument is found after hours, or never."""
     with pytest.raises(SettingsError, match=named):
         fit(make_model(), make_windows(frames=40), **{"epochs": 1, "batch_size": 8} | change)

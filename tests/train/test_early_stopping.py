@@ -24,7 +24,7 @@ _eighths = st.integers(0, 40).map(lambda eighths: eighths / 8)  # exact in every
     min_delta=st.sampled_from([0.0, 0.25, 1.0]),
     monitor=st.sampled_from(["auto", "train_loss", "valid_loss"]),
 )
-def test_ends_with_the_best_weights_when_patience_is_out(
+def test_patience_ends_training_with_the_best_weights(
     losses: list[tuple[float, float]], patience: int | None, min_delta: float, monitor: str
 ) -> None:
     """Training stops too soon or too late, or the model ends with weights of an epoch that was not the best."""
@@ -45,8 +45,8 @@ def test_ends_with_the_best_weights_when_patience_is_out(
     assert history.valid_losses == valid[:last]
 
 
-def test_a_run_that_does_not_move_is_stopped() -> None:
-    """A run with nothing to gain goes on through all its epochs."""
+def test_a_constant_loss_ends_training() -> None:
+    """A run that no longer improves continues through all its epochs."""
     model = make_model()
     before = {name: value.clone() for name, value in model.state_dict().items()}
     optimizer = torch.optim.SGD(model.parameters(), lr=0.0)

@@ -62,7 +62,7 @@ def test_the_loss_falls() -> None:
 
 @pytest.mark.parametrize(("kind", "epochs"), [(Seq2SeqLSTM, 150), (ParallelSeq2SeqLSTM, 300)])
 def test_learns_two_melodies_by_heart(kind: type[Seq2SeqLSTM | ParallelSeq2SeqLSTM], epochs: int) -> None:
-    """The model cannot learn even what it hears over and over, so something between frames and loss is wrong."""
+    """The model cannot learn music by heart, so something between frames and loss is wrong."""
     melodies = []
     for step in (1, -1):
         active = np.zeros((12, 5), bool)
@@ -82,19 +82,19 @@ def test_learns_two_melodies_by_heart(kind: type[Seq2SeqLSTM | ParallelSeq2SeqLS
 
 
 def test_equal_seeds_give_equal_runs() -> None:
-    """A result cannot be had again."""
+    """A result cannot be reproduced."""
     first, second, other = (make_model(dropout=0.4) for _ in range(3))
     torch.manual_seed(1)
     history = fit_small(first, make_windows(), make_windows(1), seed=3)
-    torch.manual_seed(2)  # what else goes on in the program does not matter
+    torch.manual_seed(2)  # the program's other random numbers do not matter
     assert without_seconds(fit_small(second, make_windows(), make_windows(1), seed=3)) == without_seconds(history)
     assert have_same_weights(first, second)
     assert without_seconds(fit_small(other, make_windows(), make_windows(1), seed=4)) != without_seconds(history)
     assert not have_same_weights(first, other)
 
 
-def test_randomness_of_the_program_is_left_alone() -> None:
-    """Training in the middle of a program changes what its random numbers are afterwards."""
+def test_the_global_random_state_does_not_change() -> None:
+    """Training changes the program's later random numbers."""
     torch.manual_seed(5)
     before = torch.get_rng_state(), np.random.get_state()[1].tolist(), random.getstate()  # type: ignore[index] # noqa: NPY002
     fit_small(make_model(dropout=0.4, input_noise=0.1), make_windows(), make_windows(1), seed=9)
@@ -106,7 +106,7 @@ def test_randomness_of_the_program_is_left_alone() -> None:
 
 
 class RecordingModel(Seq2SeqLSTM):
-    """Notes which windows it is trained on."""
+    """Records the windows that it is trained on."""
 
     def forward(self, inputs: Tensor, targets: Tensor) -> Any:
         if self.training:
@@ -132,7 +132,7 @@ def test_every_epoch_reads_every_window_once(batch_size: int) -> None:
     assert epochs[0] != epochs[1]
 
 
-def test_no_batch_of_a_single_window_is_left_over() -> None:
+def test_no_batch_has_a_single_window() -> None:
     """Batch normalisation, as in the model of 2017, cannot learn from one window; 17 by 4 would leave one."""
     windows = make_windows(frames=24)
     assert len(windows) % 4 == 1
@@ -169,14 +169,14 @@ def test_validation_is_that_of_the_weights_after_the_epoch() -> None:
 
 
 def test_auto_precision_is_exact_on_a_cpu() -> None:
-    """The default loses digits on a CPU, for nothing."""
+    """The default precision is lower on a CPU, without being faster."""
     assert without_seconds(fit_small(make_model(), make_windows(), precision="auto")) == without_seconds(
         fit_small(make_model(), make_windows(), precision="float32")
     )
 
 
 def test_schedule_reaches_every_group_at_every_step() -> None:
-    """The learning rate is not the one that was asked for."""
+    """The learning rate is not that of the schedule."""
     model = make_model()
     groups = [
         {"params": list(model.encoder.parameters()), "lr": 0.5},
@@ -196,7 +196,7 @@ def test_schedule_reaches_every_group_at_every_step() -> None:
 
 
 def test_without_a_schedule_the_rate_stays() -> None:
-    """The learning rate changes unasked; or a second training goes on at the last rate of the first."""
+    """The learning rate changes without a schedule, or a second training begins at the last rate of the first."""
     model = make_model()
     optimizer = RecordingSGD(model.parameters(), lr=0.25)
     fit_small(model, make_windows(), epochs=1, optimizer=optimizer, schedule=cosine_schedule(0.0))
@@ -205,8 +205,8 @@ def test_without_a_schedule_the_rate_stays() -> None:
     assert optimizer.rates == [[0.25]] * 10
 
 
-def test_gradients_are_cut_to_the_norm() -> None:
-    """A single bad batch throws the model off, though clip_norm was set; or clip_norm=None still cuts."""
+def test_gradients_are_clipped_to_the_norm() -> None:
+    """A single bad batch ruins the model although clip_norm is set, or clip_norm=None still clips."""
     norms = {}
     for clip_norm in (0.01, 1e6, None):
         model = make_model()
@@ -219,8 +219,8 @@ def test_gradients_are_cut_to_the_norm() -> None:
 
 
 @pytest.mark.parametrize("loss", [math.nan, math.inf])
-def test_divergence_names_the_epoch_and_the_way_out(tmp_path: Path, loss: float) -> None:
-    """Training goes on for hours with NaN weights, overwrites good checkpoints with them, or does not say where."""
+def test_the_error_of_a_divergence_names_the_epoch_and_the_fix(tmp_path: Path, loss: float) -> None:
+    """Training continues for hours with NaN weights, overwrites good checkpoints, or does not say when it diverged."""
     before: dict[str, bytes] = {}
 
     def remember(epoch: int) -> None:
@@ -242,8 +242,8 @@ def test_divergence_of_the_validation_is_named(tmp_path: Path) -> None:
     assert History.load(tmp_path / "history.jsonl").valid_losses == [3.0]
 
 
-def test_a_real_explosion_is_found_and_can_be_gone_back_on(tmp_path: Path) -> None:
-    """A learning rate that is far too high ends in silence, or ruins the checkpoints before."""
+def test_a_real_divergence_is_found_and_earlier_checkpoints_remain(tmp_path: Path) -> None:
+    """A learning rate that is far too high gives no error, or ruins the earlier checkpoints."""
     model = make_model()
     optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
     with pytest.raises(TrainingDivergedError, match="in epoch 3"):
@@ -280,7 +280,7 @@ def test_a_tracker_is_left_open() -> None:
     fit_small(make_model(), make_windows(), tracker=Door(), epochs=1)
 
 
-def test_progress_is_shown_only_when_asked(capfd: pytest.CaptureFixture[str]) -> None:
+def test_progress_is_shown_only_if_progress(capfd: pytest.CaptureFixture[str]) -> None:
     """Logs fill up with progress bars, or a long training shows no sign of life."""
     fit_small(make_model(), make_windows(), make_windows(1), epochs=2, progress=False)
     assert capfd.readouterr() == ("", "")
@@ -308,7 +308,7 @@ def test_progress_is_shown_only_when_asked(capfd: pytest.CaptureFixture[str]) ->
     ids=str,
 )
 def test_arguments_out_of_range_are_named(tmp_path: Path, changes: dict[str, Any], named: str) -> None:
-    """A run that cannot learn, or would climb instead of descend, starts all the same."""
+    """A run with arguments that cannot work starts anyway."""
     model = make_model()
     with pytest.raises(SettingsError, match=named):
         fit_small(model, make_windows(), **{"checkpoint_dir": tmp_path / "run"} | changes)
@@ -318,14 +318,14 @@ def test_arguments_out_of_range_are_named(tmp_path: Path, changes: dict[str, Any
 
 @pytest.mark.parametrize("argument", ["precision", "monitor"])
 def test_misspelt_choices_are_named(argument: str) -> None:
-    """precision="bf16" trains in float32 without a word, and monitor="val" fails after the first epoch."""
+    """precision="bf16" silently trains in float32, and monitor="val" fails after the first epoch."""
     unchecked = as_users_have_it(fit)
     with pytest.raises(SettingsError, match=f"{argument}.*'bf16'"):
         unchecked(make_model(), make_windows(), epochs=1, batch_size=4, progress=False, **{argument: "bf16"})
 
 
-def test_a_model_ends_in_the_mode_it_can_be_trained_in_again() -> None:
-    """Training a second time goes on without dropout."""
+def test_a_model_is_in_training_mode_afterwards() -> None:
+    """A second training has no dropout."""
     model = make_model(dropout=0.5)
     fit_small(model, make_windows(), make_windows(1), epochs=1)
     model.eval()

@@ -38,7 +38,7 @@ def _close_figures() -> object:
 
 
 @_given_parts
-def test_comes_back_from_disk_as_it_was(
+def test_a_saved_history_is_loaded_exactly(
     tmp_path_factory: pytest.TempPathFactory,
     epochs: list[Epoch],
     best_epoch: int | None,
@@ -52,7 +52,7 @@ def test_comes_back_from_disk_as_it_was(
 
 
 @_given_parts
-def test_comes_back_from_json_as_it_was(
+def test_a_history_in_json_is_restored_exactly(
     epochs: list[Epoch], best_epoch: int | None, stopped_by: Literal["epochs", "patience"] | None
 ) -> None:
     """A resumed run starts from other losses than it stopped with."""
@@ -99,7 +99,7 @@ def test_other_files_are_named(tmp_path: Path, content: bytes) -> None:
 
 @pytest.mark.parametrize("lines", [1, 2])
 def test_a_file_cut_short_is_named(tmp_path: Path, lines: int) -> None:
-    """Half a history passes for a whole one."""
+    """Half a history is taken for a complete one."""
     path = _history([3.0, 2.0]).save(tmp_path / "history.jsonl")
     path.write_text("\n".join(path.read_text().splitlines()[:lines]))
     with pytest.raises(SettingsError, match=r"history\.jsonl"):
@@ -121,7 +121,7 @@ def test_plots_itself() -> None:
 
 
 def test_plots_into_given_axes() -> None:
-    """Two histories cannot be put side by side."""
+    """Two histories cannot be drawn next to each other."""
     _, ax = pyplot.subplots()
     assert _history([3.0]).plot(ax) is ax
 

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def test_a_learning_rate_is_found() -> None:
-    """The suggested rate does not train, or looking for it trains the model."""
+    """The suggested rate does not train, or the search changes the model."""
     untouched = make_model()
     before = {name: value.clone() for name, value in untouched.state_dict().items()}
     curve = find_learning_rate(untouched, make_windows(frames=40), batch_size=8, steps=60, progress=False)
@@ -33,7 +33,7 @@ def test_a_learning_rate_is_found() -> None:
 
 
 def test_a_search_ends_when_the_loss_explodes() -> None:
-    """The search goes on for ever with NaN, or ends in an error."""
+    """The search continues for ever with NaN, or ends with an error."""
     make: Callable[[SequenceModel, float], torch.optim.Optimizer] = lambda trial, rate: torch.optim.SGD(  # noqa: E731
         trial.parameters(), lr=rate
     )
@@ -52,7 +52,7 @@ def test_a_search_ends_when_the_loss_explodes() -> None:
 
 
 def test_a_curve_can_be_drawn() -> None:
-    """One cannot see which rate is suggested."""
+    """The suggested rate is not visible in the figure."""
     axes = find_learning_rate(make_model(), make_windows(frames=40), batch_size=8, steps=20, progress=False).plot()
     assert axes.get_xscale() == "log"
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("learning rate", "loss (nats per frame)")

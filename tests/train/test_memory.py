@@ -1,4 +1,4 @@
-"""How much memory training takes, in processes of their own."""
+"""The memory that training takes, measured in separate processes."""
 
 import os
 import subprocess
@@ -41,7 +41,7 @@ print(grown[9], grown[-1])
 
 
 def test_memory_does_not_grow_over_epochs(tmp_path: Path) -> None:
-    """A long training run is ended by the system in the night, since each epoch leaves something behind."""
+    """Every epoch leaks memory, until the system ends a long run."""
     after_ten, after_thirty = map(int, run(_EPOCHS, tmp_path))
     assert after_thirty - after_ten < 2 * 2**20
 
@@ -69,8 +69,8 @@ print(limit, len(windows), history.epochs[0].step)
 """
 
 
-def test_a_corpus_four_times_the_memory_is_trained_on(tmp_path: Path) -> None:
-    """Training on more music than fits into memory ends in the middle of an epoch."""
+def test_training_on_a_corpus_four_times_the_memory(tmp_path: Path) -> None:
+    """Training on more music than fits into memory fails."""
     shards = 400
     write_large_corpus(tmp_path / "corpus", shards)
     limited, limit, windows, steps = run(_LARGE, tmp_path / "corpus", 10_000, tmp_path / "run")

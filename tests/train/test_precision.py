@@ -17,7 +17,7 @@ CPU = torch.device("cpu")
 
 
 @pytest.mark.skipif(not cpu_has_bfloat16(), reason="this CPU has no bfloat16")
-def test_fewer_digits_learn_the_same() -> None:
+def test_bfloat16_learns_as_float32_does() -> None:
     """bfloat16 is ignored, changes the weights' type, or does not learn."""
     exact, rough = make_model(dropout=0.2), make_model(dropout=0.2)
     expected = fit(
@@ -43,21 +43,21 @@ def test_fewer_digits_learn_the_same() -> None:
     assert {parameter.dtype for parameter in rough.parameters()} == {torch.float32}
 
 
-def test_digits_that_a_cpu_does_not_know_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a CPU without AVX-512 the error speaks of primitive descriptors."""
+def test_bfloat16_on_a_cpu_without_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a CPU without AVX-512 the error is about primitive descriptors."""
     monkeypatch.setattr(precision, "cpu_has_bfloat16", lambda: False)
     with pytest.raises(SettingsError, match="Choose 'float32', or 'auto'"):
         fit(make_model(), make_windows(frames=40), epochs=1, batch_size=4, precision="bfloat16", progress=False)
 
 
 def test_float16_on_a_cpu_is_refused() -> None:
-    """The error speaks of primitive descriptors."""
+    """The error is about primitive descriptors."""
     with pytest.raises(SettingsError, match="On a CPU choose 'bfloat16'"):
         fit(make_model(), make_windows(frames=40), epochs=1, batch_size=4, precision="float16", progress=False)
 
 
 def test_a_step_that_overflows_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One overflow in float16 fills the weights with NaN; or the scale of the loss is forgotten at a restart."""
+    """One overflow in float16 fills the weights with NaN; or a restart loses the scale of the loss."""
     weight = torch.nn.Parameter(torch.ones(2))
     optimizer = torch.optim.SGD([weight], lr=1.0)
     scaled, again = MixedPrecision("float32", CPU, clip_norm=1.0), MixedPrecision("float32", CPU, clip_norm=1.0)

@@ -68,7 +68,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]
 
 
 def assert_equal_up_to_order(found: dict[str, Any], expected: dict[str, Any]) -> None:
-    """Sums in another order differ in the last bits of float64, and in nothing else."""
+    """Checks that two results differ only in the last bits of float64, as sums in another order do."""
     for kind in ("gradients", "values"):
         assert found[kind].keys() == expected[kind].keys()
         for name, values in expected[kind].items():
@@ -79,7 +79,7 @@ def assert_equal_up_to_order(found: dict[str, Any], expected: dict[str, Any]) ->
 
 @pytest.mark.parametrize("batch_size", [5, pytest.param(159, marks=pytest.mark.slow)])
 def test_two_processes_train_as_one_does(tmp_path: Path, alone: dict[str, Any], batch_size: int) -> None:
-    """Two GPUs learn something else than one: gradients are summed, windows read twice, small batches count more."""
+    """Two GPUs learn something else than one: gradients are summed, windows read twice, small batches weigh more."""
     arguments = (*EXACT, "--batch-size", str(batch_size))
     both = trained(tmp_path / "both", *arguments, processes=2)
     assert both["processes"] == 2
@@ -87,7 +87,7 @@ def test_two_processes_train_as_one_does(tmp_path: Path, alone: dict[str, Any], 
 
 
 def test_a_batch_of_one_window_does_not_stop_the_others(tmp_path: Path) -> None:
-    """The process that has nothing to do does not take part, and the other waits for it forever."""
+    """A process without windows does not take part, and the other waits for it forever."""
     arguments = (*EXACT, "--batch-size", "1", "--epochs", "1")
     both = trained(tmp_path / "both", *arguments, processes=2)
     assert_equal_up_to_order(both, trained(tmp_path / "alone", *arguments))
@@ -113,7 +113,7 @@ def test_only_the_first_process_writes(pair: tuple[Path, dict[str, Any]]) -> Non
 def test_a_killed_process_is_restarted_by_torchrun_and_nothing_changes(
     tmp_path: Path, pair: tuple[Path, dict[str, Any]], rank: int
 ) -> None:
-    """A node that fails ends the run of all, or the resumed run is another one."""
+    """A failed node ends the run of all, or the resumed run differs."""
     _, whole = pair
     killed = trained_by_torchrun(tmp_path, "--die-once", str(rank), "45")
     assert (tmp_path / "died").exists()
@@ -121,7 +121,7 @@ def test_a_killed_process_is_restarted_by_torchrun_and_nothing_changes(
 
 
 def test_a_run_may_resume_with_fewer_processes(tmp_path: Path, alone: dict[str, Any]) -> None:
-    """A cluster that has shrunk cannot resume its run; or a signal to one process leaves the other waiting."""
+    """A smaller cluster cannot resume the run, or a signal to one process leaves the other waiting."""
     arguments = [str(tmp_path / "run"), *EXACT, "--signal", str(int(signal.SIGTERM)), "40"]
     assert train_together(arguments, 2) == [143, 143]
     found = trained(tmp_path / "run", *EXACT)

@@ -40,7 +40,7 @@ def terminated_at(step: int) -> Any:
 
 
 class Unsteady(LocalStore):
-    """Out of reach while ``down``; keeps what was put, in order."""
+    """A store that cannot be reached while ``down``, and that records the keys it gets, in order."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -127,7 +127,7 @@ def test_a_store_that_cannot_be_reached_causes_a_warning_and_gets_the_last_check
     assert json.loads(store.get("latest.json"))["position"] == {"epoch": 4, "steps": 0}
 
 
-def test_an_answer_that_is_lost_is_not_taken_for_another_process(tmp_path: Path, whole: Any) -> None:
+def test_a_lost_answer_is_not_mistaken_for_another_process(tmp_path: Path, whole: Any) -> None:
     class Forgetful(Unsteady):
         lost = False
 
@@ -181,8 +181,8 @@ def test_another_run_in_the_store_is_refused(tmp_path: Path) -> None:
         run(tmp_path / "four", checkpoint_store=store)
 
 
-def test_another_run_in_the_folder_stays_as_it_is(tmp_path: Path) -> None:
-    """A checkpoint of the store that is further replaces that of a run that only lies in the way."""
+def test_another_run_in_the_folder_is_not_changed(tmp_path: Path) -> None:
+    """A newer checkpoint in the store replaces that of another run in the folder."""
     store = LocalStore(tmp_path / "store")
     run(tmp_path / "one", checkpoint_store=store, epochs=2)
     run(tmp_path / "two", batch_size=6, epochs=1)
@@ -192,7 +192,7 @@ def test_another_run_in_the_folder_stays_as_it_is(tmp_path: Path) -> None:
     assert (tmp_path / "two" / "last.safetensors").read_bytes() == before
 
 
-def test_a_store_needs_a_folder_and_must_be_there_at_the_beginning(tmp_path: Path) -> None:
+def test_a_store_needs_a_folder_and_must_exist_at_the_beginning(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="checkpoint_store needs checkpoint_dir"):
         run(None, checkpoint_store=LocalStore(tmp_path / "store"))
 

@@ -43,26 +43,26 @@ def train(folder: Path, *arguments: str) -> tuple[str, list[list[float]]]:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, list[list[float]]]:
-    """The result of a run that nothing disturbs."""
-    return train(tmp_path_factory.mktemp("undisturbed"), *SHORT)
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, list[list[float]]]:
+    """The result of an uninterrupted run."""
+    return train(tmp_path_factory.mktemp("uninterrupted"), *SHORT)
 
 
-def test_killed_between_steps(tmp_path: Path, undisturbed: tuple[str, list[list[float]]]) -> None:
-    """A node that is taken away costs the run, or changes its result."""
+def test_killed_between_steps(tmp_path: Path, uninterrupted: tuple[str, list[list[float]]]) -> None:
+    """A preempted node ends the run, or changes its result."""
     for step in (1, 20, 33, 70):  # 32 steps an epoch, with a checkpoint after 20 and after all of them
         child = workers.start(script.main, [str(tmp_path), *SHORT, "--signal", str(int(signal.SIGKILL)), str(step)])
         assert workers.exit_code(child) == -signal.SIGKILL
-    assert train(tmp_path, *SHORT) == undisturbed
+    assert train(tmp_path, *SHORT) == uninterrupted
     assert {path.name for path in (tmp_path / "run").iterdir()} == FILES
 
 
-def test_killed_within_every_kind_of_write(tmp_path: Path, undisturbed: tuple[str, list[list[float]]]) -> None:
-    """Killed just while a checkpoint is written, flushed or moved, a run has no valid one left."""
+def test_killed_within_every_kind_of_write(tmp_path: Path, uninterrupted: tuple[str, list[list[float]]]) -> None:
+    """A run that is killed while it writes, flushes or moves a checkpoint has no valid one left."""
     for moment in (1, 2, 3, 4, 5, 6, 9, 13):
         child = workers.start(script.main_and_die, moment, [str(tmp_path), *SHORT])
         assert workers.exit_code(child) == -signal.SIGKILL
-    assert train(tmp_path, *SHORT) == undisturbed
+    assert train(tmp_path, *SHORT) == uninterrupted
     assert {path.name for path in (tmp_path / "run").iterdir()} == FILES
 
 
@@ -85,7 +85,7 @@ def test_killed_at_random_moments(tmp_path: Path) -> None:
         assert kills < 100
     assert kills >= 10  # else it was nearly done before the first kill
     assert epochs() >= 2  # else it has never begun to train
-    assert train(tmp_path / "killed", *LONG) == train(tmp_path / "undisturbed", *LONG)
+    assert train(tmp_path / "killed", *LONG) == train(tmp_path / "uninterrupted", *LONG)
 
 
 @pytest.mark.slow
@@ -98,36 +98,36 @@ def test_killed_within_every_write(tmp_path: Path) -> None:
         kills += ended != 0
         assert kills < 200
     assert kills >= 20
-    assert result(tmp_path / "run") == train(tmp_path / "undisturbed", *LONG)
+    assert result(tmp_path / "run") == train(tmp_path / "uninterrupted", *LONG)
 
 
-def test_sigterm_saves_before_leaving(tmp_path: Path, undisturbed: tuple[str, list[list[float]]]) -> None:
+def test_sigterm_saves_before_leaving(tmp_path: Path, uninterrupted: tuple[str, list[list[float]]]) -> None:
     """Preemption loses everything since the last checkpoint, leaves the tracker open, or changes the run."""
     child = workers.start(script.main, signalled(tmp_path, signal.SIGTERM))
     assert workers.exit_code(child) == 143
-    check_saved(tmp_path, undisturbed)
+    check_saved(tmp_path, uninterrupted)
 
 
-def test_ctrl_c_saves_before_leaving(tmp_path: Path, undisturbed: tuple[str, list[list[float]]]) -> None:
-    """The same, and a shell does not see that the program was interrupted."""
+def test_ctrl_c_saves_before_leaving(tmp_path: Path, uninterrupted: tuple[str, list[list[float]]]) -> None:
+    """The same for Ctrl-C; or the exit status does not show the interruption."""
     command = [sys.executable, script.__file__, *signalled(tmp_path, signal.SIGINT)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == -signal.SIGINT
     assert "Call fit again to resume it" in done.stderr
-    check_saved(tmp_path, undisturbed)
+    check_saved(tmp_path, uninterrupted)
 
 
 def signalled(folder: Path, number: signal.Signals) -> list[str]:
     return [str(folder), *SHORT, "--checkpoint-seconds", "1000", "--signal", str(int(number)), "45"]
 
 
-def check_saved(folder: Path, undisturbed: tuple[str, list[list[float]]]) -> None:
+def check_saved(folder: Path, uninterrupted: tuple[str, list[list[float]]]) -> None:
     progress = files.read(folder / "run" / "last.safetensors")[0]["state"]["progress"]
     assert (progress["epoch"], progress["steps"]) == (2, 13)
     last_event = (folder / "events-0.jsonl").read_text().splitlines()[-1]
     assert json.loads(last_event)["status"] == "failed"
-    assert train(folder, *SHORT) == undisturbed
+    assert train(folder, *SHORT) == uninterrupted
 
 
 def wait_for(happened: Callable[[], bool]) -> None:
@@ -186,7 +186,7 @@ def test_signal_while_validating(tmp_path: Path, whole: Any, monkeypatch: pytest
 
 
 def test_signal_after_the_last_step_still_ends_the_program(tmp_path: Path, whole: Any) -> None:
-    """Ctrl-C in the last callback is swallowed, and the program goes on."""
+    """Ctrl-C in the last callback is ignored, and the program continues."""
 
     def interrupt(event: EpochEnd) -> None:
         if len(event.history.epochs) == 3:
@@ -198,7 +198,7 @@ def test_signal_after_the_last_step_still_ends_the_program(tmp_path: Path, whole
 
 
 def test_a_second_signal_does_not_wait() -> None:
-    """A step that hangs cannot be left by Ctrl-C at all."""
+    """Ctrl-C cannot end a step that hangs."""
 
     def interrupt_twice(event: StepEnd) -> None:
         os.kill(os.getpid(), signal.SIGINT)
@@ -209,8 +209,8 @@ def test_a_second_signal_does_not_wait() -> None:
         run(None, on_step=[interrupt_twice])
 
 
-def test_a_handler_of_ones_own_is_called() -> None:
-    """A program that reacts to SIGTERM no longer gets to know of it."""
+def test_a_handler_of_the_user_is_called() -> None:
+    """A program's own handler of SIGTERM is no longer called."""
     received: list[int] = []
     before = signal.signal(signal.SIGTERM, lambda number, frame: received.append(number))
     try:
@@ -228,8 +228,8 @@ def test_fit_runs_in_a_thread() -> None:
 
 
 @pytest.mark.parametrize("damage", ["cut short", "one bit", "empty", "gone"])
-def test_a_damaged_checkpoint_gives_way_to_the_one_before(tmp_path: Path, whole: Any, damage: str) -> None:
-    """A bad block in the last checkpoint, and a week of training is lost; or it is used as it is."""
+def test_a_damaged_checkpoint_is_replaced_by_the_previous_one(tmp_path: Path, whole: Any, damage: str) -> None:
+    """A damaged last checkpoint is used, or all training is lost with it."""
     run(tmp_path, epochs=2)
     last = tmp_path / "last.safetensors"
     content = bytearray(last.read_bytes())
@@ -245,7 +245,7 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(tmp_path: Path, whole:
 
 
 def test_a_run_with_damaged_checkpoints_only_is_refused(tmp_path: Path) -> None:
-    """With both checkpoints damaged a run silently begins anew, over what may still be saved by hand."""
+    """With both checkpoints damaged, a run silently begins again and overwrites them."""
     run(tmp_path, epochs=2)
     for name in ("last.safetensors", "previous.safetensors"):
         (tmp_path / name).write_bytes(b"no checkpoint")
@@ -278,8 +278,8 @@ def test_two_runs_do_not_share_a_folder(tmp_path: Path) -> None:
     run(tmp_path / "run", epochs=1)  # the lock is released with the process
 
 
-def test_what_a_killed_process_left_is_swept_up(tmp_path: Path) -> None:
-    """Half-written files pile up with every kill until the disk is full."""
+def test_files_of_a_killed_process_are_removed(tmp_path: Path) -> None:
+    """Every kill leaves a partial file, until the disk is full."""
     left_over = tmp_path / ".last.safetensors.0123456789abcdef.tmp"
     left_over.write_bytes(b"half")
     other = tmp_path / ".mine.tmp"
@@ -290,7 +290,7 @@ def test_what_a_killed_process_left_is_swept_up(tmp_path: Path) -> None:
 
 
 def test_disk_full_ends_training_and_loses_nothing(tmp_path: Path, whole: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A full disk destroys the last good checkpoint, or training goes on for days without saving anything."""
+    """A full disk destroys the last good checkpoint, or training continues without saving anything."""
     write_bytes = Path.write_bytes
 
     def full(path: Path, data: bytes) -> int:

@@ -36,7 +36,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def run(folder: Path | None, tracker: Tracker = NoTracker(), **changes: Any) -> tuple[Seq2SeqLSTM, Any, History]:
-    """A run with all that could differ after a restart: dropout, noise, schedule, the optimizer's memory."""
+    """A run with everything that could differ after a restart: dropout, noise, a schedule, the optimizer's state."""
     model = make_model(dropout=0.3, input_noise=0.1)
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.05, weight_decay=0.1)
     arguments = {"epochs": 4, "schedule": cosine_schedule(0.2), "seed": 11} | changes
@@ -65,7 +65,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def whole() -> tuple[Seq2SeqLSTM, Any, History]:
-    """The run that nothing disturbs."""
+    """The uninterrupted run."""
     return run(None)
 
 
@@ -90,7 +90,7 @@ def test_interrupted_and_resumed(tmp_path: Path, whole: tuple[Seq2SeqLSTM, Any, 
 def test_stopped_at_any_write(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: tuple[Seq2SeqLSTM, Any, History], write: int
 ) -> None:
-    """A run that was stopped just while it wrote its checkpoints cannot go on, or goes on differently."""
+    """A run that stopped while it wrote a checkpoint cannot resume, or resumes with another result."""
     count = 0
     fsync = os.fsync
 
@@ -112,14 +112,14 @@ def test_stopped_at_any_write(
 
 
 def test_two_epochs_and_then_two_more(tmp_path: Path) -> None:
-    """Asking for more epochs of a finished run gives another model than asking for all of them at once."""
+    """More epochs of a finished run give another model than all epochs at once."""
     whole = run(None, schedule=None)
     first = run(tmp_path, epochs=2, schedule=None)
     assert first[2].stopped_by == "epochs"
     assert_same_run(run(tmp_path, schedule=None), whole)
 
 
-def test_going_on_keeps_an_earlier_best(tmp_path: Path) -> None:
+def test_resuming_keeps_an_earlier_best(tmp_path: Path) -> None:
     """After a restart the best weights are forgotten when all later epochs are worse."""
     history, _ = play([1.0, 3.0], checkpoint_dir=tmp_path)
     assert history.best_epoch == 1
@@ -129,7 +129,7 @@ def test_going_on_keeps_an_earlier_best(tmp_path: Path) -> None:
 
 
 def test_patience_counts_across_a_restart(tmp_path: Path) -> None:
-    """Each restart begins to be patient anew, so a run that is restarted often never stops."""
+    """Each restart resets the patience, so a run that is restarted often never stops."""
     play([1.0, 3.0], checkpoint_dir=tmp_path, patience=3)
     history, _ = play([2.0, 2.0, 2.0], checkpoint_dir=tmp_path, epochs=9, patience=3)
     assert (len(history.epochs), history.stopped_by) == (4, "patience")
@@ -203,7 +203,7 @@ def test_another_run_is_not_resumed(finished: Path, change: dict[str, Any], key:
 
 
 def test_validation_windows_cannot_appear_halfway(tmp_path: Path) -> None:
-    """Going on with validation windows that the first half lacked fails deep inside, or compares unlike losses."""
+    """A run that gets validation windows when it resumes fails with an internal error, or compares different losses."""
     fit_small(make_model(), make_windows(), epochs=1, checkpoint_dir=tmp_path)
     with pytest.raises(CheckpointError, match=r"'monitor': 'train_loss'.*'monitor': 'valid_loss'"):
         fit_small(make_model(), make_windows(), make_windows(1), epochs=2, checkpoint_dir=tmp_path)
@@ -237,8 +237,8 @@ def test_checkpoint_folder_holds_the_history(tmp_path: Path) -> None:
     assert layout["grid"]["settings"] == {"frames_per_beat": 4}
 
 
-def test_history_so_far_is_there_while_training_goes_on(tmp_path: Path) -> None:
-    """A long run cannot be watched."""
+def test_the_history_is_written_during_training(tmp_path: Path) -> None:
+    """The progress of a long run is not visible."""
     seen: list[int] = []
 
     def look(epoch: int) -> None:
@@ -252,7 +252,7 @@ def test_history_so_far_is_there_while_training_goes_on(tmp_path: Path) -> None:
 
 
 def test_tracker_gets_every_epoch(whole: tuple[Seq2SeqLSTM, Any, History]) -> None:
-    """Curves in the tracker differ from the history, lack epochs, or stand at the wrong steps."""
+    """Curves in the tracker differ from the history, lack epochs, or have wrong steps."""
     diary = RecordingTracker()
     run(None, diary)
     epochs = whole[2].epochs
@@ -285,7 +285,7 @@ def test_tracker_gets_every_epoch(whole: tuple[Seq2SeqLSTM, Any, History]) -> No
     assert diary.flushed_after == [4]
 
 
-def test_tracker_of_a_resumed_run_goes_on(tmp_path: Path) -> None:
+def test_the_tracker_of_a_resumed_run_gets_the_missing_epochs(tmp_path: Path) -> None:
     """The lines of a resumed run are not those that were missing."""
 
     def train(epochs: int) -> None:

@@ -13,7 +13,7 @@ from pianoroll_seq2seq.errors import SettingsError
 
 @given(warmup=st.floats(0, 0.99), total=st.integers(1, 400))
 def test_cosine_goes_up_once_and_then_down(warmup: float, total: int) -> None:
-    """The learning rate jumps, turns negative, or never reaches what was asked for."""
+    """The learning rate jumps, turns negative, or never reaches its maximum."""
     schedule = cosine_schedule(warmup)
     factors = [schedule(step, total) for step in range(total)]
     top = int(np.argmax(factors))

@@ -54,7 +54,7 @@ class GuidedModel(nn.Module):
         self,
         inputs: Float[Tensor, "batch input frame_size"],
         targets: Float[Tensor, "batch target frame_size"],
-        condition: Float[Tensor, "_ frames size"] | None = None,
+        condition: Float[Tensor, "_ steps size"] | None = None,
     ) -> FrameDistribution:
         """The distribution of each target frame."""
         if condition is None:
@@ -62,7 +62,7 @@ class GuidedModel(nn.Module):
         return self._guided(self.model(inputs, targets, condition), self.model(inputs, targets))
 
     def start(
-        self, primer: Float[Tensor, "batch frames frame_size"], condition: Float[Tensor, "_ frames size"] | None = None
+        self, primer: Float[Tensor, "batch frames frame_size"], condition: Float[Tensor, "_ steps size"] | None = None
     ) -> tuple[FrameDistribution, tuple[Any, Any]]:
         """Reads a primer: the distribution of the frame after it, and the states with and without the condition."""
         unconditional, state_without = self.model.start(primer)

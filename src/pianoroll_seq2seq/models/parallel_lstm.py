@@ -137,7 +137,7 @@ class ParallelSeq2SeqLSTM(PretrainedMixin, nn.Module):
         self,
         inputs: Float[Tensor, "batch input frame_size"],
         targets: Float[Tensor, "batch target frame_size"],
-        condition: Float[Tensor, "_ frames size"] | None = None,
+        condition: Float[Tensor, "_ steps size"] | None = None,
     ) -> FrameDistribution:
         """The distribution of each target frame, given the inputs alone.
 
@@ -156,7 +156,7 @@ class ParallelSeq2SeqLSTM(PretrainedMixin, nn.Module):
         return self.head(self._block_features(inputs, targets.shape[1], conditions), past)
 
     def start(
-        self, primer: Float[Tensor, "batch frames frame_size"], condition: Float[Tensor, "_ frames size"] | None = None
+        self, primer: Float[Tensor, "batch frames frame_size"], condition: Float[Tensor, "_ steps size"] | None = None
     ) -> tuple[FrameDistribution, BlockState]:
         """Reads a primer: the distribution of the frame after it, and the state.
 
@@ -186,7 +186,7 @@ class ParallelSeq2SeqLSTM(PretrainedMixin, nn.Module):
         self,
         inputs: Float[Tensor, "batch input frame_size"],
         targets: Float[Tensor, "batch target frame_size"],
-        condition: Float[Tensor, "_ frames size"] | None = None,
+        condition: Float[Tensor, "_ steps size"] | None = None,
     ) -> Float[Tensor, "batch target input"]:
         """The attention weights over the input frames for each target frame, in evaluation mode: they sum to one.
 

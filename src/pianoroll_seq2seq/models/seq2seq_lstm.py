@@ -161,7 +161,7 @@ class Seq2SeqLSTM(PretrainedMixin, nn.Module):
         self,
         inputs: Float[Tensor, "batch input frame_size"],
         targets: Float[Tensor, "batch target frame_size"],
-        condition: Float[Tensor, "_ frames size"] | None = None,
+        condition: Float[Tensor, "_ steps size"] | None = None,
     ) -> FrameDistribution:
         """The distribution of each target frame, given the inputs and the targets before it.
 
@@ -189,7 +189,7 @@ class Seq2SeqLSTM(PretrainedMixin, nn.Module):
         return self.head(features, past)
 
     def start(
-        self, primer: Float[Tensor, "batch frames frame_size"], condition: Float[Tensor, "_ frames size"] | None = None
+        self, primer: Float[Tensor, "batch frames frame_size"], condition: Float[Tensor, "_ steps size"] | None = None
     ) -> tuple[FrameDistribution, DecoderState]:
         """Reads a primer: the distribution of the frame after it, and the state.
 
@@ -225,7 +225,7 @@ class Seq2SeqLSTM(PretrainedMixin, nn.Module):
         self,
         inputs: Float[Tensor, "batch input frame_size"],
         targets: Float[Tensor, "batch target frame_size"],
-        condition: Float[Tensor, "_ frames size"] | None = None,
+        condition: Float[Tensor, "_ steps size"] | None = None,
     ) -> Float[Tensor, "batch target input"]:
         """The attention weights over the input frames for each target frame, given the targets before it.
 
