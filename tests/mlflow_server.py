@@ -50,9 +50,18 @@ class MlflowServer:
             "--workers": "1",
         }
         command = [sys.executable, "-m", "mlflow", "server", *(part for pair in options.items() for part in pair)]
+        environment = os.environ | {
+            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"
+        }  # eight more processes that no test needs
         with (self.folder / "server.log").open("ab") as log:
             self._process = subprocess.Popen(
-                command, cwd=self.folder, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
+                command,
+                cwd=self.folder,
+                env=environment,
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
             )
         deadline = time.monotonic() + STARTS_WITHIN_SECONDS
         while not self._is_up():

@@ -8,14 +8,19 @@ from pathlib import Path
 from pianoroll_seq2seq.errors import PianoRollSeq2SeqError
 
 
-def make_parser(description: str | None) -> argparse.ArgumentParser:
-    """A parser that shows the docstring of a script as it is written."""
-    return argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+def make_parser(description: str | None, *, output: str | None = None) -> argparse.ArgumentParser:
+    """A parser that shows the docstring of a script as it is written.
 
-
-def add_output(parser: argparse.ArgumentParser, content: str) -> None:
-    """Adds ``--output``, the folder that all commands share by default."""
-    parser.add_argument("--output", type=Path, default=Path("runs/azureml"), help=f"folder of {content} (%(default)s)")
+    Args:
+        description: the docstring.
+        output: what the folder ``--output`` contains, for its help; None for a command without this option.
+    """
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    if output is not None:
+        parser.add_argument(
+            "--output", type=Path, default=Path("runs/azureml"), help=f"folder of {output} (%(default)s)"
+        )
+    return parser
 
 
 def run(

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from commands import add_output, make_parser, run
+from commands import make_parser, run
 from records import Record, read_record, submissions
 
 from pianoroll_seq2seq._internal.atomic import writing
@@ -91,8 +91,7 @@ def compare_all(options: argparse.Namespace) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command."""
-    parser = make_parser(__doc__)
-    add_output(parser, "runs.json and of the comparison")
+    parser = make_parser(__doc__, output="runs.json and of the comparison")
     parser.add_argument("--wait", action="store_true", help="wait until the runs have ended")
     return run(compare_all, parser, arguments)
 

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from commands import add_output, make_parser, run
+from commands import make_parser, run
 from records import Record, read_record, submissions
 
 from pianoroll_seq2seq.backends.azureml import open_workspace, register_checkpoint
@@ -59,8 +59,7 @@ def fetch_all(options: argparse.Namespace) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command."""
-    parser = make_parser(__doc__)
-    add_output(parser, "runs.json and of the downloaded files")
+    parser = make_parser(__doc__, output="runs.json and of the downloaded files")
     parser.add_argument("--register", metavar="NAME", help="also register the models under this name")
     return run(fetch_all, parser, arguments)
 

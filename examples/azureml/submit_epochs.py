@@ -10,7 +10,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from commands import add_output, make_parser, run
+from commands import make_parser, run
 from records import open_record, write_record
 
 from pianoroll_seq2seq.backends.azureml import StoredFolder, open_workspace, submit
@@ -49,7 +49,7 @@ def submit_all(options: argparse.Namespace) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command."""
-    parser = make_parser(__doc__)
+    parser = make_parser(__doc__, output="runs.json")
     parser.add_argument("--cluster", default="gpu-cluster", help="name of the compute target (%(default)s)")
     parser.add_argument("--gpu", action="store_true", help="train on the GPUs of its machines")
     parser.add_argument("--epochs", type=int, nargs="+", default=[10, 50, 100], help="one run each (%(default)s)")
@@ -57,7 +57,6 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--midi-dir", help="azureml://datastores/NAME/paths/PATH; default: the built-in pieces")
     parser.add_argument("--environment", type=Path, help="conda environment file; default: what is installed here")
     parser.add_argument("--experiment", default="scale-chords", help="name of the experiment (%(default)s)")
-    add_output(parser, "runs.json")
     parser.add_argument("--sdk", choices=("v1", "v2"), default="v1", help="client that is installed (%(default)s)")
     return run(submit_all, parser, arguments)
 

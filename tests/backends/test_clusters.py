@@ -84,7 +84,7 @@ def test_an_error_about_the_quota_has_a_hint(service, when):
     service.fault = fault
     if when == "later":
         service.operation = {"status": "Failed", "error": {"statusCode": 409, "message": message}}
-    (message,) = refusals(service, "name='gpu-cluster'")
-    assert "vCPU quota of 0" in message
-    assert "Azure portal, Azure Machine Learning, Quotas" in message
-    assert "c2VjcmV0" not in message
+    (refusal,) = refusals(service, "name='gpu-cluster'")
+    assert "vCPU quota of 0" in refusal
+    assert "Azure portal, Azure Machine Learning, Quotas" in refusal
+    assert "c2VjcmV0" not in refusal

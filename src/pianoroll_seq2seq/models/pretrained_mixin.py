@@ -38,7 +38,7 @@ class PretrainedMixin:
             SettingsError: a model of another class.
             CheckpointError: a damaged or missing file, a class that is not passed, or an unknown layout.
         """
-        from pianoroll_seq2seq.pretrained.trained_model import open_model
+        from pianoroll_seq2seq.pretrained import open_model
 
         model: object = open_model(source, classes=(cls, *classes), layout=layout).model
         if not isinstance(model, cls):
@@ -57,6 +57,6 @@ class PretrainedMixin:
         overwrite: bool = False,
     ) -> Path:
         """Writes the model to a folder to share: see :func:`~pianoroll_seq2seq.pretrained.save_pretrained`."""
-        from pianoroll_seq2seq.pretrained.folders import save_pretrained
+        from pianoroll_seq2seq.pretrained import save_pretrained
 
         return save_pretrained(self, folder, layout=layout, card=card, overwrite=overwrite)

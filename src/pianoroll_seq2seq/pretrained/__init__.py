@@ -9,3 +9,5 @@ from pianoroll_seq2seq.pretrained.folders import save_pretrained as save_pretrai
 from pianoroll_seq2seq.pretrained.shipped import model_card as model_card
 from pianoroll_seq2seq.pretrained.shipped import pretrained_names as pretrained_names
 from pianoroll_seq2seq.pretrained.shipped import pretrained_path as pretrained_path
+from pianoroll_seq2seq.pretrained.trained_model import TrainedModel as TrainedModel
+from pianoroll_seq2seq.pretrained.trained_model import open_model as open_model

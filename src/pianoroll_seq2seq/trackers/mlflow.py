@@ -260,9 +260,8 @@ def _status(error: BaseException | None) -> str:
 @contextmanager
 def _client_settings(*, has_password: bool) -> Iterator[None]:
     """Sets environment variables of the client, unless the user has set them."""
-    wanted = {
-        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"
-    }  # the queue retries; the client's own seven attempts take four minutes
+    # The queue retries; the client's own seven attempts take four minutes.
+    wanted = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
     if has_password:
         wanted["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
     ours = [name for name in wanted if name not in os.environ]
