@@ -83,7 +83,14 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("prepared")
     roll = PianoRoll.from_score(scale_chords()["scale_c_major"], pitches=PitchRange(36, 96))
     windows = SlidingWindows([roll[:48]], input_frames=16, target_frames=16, hop=16)
-    fit(Seq2SeqLSTM(61, hidden_size=8), windows, epochs=1, batch_size=4, checkpoint_dir=folder / "runs/demo", progress=False)
+    fit(
+        Seq2SeqLSTM(61, hidden_size=8),
+        windows,
+        epochs=1,
+        batch_size=4,
+        checkpoint_dir=folder / "runs/demo",
+        progress=False,
+    )
     for name in ("song.mid", "runs/generated.mid", "runs/demo/generated.mid"):
         roll.to_midi(folder / name)
     for number, score in enumerate(list(scale_chords().values())[:8]):

@@ -369,8 +369,8 @@ def test_each_epoch_has_other_variations() -> None:
 
 
 @pytest.mark.parametrize("other", [None, Augmentation((-5, 5), (0.8, 1.25)), Augmentation((-5, 6))], ids=str)
-def test_a_run_of_other_variations_is_not_gone_on_with(tmp_path: Path, other: Augmentation | None) -> None:
-    """A run goes on with other variations, and its history mixes both."""
+def test_a_run_with_another_augmentation_is_not_resumed(tmp_path: Path, other: Augmentation | None) -> None:
+    """A run resumes with another augmentation, and its history mixes both."""
     _train(tmp_path, VARIED, epochs=1)
-    with pytest.raises(CheckpointError, match=r"Its run: .*augmentation"):
+    with pytest.raises(CheckpointError, match=r"run\.augmentation was .* and is now"):
         _train(tmp_path, other)

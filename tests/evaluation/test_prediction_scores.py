@@ -231,7 +231,7 @@ def test_windows_of_another_layout_than_the_models_are_refused(layout, error):
     """Scores would be of frames that mean something else to the model."""
     windows = windows_of([music(20, 0)], 4)
     assert evaluate(lstm(layout=windows.layout), windows).num_frames == 16
-    with pytest.raises(error, match="The windows"):
+    with pytest.raises(error, match="The set of windows"):
         evaluate(lstm(layout=layout), windows)
 
 

@@ -410,3 +410,10 @@ class TestLayout:
         with pytest.raises(GridError):
             generate(Wheel(), noise(4), num_frames=3, layout=layout)
         assert generate(Wheel(), noise(4, grid=BeatGrid(8)), num_frames=3, layout=layout).grid == BeatGrid(8)
+
+
+@pytest.mark.parametrize("primer", ["song.mid", [np.zeros((4, 12), dtype=bool)]], ids=["path", "array"])
+def test_a_primer_of_another_type_is_refused(primer: object) -> None:
+    """A user passes a path or an array to generate, and the error does not say what a primer is."""
+    with pytest.raises(SettingsError, match=r"A primer is a PianoRoll.*from_midi"):
+        generate(Seq2SeqLSTM(12, hidden_size=4), primer, num_frames=1)  # type: ignore[call-overload]

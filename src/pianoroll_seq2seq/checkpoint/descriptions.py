@@ -51,7 +51,8 @@ def build(description: Mapping[str, Any], *, classes: Iterable[type] = (), label
     if kind is None:
         raise CheckpointError(
             f"{label}: needs the class {path}, which is not part of pianoroll_seq2seq. If you trust it, pass it: "
-            f"open_model(path, classes=[{path.split(':')[-1]}])."
+            f"open_model(path, classes=[{path.split(':')[-1]}]), or --classes {path.replace(':', '.')} on the command "
+            f"line."
         )
     if settings is None:
         raise CheckpointError(

@@ -1,5 +1,6 @@
 """Options that several commands share, and the types of option values."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -59,9 +60,11 @@ def values_of(tokens: Sequence[str], flag: str) -> list[str]:
     Example:
         >>> values_of(["a", "--model", "X", "--model=Y", "--model", "--json"], "--model")
         ['X', 'Y']
+        >>> values_of([], "--model")
+        []
     """
     values = []
-    for token, following in zip(tokens, [*tokens[1:], "--"], strict=True):
+    for token, following in itertools.pairwise([*tokens, "--"]):
         if token == flag and not following.startswith("--"):
             values.append(following)
         elif token.startswith(f"{flag}="):

@@ -126,7 +126,7 @@ def evaluate(
     """
     layout = layout_of(model)
     if layout is not None:
-        layout.check_same(windows.layout, "The windows")
+        layout.check_same(windows.layout, "The set of windows")
     windows = windows.with_hop(windows.target_frames)
     device = device_of(model)
     log_probs, predicted, previous, last_input, truth = [], [], [], [], []

@@ -209,6 +209,11 @@ def _check_primers(primers: Sequence[PianoRoll]) -> None:
     if not primers:
         raise ShapeError("generate needs at least one primer.")
     first = primers[0]
+    if not all(isinstance(roll, PianoRoll) for roll in primers):
+        raise SettingsError(
+            "A primer is a PianoRoll. Read a file with PianoRoll.from_midi(path, grid=..., pitches=...), or call "
+            "TrainedModel.generate(path)."
+        )
     for roll in primers:
         if not len(roll):
             raise ShapeError(

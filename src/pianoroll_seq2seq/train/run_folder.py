@@ -113,11 +113,22 @@ def check_same_run(label: str, before: Mapping[str, Any], now: Mapping[str, Any]
     """Refuses a checkpoint of another model, other data or other settings.
 
     Raises:
-        CheckpointError: names the first of them that differs.
+        CheckpointError: names what differs.
     """
-    for key in ("model", "data", "run"):
-        if before.get(key) != now[key]:
-            raise CheckpointError(
-                f"{label}: cannot resume this run. Its {key}: {before.get(key)}; now: {now[key]}. Choose another "
-                f"checkpoint_dir, or train with the same settings."
-            )
+    found = [
+        difference for key in ("model", "data", "run") for difference in _differences(key, before.get(key), now[key])
+    ]
+    if found:
+        more = f"; and {len(found) - 5} more" if len(found) > 5 else ""
+        raise CheckpointError(
+            f"{label}: cannot resume this run: {'; '.join(found[:5])}{more}. Choose another checkpoint_dir, or train "
+            f"with the same settings."
+        )
+
+
+def _differences(name: str, before: Any, now: Any) -> list[str]:
+    """What differs between two descriptions, such as ``model.hidden_size was 64 and is now 48``."""
+    if isinstance(before, Mapping) and isinstance(now, Mapping):
+        inner = {key: name if key == "settings" else f"{name}.{key}" for key in (*before, *now)}
+        return [line for key, path in inner.items() for line in _differences(path, before.get(key), now.get(key))]
+    return [] if before == now else [f"{name} was {before} and is now {now}"]

@@ -100,7 +100,8 @@ class NotesHead(nn.Module):
         if in_features < 1 or frame_size % 2 or (isinstance(layout, FrameLayout) and not layout.has_onsets):
             raise SettingsError(
                 f"NotesHead needs in_features of at least 1 and two columns for each pitch, active and onset; got "
-                f"{in_features} and {layout}. Use FrameLayout(grid, pitches, planes=('active', 'onset'))."
+                f"{in_features} and {layout}. Add the onset plane: FrameLayout.of(roll, onsets=True), or "
+                f"--onsets on the command line."
             )
         self.in_features = in_features
         self.layout = layout
