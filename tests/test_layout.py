@@ -124,3 +124,14 @@ def test_layout_of_a_roll() -> None:
     roll = PianoRoll.silent(4, grid=BeatGrid(3), pitches=PitchRange(50, 60))
     assert FrameLayout.of(roll) == FrameLayout(BeatGrid(3), PitchRange(50, 60))
     assert FrameLayout.of(roll, onsets=True).frame_size == 22
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [({"grid": 4}, "needs a FrameGrid.*got 4"), ({"pitches": 12}, "needs a PitchRange.*got 12")],
+    ids=["grid", "pitches"],
+)
+def test_parts_of_other_types_are_refused(arguments: dict[str, Any], named: str) -> None:
+    """A layout is made of numbers, and fails much later in words about something else."""
+    with pytest.raises(SettingsError, match=named):
+        FrameLayout(**arguments)

@@ -5,6 +5,7 @@ pitches they cover, and which planes of a piano roll they contain. Windows have 
 checkpoints store it, and generation uses it to convert rolls to frames and back.
 """
 
+import operator
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, get_args
 
@@ -58,6 +59,9 @@ class FrameLayout:
 
     def __post_init__(self) -> None:
         """Validates the planes. A list, as in JSON, becomes a tuple."""
+        for value, kind, example in ((self.grid, FrameGrid, "BeatGrid(4)"), (self.pitches, PitchRange, "PitchRange()")):
+            if not isinstance(value, kind):
+                raise SettingsError(f"FrameLayout needs a {kind.__name__}, such as {example}, got {value!r}.")
         planes: tuple[str, ...] = tuple(self.planes)
         known = get_args(Plane)
         if planes[:1] != ("active",) or len(set(planes)) < len(planes) or not set(planes) <= set(known):
@@ -110,12 +114,13 @@ class FrameLayout:
         """
         return np.tile(np.arange(self.pitches.lowest, self.pitches.highest + 1, dtype=np.int64), len(self.planes))
 
-    def check(self, music: OnGrid, label: str) -> None:
+    def check(self, music: OnGrid, label: str, *, owner: str = "the model") -> None:
         """Refuses music on another grid or of other pitches.
 
         Args:
             music: a roll, windows or another layout.
             label: what the error message calls it.
+            owner: what the error message calls the owner of this layout.
 
         Raises:
             GridError: another grid.
@@ -123,26 +128,31 @@ class FrameLayout:
         """
         if music.grid != self.grid:
             raise GridError(
-                f"{label} is on {music.grid}, but the model expects frames on {self.grid}. Read the music again with "
+                f"{label} is on {music.grid}, but {owner} expects frames on {self.grid}. Read the music again with "
                 f"grid={self.grid}."
             )
         if music.pitches != self.pitches:
             raise PitchRangeError(
-                f"{label} has {music.pitches}, but the model expects {self.pitches}. Convert it with "
+                f"{label} has {music.pitches}, but {owner} expects {self.pitches}. Convert it with "
                 f"roll.with_pitches({self.pitches}), or read the music with pitches={self.pitches}."
             )
 
-    def check_same(self, other: "FrameLayout", label: str) -> None:
+    def check_same(self, other: "FrameLayout", label: str, *, owner: str = "the model") -> None:
         """Refuses another layout.
+
+        Args:
+            other: the layout to compare.
+            label: what the error message calls it.
+            owner: what the error message calls the owner of this layout.
 
         Raises:
             GridError, PitchRangeError: as :meth:`check`.
             ShapeError: other planes.
         """
-        self.check(other, label)
+        self.check(other, label, owner=owner)
         if other.planes != self.planes:
             raise ShapeError(
-                f"{label} has the planes {other.planes}, but the model expects {self.planes}. Use the model's layout: "
+                f"{label} has the planes {other.planes}, but {owner} expects {self.planes}. Use one layout for both: "
                 f"SlidingWindows(..., layout=model.layout)."
             )
 
@@ -155,9 +165,17 @@ def frame_size_of(layout: FrameLayout | int) -> int:
     """Columns of a frame, from a layout or from the number itself.
 
     Raises:
-        SettingsError: fewer than one column.
+        SettingsError: fewer than one column, or neither a layout nor a whole number.
     """
-    size = layout.frame_size if isinstance(layout, FrameLayout) else layout
+    if isinstance(layout, FrameLayout):
+        return layout.frame_size
+    try:
+        size = operator.index(layout)
+    except TypeError as error:
+        raise SettingsError(
+            f"A model or head is built from a FrameLayout, such as windows.layout, or from a number of columns; got "
+            f"{layout!r}."
+        ) from error
     if size < 1:
         raise SettingsError(f"A frame needs at least one column, got {size}.")
     return size

@@ -161,8 +161,8 @@ def test_thousands_of_long_notes_on_few_keys_take_no_more_than_the_planes():
     def fill():
         return rasterize(onset, end, pitch, tempo=TempoMap(960), grid=BeatGrid(40), pitches=PIANO)
 
-    active, onset = fill()
-    assert onset.sum() == count
+    active, onset_plane = fill()
+    assert onset_plane.sum() == count
     first = np.array([np.flatnonzero(pitch == 21 + column)[0] for column in range(88)])
     assert np.array_equal(active, np.arange(frames)[:, None] >= first)
     assert _peak(fill) < 8 * active.size

@@ -9,6 +9,7 @@ import pytest
 from pianoroll_seq2seq import (
     BeatGrid,
     FrameLayout,
+    GuidedModel,
     NotesHead,
     PianoRoll,
     PitchRange,
@@ -172,3 +173,25 @@ class TestGenerate:
         assert len(trained.generate(num_frames=3, condition=np.array([1.0, 0.0]))) == 3
         with pytest.raises(SettingsError, match="Pass one"):
             trained.generate(num_frames=3)
+
+
+@pytest.mark.parametrize("shared", [False, True], ids=["checkpoint", "folder"])
+def test_a_layout_that_contradicts_the_recorded_one_is_refused(tmp_path: Path, shared: bool) -> None:
+    """A model built from a number is opened with another grid than its file says, and its music has another tempo."""
+    layout = FrameLayout(pitches=PitchRange(60, 71))
+    model = Seq2SeqLSTM(12, hidden_size=4)
+    if shared:
+        path = save_pretrained(model, tmp_path / "shared", layout=layout)
+    else:
+        path = save(model, tmp_path / "model.safetensors", details={"layout": layout, "data": {"source": "jsb"}})
+    assert open_model(path).layout == layout
+    with pytest.raises(GridError, match="the layout is on"):
+        open_model(path, layout=FrameLayout(BeatGrid(2), PitchRange(60, 71)))
+
+
+def test_a_layout_of_another_size_than_a_guided_model_is_refused(tmp_path: Path) -> None:
+    """A wrapped model is shared with a layout of twice its columns."""
+    guided = GuidedModel(Seq2SeqLSTM(12, hidden_size=4, condition_size=2, condition_dropout=0.1), 0.5)
+    onsets = FrameLayout(pitches=PitchRange(60, 71), planes=("active", "onset"))
+    with pytest.raises(SettingsError, match="frames of 12 columns"):
+        save_pretrained(guided, tmp_path / "shared", layout=onsets)

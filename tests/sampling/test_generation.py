@@ -417,3 +417,9 @@ def test_a_primer_of_another_type_is_refused(primer: object) -> None:
     """A user passes a path or an array to generate, and the error does not say what a primer is."""
     with pytest.raises(SettingsError, match=r"A primer is a PianoRoll.*from_midi"):
         generate(Seq2SeqLSTM(12, hidden_size=4), primer, num_frames=1)  # type: ignore[call-overload]
+
+
+def test_a_seed_beyond_64_bits_is_refused() -> None:
+    """A long number on the command line ends in a traceback."""
+    with pytest.raises(SettingsError, match="64-bit"):
+        generate(Seq2SeqLSTM(6, hidden_size=4), noise(4), num_frames=1, seed=10**23)

@@ -346,5 +346,5 @@ def test_windows_of_another_layout_are_refused(changes: dict[str, Any], error: t
     windows, others = make_windows(), make_windows(**changes)
     with pytest.raises(error, match=r"train .* model expects"):
         fit_small(make_model(layout=windows.layout), others)
-    with pytest.raises(error, match=r"valid .* model expects"):
+    with pytest.raises(error, match=r"valid .* train expects"):
         fit_small(make_model(), windows, others)

@@ -1,5 +1,6 @@
 """Windows: a leak or a lost frame would falsify every score, without an error."""
 
+import copy
 import itertools
 import json
 import os
@@ -18,7 +19,7 @@ from torch.utils.data import DataLoader
 from typechecker import as_users_have_it
 
 from pianoroll_seq2seq.data.augmentation import Augmentation
-from pianoroll_seq2seq.data.corpus import Corpus
+from pianoroll_seq2seq.data.corpus import Corpus, build_corpus
 from pianoroll_seq2seq.errors import GridError, PieceTooShortError, PitchRangeError, SettingsError
 from pianoroll_seq2seq.grid import SIXTEENTHS, FrameGrid, SecondsGrid
 from pianoroll_seq2seq.layout import FrameLayout, OnGrid
@@ -606,3 +607,20 @@ def test_a_corpus_larger_than_memory(tmp_path: Path, shards: int) -> None:
     assert (limited, read) == ("limited", "True")
     assert int(windows) > 6000 * shards
     assert int(grown) < 48 * 2**20
+
+
+def test_a_shallow_copy_over_a_corpus_is_as_the_original(tmp_path: Path) -> None:
+    """copy.copy(windows) shares the shards, and short pieces are cut out of other music."""
+    rng = np.random.default_rng(0)
+    rolls = [PianoRoll.from_active(rng.random((count, 12)) < 0.3, pitches=PitchRange(60, 71)) for count in (40, 5, 30)]
+    folder = tmp_path / "midi"
+    for number, roll in enumerate(rolls):
+        roll.to_midi(folder / f"{number}.mid")
+    corpus = build_corpus(folder, tmp_path / "corpus", pitches=PitchRange(60, 71), progress=False)
+    with pytest.warns(UserWarning, match="padded"):
+        windows = SlidingWindows(corpus, input_frames=8, target_frames=8, hop=4, short="pad")
+    everything = np.arange(len(windows))
+    expected, _ = windows.batch(everything)
+    copied = copy.copy(windows)
+    assert torch.equal(copied.batch(everything)[0], expected)
+    assert torch.equal(windows.batch(everything)[0], expected)

@@ -38,8 +38,13 @@ def optional_whole_number(hint: Any, tokens: Sequence[Token]) -> int | None:
     return None if tokens[0].value.lower() == "none" else whole_number(hint, tokens)
 
 
-def whole_numbers(hint: Any, tokens: Sequence[Token]) -> tuple[int, ...]:
-    """Converts each text to an int."""
+def whole_pair(hint: Any, tokens: Sequence[Token]) -> tuple[int, ...]:
+    """Converts two texts to ints."""
+    if len(tokens) != 2:
+        source = "" if tokens[0].source == "cli" else f" from {tokens[0].source}"
+        raise CoercionError(
+            msg=f"expected two whole numbers, got {len(tokens)}{source}.", token=tokens[0], target_type=int
+        )
     return tuple(whole_number(hint, [token]) for token in tokens)
 
 
@@ -104,7 +109,7 @@ class GridOptions:
 class PitchOptions:
     """The pitches of a frame."""
 
-    pitches: Annotated[tuple[int, int] | None, LowHigh, Parameter(converter=whole_numbers)] = None
+    pitches: Annotated[tuple[int, int] | None, LowHigh, Parameter(converter=whole_pair)] = None
     """Lowest and highest MIDI pitch. Middle C is 60."""
     outside: Literal["error", "drop"] = "error"
     """Whether a file with notes outside the pitches is refused, or these notes are dropped."""

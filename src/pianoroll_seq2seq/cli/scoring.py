@@ -118,7 +118,9 @@ def trained_lengths(source: str) -> tuple[int | None, int | None]:
     path = Path(source) / BEST if Path(source).is_dir() else Path(source)
     if not path.is_file():
         return None, None
-    data = checkpoint.read_header(path)["details"].get("data", {})
+    data = checkpoint.read_header(path)["details"].get("data")
+    if not isinstance(data, Mapping):
+        return None, None
     return data.get("input_frames") or None, data.get("target_frames")
 
 

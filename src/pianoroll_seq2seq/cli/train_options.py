@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Group, Parameter
 from cyclopts.validators import Number
 
-from pianoroll_seq2seq.cli.options import BASIC, Count, LowHigh, OptionalCount, Share, Whole, whole_numbers
+from pianoroll_seq2seq.cli.options import BASIC, Count, LowHigh, OptionalCount, Share, Whole, whole_pair
 from pianoroll_seq2seq.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class WindowOptions:
 class AugmentationOptions:
     """Random changes to training windows."""
 
-    transpose: Annotated[tuple[int, int], LowHigh, Parameter(converter=whole_numbers)] = (0, 0)
+    transpose: Annotated[tuple[int, int], LowHigh, Parameter(converter=whole_pair)] = (0, 0)
     """Transpose each window by a random number of semitones in this range, such as -5 6."""
     transpose_share: Annotated[float, Parameter(validator=Number(gte=0, lte=1))] = 1.0
     """Share of the windows that are transposed."""

@@ -49,6 +49,7 @@ class GuidedModel(nn.Module):
         self.weight = weight
         self.condition_size: int = size
         self.layout: FrameLayout | None = layout_of(model)
+        self.frame_size: int | None = getattr(model, "frame_size", None)
 
     def forward(
         self,

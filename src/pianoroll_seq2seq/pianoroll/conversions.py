@@ -94,6 +94,7 @@ def frames_to_planes(
             f"Frames in this layout are bool of shape (frames, {layout.frame_size}), got {frames.dtype} of shape "
             f"{frames.shape}."
         )
+    frames = frames.copy()  # a roll does not change with the array that it was made from
     active = frames[:, layout.columns("active")]
     onset = frames[:, layout.columns("onset")] if layout.has_onsets else onsets_of_active(active, before)
     return active, onset

@@ -138,6 +138,8 @@ class PianoRoll:
     ) -> "PianoRoll":
         """A roll from the frames that a model reads or writes; the inverse of :meth:`to_frames`.
 
+        It restores a roll in which every note that begins has an onset; with an onset plane, missing ones are added.
+
         Args:
             frames: bool of shape (num_frames, layout.frame_size).
             layout: what the columns mean. Without an onset plane the notes are those of :meth:`from_active`.

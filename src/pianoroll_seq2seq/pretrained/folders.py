@@ -204,8 +204,8 @@ def _checked_layout(model: SequenceModel, layout: FrameLayout | None) -> FrameLa
             f"This {type(model).__name__} was built from a frame size, so its layout is unknown. Pass "
             f"layout=windows.layout, or build it from the layout: Seq2SeqLSTM(windows.layout, ...)."
         )
-    frame_size = getattr(model, "frame_size", layout.frame_size)  # a model of your own need not have it
-    if frame_size != layout.frame_size:
+    frame_size = getattr(model, "frame_size", None)  # a model of your own need not have it
+    if frame_size not in (None, layout.frame_size):
         raise SettingsError(
             f"The model has frames of {frame_size} columns, but {layout} has {layout.frame_size}. Pass the "
             f"layout of its training windows."

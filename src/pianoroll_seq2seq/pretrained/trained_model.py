@@ -164,15 +164,18 @@ def open_model(
         details = checkpoint.read_header(path)["details"]
         model, described = checkpoint.load(path, classes=classes), _described_layout(details)
     layout = choose_layout(model, layout)
-    if layout is None and described is not None:
-        layout = checkpoint.build(described, classes=classes, label=label)
+    if described is not None:
+        recorded = checkpoint.build(described, classes=classes, label=label)
+        if layout is not None and isinstance(recorded, FrameLayout):
+            recorded.check_same(layout, f"{label}: the layout")
+        layout = recorded
     if not isinstance(layout, FrameLayout):
         raise CheckpointError(
             f"{label}: the layout of its frames is unknown, because the model was built from a frame size. Pass it: "
             f"open_model(path, layout=FrameLayout(grid, pitches))."
         )
-    frame_size = getattr(model, "frame_size", layout.frame_size)
-    if frame_size != layout.frame_size:
+    frame_size = getattr(model, "frame_size", None)
+    if frame_size not in (None, layout.frame_size):
         raise SettingsError(
             f"{label}: the model has frames of {frame_size} columns, but {layout} has {layout.frame_size}."
         )
@@ -182,7 +185,7 @@ def open_model(
 def _described_layout(details: Mapping[str, Any]) -> Any:
     """The description of the layout in a checkpoint's details: their own, or that of the run's data."""
     data = details.get("data")
-    return data.get("layout") if isinstance(data, Mapping) else details.get("layout")
+    return details.get("layout") or (data.get("layout") if isinstance(data, Mapping) else None)
 
 
 def _locate(source: str | os.PathLike[str]) -> Path:

@@ -159,6 +159,8 @@ def generate_frames(
         >>> [frame.shape for frame in islice(stream, 2)]
         [(1, 12), (1, 12)]
     """
+    if not -(2**63) <= seed < 2**63:
+        raise SettingsError(f"seed must be a 64-bit integer, got {seed}.")
     layout = choose_layout(model, layout)
     if layout is not None and primers.shape[-1] != layout.frame_size:
         raise ShapeError(

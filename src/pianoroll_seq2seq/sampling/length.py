@@ -21,7 +21,7 @@ class Length:
         seconds: or in seconds.
 
     Raises:
-        SettingsError: several units at once, or a number that is not above 0.
+        SettingsError: several units at once, a number that is not above 0, or a part of a frame.
     """
 
     num_frames: int | None = None
@@ -33,6 +33,8 @@ class Length:
         given = [value for value in (self.num_frames, self.beats, self.seconds) if value is not None]
         if len(given) > 1 or not all(0 < value < math.inf for value in given):
             raise SettingsError(f"A length is one number above 0: num_frames, beats or seconds. Got {given}.")
+        if self.num_frames is not None and self.num_frames % 1:
+            raise SettingsError(f"num_frames must be a whole number, got {self.num_frames}.")
 
     def __bool__(self) -> bool:
         """Whether a length is given."""
@@ -57,10 +59,10 @@ class Length:
         count = self.num_frames
         if count is None:
             start = int(grid.ticks_at(np.array([after]), tempo)[0])
-            end = round(start + (self.beats or 0) * tempo.ticks_per_beat)
+            end = round(min(start + (self.beats or 0) * tempo.ticks_per_beat, MAX_TICK))
             if self.seconds is not None:
                 begin = int(tempo.time_units(np.array([start]))[0])
-                units = begin + round(self.seconds * 1e6) * tempo.ticks_per_beat
+                units = begin + round(min(self.seconds, 1e9) * 1e6) * tempo.ticks_per_beat
                 end = int(tempo.nearest_ticks(np.array([units], dtype=object))[0])
             count = int(grid.lines_at(np.array([min(end, MAX_TICK)]), tempo)[0]) - after
         if count > DEFAULT_LIMITS.max_frames:

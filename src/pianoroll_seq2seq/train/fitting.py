@@ -140,7 +140,7 @@ def fit(
         raise SettingsError("checkpoint_store needs checkpoint_dir: a checkpoint is a file before it is sent.")
     early_stopping = EarlyStopping(_monitored(config, valid), patience, min_delta, epochs)
     if valid is not None:
-        train.layout.check_same(valid.layout, "valid")
+        train.layout.check_same(valid.layout, "valid", owner="train")
         check_model(model, valid, "valid")
     optimizer = optimizer or default_optimizer(model, 1e-3)
     with Interruption() as interruption:

@@ -4,6 +4,7 @@ A window is ``input_frames`` that the encoder reads and the ``target_frames`` th
 Windows of a piece begin every ``hop`` frames and never reach into another piece.
 """
 
+import copy
 import warnings
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -160,6 +161,7 @@ class SlidingWindows(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Maps a corpus again."""
         self.__dict__.update(state)
+        self._gatherer = copy.copy(self._gatherer)  # a shallow copy of the windows would share it
         corpus = isinstance(self.rolls, Corpus)
         self._gatherer.attach(_pack(self.rolls, self.layout) if corpus else None)
 

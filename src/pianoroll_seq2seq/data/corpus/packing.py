@@ -93,7 +93,7 @@ def pack_rolls(rolls: Sequence[PianoRoll], layout: FrameLayout | None = None) ->
                 f"{first.name} has {first.pitches}, {roll.name} {roll.pitches}. Read all with one PitchRange."
             )
     layout = FrameLayout.of(first) if layout is None else layout
-    layout.check(first, f"The piece {first.name!r}" if first.name else "The first piece")
+    layout.check(first, f"The piece {first.name!r}" if first.name else "The first piece", owner="the layout")
     num_frames = np.array([len(roll) for roll in rolls], dtype=np.int64)
     offset = np.cumsum(num_frames) - num_frames
     shape = (len(layout.planes), int(num_frames.sum()), bytes_per_frame(layout.pitches))

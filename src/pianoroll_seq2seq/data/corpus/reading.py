@@ -155,7 +155,7 @@ class Corpus(Sequence[PianoRoll]):
             GridError, PitchRangeError: a layout with another grid or other pitches than the corpus.
         """
         layout = FrameLayout.of(self) if layout is None else layout
-        layout.check(self, f"The corpus {self.folder}")
+        layout.check(self, f"The corpus {self.folder}", owner="the layout")
         pieces = [self._pieces[place] for place in self._chosen]
         used, shard = np.unique(self._shard[self._chosen], return_inverse=True)
         planes = [self._mapped(int(number)) for number in used]

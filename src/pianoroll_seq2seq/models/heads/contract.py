@@ -109,13 +109,16 @@ def build_head(
         num_candidates: copy candidates among the features.
 
     Raises:
-        SettingsError: a head of other sizes.
+        SettingsError: a head of other sizes, or neither a head nor a factory.
+        GridError, PitchRangeError, ShapeError: a head that was built for another layout.
     """
     if isinstance(head, nn.Module):
         built = cast(OutputHead, head)
     else:
         factory = cast(HeadFactory, head)
-        takes_candidates = num_candidates and "num_candidates" in inspect.signature(factory).parameters
+        if not callable(factory):
+            raise SettingsError(f"head must be a head, its class or a functools.partial of it, got {head!r}.")
+        takes_candidates = num_candidates and _takes(factory, "num_candidates")
         built = factory(in_features, layout, **({"num_candidates": num_candidates} if takes_candidates else {}))
     frame_size = frame_size_of(layout)
     if (built.in_features, built.frame_size) != (in_features, frame_size):
@@ -124,4 +127,13 @@ def build_head(
             f"{in_features} and {frame_size}. Pass the head's class, such as head=BernoulliHead, and the model builds "
             f"it with its own sizes."
         )
+    own = getattr(built, "layout", None)
+    if isinstance(own, FrameLayout) and isinstance(layout, FrameLayout):
+        layout.check_same(own, "The head's layout")
     return built
+
+
+def _takes(factory: HeadFactory, name: str) -> bool:
+    """Whether a factory takes a keyword argument."""
+    parameters = inspect.signature(factory).parameters
+    return name in parameters or any(one.kind is inspect.Parameter.VAR_KEYWORD for one in parameters.values())
