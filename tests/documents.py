@@ -1,4 +1,4 @@
-"""What the README and the pages of the docs hold: blocks of code, commands, and marks that say how a block is run."""
+"""The contents of the README and the docs: blocks of code, commands, and marks that say how a block is run."""
 
 import re
 from collections.abc import Iterator
@@ -23,11 +23,11 @@ class Block:
     """A fenced block.
 
     Args:
-        page: where it stands.
-        line: of its opening fence.
-        info: what stands behind the fence: a language or a directive.
-        text: what is in it.
-        how: ``not run`` or ``run with``, where a comment before it says so; else empty.
+        page: the page.
+        line: the line of its opening fence.
+        info: the text after the fence: a language or a directive.
+        text: its contents.
+        how: ``not run`` or ``run with`` if a comment before it says so, otherwise empty.
         what: the reason, or what it is run with.
     """
 
@@ -51,7 +51,7 @@ def pages() -> list[Path]:
 
 
 def text_of(page: Path) -> str:
-    """Its text; of a notebook (``py:percent``) that of its markdown cells, on the lines on which it stands."""
+    """Its text; for a notebook (``py:percent``) the text of its markdown cells, on the same lines."""
     text = page.read_text(encoding="utf-8")
     if page.suffix == ".md":
         return text
@@ -93,12 +93,12 @@ def prose_of(page: Path) -> str:
 
 
 def spans_of(page: Path) -> list[str]:
-    """What stands between backticks in the text, each on one line."""
+    """The texts between backticks, each on one line."""
     return [" ".join(span.split()) for span in re.findall(r"`([^`]+)`", prose_of(page))]
 
 
 def commands_of(page: Path) -> Iterator[str]:
-    """Every command that the page tells to type, in blocks and between backticks, a line each."""
+    """Every command of the page, in blocks and between backticks, a line each."""
     for block in blocks_of(page):
         if block.info in SHELLS:
             for line in block.text.replace("\\\n", " ").splitlines():

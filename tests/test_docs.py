@@ -1,7 +1,7 @@
 """Every block of code and every command of the README and the docs: each runs, or says why it does not.
 
-Code cells of notebooks are run by the build of the docs; what stands in ``docs/extending.md`` by ``test_extending.py``;
-blocks marked ``run with: MLflow`` by ``tests/trackers/test_remote_page.py``. All others are run here.
+The build of the docs runs the code cells of notebooks, ``test_extending.py`` runs ``docs/extending.md``, and
+``tests/trackers/test_remote_page.py`` runs blocks marked ``run with: MLflow``. All others run here.
 """
 
 import ast
@@ -79,7 +79,7 @@ WITH_AZURITE = [page for page in pages() if python_blocks(page, "Azurite")]
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The files that pages name: songs, and what a run has left."""
+    """The files that pages name: songs, and the folder of a run."""
     folder = tmp_path_factory.mktemp("prepared")
     roll = PianoRoll.from_score(scale_chords()["scale_c_major"], pitches=PitchRange(36, 96))
     windows = SlidingWindows([roll[:48]], input_frames=16, target_frames=16, hop=16)
@@ -102,7 +102,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def reader(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one_thread: None) -> dict[str, Any]:
-    """What a reader has who has got this far: the names that pages use, in a folder with the files that they name."""
+    """The names that pages use, in a folder with the files that they name."""
     shutil.copytree(prepared, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(ROOT / "examples")
@@ -139,7 +139,7 @@ def test_blocks_run(page: Path, reader: dict[str, Any]) -> None:
 def test_blocks_run_with_azurite(
     page: Path, reader: dict[str, Any], azurite: Azurite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The same, for what speaks to Azure Storage: against Microsoft's emulator."""
+    """The same for blocks that use Azure Storage, with Microsoft's emulator."""
     endpoint = f"BlobEndpoint={azurite.url}"
     connection = f"DefaultEndpointsProtocol=http;AccountName={ACCOUNT};AccountKey={KEY};{endpoint};"
     monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", connection)
@@ -207,7 +207,7 @@ def test_no_code_hides_in_an_indented_block() -> None:
 
 @pytest.mark.parametrize("page", pages(), ids=page_name)
 def test_commands_are_understood(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A page tells to type what is not there: a program, a script, a session of nox, a file, an option."""
+    """A page names a program, a script, a nox session, a file or an option that does not exist."""
     monkeypatch.chdir(tmp_path)
     for command in sorted(set(commands_of(page))):
         check_command(command)
@@ -241,13 +241,13 @@ def anchors(page: Path) -> set[str]:
 
 
 def test_every_tutorial_is_a_page() -> None:
-    """A tutorial that stands in no table of contents is found by nobody."""
+    """A tutorial is missing from the table of contents, so nobody finds it."""
     index = (DOCS / "index.md").read_text(encoding="utf-8")
     assert all(f"tutorials/{path.stem}\n" in index for path in (DOCS / "tutorials").glob("*.py"))
 
 
 def test_extras_are_those_of_the_project() -> None:
-    """An extra that a page tells to install is not there, or one that is there stands on no page."""
+    """A page names an extra that the project does not have."""
     with (ROOT / "pyproject.toml").open("rb") as file:
         extras = set(tomllib.load(file)["project"]["optional-dependencies"])
     named = {

@@ -1,4 +1,4 @@
-"""docs/extending.md, done word for word in a copy of the library: what it costs to add something, and that it works."""
+"""Follows docs/extending.md word for word in a copy of the library, and counts the files that change."""
 
 import os
 import re
@@ -19,7 +19,7 @@ _BLOCK = re.compile(r"^```\{code-block\} (\w+)\n:caption: (\S+)\n\n(.*?)^```$", 
 
 @dataclass(frozen=True)
 class Block:
-    """What the page tells to write, and into which file."""
+    """A text of the page, and the file to write it to."""
 
     language: str
     path: str
@@ -36,20 +36,20 @@ def sections() -> dict[str, list[Block]]:
 
 
 def with_rows(text: str, difference: str) -> str:
-    """The file with each added line put behind the line that stands before it in the difference."""
+    """The file with each added line after the line before it in the difference."""
     lines, before = text.splitlines(), None
     for line in difference.splitlines():
         assert line[:1] in (" ", "+"), f"neither kept nor added: {line!r}"
         if line[0] == "+":
             assert before is not None
-            assert lines.count(before) == 1, f"stands not once in {CONTRACTS}: {before!r}"
+            assert lines.count(before) == 1, f"{CONTRACTS} does not have this line exactly once: {before!r}"
             lines.insert(lines.index(before) + 1, line[1:])
         before = line[1:]
     return "\n".join(lines) + "\n"
 
 
 def follow(blocks: list[Block], copy: Path) -> None:
-    """Writes what a section tells."""
+    """Writes the files of a section."""
     for block in blocks:
         path = copy / block.path
         if block.language == "diff":
@@ -65,7 +65,7 @@ def contents(copy: Path) -> dict[str, str]:
 
 
 def run(copy: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Python in the copy, which stands before the library that is installed."""
+    """Runs Python in the copy, which takes precedence over the installed library."""
     environment: Mapping[str, str] = {**os.environ, "PYTHONPATH": str(copy / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
     return subprocess.run(
         [sys.executable, *arguments], cwd=copy, env=environment, capture_output=True, text=True, check=False
@@ -86,11 +86,11 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_each_takes_one_file_and_one_row(copy: Path) -> None:
-    """A stranger who adds a head, a data set or a tracker has to change things all over the library."""
-    told = sections()
+    """To add a head, a data set or a tracker, many files of the library must change."""
+    by_title = sections()
     for title, name in KINDS.items():
         before = contents(copy)
-        follow([block for block in told[title] if "/" in block.path], copy)
+        follow([block for block in by_title[title] if "/" in block.path], copy)
         after = contents(copy)
         new = after.keys() - before.keys()
         changed = {path for path in before if after[path] != before[path]}
@@ -105,7 +105,7 @@ def test_each_takes_one_file_and_one_row(copy: Path) -> None:
 
 
 def test_what_was_added_fulfils_its_contract(copy: Path) -> None:
-    """The page's own examples fail where the library's pass, and so will what a reader makes of them."""
+    """The page's own examples do not fulfil the contracts, and neither will a reader's."""
     done = run(
         copy, "-m", "pytest", "-q", "-rA", "-p", "no:cacheprovider", CONTRACTS, "-k", " or ".join(KINDS.values())
     )

@@ -1,4 +1,4 @@
-"""What stands beside the code: the container, the citation, the lists of what is installed."""
+"""The files beside the code: the container, the citation, the lists of packages."""
 
 import re
 import tomllib

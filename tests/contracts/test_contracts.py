@@ -308,9 +308,9 @@ class TestOutputHead:
             changed[:, frame] = 1 - changed[:, frame]
             difference = (probe(head(features, changed)) - expected).abs().amax(dim=(0, 2))
             for step in range(STEPS):
-                age = before + step - frame  # 0 for the latest frame that may be heard
+                age = before + step - frame  # 0 for the latest frame that it may read
                 if age < 0 or (head.context_frames is not None and age >= head.context_frames):
-                    assert difference[step] < 1e-6, f"step {step} hears frame {frame}"
+                    assert difference[step] < 1e-6, f"step {step} reads frame {frame}"
 
     def test_steps_together_and_one_by_one_agree(self, make: Callable[[], Head]) -> None:
         """Training asks for all steps at once, generation for one at a time."""
