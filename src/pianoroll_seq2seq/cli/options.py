@@ -55,7 +55,7 @@ Share = Annotated[float, Parameter(validator=Number(gte=0, lt=1))]
 Count = Annotated[int, Parameter(validator=Number(gte=1), converter=whole_number)]
 """A whole number of at least 1."""
 OptionalWhole = Annotated[int | None, Parameter(converter=optional_whole_number)]
-LowHigh = Parameter(metavar="LOW HIGH")
+LowHigh: Parameter = Parameter(metavar="LOW HIGH")
 OptionalCount = Annotated[int | None, Parameter(validator=Number(gte=1), converter=optional_whole_number)]
 
 

@@ -45,7 +45,7 @@ class Studio:
         """Renders the page and starts without sessions."""
         self._models = models
         self._limits = limits
-        self.sessions = Sessions(limits)
+        self.sessions: Sessions = Sessions(limits)
         self._page = page_html(models.values(), limits)
         self._audio_lock = asyncio.Semaphore(1)
 
