@@ -165,6 +165,7 @@ def test_generation_is_compared(benchmark: Benchmark, tmp_path: Path, head: str)
     assert live["metadata"]["p50_us"] <= live["metadata"]["p99_us"]
 
 
+@pytest.mark.slow
 def test_scaling_is_measured(benchmark: Benchmark, tmp_path: Path, pieces: Path) -> None:
     """The batch size is varied; see the slow test for the others."""
     options = ("--midi-dir", pieces, "--batch-sizes", "32", "--hidden", "--processes", "--precisions", "float32")
@@ -199,7 +200,7 @@ ALL = ["fit, bfloat16", "plain PyTorch, float32", "LSTM layers, bfloat16"]
 @pytest.mark.parametrize(
     ("device", "only"),
     [
-        pytest.param("cpu", ["plain PyTorch, float32"], id="cpu"),
+        pytest.param("cpu", ["plain PyTorch, float32"], marks=pytest.mark.slow, id="cpu"),
         pytest.param("cpu", ALL, marks=pytest.mark.slow, id="cpu-all"),
         pytest.param("cuda", ALL, id="cuda"),
     ],
