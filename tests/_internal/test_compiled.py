@@ -20,6 +20,7 @@ from pianoroll_seq2seq.quantize import set_runs
 def new_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """As in a new process: nothing is read or compiled before, and what this test compiles is forgotten."""
     monkeypatch.setattr(loops._state, "bytes_read", 0)
+    monkeypatch.setattr(loops._state, "pays", False)
     monkeypatch.setattr(loops._state, "forced", None)
     for cached in (loops._numba, compiled):
         cached.cache_clear()
@@ -51,14 +52,16 @@ def test_compiled_loops_are_used_once_they_pay(
     first = read_midi(data, **policies)
     assert not loops.is_active()
     read_midi(data, **policies)
-    assert loops.is_active()
+    assert not loops.is_active(), "a file ends as it began"
     assert read_midi(data, **policies) == first
+    assert loops.is_active()
 
 
 def test_without_numba_reading_stays_plain(new_process: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """The ten-thousandth file stops a user who has not installed the extra."""
     monkeypatch.setitem(sys.modules, "numba", None)
     loops.count_bytes(2 * loops.PAYS_AFTER_BYTES)
+    loops.begin_file()
     assert not loops.is_active()
     assert len(read_midi(smf(NOTE)).notes) == 1
 
@@ -103,3 +106,14 @@ def test_runs_are_set_alike() -> None:
     compiled(set_runs)(cells[1], first, lengths, 3)
     assert np.flatnonzero(cells[0]).tolist() == [0, 1, 4, 7, 10]
     assert np.array_equal(cells[0], cells[1])
+
+
+def test_no_file_changes_to_compiled_loops_halfway(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A single large file pays seconds for loading numba between its notes and its planes."""
+    for name, value in {"forced": None, "bytes_read": 0, "pays": False}.items():
+        monkeypatch.setattr(loops._state, name, value)
+    loops.begin_file()
+    loops.count_bytes(2 * loops.PAYS_AFTER_BYTES)
+    assert not loops.is_active()
+    loops.begin_file()
+    assert loops.is_active()

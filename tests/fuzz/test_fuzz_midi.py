@@ -18,8 +18,8 @@ HERE = Path(__file__).parent
 SEED = 1
 
 
-QUICK = {"note-ons, then note-offs", "a roll of the most cells", "tempi"}
-"""Worst files of three kinds: many notes, many frames, many tempi. ``tests_full`` reads all of them."""
+QUICK = {"note-ons, then note-offs", "a roll of the most cells", "full tracks, every policy", "tempi"}
+"""Worst files of each kind: many notes, many frames, many tracks, many tempi."""
 
 
 def _seeds() -> list[str]:

@@ -23,6 +23,7 @@ class _State:
     """The state of this process."""
 
     bytes_read: int = 0
+    pays: bool = False
     forced: bool | None = None
 
 
@@ -34,11 +35,16 @@ def count_bytes(num_bytes: int) -> None:
     _state.bytes_read += num_bytes
 
 
+def begin_file() -> None:
+    """Decides how the next file is read, so that no file pays for loading numba halfway through."""
+    _state.pays = _state.bytes_read >= PAYS_AFTER_BYTES
+
+
 def is_active() -> bool:
-    """Whether this process uses compiled loops now: enough bytes were read, and numba is installed."""
+    """Whether this process uses compiled loops now: enough bytes were read before this file, and numba is installed."""
     if _state.forced is not None:
         return _state.forced
-    return _state.bytes_read >= PAYS_AFTER_BYTES and _numba() is not None
+    return _state.pays and _numba() is not None
 
 
 @contextlib.contextmanager

@@ -144,6 +144,7 @@ def read_notes(
     if container.damage and not salvage:
         raise MidiError(f"{label}: {container.damage}. {_REPAIR}")
     parts = parts or policies.get("overlaps") == "cut"  # notes of different parts do not cut one another
+    loops.begin_file()
     if loops.is_active() or need_careful_reader(policies) or not symusic_reads_correctly(data, container):
         voices = _carefully(data, container.spans, label, salvage=salvage, policies=policies, parts=parts)
     else:
