@@ -18,9 +18,9 @@ ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 SIDE_BY_SIDE = ["--numprocesses=logical", "--maxprocesses=4", "--dist=worksteal"]
 """The cores share the tests; a process takes about 1 GB."""
 COVERAGE = ["--cov", "--cov-report=term", "--cov-fail-under=90"]
-ELSEWHERE = "azureml or azureml_v2 or mlflow or inference"
+WITH_SERVICES = "mlflow or tensorboard or wandb or inference"
+ELSEWHERE = f"azureml or azureml_v2 or {WITH_SERVICES}"
 """Marks of tests that share no environment with the rest, and have a session of their own."""
-WITH_SERVERS = ["tests/trackers", "tests/contracts", "tests/test_score_script.py"]
 
 
 def install(session: nox.Session, *, extras: str, groups: tuple[str, ...] = ()) -> None:
@@ -40,7 +40,7 @@ def demo(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Every behavior once, in minutes, with branch coverage; ``nox -s tests -- tests/cli`` runs one folder."""
-    install(session, extras="fast,plot,audio,studio,datasets,metrics,azure,sweep", groups=("test",))
+    install(session, extras="fast,plot,audio,studio,datasets,metrics,azure,hub,sweep", groups=("test",))
     installed = Path(".nox/azurite/node_modules/azurite").is_dir()
     if not installed and (shutil.which("npm") or os.environ.get("CI")):  # without npm, the tests that need it skip
         session.run("npm", "install", "--silent", "--prefix", ".nox/azurite", AZURITE, external=True)
@@ -77,10 +77,11 @@ def azureml_v2(session: nox.Session) -> None:
 
 
 @nox.session
-def mlflow(session: nox.Session) -> None:
-    """The tests that need MLflow's server, or Azure ML's inference server."""
-    install(session, extras="plot", groups=("test", "mlflow"))
-    session.run("pytest", "-m", "mlflow or inference", *(session.posargs or WITH_SERVERS), env=ONE_THREAD)
+def trackers(session: nox.Session) -> None:
+    """The tests that need MLflow, TensorBoard, Weights & Biases, or Azure ML's inference server."""
+    install(session, extras="plot,tensorboard,wandb", groups=("test", "trackers"))
+    arguments = session.posargs or ["tests/trackers", "tests/contracts", "tests/test_score_script.py"]
+    session.run("pytest", "-m", WITH_SERVICES, *arguments, env=ONE_THREAD)
 
 
 @nox.session
@@ -96,7 +97,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def typecheck(session: nox.Session) -> None:
     """Runs mypy in strict mode."""
-    install(session, extras="plot,audio,studio,datasets,metrics,azure,sweep", groups=("types", "test"))
+    install(session, extras="plot,audio,studio,datasets,metrics,azure,hub,sweep", groups=("types", "test"))
     session.run("mypy")
 
 
@@ -119,6 +120,12 @@ def package(session: nox.Session) -> None:
     session.run("check-wheel-contents", "--package", str(package), str(wheel))
     session.run("python", "-m", "venv", f"{folder}/clean")
     use(session, wheel, folder / "clean", folder / "made")
+
+
+@nox.session(venv_backend="none")
+def release(session: nox.Session) -> None:
+    """Before an upload: refuses addresses of the project that are placeholders."""
+    session.run("python", "docs/addresses.py")
 
 
 def tracked(session: nox.Session, folder: Path) -> dict[str, str]:

@@ -1,8 +1,11 @@
 """Sphinx configuration."""
 
 import os
+import sys
 from importlib.metadata import version as installed_version
+from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parent))  # for notebooks.py
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # fastest for the small models of these pages
 
 project = "pianoroll_seq2seq"
@@ -12,11 +15,13 @@ release = version = installed_version("pianoroll-seq2seq")
 
 extensions = [
     "myst_nb",
+    "notebooks",
     "sphinx.ext.autodoc",
+    "sphinx.ext.githubpages",
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
 ]
-exclude_patterns = ["_build", "conf.py"]
+exclude_patterns = ["_build", "*.py"]
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 nb_custom_formats = {".py": ["jupytext.reads", {"fmt": "py:percent"}]}  # the tutorials

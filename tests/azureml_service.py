@@ -76,6 +76,8 @@ class Service:
     cancelled: list[str] = field(default_factory=list)
     models: list[dict[str, Any]] = field(default_factory=list)
     assets: list[dict[str, Any]] = field(default_factory=list)
+    datastores: tuple[str, ...] = ("workspaceblobstore", "music")
+    missing_runs: set[str] = field(default_factory=set)
     operation: dict[str, Any] = field(default_factory=lambda: {"status": "Succeeded"})
     routes: list["Route"] = field(default_factory=lambda: list(_ROUTES))
     unknown: list[str] = field(default_factory=list)
@@ -248,6 +250,8 @@ def _discovery(service: Service, request: Request, found: re.Match[str]) -> Answ
 
 def _run(service: Service, request: Request, found: re.Match[str]) -> Answer:
     run = found["run"]
+    if run in service.missing_runs:
+        return 404, {"error": {"code": "UserError", "message": "No such run.", "details": []}}, _PLAIN
     if request.method == "PATCH":
         service.tags.setdefault(run, {}).update(request.json.get("tags") or {})
     statuses = service.statuses.get(run, ["Running"])
@@ -477,7 +481,15 @@ def _vm_sizes(service: Service, request: Request, found: re.Match[str]) -> Answe
 def _asset(service: Service, request: Request, found: re.Match[str]) -> Answer:
     if request.method == "POST":
         service.assets.append(request.json | {"id": str(len(service.assets))})
-    return 200, service.assets[-1], _PLAIN
+        return 200, service.assets[-1], _PLAIN
+    named = [asset for asset in service.assets if asset["id"] == found["id"]]
+    return 200, named[0] if named else {"value": service.assets}, _PLAIN
+
+
+def _models(service: Service, request: Request, found: re.Match[str]) -> Answer:
+    query = urllib.parse.parse_qs(request.path.partition("?")[2])
+    named = [model for model in service.models if model["name"] == query.get("name", [model["name"]])[0]]
+    return 200, {"value": named[::-1]}, _PLAIN  # the newest first
 
 
 def _model(service: Service, request: Request, found: re.Match[str]) -> Answer:
@@ -486,7 +498,18 @@ def _model(service: Service, request: Request, found: re.Match[str]) -> Answer:
         given = {"createdTime": "2026-01-01T00:00:00Z", "createdBy": None, "version": version}
         given |= {"id": f"{request.json['name']}:{version}", "kvTags": request.json.get("kvTags") or {}}
         service.models.append(request.json | given)
-    return 200, service.models[-1], _PLAIN
+        return 200, service.models[-1], _PLAIN
+    named = [model for model in service.models if model["id"] == found["id"]]
+    return (200, named[0], _PLAIN) if named else (404, {"code": "ModelNotFound", "details": []}, _PLAIN)
+
+
+def _datastores(service: Service, request: Request, found: re.Match[str]) -> Answer:
+    account = {"accountName": "account", "endpoint": "core.windows.net", "protocol": "https", "credentialType": "None"}
+    stores = [
+        {"name": name, "dataStoreType": "AzureBlob", "azureStorageSection": account | {"containerName": name}}
+        for name in service.datastores
+    ]
+    return 200, {"value": stores}, _PLAIN
 
 
 def _latest_snapshot(service: Service, request: Request, found: re.Match[str]) -> Answer:
@@ -549,9 +572,11 @@ _ROUTES: list[Route] = [
     ("GET", r"^/logs/(?P<run>[^/?]*)", _log),
     ("POST", r"^/execution/v1\.0/cancel/(?P<run>[^/?]*)", _cancel),
     ("POST", r"^/modelmanagement/v1\.0.*/assets", _asset),
-    ("GET", r"^/modelmanagement/v1\.0.*/assets", _asset),
+    ("GET", r"^/modelmanagement/v1\.0.*/assets/?(?P<id>[^/?]*)", _asset),
     ("POST", r"^/modelmanagement/v1\.0.*/models", _model),
-    ("GET", r"^/modelmanagement/v1\.0.*/models", _model),
+    ("GET", r"^/modelmanagement/v1\.0.*/models/(?P<id>[^/?]+)", _model),
+    ("GET", r"^/modelmanagement/v1\.0.*/models(\?|$)", _models),
+    ("GET", r"^/datastore/v1\.0.*/datastores(\?|$)", _datastores),
     ("POST", r"^/execution/v1\.0.*/localrun", _local_run),
     ("GET", r"^/content/v1\.0.*/snapshots/latest/metadata", _latest_snapshot),
     ("POST", r"^/content/v2\.0.*/snapshots/getblob", _snapshot_blobs),

@@ -32,6 +32,7 @@ workspace = MLClient(Credential(), "sub", "group", "ws")
 """
 _ARM = r"^management\.azure\.com(?P<id>/subscriptions/[^?]*/workspaces/ws"
 _REGION = "^" + re.escape(azureml_service.REGION)
+_RUN = _REGION + r"/history/.*/runs/(?P<run>[^/?]*)"
 _CONTAINER = "https://account.blob.core.windows.net/stored"
 _BLOB = r"^account\.blob\.core\.windows\.net/stored/(?P<key>[^?]*)(\?(?P<query>.*))?$"
 
@@ -123,6 +124,8 @@ def _discovery(service: Service, request: Request, found: re.Match[str]) -> Answ
 
 
 def _datastore(service: Service, request: Request, found: re.Match[str]) -> Answer:
+    if found["id"].rpartition("/")[2] not in (*service.datastores, "workspaceartifactstore"):
+        return 404, {"error": {"code": "NotFound", "message": "No such datastore."}}, {}
     account = {"accountName": "account", "containerName": "stored", "endpoint": "core.windows.net", "protocol": "https"}
     kind = {"datastoreType": "AzureBlob", "credentials": {"credentialsType": "AccountKey"}}
     return 200, {"id": found["id"], "name": "workspaceblobstore", "properties": kind | account}, {}
@@ -132,8 +135,32 @@ def _secrets(service: Service, request: Request, found: re.Match[str]) -> Answer
     return 200, {"secretsType": "AccountKey", "key": "c2VjcmV0"}, {}
 
 
+def _listed(service: Service, request: Request, found: re.Match[str]) -> Answer:
+    """The files of a run, as MLflow's plug-in lists them."""
+    prefix = f"dcid.{found['run']}/"
+    paths = sorted(key.removeprefix(prefix) for key in service.files if key.startswith(prefix))
+    return 200, {"value": [azureml_service._artifact(prefix[:-1], path) for path in paths]}, {}
+
+
+def _content(service: Service, request: Request, found: re.Match[str]) -> Answer:
+    path = urllib.parse.parse_qs(request.path.partition("?")[2])["path"][0]
+    return azureml_service._content(service, request, {"container": f"dcid.{found['run']}", "path": path})
+
+
+def _created(service: Service, request: Request, found: re.Match[str]) -> Answer:
+    return azureml_service._artifacts(service, request, {"container": f"dcid.{found['run']}"})
+
+
+def _artifact_uri(run: str) -> str:
+    """Where MLflow's plug-in finds the files of a run."""
+    place = f"{azureml_service.REGION}/mlflow/v2.0{azureml_service.WORKSPACE}"
+    return f"azureml://{place}/experiments/experiment/runs/{run}/artifacts"
+
+
 def _mlflow(service: Service, request: Request, found: re.Match[str]) -> Answer:
-    """MLflow's REST API, which a workspace offers too."""
+    """MLflow's REST API, which a workspace offers too, without the logged models of MLflow 3."""
+    if found["what"].startswith("logged-models"):
+        return 404, {"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "No such address."}, {}
     body = request.json if request.body else {}
     run = body.get("run_id") or urllib.parse.parse_qs(request.path.partition("?")[2])["run_id"][0]
     service.metrics += [Metric(run, each["key"], each["step"], each["value"]) for each in body.get("metrics", [])]
@@ -146,7 +173,7 @@ def _mlflow(service: Service, request: Request, found: re.Match[str]) -> Answer:
         name = urllib.parse.parse_qs(request.path.partition("?")[2])["metric_key"][0]
         return 200, {"metrics": [value for value in values if value["key"] == name]}, {}
     info = {"run_id": run, "run_uuid": run, "experiment_id": "1", "status": service.statuses.get(run, ["RUNNING"])[0]}
-    info |= {"artifact_uri": f"azureml://{azureml_service.REGION}/artifacts", "lifecycle_stage": "active"}
+    info |= {"artifact_uri": _artifact_uri(run), "lifecycle_stage": "active"}
     params = [{"key": key, "value": value} for key, value in service.tags[run].items()]
     return 200, {"run": {"info": info, "data": {"metrics": values, "params": params}}, "run_info": info}, {}
 
@@ -156,6 +183,9 @@ _ROUTES: list[azureml_service.Route] = [
     ("GET", _REGION + r"/history/.*/runs/(?P<run>[^/?]*)/details", azureml_service._details),
     ("GET", _REGION + r"/history/.*/runs/(?P<run>[^/?]*)$", azureml_service._run),
     *((method, _REGION + r"/mlflow/.*/api/2\.0/mlflow/(?P<what>[^?]*)", _mlflow) for method in ("GET", "POST")),
+    ("GET", _RUN + r"/artifacts(\?|$)", _listed),
+    ("GET", _RUN + r"/artifacts/contentinfo\?", _content),
+    ("POST", _RUN + r"/artifacts/batch/metadata", _created),
     ("GET", _ARM + r"/datastores/[^/?]*)", _datastore),
     ("POST", _ARM + r"/datastores/[^/?]*)/listSecrets", _secrets),
     ("POST", _ARM + r"/.*)/startPendingUpload", _pending_upload),

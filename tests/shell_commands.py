@@ -1,7 +1,6 @@
 """Commands in documents: parsed by the program that they call, but not run."""
 
 import argparse
-import importlib
 import os
 import re
 import runpy
@@ -89,7 +88,7 @@ def _check_session(words: Sequence[str], line: str) -> None:
 
 
 def _check_program(arguments: Sequence[str], line: str) -> None:
-    from pianoroll_seq2seq.cli.command import parse
+    from pianoroll_seq2seq.cli.command import find_command, parse
     from pianoroll_seq2seq.cli.main import COMMANDS
     from pianoroll_seq2seq.errors import SettingsError
 
@@ -97,9 +96,8 @@ def _check_program(arguments: Sequence[str], line: str) -> None:
         return
     name, *rest = arguments
     assert name in COMMANDS, f"no command {name}: {line}"
-    command = importlib.import_module(f"pianoroll_seq2seq.cli.{name}").COMMAND
     try:
-        parse(name, command, _without_files(rest))
+        parse(*find_command(name, _without_files(rest)))
     except SettingsError as error:
         pytest.fail(f"{line}: {error}")
 

@@ -242,3 +242,19 @@ def test_truncate_needs_a_time(seconds):
     score = Score(note_table([(0, 480, 60, 100, 0)]), TempoMap())
     with pytest.raises(MidiError, match=r"truncate\(\) needs a time above 0 seconds, got "):
         score.truncate(seconds)
+
+
+def test_the_end_of_a_score_is_its_silence():
+    """Equal music would compare unequal, or the silence after it be cut off or out of range."""
+    notes = note_table([(0, 480, 60, 100, 0), (480, 960, 62, 100, 0)])
+    score = Score(notes, TempoMap(480))
+    longer = replace(score, end_tick=1920)
+    assert (score.num_ticks, score.end_seconds, longer.num_ticks, longer.end_seconds) == (960, 1.0, 1920, 2.0)
+    assert longer != score
+    for end in (0, 960):  # no silence
+        assert replace(score, end_tick=end) == score
+    assert replace(longer, notes=note_table([(0, 2400, 60, 100, 0)])).end_tick is None
+    assert Score(note_table([]), TempoMap(480), end_tick=7).num_ticks == 7
+    for end in (-1, MAX_TICK + 1):
+        with pytest.raises(MidiError, match=r"end_tick must be in 0\.\."):
+            replace(score, end_tick=end)

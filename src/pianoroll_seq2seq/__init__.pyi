@@ -57,6 +57,7 @@ from .pianoroll import concatenate as concatenate
 from .pitches import PitchRange as PitchRange
 from .pretrained import model_card as model_card
 from .pretrained import pretrained_names as pretrained_names
+from .pretrained import push_to_hub as push_to_hub
 from .pretrained import save_pretrained as save_pretrained
 from .pretrained.trained_model import TrainedModel as TrainedModel
 from .pretrained.trained_model import open_model as open_model
@@ -83,6 +84,8 @@ from .trackers.base import Tracker as Tracker
 from .trackers.fan_out import FanOut as FanOut
 from .trackers.jsonl import JsonlTracker as JsonlTracker
 from .trackers.mlflow import MLflowTracker as MLflowTracker
+from .trackers.tensorboard import TensorBoardTracker as TensorBoardTracker
+from .trackers.wandb import WandbTracker as WandbTracker
 from .train import cosine_schedule as cosine_schedule
 from .train import find_learning_rate as find_learning_rate
 from .train import fit as fit

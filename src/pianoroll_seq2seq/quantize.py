@@ -213,8 +213,9 @@ def rasterize(
     outside: Literal["error", "drop"] = "error",
     limits: Limits = DEFAULT_LIMITS,
     label: str = "the score",
+    last_tick: int | None = None,
 ) -> tuple[Bool[np.ndarray, "frames pitches"], Bool[np.ndarray, "frames pitches"]]:
-    """The (active, onset) planes of notes, from frame 0 to the end of the last.
+    """The (active, onset) planes of notes, from frame 0 to the end of the last, or of the silence after it.
 
     Args:
         onset_tick: the onset of each note, in ticks.
@@ -226,6 +227,7 @@ def rasterize(
         outside: what to do with notes outside ``pitches``: raise an error, or drop them.
         limits: how large the planes may be.
         label: the name of the music in messages.
+        last_tick: the end of the silence after the last note, if there is any (``Score.end_tick``).
 
     Raises:
         NoNotesError: no notes.
@@ -248,17 +250,20 @@ def rasterize(
         onset_tick, end_tick, pitch = onset_tick[inside], end_tick[inside], pitch[inside]
     onset_frame, end_frame = quantize(onset_tick, end_tick, grid=grid, tempo=tempo)
     num_frames, num_columns = int(end_frame.max()), len(pitches)
+    if last_tick is not None:
+        num_frames = max(num_frames, int(grid.lines_at(np.array([last_tick]), tempo)[0]))
     if num_frames > limits.max_frames or num_frames * num_columns > limits.max_cells:
         raise LimitError(
             f"{label}: {num_frames} frames of {num_columns} pitches, over the limits of {limits.max_frames} frames and "
-            f"{limits.max_cells} cells: {_last_ends(end_tick, tempo)}. Cut off strays with "
+            f"{limits.max_cells} cells: {_last_ends(end_tick, tempo, last_tick)}. Cut off strays with "
             f"read_midi(path).truncate(seconds), use a coarser grid, or pass limits=Limits(...)."
         )
     column = pitch - np.int64(pitches.lowest)
     return fill_planes(onset_frame, end_frame, column, num_frames=num_frames, num_columns=num_columns)
 
 
-def _last_ends(end_tick: np.ndarray, tempo: TempoMap) -> str:
+def _last_ends(end_tick: np.ndarray, tempo: TempoMap, last_tick: int | None) -> str:
     ends = np.sort(end_tick)
     most, last = tempo.seconds(ends[[int(0.99 * (len(ends) - 1)), -1]])
-    return f"its last note ends at {last:.0f} s, while 99 % of its notes have ended by {most:.0f} s"
+    silence = "" if last_tick is None else f", and silence follows until {tempo.seconds(np.array([last_tick]))[0]:.0f} s"
+    return f"its last note ends at {last:.0f} s, while 99 % of its notes have ended by {most:.0f} s{silence}"

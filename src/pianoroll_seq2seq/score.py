@@ -87,6 +87,11 @@ class NoteTable:
 
     __hash__: ClassVar[None] = None  # type: ignore[assignment]
 
+    def __repr__(self) -> str:
+        """The number of notes and their ticks; not the columns."""
+        ticks = f", ticks {self.onset_tick[0]} to {self.end_tick.max()}" if len(self) else ""
+        return f"NoteTable({len(self)} notes{ticks})"
+
     def where(self, keep: Bool[np.ndarray, " notes"]) -> "NoteTable":
         """The notes for which ``keep`` is true."""
         return NoteTable(*(getattr(self, name)[keep] for name in _COLUMNS))
@@ -161,29 +166,48 @@ class Score:
         tempo: the tempo map, with the ticks per beat.
         parts: the parts; ``notes.part`` are indices into them.
         name: the source of the score, for messages; not compared.
+        end_tick: where the music ends, if silence follows its last note; None (also for a tick up to the end of the
+            last note) if it ends with that note.
 
     Raises:
-        MidiError: a note whose part does not exist.
+        MidiError: a note whose part does not exist, or an end out of range.
     """
 
     notes: NoteTable
     tempo: TempoMap
     parts: tuple[Part, ...] = (Part(),)
     name: str = ""
+    end_tick: int | None = None
 
     def __post_init__(self) -> None:
-        """Validates that every note's part exists."""
+        """Validates that every note's part exists, and the end."""
+        if self.end_tick is not None:
+            if not 0 <= self.end_tick <= MAX_TICK:
+                raise MidiError(f"Score.end_tick must be in 0..{MAX_TICK}, got {self.end_tick}.")
+            if self.end_tick <= self.notes.end_tick.max(initial=0):
+                object.__setattr__(self, "end_tick", None)
         highest = int(self.notes.part.max(initial=-1))
         if highest >= len(self.parts):
             raise MidiError(f"A note belongs to part {highest}, but the score has {len(self.parts)} parts.")
 
     def __eq__(self, other: object) -> bool:
-        """Equal when notes, tempo and parts are; names are not compared."""
+        """Equal when notes, tempo, parts and end are; names are not compared."""
         if not isinstance(other, Score):
             return NotImplemented
-        return (self.notes, self.tempo, self.parts) == (other.notes, other.tempo, other.parts)
+        return (self.notes, self.tempo, self.parts, self.end_tick) == (
+            other.notes,
+            other.tempo,
+            other.parts,
+            other.end_tick,
+        )
 
     __hash__: ClassVar[None] = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        """The number of notes and parts, and the length; not the notes."""
+        name = f"{self.name!r}, " if self.name else ""
+        parts = f"{len(self.parts)} part{'s' * (len(self.parts) != 1)}"
+        return f"Score({name}{len(self.notes)} notes, {parts}, {self.end_seconds:.1f} s, {self.tempo})"
 
     @property
     def ticks_per_beat(self) -> int:
@@ -191,9 +215,14 @@ class Score:
         return self.tempo.ticks_per_beat
 
     @property
+    def num_ticks(self) -> int:
+        """The length of the music: the end of its last note, or of the silence after it."""
+        return int(self.notes.end_tick.max(initial=0)) if self.end_tick is None else self.end_tick
+
+    @property
     def end_seconds(self) -> float:
-        """The end of the last note, in seconds."""
-        return float(self.tempo.seconds(np.array([self.notes.end_tick.max(initial=0)]))[0])
+        """The end of the music (:attr:`num_ticks`), in seconds."""
+        return float(self.tempo.seconds(np.array([self.num_ticks]))[0])
 
     def without_drums(self) -> "Score":
         """The same score without the notes of drum parts; the parts stay, so that their indices stay valid."""
@@ -232,6 +261,8 @@ class Score:
     def truncate(self, seconds: float) -> "Score":
         """The notes that begin before a time, ended there at the latest. Removes stray notes long after the music.
 
+        Silence after the last note ends there, too; none is added.
+
         Args:
             seconds: the time, above 0.
 
@@ -245,7 +276,7 @@ class Score:
         tick = int(self.tempo.nearest_ticks(np.array([units]))[0])
         notes = self.notes.where(self.notes.onset_tick < tick)
         cut = NoteTable(notes.onset_tick, np.minimum(notes.end_tick, tick), notes.pitch, notes.velocity, notes.part)
-        return replace(self, notes=cut)
+        return replace(self, notes=cut, end_tick=None if self.end_tick is None else min(self.end_tick, tick))
 
 
 def matching_parts(

@@ -28,6 +28,8 @@ MAX_TICK = 2**31 - 1
 """The last tick that is accepted, since symusic counts ticks in 32 bits: hours to years into the music.
 Time units up to it fit in 64-bit integers at any tempo."""
 
+_CHANGES_SHOWN = 4  # in a message
+
 
 @dataclass(frozen=True)
 class TempoMap:
@@ -72,6 +74,13 @@ class TempoMap:
                 normal.append((tick, us_per_beat))
         object.__setattr__(self, "ticks_per_beat", int(ticks_per_beat))
         object.__setattr__(self, "changes", tuple(normal))
+
+    def __repr__(self) -> str:
+        """The ticks per beat and the first changes."""
+        shown = ", ".join(map(str, self.changes[:_CHANGES_SHOWN]))
+        more = len(self.changes) - _CHANGES_SHOWN
+        left = "," if len(self.changes) == 1 else f", ... {more} more" if more > 0 else ""
+        return f"TempoMap(ticks_per_beat={self.ticks_per_beat}, changes=({shown}{left}))"
 
     @classmethod
     def from_bpm(cls, beats_per_minute: float, *, ticks_per_beat: int = DEFAULT_TICKS_PER_BEAT) -> "TempoMap":

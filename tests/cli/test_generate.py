@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from command_line import Run
 
-from pianoroll_seq2seq import BeatGrid, PianoRoll, PitchRange
+from pianoroll_seq2seq import BeatGrid, NoteTable, PianoRoll, PitchRange, Score, TempoMap, write_midi
 from pianoroll_seq2seq.cli import generate as command
 from pianoroll_seq2seq.cli.scales import pitch_classes_of
-from pianoroll_seq2seq.data.datasets.scale_chords import ROOTS, SCALES
+from pianoroll_seq2seq.data.datasets.scale_chords import COMMON_FIRST, ROOTS, SCALES
 from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.pretrained.trained_model import DEFAULT_MODEL
 
@@ -37,11 +37,12 @@ def test_from_silence_and_from_a_primer(run: Run, midi: Path, small_run: Path, t
     silent = run(
         "generate", "--model", small_run, "--seconds", 6, "--bpm", 60, "--output", tmp_path / "e.mid", "--json"
     )
-    assert silent.json["pieces"][0] | {"files": (), "num_notes": 0} == {
+    assert silent.json["pieces"][0] | {"files": (), "num_notes": 0, "metrics": {}} == {
         "files": (),
         "num_notes": 0,
         "seconds": 6.0,
         "num_frames": 24,
+        "metrics": {},
     }
 
 
@@ -133,3 +134,42 @@ def test_scales_by_their_names() -> None:
     for wrong in ("", "C", "major", "C# blues", "c major major"):
         with pytest.raises(SettingsError, match="unknown scale"):
             pitch_classes_of(wrong)
+
+
+def test_the_names_that_people_look_for_come_first() -> None:
+    """A list of scales begins with modes that few know, and major is the eighth."""
+    assert set(COMMON_FIRST) == set(SCALES)
+    assert COMMON_FIRST[:2] == ("major", "minor")
+    with pytest.raises(SettingsError, match="one of major, minor, harmonic minor, melodic minor, major pentatonic"):
+        pitch_classes_of("H major")
+
+
+def test_a_primer_begins_with_its_first_note(run: Run, small_run: Path, tmp_path: Path) -> None:
+    """`--primer-beats 16` of a file that begins with silence is a silent primer."""
+    onsets = [480 * (20 + beat) for beat in range(8)]
+    notes = NoteTable(onsets, [onset + 480 for onset in onsets], [60, 62] * 4, [90] * 8, [0] * 8)
+    song = write_midi(Score(notes, TempoMap(480)), tmp_path / "song.mid")
+    arguments = ("generate", "--model", small_run, "--primer", song, "--beats", 4)
+    done = run(*arguments, "--primer-beats", 4, "--output", tmp_path / "a.mid", "--json")
+    assert done.json["pieces"][0]["num_frames"] == 4 * (4 + 4)
+    assert "warning" not in done.err
+    written = roll(tmp_path / "a.mid")
+    assert np.flatnonzero(written.active[:16].any(axis=0)).tolist() == [60, 62]
+    assert written.active[:16].any(axis=1).all()
+    done = run(*arguments, "--primer-beats", 16, "--output", tmp_path / "b.mid", "--json")
+    assert done.json["pieces"][0]["num_frames"] == 4 * (8 + 4)
+    assert f"warning: {song}: the primer has 32 frames instead of 64" in done.err
+
+
+def test_a_primer_with_notes_that_the_model_does_not_know(run: Run, small_run: Path, tmp_path: Path) -> None:
+    """A primer loses notes in silence, or is refused without need."""
+    onsets = [480 * beat for beat in range(8)]
+    notes = NoteTable(onsets, [onset + 480 for onset in onsets], [60, 120] * 4, [90] * 8, [0] * 8)
+    song = write_midi(Score(notes, TempoMap(480)), tmp_path / "song.mid")
+    arguments = ("generate", "--model", small_run, "--primer", song, "--beats", 4)
+    done = run(*arguments, "--output", tmp_path / "a.mid")
+    assert done.code == 0
+    assert f"warning: {song}: 4 of 8 notes are outside the model's pitches" in done.err
+    refused = run(*arguments, "--outside", "error", "--output", tmp_path / "b.mid").refused()
+    assert "4 of 8 notes are outside pitches" in refused
+    assert "add --outside drop" in refused

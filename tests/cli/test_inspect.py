@@ -1,13 +1,16 @@
 """``inspect``: what is in a MIDI file or folder."""
 
+from dataclasses import replace
 from pathlib import Path
 
+import mido
 import numpy as np
 import pytest
 from command_line import Run
 
 from pianoroll_seq2seq import NoteTable, Part, Score, TempoMap, write_midi
 from pianoroll_seq2seq.cli.inspect import inspect
+from pianoroll_seq2seq.midi_io.write import to_mido
 
 
 def score(onsets: list[int], *, drums: bool = False, tempo: TempoMap | None = None) -> Score:
@@ -67,6 +70,18 @@ def test_a_folder_with_files_that_cause_trouble(run: Run, tmp_path: Path) -> Non
     assert "stray.mid: stray notes" in done.out
     assert "read:" not in done.out  # progress is none of the result
     assert list(run("inspect", tmp_path, "--json").json["unreadable"]) == ["text.mid"]
+
+
+def test_tracks_that_end_long_after_the_music(run: Run, tmp_path: Path) -> None:
+    """An hour of silence is left out of every roll, and nobody learns why the player shows an hour."""
+    file = to_mido(score([0, 480]))
+    file.tracks[1].append(mido.MetaMessage("end_of_track", time=480 * 2 * 3600))
+    file.save(tmp_path / "late.mid")
+    assert "3600 s of silence after the music" in run("inspect", tmp_path / "late.mid").out
+    kept = replace(score([0, 480]), end_tick=480 * 60)  # it belongs to the music
+    write_midi(kept, tmp_path / "kept.mid")
+    done = run("inspect", tmp_path / "kept.mid", "--json").json
+    assert (done["files"][0]["seconds"], done["files"][0]["problems"]) == (30.0, [])
 
 
 def test_what_is_not_there_or_no_music(run: Run, tmp_path: Path) -> None:

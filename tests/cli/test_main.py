@@ -73,7 +73,7 @@ def test_mistakes(run: Run) -> None:
     assert "unknown command 'trian'. Did you mean train?" in run("trian").refused()
     assert "The commands are generate, train" in run("xyz").refused()
     assert "Unknown option: --nonsense" in run("inspect", "x.mid", "--nonsense", 3).refused()
-    assert "PATH requires an argument" in run("inspect").refused()
+    assert "PATH is missing" in run("inspect").refused()
     assert "Unexpected argument: y.mid" in run("inspect", "x.mid", "y.mid").refused()
     assert "--pitches" in run("ingest", "a", "b", "--pitches", "low", "high").refused()
     assert "--frames-per-beat" in run("ingest", "a", "b", "--frames-per-beat", 0).refused()

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from command_line import Run
 
-from pianoroll_seq2seq import read_midi
+from pianoroll_seq2seq import NoteTable, Score, TempoMap, read_midi
 from pianoroll_seq2seq.cli import music_files
+from pianoroll_seq2seq.midi_io.write import to_mido
 
 PLAIN = ("--synthesizer", "plain", "--tail-seconds", 0.5)
 
@@ -43,6 +44,17 @@ def test_a_folder(run: Run, midi: Path, tmp_path: Path) -> None:
     assert seconds(tmp_path / "sounds" / "inner" / "c.wav") > 10
     assert "exists already" in run(*given).refused()
     assert run(*given, "--overwrite").code == 0
+
+
+def test_a_file_is_played_with_its_controllers(run: Run, tmp_path: Path) -> None:
+    """A muted channel sounds; or what the plain synthesizer cannot play goes missing without a word."""
+    file = to_mido(Score(NoteTable([0], [480], [60], [100], [0]), TempoMap(480)), [[(0, 7, 0), (0, 1, 50)]])
+    file.save(tmp_path / "muted.mid")
+    done = run("render", tmp_path / "muted.mid", "--output", tmp_path / "muted.wav", *PLAIN)
+    assert done.code == 0
+    assert "muted: the plain synthesizer does not play modulation" in done.err
+    with wave.open(str(tmp_path / "muted.wav")) as sound:
+        assert not any(sound.readframes(sound.getnframes()))
 
 
 def test_generated_music_as_sound(run: Run, small_run: Path, tmp_path: Path) -> None:

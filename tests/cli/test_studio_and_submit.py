@@ -13,7 +13,7 @@ from command_line import Run
 
 from pianoroll_seq2seq import History, studio
 from pianoroll_seq2seq.backends import azureml
-from pianoroll_seq2seq.backends.azureml import StoredFolder
+from pianoroll_seq2seq.backends.azureml import RegisteredModel, StoredFolder, model_addresses
 
 
 def test_the_studio_gets_its_models(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,7 +62,7 @@ def test_what_is_sent_trains_as_it_would_here(
     (tmp_path / "own.py").write_text("value = 3\n")
     music = "azureml://datastores/music/paths/midi"
     options = ("--compute", "cluster", "--data", music, "--send", tmp_path / "own.py", "--gpu", "--nodes", 2)
-    done = run("submit", small_run / "config.yaml", *options, "--json")
+    done = run("submit", "train", small_run / "config.yaml", *options, "--json")
     assert done.json == {"id": Job.id, "url": Job.url, "status": "Queued"}
     assert sent["workspace"] == "workspace of v1"
     assert (sent["compute"], sent["gpu"], sent["nodes"]) == ("cluster", True, 2)
@@ -86,19 +86,19 @@ def test_what_is_sent_trains_as_it_would_here(
 def test_what_is_not_sent(run: Run, small_run: Path, sent: dict[str, Any], tmp_path: Path) -> None:
     """A run begins there that cannot find its music or its model."""
     config = small_run / "config.yaml"
-    assert "data on this machine" in run("submit", config, "--compute", "c").refused()
-    assert "azureml://" in run("submit", config, "--compute", "c", "--data", "my_midi").refused()
+    assert "data on this machine" in run("submit", "train", config, "--compute", "c").refused()
+    assert "azureml://" in run("submit", "train", config, "--compute", "c", "--data", "my_midi").refused()
     music = ("--data", "azureml://datastores/music/paths/midi")
-    assert "--send" in run("submit", config, "--compute", "c", *music, "--send", tmp_path / "none.py").refused()
-    assert "none.yaml" in run("submit", tmp_path / "none.yaml", "--compute", "c").refused()
-    assert "compute" in run("submit", config).refused()
+    assert "--send" in run("submit", "train", config, "--compute", "c", *music, "--send", tmp_path / "none.py").refused()
+    assert "none.yaml" in run("submit", "train", tmp_path / "none.yaml", "--compute", "c").refused()
+    assert "compute" in run("submit", "train", config).refused()
     assert not sent
 
 
 def test_a_set_by_name_needs_no_data(run: Run, sent: dict[str, Any], tmp_path: Path) -> None:
     """The built-in pieces must be uploaded."""
     (tmp_path / "run.yaml").write_text("epochs: 2\n")
-    given = ("submit", tmp_path / "run.yaml", "--compute", "cluster", "--sdk", "v2", "--wait")
+    given = ("submit", "train", tmp_path / "run.yaml", "--compute", "cluster", "--sdk", "v2", "--wait")
     assert "Completed" in run(*given).out
     assert sent["data"] == {}
     assert yaml.safe_load((tmp_path / "there" / "config.yaml").read_text()) == {
@@ -113,5 +113,95 @@ def test_without_the_client(run: Run, tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setitem(sys.modules, "azureml.core", None)
     monkeypatch.setitem(sys.modules, "azureml", None)
     (tmp_path / "run.yaml").write_text("epochs: 2\n")
-    done = run("submit", tmp_path / "run.yaml", "--compute", "cluster")
+    done = run("submit", "train", tmp_path / "run.yaml", "--compute", "cluster")
     assert "pip install 'pianoroll-seq2seq[azureml]'" in done.refused()
+
+
+def test_what_is_sent_generates_as_it_would_here(
+    run: Run, small_run: Path, midi: Path, sent: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The music of the other machine is not that of this one, or a file that it needs was not sent."""
+    song = midi / "scale_c_major_pentatonic.mid"
+    options = ("--primer", song, "--primer-beats", 4, "--beats", 8, "--seed", 3, "--count", 2, "--scale", "C major")
+    job = ("--compute", "cluster", "--experiment", "music", "--wav", "--program", 11)
+    store = ("--store", "https://acme.blob.core.windows.net/music/2017")
+    assert run("submit", "generate", "--model", small_run, *options, *job, *store).code == 0
+    assert (sent["compute"], sent["experiment"], sent["gpu"], sent["data"]) == ("cluster", "music", False, {})
+    arguments = sent["arguments"]
+    assert arguments[arguments.index("--model") + 1] == "model/best.safetensors"
+    assert arguments[arguments.index("--store") + 1] == store[1]
+    assert not [argument for argument in arguments if str(tmp_path.parent) in argument]  # no path of this machine
+    there = tmp_path / "there"
+    assert {path.name for path in there.rglob("*") if path.is_file()} == {"generate.py", "best.safetensors", song.name}
+    monkeypatch.chdir(there)
+    here = tmp_path / "here"
+    assert run("generate", "--model", small_run, *options, "--program", 11, "--output", here / "piece.mid").code == 0
+    for option in ("--store", "--tracker"):  # there is no service here
+        del arguments[arguments.index(option) : arguments.index(option) + 2]
+    monkeypatch.setattr(sys, "argv", [sent["script"], *arguments])
+    with pytest.raises(SystemExit, match="0"):
+        runpy.run_path(sent["script"], run_name="__main__")
+    music = there / "outputs" / "music"
+    written = [f"piece-{number}.{ending}" for number in (1, 2) for ending in ("mid", "png", "wav")]
+    assert {path.name for path in music.iterdir()} == {*written, "metrics.json"}
+    for number in (1, 2):
+        assert (music / f"piece-{number}.mid").read_bytes() == (here / f"piece-{number}.mid").read_bytes()
+    record = json.loads((music / "metrics.json").read_text())
+    assert record["metrics"].keys() >= {"polyphony", "scale_consistency"}
+    assert record["trained"]["epoch"] == 1
+    assert record["trained"]["valid_loss"] > 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        (("--model", "scale-chords:2"), "azureml:NAME:VERSION"),
+        (("--model", "azure://music/best.safetensors"), "Unknown address"),
+        (("--model", "https://acme.blob.core.windows.net/music/best.safetensors?sig=c2VjcmV0"), "signature"),
+        (("--store", "https://acme.blob.core.windows.net/music?sv=1&sig=c2VjcmV0"), "signature"),
+        (("--store", "music"), "https://ACCOUNT.blob.core.windows.net/CONTAINER/PATH"),
+        (("--primer", "none.mid"), "none.mid"),
+        (("--scale", "H major"), "H major"),
+        (("--condition", "C major"), "takes no condition"),
+        (("--soundfont", "none.sf2"), "none.sf2"),
+        (("--send", "none.py"), "none.py"),
+        (("--classes", "nowhere.Model"), "nowhere.Model"),
+    ],
+)
+def test_generating_that_would_fail_is_not_sent(
+    run: Run, small_run: Path, sent: dict[str, Any], changes: tuple[str, str], reason: str
+) -> None:
+    """A run waits for a machine, only to fail with a mistake that could be seen before."""
+    model = () if changes[0] == "--model" else ("--model", small_run)
+    message = run("submit", "generate", *model, *changes, "--compute", "cluster").refused()
+    assert reason in message
+    assert "c2VjcmV0" not in message
+    assert not sent
+
+
+def test_an_address_is_checked_by_the_workspace(
+    run: Run, sent: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The model of another address, or of a version that was replaced meanwhile, writes the music."""
+    asked: list[tuple[str, object, str]] = []
+
+    def find(address: str, *, workspace: object, sdk: str) -> RegisteredModel:
+        asked.append((address, workspace, sdk))
+        return RegisteredModel("scale-chords", "2")
+
+    monkeypatch.setattr(model_addresses, "find_model", find)
+    given = ("--model", "azureml:scale-chords", "--compute", "cluster", "--sdk", "v2")
+    assert run("submit", "generate", *given).code == 0
+    assert asked == [("azureml:scale-chords", "workspace of v2", "v2")]
+    assert sent["data"] == {"--model": RegisteredModel("scale-chords", "2")}
+    assert sent["tags"] == {"model": "azureml:scale-chords:2"}
+    assert "--model" not in sent["arguments"]
+    assert "pianoroll_seq2seq.MLflowTracker" in sent["arguments"]
+
+
+@pytest.mark.parametrize("words", [(), ("--help",)])
+def test_the_commands_of_submit(run: Run, words: tuple[str, ...]) -> None:
+    """A newcomer does not learn what can be submitted."""
+    shown = run("submit", *words).out
+    assert all(f"\n  {name} " in shown for name in ("train", "generate"))
+    assert "expects the name of a command" in run("submit", "run.yaml").refused()

@@ -45,10 +45,12 @@ from pianoroll_seq2seq.stores.base import Store
 from pianoroll_seq2seq.stores.local import LocalStore
 from pianoroll_seq2seq.tempo import TempoMap
 from pianoroll_seq2seq.trackers.azureml import AzureMLTracker
-from pianoroll_seq2seq.trackers.base import NoTracker, Tracker
+from pianoroll_seq2seq.trackers.base import NoTracker, Tracker, log_media
 from pianoroll_seq2seq.trackers.fan_out import FanOut
 from pianoroll_seq2seq.trackers.jsonl import JsonlTracker
 from pianoroll_seq2seq.trackers.mlflow import MLflowTracker
+from pianoroll_seq2seq.trackers.tensorboard import TensorBoardTracker
+from pianoroll_seq2seq.trackers.wandb import WandbTracker
 from pianoroll_seq2seq.train import fit
 from pianoroll_seq2seq.windowing import SlidingWindows
 
@@ -125,9 +127,13 @@ TRACKERS: dict[str, Callable[[Path], Tracker]] = {
     "FanOut": lambda folder: FanOut(JsonlTracker(folder / "one.jsonl"), JsonlTracker(folder / "two.jsonl")),
     "AzureMLTracker": lambda folder: AzureMLTracker(MagicMock(), local=folder / "metrics.jsonl"),
     "MLflowTracker": lambda folder: MLflowTracker(tracking_uri=f"sqlite:///{folder}/mlflow.db"),
+    "TensorBoardTracker": lambda folder: TensorBoardTracker(folder / "tensorboard"),
+    "WandbTracker": lambda folder: WandbTracker("contract", mode="offline", folder=folder, run_id="one"),
 }
 TRACKER_MARKS = {
-    "MLflowTracker": (pytest.mark.mlflow, pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy"))
+    "MLflowTracker": (pytest.mark.mlflow, pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy")),
+    "TensorBoardTracker": (pytest.mark.tensorboard,),
+    "WandbTracker": (pytest.mark.wandb,),
 }
 
 # What a store promises is held against real ones in tests/stores, for one of them needs a service.
@@ -479,6 +485,7 @@ class TestTracker:
             tracker.log_metrics({}, step=20)
             tracker.log_artifact(file)
             tracker.log_artifact(str(file))
+            log_media(tracker, "piece_1", file, step=20)
             tracker.flush()
 
     def test_with_gives_the_tracker_itself(self, make: Callable[[Path], Tracker], tmp_path: Path) -> None:

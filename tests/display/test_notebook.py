@@ -1,6 +1,7 @@
 """The notebook display, in Chromium, as on a page made from the notebook."""
 
 import base64
+import io
 import re
 import sys
 from pathlib import Path
@@ -8,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from chromium import opened_page
+from PIL import Image
 
-from pianoroll_seq2seq import BeatGrid, Generations, History, PianoRoll, Piece, PitchRange, SecondsGrid
+from pianoroll_seq2seq import Audio, BeatGrid, Generations, History, PianoRoll, Piece, PitchRange, SecondsGrid
 from pianoroll_seq2seq.errors import SettingsError, ShapeError
 from pianoroll_seq2seq.evaluation.prediction_scores import Evaluation, Predictor, Scores
 from pianoroll_seq2seq.train.history import Epoch
@@ -156,3 +158,34 @@ def test_evaluations_are_tables() -> None:
         model = table.get_by_role("row", name="model")
         assert model.get_by_role("cell").all_inner_texts() == ["1.500", "0.250", "0.500", "0.333", "4.500", "0.133"]
         assert table.get_by_role("rowheader").all_inner_texts() == ["model", "copy last", "copy input"]
+
+
+@pytest.mark.parametrize("system_is_dark", [False, True])
+@pytest.mark.parametrize("page", ["white", "black"])
+def test_curves_can_be_read_on_every_page(system_is_dark: bool, page: str) -> None:
+    """On a dark system, the curves in a white notebook are white on black, or black on black in a dark one."""
+    with opened_page(dark=system_is_dark) as shown:
+        shown.set_content(f"<body style='background: {page}'>{_history(3)._repr_html_()}")
+        shown.wait_for_function("document.images[0].naturalWidth === 900")
+        picture = Image.open(io.BytesIO(shown.locator("img").screenshot())).convert("L")
+    lightness = np.asarray(picture)
+    assert np.median(lightness) == 255  # white ground, whatever is around it
+    assert lightness.min() < 60  # dark text
+
+
+def test_sound_has_a_player() -> None:
+    """roll.to_audio() in a cell shows numbers instead of a player; or long music makes a notebook of 100 MB."""
+    sound = Audio(np.zeros((48000, 2), np.float32) + 0.1, 48000)
+    with opened_page() as page:
+        page.set_content(sound._repr_html_())
+        page.wait_for_function("Math.abs(document.querySelector('audio').duration - 1) < 0.1")
+        assert page.evaluate("document.querySelector('audio').controls")
+    long = Audio(np.zeros((8000 * 150, 1), np.float32), 8000)._repr_html_()
+    assert "The first 120 of 150 seconds; <code>save(path)</code> writes all of it." in long
+    assert "The first" not in sound._repr_html_()
+
+
+def test_sound_has_a_player_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without soundfile there is no player."""
+    monkeypatch.setitem(sys.modules, "soundfile", None)
+    assert 'src="data:audio/wav;base64,UklGR' in Audio(np.zeros((80, 1), np.float32), 8000)._repr_html_()

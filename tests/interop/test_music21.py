@@ -146,10 +146,12 @@ def test_tuplets_are_exact():
 def test_times_that_no_ticks_can_hold_go_to_the_nearest_tick():
     """Lengths of prime denominators need more ticks than a MIDI file may have: 10,080 a beat, halves up."""
     primes = (251, 241, 239)
-    score = score_from_music21(_part(*((beat, _note(60, Fraction(1, prime))) for beat, prime in enumerate(primes))))
+    part = _part(*((beat, _note(60, Fraction(1, prime))) for beat, prime in enumerate(primes)), (3, _note(60)))
+    with pytest.warns(UserWarning, match=r"3 notes .* moved to the nearest of 10080 ticks per beat"):
+        score = score_from_music21(part)
     assert score.ticks_per_beat == 10_080
-    assert score.notes.onset_tick.tolist() == [0, 10_080, 20_160]
-    lengths = (score.notes.end_tick - score.notes.onset_tick).tolist()
+    assert score.notes.onset_tick.tolist() == [0, 10_080, 20_160, 30_240]
+    lengths = (score.notes.end_tick - score.notes.onset_tick).tolist()[:3]
     assert lengths == [int(Fraction(10_080, prime) + Fraction(1, 2)) for prime in primes]
 
 
@@ -265,14 +267,17 @@ def test_drums_are_those_whose_pitch_is_known():
     snare, unknown = music21.note.Unpitched(), music21.note.Unpitched()
     snare.storedInstrument = music21.instrument.SnareDrum()
     kit = _part(snare, unknown, _note(42), instrument=music21.instrument.UnpitchedPercussion(), name="Kit")
-    score = score_from_music21(kit)
+    with pytest.warns(UserWarning, match="1 unpitched notes whose drum is unknown; left out"):
+        score = score_from_music21(kit)
     assert score.parts == (Part("Kit", 0, drums=True),)
     assert score.notes.pitch.tolist() == [38, 42]
     stray = music21.note.Unpitched()
     stray.storedInstrument = music21.instrument.SnareDrum()
     melody = _part(_note(60), stray, music21.percussion.PercussionChord([_note(64), music21.note.Unpitched()]))
-    assert score_from_music21(melody).notes.pitch.tolist() == [60, 64]
-    assert not score_from_music21(melody).parts[0].drums
+    with pytest.warns(UserWarning, match="2 unpitched notes"):
+        score = score_from_music21(melody)
+    assert score.notes.pitch.tolist() == [60, 64]
+    assert not score.parts[0].drums
 
 
 def test_chord_symbols_are_not_played():

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from announcements import announced
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import planes, rolls
@@ -24,7 +25,7 @@ AXIS_ORDERS = st.sampled_from(["frames_first", "pitches_first"])
 @given(rolls(), AXIS_ORDERS, st.none() | st.integers(1, 127))
 def test_what_sounds_goes_to_an_array_and_back(roll, axis_order, velocity):
     """A user's own model would be trained on other music, and its output be other music."""
-    array = roll_to_array(roll, axis_order=axis_order, velocity=velocity)
+    array, warned = announced(lambda: roll_to_array(roll, axis_order=axis_order, velocity=velocity))
     assert array.dtype == np.uint8
     assert np.array_equal(array if axis_order == "frames_first" else array.T, roll.active * (velocity or 1))
     back = roll_from_array(
@@ -32,6 +33,8 @@ def test_what_sounds_goes_to_an_array_and_back(roll, axis_order, velocity):
     )
     assert back == PianoRoll.from_active(roll.active, grid=roll.grid, pitches=roll.pitches, tempo=roll.tempo)
     assert back.name == "x"
+    lost = len(roll.notes().pitch) - len(back.notes().pitch)
+    assert [message.split()[0] for message in warned] == ([str(lost)] if lost else [])
 
 
 @given(planes(), st.sampled_from([np.float16, np.float32, np.float64, np.int64, np.uint8]), AXIS_ORDERS)

@@ -10,6 +10,7 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
+from announcements import announced
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from strategies import planes, tempo_maps
@@ -133,7 +134,8 @@ def test_rolls_are_written_and_read_back(tmp_path, tracks, grid, tempo, lowest):
     for part, (active, onset) in tracks:
         pitches = PitchRange(lowest, lowest + active.shape[1] - 1)
         written.append((part, PianoRoll(active, onset, grid, pitches, tempo)))
-    read = read_pypianoroll(write_pypianoroll(written, tmp_path / "song.npz", overwrite=True))
+    path, warned = announced(lambda: write_pypianoroll(written, tmp_path / "song.npz", overwrite=True))
+    read = read_pypianoroll(path)
     assert [part for part, _ in read.tracks] == [part for part, _ in written]
     for (_, roll), (_, expected) in zip(read.tracks, written, strict=True):
         whole = np.zeros((len(expected), 128), dtype=bool)
@@ -142,6 +144,11 @@ def test_rolls_are_written_and_read_back(tmp_path, tracks, grid, tempo, lowest):
         for frame in range(len(roll)):
             tick, expected_tick = (int(grid.ticks_at(np.array([frame]), each)[0]) for each in (roll.tempo, tempo))
             assert roll.tempo.us_per_beat_at(tick) == tempo.us_per_beat_at(expected_tick)
+    # What is lost is counted, nothing else: notes that merge, tempo changes inside frames.
+    before, after = (sum(len(roll.notes().pitch) for _, roll in rolls) for rolls in (written, read.tracks))
+    lines = grid.ticks_at(np.arange(max(1, *(len(roll) for _, roll in written))), tempo).tolist()
+    between = sum(tick not in lines and tick < lines[-1] for tick, _ in tempo.changes)
+    assert [message.split()[0] for message in warned] == [str(count) for count in (before - after, between) if count]
 
 
 def test_a_written_file_read_back_is_the_same_roll(tmp_path):
@@ -303,9 +310,22 @@ def test_what_is_no_zip_file_is_named(tmp_path):
 
 
 def _read_or_refused(path) -> None:
+    """Also where warnings are errors, as in these tests: NumPy warns of some headers."""
+    with suppress(MidiError):
+        read_pypianoroll(path)
+
+
+def test_an_array_of_a_type_that_numpy_warns_of(tmp_path):
+    """A damaged header, of which NumPy warns, ends the reading of a whole folder where warnings are errors."""
+    key = next(key for key in _members() if key.endswith("data.npy"))
+    content = _members()[key].replace(b"'|b1'", b"'|a1'").replace(b"'|u1'", b"'|a1'")
+    assert b"'|a1'" in content
+    path = _zipped(tmp_path / "song.npz", {**_members(), key: content})
+    with pytest.raises(MidiError, match="data is missing or damaged"):
+        read_pypianoroll(path)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # of NumPy, on a header that only Python 2 would write
-        with suppress(MidiError):
+        warnings.simplefilter("ignore")
+        with pytest.raises(MidiError, match="data must hold numbers"):
             read_pypianoroll(path)
 
 

@@ -155,6 +155,44 @@ def test_objects_without_checksums_are_compared(store: Store, folder: Path, tmp_
     assert contents(tmp_path / "copy") == contents(folder)
 
 
+ODD_NAMES = (
+    "\u3000wide",
+    "no\u00a0break",
+    "private \uf028",
+    "-dash",
+    " spaces ",
+    "A.mid",
+    "a.mid",
+    "\u00e9",
+    "e\u0301",
+    "right to \u202e left",
+    "line\u2028separator",
+    "𝄞",
+    "x" * 240,
+    "♫" * 85,
+)
+"""Names that are odd and legal."""
+
+
+def test_odd_names(store: Store, tmp_path: Path) -> None:
+    """A file name with an ideographic space, or one that is nearly too long, stops the sync of a whole folder."""
+    for name in ODD_NAMES:
+        (tmp_path / "odd" / "sub").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "odd" / "sub" / name).write_text(name)
+    assert len(push_folder(tmp_path / "odd", store, "p").sent) == len(ODD_NAMES)
+    assert sorted(stored.key for stored in store.list()) == sorted(f"p/sub/{name}" for name in ODD_NAMES)
+    assert len(pull_folder(store, tmp_path / "copy", "p").sent) == len(ODD_NAMES)
+    assert contents(tmp_path / "copy") == contents(tmp_path / "odd")
+    assert pull_folder(store, tmp_path / "copy", "p").sent == push_folder(tmp_path / "odd", store, "p").sent == ()
+
+
+def test_what_is_no_file_is_not_sent(store: Store, folder: Path) -> None:
+    """A program's socket or pipe in a folder stops its sync, or is left out without a word."""
+    os.mkfifo(folder / "pipe")
+    with pytest.warns(UserWarning, match="pipe is not sent: it is a named pipe, a socket or a device"):
+        assert push_folder(folder, store).sent == tuple(sorted(FILES))
+
+
 def test_links(store: Store, folder: Path, tmp_path: Path) -> None:
     """A link in a run's folder sends the home directory to the cloud, or one to the last checkpoint stops the sync."""
     (folder / "latest").symlink_to(folder / "shards")
@@ -175,35 +213,49 @@ def test_names_that_lead_out_are_refused(tmp_path: Path, name: str) -> None:
     watched = Watched(LocalStore(tmp_path / "store"))
     watched.put("c/aaa", b"1")
     watched.injected = [StoredObject(f"c/{name}", 4, "etag", None)]
-    with pytest.raises(SettingsError, match=r"key in a store|cannot be a file"):
+    with pytest.raises(
+        SettingsError, match=r"1 of 2 objects were not downloaded(?s:.*)(key in a store|cannot be a file)"
+    ):
         pull_folder(watched, tmp_path / "below" / "into", "c")
-    assert not (tmp_path / "below").exists()
+    assert contents(tmp_path / "below") == {"into/aaa": b"1"}
+    assert not list(tmp_path.rglob("*evil*"))
 
 
 def test_keys_that_cannot_be_files_are_refused(azurite: Azurite, tmp_path: Path) -> None:
-    """Half of a folder is downloaded before an error about the rest."""
+    """One object that cannot be a file here costs the user all others."""
     with AzureBlobStore(azurite.new_container(), **azurite.arguments()) as store:
         store.create_container()
         store.put("a/b", b"1")
         store.put("0", b"1")
-        store.put("a/b/c", b"1")
-        with pytest.raises(SettingsError, match="'a/b' and 'a/b/c'"):
+        store.put("a/b/c", b"2")
+        store.put("n" * 300, b"1")
+        with pytest.raises(SettingsError, match="2 of 4 objects were not downloaded") as caught:
             pull_folder(store, tmp_path / "into")
-        assert not (tmp_path / "into").exists()
+        assert "'a/b/c': the store holds 'a/b' too" in str(caught.value)
+        assert f"'{'n' * 300}': it cannot be a file here (File name too long)" in str(caught.value)
+        assert contents(tmp_path / "into") == {"0": b"1", "a/b": b"1"}
         store.delete("a/b")
         (tmp_path / "outside").mkdir()
-        (tmp_path / "into").mkdir()
-        (tmp_path / "into" / "a").symlink_to(tmp_path / "outside")
+        (tmp_path / "elsewhere").mkdir()
+        (tmp_path / "elsewhere" / "a").symlink_to(tmp_path / "outside")
         with pytest.raises(SettingsError, match="is a link"):
-            pull_folder(store, tmp_path / "into")
+            pull_folder(store, tmp_path / "elsewhere")
         assert list((tmp_path / "outside").iterdir()) == []
+        assert (tmp_path / "elsewhere" / "0").read_bytes() == b"1"
 
 
 def test_files_that_cannot_be_keys_are_refused(store: Store, folder: Path, tmp_path: Path) -> None:
-    (folder / "zzz.").write_bytes(b"1")
-    with pytest.raises(SettingsError, match=r"zzz\."):
+    """One file that cannot be an object keeps all others of a run from being sent."""
+    for name in (b"00.", b"zz\n", b"caf\xe9"):
+        (folder / os.fsdecode(name)).write_bytes(b"1")
+    with pytest.raises(SettingsError, match="3 of 8 files were not sent, all others were") as caught:
         push_folder(folder, store)
-    assert list(store.list()) == []
+    for name in (r"'00.'", r"'zz\n'", r"'caf\udce9'"):
+        assert f"{name}: A key in a store" in str(caught.value)
+    assert [stored.key for stored in store.list()] == sorted(FILES)
+    for name in (b"00.", b"zz\n", b"caf\xe9"):
+        (folder / os.fsdecode(name)).unlink()
+    assert push_folder(folder, store).sent == ()
     with pytest.raises(SettingsError, match="no such folder"):
         push_folder(tmp_path / "none", store)
     for prefix in ("/", "a/", "../a"):

@@ -1,5 +1,7 @@
 """Files and folders that are written completely or not at all."""
 
+import errno
+import hashlib
 import os
 import secrets
 import shutil
@@ -9,6 +11,9 @@ from pathlib import Path
 
 from pianoroll_seq2seq.errors import OverwriteError
 
+_DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
+_MAX_NAME_BYTES = 200  # of the 255 that file systems allow, for a name within a longer one
+
 
 @contextmanager
 def writing(
@@ -17,7 +22,7 @@ def writing(
     """Yields a temporary path next to ``path``, and moves it there when the block ends without an error.
 
     A reader of ``path`` sees the old file or the new one, never a part of one, even after a power cut: the bytes are
-    flushed to disk before the move. Missing parent folders are created.
+    flushed to disk before the move. Missing parent folders are created. An error of the disk names ``path``.
 
     Args:
         path: the final path of the file.
@@ -29,13 +34,15 @@ def writing(
     """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}.tmp")
-    temporary.open("xb").close()
-    try:
+    temporary = _temporary(target)
+    with _naming(target, temporary):
         _refuse(target, overwrite)  # before the file is written
-        yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
+        temporary.open("xb").close()
+    try:
+        with _naming(target, temporary):
+            yield temporary
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
         if overwrite:
             if keep is not None and target.exists():
                 target.replace(keep)
@@ -44,6 +51,32 @@ def writing(
             _move_without_overwriting(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def shortened(name: str) -> str:
+    """A name that fits into a longer one: the beginning of a long name, and a hash of it."""
+    if len(os.fsencode(name)) <= _MAX_NAME_BYTES:
+        return name
+    ending = f"~{hashlib.sha256(os.fsencode(name)).hexdigest()[:16]}"
+    while len(os.fsencode(name)) + len(ending) > _MAX_NAME_BYTES:
+        name = name[:-1]
+    return name + ending
+
+
+def _temporary(target: Path) -> Path:
+    return target.with_name(f".{shortened(target.name)}.{secrets.token_hex(8)}.tmp")
+
+
+@contextmanager
+def _naming(target: Path, temporary: Path) -> Iterator[None]:
+    """Puts the name of the file into errors of the disk, which name none, or the temporary file."""
+    try:
+        yield
+    except OSError as error:
+        is_unnamed = error.filename is None and error.errno in _DISK_ERRORS
+        if is_unnamed or error.filename in (temporary, str(temporary)):
+            error.filename = str(target)
+        raise
 
 
 def _refuse(target: Path, overwrite: bool) -> None:
@@ -85,7 +118,7 @@ def writing_folder(path: str | os.PathLike[str], *, replaces: Collection[str] = 
     """
     target = Path(os.path.realpath(path))
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}.tmp")
+    temporary = _temporary(target)
     _refuse_folder(target, replaces)
     temporary.mkdir()
     try:

@@ -2,10 +2,11 @@
 
 import hashlib
 import json
+import math
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import safetensors
 import safetensors.torch
@@ -16,13 +17,16 @@ from pianoroll_seq2seq._internal.atomic import writing
 from pianoroll_seq2seq.checkpoint.descriptions import encode, is_description
 from pianoroll_seq2seq.errors import CheckpointError, CheckpointNotFoundError, CheckpointWriteError, OverwriteError
 
+T = TypeVar("T")
 FORMAT_VERSION = 3
 """Increased with every incompatible change."""
 
 _HEADER = "pianoroll_seq2seq"
 CHECKSUM = "sha256"
 _FIRST_BYTES = 8
-_USE_ANOTHER = "Use another checkpoint of the run."
+MAX_JSON_BYTES = 8 * 2**20
+"""Size of the largest header or configuration that is read. They take kilobytes."""
+USE_ANOTHER = "Use another checkpoint of the run."
 
 
 def write(
@@ -76,26 +80,24 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Tensor
         CheckpointError: not a checkpoint, of another version, truncated or changed.
     """
     label = os.fspath(path)
-    if not Path(path).is_file():
-        raise CheckpointNotFoundError(f"{label}: no such checkpoint. Train a model first, or check the path.")
+    _require_file(path)
     try:
         data = Path(path).read_bytes()
     except OSError as error:
-        raise CheckpointError(f"{label}: cannot be read ({error}). {_USE_ANOTHER}") from error
+        raise CheckpointError(f"{label}: cannot be read ({error}). {USE_ANOTHER}") from error
     return parse(data, label)
 
 
 def parse(data: bytes, label: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """The same, from the bytes of a checkpoint. ``label`` names it in errors."""
     try:
-        tensors = safetensors.torch.load(data)
-        length = int.from_bytes(data[:_FIRST_BYTES], "little")
-        metadata = json.loads(data[_FIRST_BYTES : _FIRST_BYTES + length]).get("__metadata__", {})
-    except (safetensors.SafetensorError, ValueError, KeyError, RecursionError) as error:
-        raise CheckpointError(f"{label}: not a checkpoint, or a damaged one ({error}). {_USE_ANOTHER}") from error
+        metadata = _index_in(data).get("__metadata__", {})
+        tensors = parse_tensors(data)
+    except ValueError as error:
+        raise CheckpointError(f"{label}: not a checkpoint, or a damaged one ({error}). {USE_ANOTHER}") from error
     header = _checked(metadata, label)
     if metadata.get(CHECKSUM) != checksum(metadata[_HEADER], tensors):
-        raise CheckpointError(f"{label}: changed since it was written (its checksum differs). {_USE_ANOTHER}")
+        raise CheckpointError(f"{label}: changed since it was written (its checksum differs). {USE_ANOTHER}")
     return header, tensors
 
 
@@ -108,15 +110,79 @@ def read_header(path: str | os.PathLike[str]) -> dict[str, Any]:
         CheckpointNotFoundError: no such file.
         CheckpointError: not a checkpoint, a damaged one, or one of another version.
     """
+    return read_index(path)[0]
+
+
+def read_index(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, tuple[int, ...]]]:
+    """The header of a checkpoint and the shapes of its tensors, without reading these.
+
+    Raises:
+        CheckpointNotFoundError: no such file.
+        CheckpointError: not a checkpoint, a damaged one, or one of another version.
+    """
     label = os.fspath(path)
-    if not Path(path).is_file():
-        raise CheckpointNotFoundError(f"{label}: no such checkpoint. Train a model first, or check the path.")
+    _require_file(path)
     try:
-        with safetensors.safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-    except (safetensors.SafetensorError, OSError) as error:
-        raise CheckpointError(f"{label}: not a checkpoint, or a damaged one ({error}). {_USE_ANOTHER}") from error
-    return _checked(metadata, label)
+        with Path(path).open("rb") as file:
+            _index_in(file.read(_FIRST_BYTES + MAX_JSON_BYTES))
+        with safetensors.safe_open(path, framework="pt") as tensors:
+            metadata = tensors.metadata() or {}
+            shapes = {name: tuple(tensors.get_slice(name).get_shape()) for name in tensors.keys()}  # noqa: SIM118
+    except (safetensors.SafetensorError, OSError, ValueError) as error:
+        raise CheckpointError(f"{label}: not a checkpoint, or a damaged one ({error}). {USE_ANOTHER}") from error
+    return _checked(metadata, label), shapes
+
+
+def parse_tensors(data: bytes) -> dict[str, Tensor]:
+    """The tensors in the bytes of a safetensors file.
+
+    Raises:
+        ValueError: not such a file, or a damaged one.
+    """
+    _index_in(data)
+    try:
+        return safetensors.torch.load(data)
+    except (safetensors.SafetensorError, KeyError, RuntimeError, TypeError) as error:
+        raise ValueError(str(error)) from error
+
+
+def parse_json(text: str | bytes) -> Any:
+    """The content of a JSON text from a file.
+
+    Raises:
+        ValueError: not JSON, a number that is infinite or not a number, or a text that is too long or nested too deep.
+    """
+    if len(text) > MAX_JSON_BYTES:
+        raise ValueError(f"{len(text)} characters of JSON; at most {MAX_JSON_BYTES} are allowed")
+    try:
+        return json.loads(text, parse_constant=_finite, parse_float=_finite)
+    except RecursionError as error:
+        raise ValueError("nested too deep") from error
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"the number {text:.20}, which is not finite")
+    return number
+
+
+def _index_in(data: bytes) -> dict[str, Any]:
+    """The JSON at the beginning of a safetensors file: all that the format has beside the numbers."""
+    length = int.from_bytes(data[:_FIRST_BYTES], "little")
+    if length > MAX_JSON_BYTES:
+        raise ValueError(f"a header of {length} bytes; at most {MAX_JSON_BYTES} are allowed")
+    index = parse_json(data[_FIRST_BYTES : _FIRST_BYTES + length])
+    if not isinstance(index, dict) or not isinstance(index.get("__metadata__", {}), dict):
+        raise ValueError("its header is not a JSON object")  # noqa: TRY004 (it is a damaged file)
+    return index
+
+
+def _require_file(path: str | os.PathLike[str]) -> None:
+    if not Path(path).is_file():
+        raise CheckpointNotFoundError(
+            f"{os.fspath(path)}: no such checkpoint. Train a model first, or check the path."
+        )
 
 
 def _checked(metadata: Mapping[str, str], label: str) -> dict[str, Any]:
@@ -125,17 +191,17 @@ def _checked(metadata: Mapping[str, str], label: str) -> dict[str, Any]:
     if text is None:
         raise CheckpointError(f"{label}: a safetensors file, but not a checkpoint of pianoroll_seq2seq.")
     try:
-        header: dict[str, Any] = json.loads(text)
+        header: dict[str, Any] = parse_json(text)
         version = header["version"]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise CheckpointError(f"{label}: its header is damaged. {_USE_ANOTHER}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{label}: its header is damaged. {USE_ANOTHER}") from error
     if version != FORMAT_VERSION:
         raise CheckpointError(
             f"{label}: a checkpoint of format version {version}, this version of pianoroll_seq2seq reads "
             f"version {FORMAT_VERSION}. Load it with the version that wrote it, or train again."
         )
     if not is_description(header.get("model")) or not isinstance(header.get("details"), dict):
-        raise CheckpointError(f"{label}: its header is damaged. {_USE_ANOTHER}")
+        raise CheckpointError(f"{label}: its header is damaged. {USE_ANOTHER}")
     return header
 
 
@@ -149,8 +215,8 @@ def add_prefix(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {f"{prefix}.{name}": contiguous_copy(tensor) for name, tensor in tensors.items()}
 
 
-def strip_prefix(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The inverse of :func:`add_prefix`: the tensors with one prefix, without it."""
+def strip_prefix(prefix: str, tensors: Mapping[str, T]) -> dict[str, T]:
+    """The inverse of :func:`add_prefix`: the tensors, or their shapes, with one prefix, without it."""
     begin = f"{prefix}."
     return {name.removeprefix(begin): tensor for name, tensor in tensors.items() if name.startswith(begin)}
 

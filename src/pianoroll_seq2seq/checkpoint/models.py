@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from pianoroll_seq2seq.checkpoint import optimizers
+from pianoroll_seq2seq.checkpoint.budget import Budget
 from pianoroll_seq2seq.checkpoint.descriptions import build, describe
-from pianoroll_seq2seq.checkpoint.files import add_prefix, read, strip_prefix, write
+from pianoroll_seq2seq.checkpoint.files import USE_ANOTHER, add_prefix, read, read_index, strip_prefix, write
 from pianoroll_seq2seq.errors import CheckpointError
 from pianoroll_seq2seq.models.contract import SequenceModel
 
@@ -73,12 +74,24 @@ def load(path: str | os.PathLike[str], *, classes: Iterable[type] = ()) -> Any:
         >>> load(pretrained_path("bach-chorales")).frame_size
         46
     """
-    header, tensors = read(path)
-    model = build(header["model"], classes=classes, label=os.fspath(path))
-    if not isinstance(model, SequenceModel):
-        raise CheckpointError(f"{os.fspath(path)}: holds a {type(model).__name__}, which is not a sequence model.")
-    load_into(header, tensors, model, label=os.fspath(path))
+    header, shapes = read_index(path)
+    model = build_for(header["model"], strip_prefix("model", shapes), classes=classes, label=os.fspath(path))
+    load_into(*read(path), model, label=os.fspath(path))
     model.train(False)
+    return model
+
+
+def build_for(
+    description: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]], *, classes: Iterable[type], label: str
+) -> SequenceModel:
+    """A model with weights of these shapes, before they are loaded. ``label`` names its file in errors.
+
+    Raises:
+        CheckpointError: settings that make no model, a much larger one, or one with weights of other shapes.
+    """
+    model = build(description, classes=classes, label=label, budget=Budget.for_shapes(shapes.values()))
+    if not isinstance(model, SequenceModel):
+        raise CheckpointError(f"{label}: holds a {type(model).__name__}, which is not a sequence model.")
     return model
 
 
@@ -110,12 +123,40 @@ def load_into(
     *,
     label: str,
 ) -> None:
-    """Loads weights and the optimizer's state from a checkpoint's header and tensors. ``label`` names it in errors."""
+    """Loads weights and the optimizer's state from a checkpoint's header and tensors. ``label`` names it in errors.
+
+    Raises:
+        CheckpointError: they do not fit the model or the optimizer, or weights are not finite.
+    """
+    load_weights(model, strip_prefix("model", tensors), label=label)
     try:
-        model.load_state_dict(strip_prefix("model", tensors))
         if optimizer is not None:
             optimizers.unpack(optimizer, header["optimizer"], tensors)
     except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CheckpointError(
-            f"{label}: does not fit this model or optimizer ({error}). It was saved from {header['model']}."
-        ) from error
+        raise CheckpointError(f"{label}: does not fit this optimizer ({error}).") from error
+
+
+def load_weights(model: SequenceModel, weights: Mapping[str, Tensor], *, label: str) -> None:
+    """Loads weights into a model. ``label`` names their file in errors.
+
+    Raises:
+        CheckpointError: they do not fit the model, or are not finite.
+    """
+    expected = model.state_dict()
+    for name, tensor in weights.items():
+        if name in expected and tensor.is_floating_point() != expected[name].is_floating_point():
+            raise CheckpointError(
+                f"{label}: does not fit this model: {name} is {tensor.dtype} in the file, and {expected[name].dtype} "
+                f"in the model. {USE_ANOTHER}"
+            )
+    try:
+        model.load_state_dict(weights)
+    except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(f"{label}: does not fit this model ({error}). {USE_ANOTHER}") from error
+    buffers = {name for name, _ in model.named_buffers()} if isinstance(model, torch.nn.Module) else set()
+    for name, tensor in model.state_dict().items():
+        # A buffer may be a mask with infinities.
+        if not bool((~tensor.isnan() if name in buffers else tensor.isfinite()).all()):
+            raise CheckpointError(
+                f"{label}: the weights {name} are not finite, so the model predicts nothing. {USE_ANOTHER}"
+            )

@@ -4,7 +4,6 @@ The parameters of the class's constructor become options of the command. Only pl
 texts, booleans, and tuples or lists of them.
 """
 
-import importlib
 import inspect
 import types
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,6 +16,7 @@ from cyclopts import Parameter
 
 from pianoroll_seq2seq.cli.config_file import plain_value
 from pianoroll_seq2seq.cli.options import optional_whole_number, values_of, whole_number
+from pianoroll_seq2seq.cli.user_code import import_named
 from pianoroll_seq2seq.errors import PianoRollSeq2SeqError, SettingsError
 
 _PLAIN = (int, float, bool, str, Path)
@@ -123,16 +123,9 @@ def find_class(path: str, flag: str) -> type:
     Raises:
         SettingsError: there is no such class.
     """
-    module, _, name = path.replace(":", ".").rpartition(".")
-    try:
-        found = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise SettingsError(
-            f"{flag}: there is no class {path} ({error}). Give its import path, such as my_module.MyModel. Modules of "
-            f"the working directory are found."
-        ) from error
+    found = import_named(path, flag)
     if not isinstance(found, type):
-        raise SettingsError(f"{flag}: {path} is not a class, but {found!r}.")
+        raise SettingsError(f"{flag}: {path} is not a class, but {found!r:.80}.")
     return found
 
 

@@ -147,6 +147,8 @@ def compare(
 
 def _facts(folder: Path) -> RunFacts:
     path = folder / HISTORY
+    if not folder.exists():
+        raise SettingsError(f"{folder}: no such folder. Check the path.")
     if not path.is_file():
         raise SettingsError(f"{folder}: not the folder of a run, because it has no {HISTORY}.")
     history = History.load(path)

@@ -9,6 +9,7 @@ its arguments beside it::
       hidden_size: 64
 """
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -16,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from pianoroll_seq2seq._internal.yaml_files import read_yaml
+from pianoroll_seq2seq.cli.user_code import check_named
 from pianoroll_seq2seq.errors import OverwriteError, SettingsError
 from pianoroll_seq2seq.train.run_files import CONFIG, HISTORY, LAST, PREVIOUS
 
@@ -29,6 +32,11 @@ _MAY_DIFFER = frozenset(
     }
 )
 """Options that may change when a run is resumed."""
+_ONLY_ON_THE_COMMAND_LINE = frozenset({"config", "classes"})
+_KEY = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+_OBSERVERS = ("tracker.", "on_epoch.")
+"""Arguments of classes that write files or send data."""
+_ELSEWHERE = re.compile(r"([A-Za-z][\w+.-]*:)?[/\\~]")
 _SIGNS_OF_A_RUN = (LAST, PREVIOUS, HISTORY)
 
 
@@ -36,16 +44,49 @@ def read_config(path: Path) -> dict[str, Any]:
     """Reads the options of a configuration.
 
     Raises:
-        SettingsError: not YAML, or not a mapping.
+        SettingsError: not YAML, not a mapping, or an option that only the command line has.
         OSError: the file cannot be read.
     """
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path}: not YAML ({error}).") from error
-    if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
-        raise SettingsError(f"{path}: expected options with their values, such as 'epochs: 20', got {content!r:.80}.")
+    content = read_yaml(path)
+    keys = [*content, *(key for value in content.values() if isinstance(value, Mapping) for key in value)]
+    wrong = [key for key in keys if not (isinstance(key, str) and _KEY.fullmatch(key))]
+    if wrong:
+        raise SettingsError(f"{path}: {wrong[0]!r:.80} is not an option. Options have underscores: batch_size.")
+    forbidden = sorted(_ONLY_ON_THE_COMMAND_LINE & content.keys())
+    if forbidden:
+        raise SettingsError(f"{path}: {forbidden[0]} is an option of the command line only. Remove it from the file.")
     return content
+
+
+def check_code(
+    options: Mapping[str, Any], names: Collection[str], *, classes: Collection[str] = (), label: str = CONFIG
+) -> None:
+    """Refuses a configuration that names code, or places to write to, which the user has not named. Imports nothing.
+
+    Args:
+        options: its options, as :func:`flat_options` gives them, without those that the command line replaces.
+        names: the options that name a class or a function.
+        classes: the import paths, or modules, that ``--classes`` names.
+        label: the file, for error messages.
+
+    Raises:
+        SettingsError: a class of somebody else, or an observer of the run that writes or sends to somewhere else.
+    """
+    for name in names:
+        path = options.get(name)
+        if path is not None and not (isinstance(path, str) and path.isidentifier()):  # one is a class of the library
+            check_named(path, f"{label}: {name}", classes)
+    for name, value in options.items():
+        if name.startswith(_OBSERVERS) and isinstance(value, str) and _is_elsewhere(value):
+            raise SettingsError(
+                f"{label}: {name} is {value}, which is not in the working directory. If you trust it, give it on the "
+                f"command line: --{name.replace('_', '-')} {value}"
+            )
+
+
+def _is_elsewhere(place: str) -> bool:
+    """Whether a text is an address, or a path out of the working directory."""
+    return _ELSEWHERE.match(place) is not None or ".." in re.split(r"[/\\]", place)
 
 
 def flat_options(config: Mapping[str, Any], *, without_classes: Collection[str] = ()) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The pieces that a command reads (a folder of MIDI files, a corpus, or a data set), and windows over them."""
 
+import difflib
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -105,9 +106,13 @@ def _rolls(source: Source) -> tuple[Sequence[PianoRoll], Mapping[str, str]]:
         corpus = Corpus(folder)
         _check_layout(source, corpus.grid, corpus.pitches)
         return corpus, corpus.failures
+    if folder.is_file():
+        raise MidiNotFoundError(f"{source.data}: a file; expected a folder. Give the folder that holds it.")
     if not folder.is_dir():
+        near = difflib.get_close_matches(source.data, SETS, n=1)
         raise MidiNotFoundError(
             f"{source.data}: neither a folder of MIDI files or a corpus, nor one of the data sets {', '.join(SETS)}."
+            + (f" Did you mean {near[0]}?" if near else "")
         )
     found = read_folder(
         folder,

@@ -25,6 +25,8 @@ class EvaluateOptions:
     """Frames that the model reads; as in its training by default, or 16 beats."""
     target_frames: OptionalCount = None
     """Frames that the model predicts; as in its training by default, or 16 beats."""
+    short: Literal["error", "pad", "skip"] = "skip"
+    """What to do with pieces shorter than a window of both."""
     condition: Literal["none", "scale"] = "none"
     """Give the model the scale of each piece."""
     continuations: Annotated[Whole, Parameter(group=BASIC)] = 16
@@ -62,9 +64,8 @@ def evaluate(
 COMMAND = Command(
     evaluate,
     examples="""
-    pianoroll-seq2seq evaluate my_midi
-    pianoroll-seq2seq evaluate corpora/mine --model runs/mine --json > scores.json
+    pianoroll-seq2seq evaluate my_midi --model runs/mine
+    pianoroll-seq2seq evaluate my_midi --outside drop --json > scores.json
     pianoroll-seq2seq evaluate bach-chorales --continuations 0
     """,
-    imports_user_code=True,
 )

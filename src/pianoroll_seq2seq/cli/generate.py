@@ -1,7 +1,8 @@
 """``generate``: writes music with a trained model."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -12,6 +13,8 @@ from pianoroll_seq2seq.cli.class_options import find_classes
 from pianoroll_seq2seq.cli.command import Command
 from pianoroll_seq2seq.cli.music_files import ENDINGS, check_outputs
 from pianoroll_seq2seq.cli.options import BASIC, Count, OptionalCount, Whole
+from pianoroll_seq2seq.cli.recording import RECORDS, RecordOptions, trained_epoch
+from pianoroll_seq2seq.cli.train import TRACKER
 from pianoroll_seq2seq.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -36,6 +39,8 @@ class GeneratedPiece:
     """Length, with the primer if it is in the piece."""
     num_frames: int
     num_notes: int
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    """Metrics of the new music, without those that are undefined for it."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,10 @@ class Generated:
     model: str
     seed: int
     pieces: tuple[GeneratedPiece, ...]
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    """The mean of each metric over the pieces."""
+    trained: Mapping[str, float] = field(default_factory=dict)
+    """The number, the step and the losses of the best epoch of the model's training, if its file has them."""
 
     def to_json(self) -> dict[str, Any]:
         """All fields."""
@@ -67,13 +76,15 @@ class PrimerOptions:
     primer: Annotated[Path | None, Parameter(group=BASIC)] = None
     """MIDI file to continue. Without it the model begins from silence."""
     primer_frames: OptionalCount = None
-    """Use only so many frames from the primer's beginning."""
+    """Use only so many frames of the primer, from its first note on."""
     primer_beats: _OptionalLength = None
     """The same in beats."""
     primer_seconds: _OptionalLength = None
     """The same in seconds."""
-    outside: Literal["error", "drop"] = "error"
-    """Refuse a primer with notes outside the model's pitches, or drop these notes."""
+    outside: Literal["error", "drop"] = "drop"
+    """Refuse a primer with notes outside the model's pitches, or drop these notes and say how many."""
+    on_damage: Literal["error", "salvage"] = "error"
+    """Refuse a damaged primer, or read it up to the damage."""
     bpm: Annotated[float, Parameter(validator=Number(gt=0))] = 120.0
     """Beats per minute, if there is no primer."""
     beats: Annotated[_OptionalLength, Parameter(group=BASIC)] = None
@@ -91,6 +102,8 @@ class PrimerOptions:
             given = [f"--{name.replace('_', '-')} {getattr(self, name)}" for name in names if getattr(self, name)]
             if len(given) > 1:
                 raise SettingsError(f"A length has one unit, got {' and '.join(given)}. Leave out all but one.")
+            if given and self.primer is None and names[0] == "primer_frames":
+                raise SettingsError(f"{given[0]} is for a primer. Add --primer FILE, or leave it out.")
 
 
 @Parameter(name="*", group=SAMPLING)
@@ -140,29 +153,56 @@ def generate(
     primer: PrimerOptions = PrimerOptions(),
     sampling: SamplingOptions = SamplingOptions(),
     files: FileOptions = FileOptions(),
+    records: RecordOptions = RecordOptions(),
+    tracker: Annotated[str | None, Parameter(group=RECORDS, metavar="CLASS")] = None,
     classes: Annotated[list[str] | None, Parameter(group=FILES, metavar="CLASS...")] = None,
     threads: Annotated[Count, Parameter(group=FILES)] = 1,
+    **arguments: Any,
 ) -> Generated:
     """Writes music with a trained model, from silence or as the continuation of a MIDI file.
 
     Args:
         output: Files to write: MIDI, sound or a picture, by their endings.
-        model: Model that comes with the library, folder of a run, or checkpoint.
+        model: Model that comes with the library, folder of a run, checkpoint, or address of one in Azure Storage.
         primer: the beginning and the length.
         sampling: how frames are chosen.
         files: how the files are written.
+        records: what is kept beside the files.
+        tracker: Class of a tracker that logs the metrics and the files, such as MLflowTracker.
         classes: Import paths of your own model and head classes, such as my_module.MyModel.
         threads: CPU threads.
+        **arguments: the arguments of the tracker.
     """
     paths_of_pieces = _numbered(output, sampling.count)
-    check_outputs([path for paths in paths_of_pieces for path in paths], overwrite=files.overwrite)
+    paths = [path for paths in paths_of_pieces for path in paths]
+    check_outputs(paths, overwrite=files.overwrite)
+    with records.open(paths, TRACKER.choose(tracker, arguments), overwrite=files.overwrite) as recorder:
+        generated = _generate(
+            paths_of_pieces, model, primer, sampling, files, classes=find_classes(classes or ()), threads=threads
+        )
+        params = {"model": generated.model, "seed": sampling.seed, "temperature": sampling.temperature}
+        recorder.record(generated, params | {"pieces": len(generated.pieces)})
+    return generated
+
+
+def _generate(
+    paths_of_pieces: Sequence[Sequence[Path]],
+    model: str,
+    primer: PrimerOptions,
+    sampling: SamplingOptions,
+    files: FileOptions,
+    *,
+    classes: Sequence[type],
+    threads: int,
+) -> Generated:
+    """Generates and writes the pieces."""
     import torch
 
-    from pianoroll_seq2seq.pretrained.trained_model import open_model
+    from pianoroll_seq2seq.evaluation.music_metrics import mean_metrics
     from pianoroll_seq2seq.sampling import generate as continue_primers
 
     torch.set_num_threads(threads)
-    trained = open_model(model, classes=find_classes(classes or ()))
+    trained, epoch = _open(model, classes)
     roll = _primer(trained, primer)
     condition = _condition(sampling, trained)
     continuations = continue_primers(
@@ -181,7 +221,38 @@ def generate(
         _write(continuation, kept, paths, files, name)
         for paths, continuation in zip(paths_of_pieces, continuations, strict=True)
     ]
-    return Generated(trained.name, sampling.seed, tuple(written))
+    return Generated(trained.name, sampling.seed, tuple(written), mean_metrics(continuations), epoch)
+
+
+def check_options(
+    model: str, primer: PrimerOptions, sampling: SamplingOptions, *, classes: Sequence[type] = ()
+) -> None:
+    """Checks that a model of this machine can be opened and takes the options, without generating.
+
+    Raises:
+        CheckpointError: no such model.
+        SettingsError: options that do not fit it.
+        MidiError: a primer that cannot be read.
+    """
+    trained, _ = _open(model, classes)
+    _num_frames(trained, primer, _primer(trained, primer))
+    _sampler(sampling, trained)
+    _condition(sampling, trained)
+
+
+def _open(model: str, classes: Sequence[type]) -> tuple["TrainedModel", dict[str, float]]:
+    """The model, and the best epoch of its training."""
+    from pianoroll_seq2seq.backends.azureml.model_addresses import fetch_model, is_model_address
+    from pianoroll_seq2seq.pretrained.trained_model import open_model
+    from pianoroll_seq2seq.train.run_files import BEST
+
+    if is_model_address(model):
+        with tempfile.TemporaryDirectory() as folder:
+            path = fetch_model(model, folder)
+            trained, epoch = open_model(path, classes=classes), trained_epoch(path)
+        return replace(trained, name=model), epoch
+    path = Path(model)
+    return open_model(model, classes=classes), trained_epoch(path / BEST if path.is_dir() else path)
 
 
 def _numbered(output: Sequence[Path], count: int) -> list[list[Path]]:
@@ -201,9 +272,14 @@ def _primer(trained: "TrainedModel", options: PrimerOptions) -> "PianoRoll":
     if options.primer is None:
         tempo = TempoMap.from_bpm(options.bpm)
         return PianoRoll.silent(Length(beats=16).in_frames(grid, tempo), grid=grid, pitches=pitches, tempo=tempo)
-    length = Length(options.primer_frames, options.primer_beats, options.primer_seconds)
-    roll = PianoRoll.from_midi(options.primer, grid=grid, pitches=pitches, outside=options.outside)
-    return roll[: length.in_frames(grid, roll.tempo)] if length else roll
+    return trained.read_primer(
+        options.primer,
+        beats=options.primer_beats,
+        seconds=options.primer_seconds,
+        num_frames=options.primer_frames,
+        outside=options.outside,
+        on_damage=options.on_damage,
+    )
 
 
 def _num_frames(trained: "TrainedModel", options: PrimerOptions, primer: "PianoRoll") -> int:
@@ -254,6 +330,7 @@ def _write(
 ) -> GeneratedPiece:
     """Writes the files of one piece."""
     from pianoroll_seq2seq.cli.music_files import write_music
+    from pianoroll_seq2seq.evaluation.music_metrics import mean_metrics
 
     piece = (continuation if primer is None else primer + continuation).renamed(name)
     for path in paths:
@@ -266,16 +343,17 @@ def _write(
             overwrite=files.overwrite,
         )
     num_notes = len(piece.notes().pitch)
-    return GeneratedPiece(tuple(map(str, paths)), round(piece.seconds, 3), len(piece), num_notes)
+    metrics = mean_metrics([continuation])
+    return GeneratedPiece(tuple(map(str, paths)), round(piece.seconds, 3), len(piece), num_notes, metrics)
 
 
 COMMAND = Command(
     generate,
     examples=f"""
     pianoroll-seq2seq generate --output chorale.wav
-    pianoroll-seq2seq generate --primer song.mid --primer-beats 16 --beats 64 --output song.mid song.wav song.png
+    pianoroll-seq2seq generate --primer song.mid --primer-beats 16 --beats 64 --output more.mid more.wav more.png
     pianoroll-seq2seq generate --model runs/mine --temperature 0.9 --seed 7 --count 4 --output piece.mid
     (endings: {", ".join(ENDINGS)})
     """,
-    imports_user_code=True,
+    class_options=(TRACKER,),
 )

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from pianoroll_seq2seq.cli.command import Command
+from pianoroll_seq2seq.cli.left_out import left_out_lines
 from pianoroll_seq2seq.cli.options import Count, GridOptions, PitchOptions, ReadingOptions
 
 if TYPE_CHECKING:
     from pianoroll_seq2seq.data.corpus import Corpus
-
-_MAX_LINES = 20
 
 
 @dataclass(frozen=True)
@@ -41,17 +40,9 @@ class Ingested:
         lines = [
             f"{facts['corpus']}: {facts['pieces']} pieces ({facts['distinct']} distinct), {facts['num_frames']} frames "
             f"of {self.corpus.grid}, {self.corpus.pitches}",
-            f"{len(refused)} files refused" + (":" if refused else ""),
-            *(f"  {with_path(path, reason)}" for path, reason in list(refused.items())[:_MAX_LINES]),
+            *(left_out_lines(refused, facts["pieces"]) or ["no file left out"]),
         ]
-        if len(refused) > _MAX_LINES:
-            lines.append(f"  and {len(refused) - _MAX_LINES} more; --json shows all")
         return "\n".join(lines)
-
-
-def with_path(path: str, reason: str) -> str:
-    """Why a file was refused, with its path if the reason does not have it."""
-    return reason if path in reason else f"{path}: {reason}"
 
 
 def ingest(
@@ -100,7 +91,7 @@ COMMAND = Command(
     ingest,
     examples="""
     pianoroll-seq2seq ingest my_midi corpora/mine
-    pianoroll-seq2seq ingest my_midi corpora/melodies --track MELODY --frames-per-beat 8 --outside drop
-    pianoroll-seq2seq ingest my_midi corpora/20ms --frame-seconds 0.02 --pitches 33 81
+    pianoroll-seq2seq ingest my_midi corpora/thirty-seconds --frames-per-beat 8 --sustain
+    pianoroll-seq2seq ingest my_midi corpora/20ms --frame-seconds 0.02 --pitches 33 81 --outside drop
     """,
 )

@@ -7,9 +7,9 @@ from statistics import median
 from typing import Any
 
 import numpy as np
-from tqdm.auto import tqdm
 
-from pianoroll_seq2seq.cli.ingest import with_path
+from pianoroll_seq2seq._internal.progress import tqdm
+from pianoroll_seq2seq.cli.left_out import left_out_lines
 from pianoroll_seq2seq.cli.midi_facts import FileFacts, Inspected, inspect_file
 from pianoroll_seq2seq.errors import MidiError
 from pianoroll_seq2seq.midi_io import midi_paths
@@ -59,8 +59,9 @@ class Inspection:
         """One file in full, or a summary of many."""
         lines = _file_lines(self.files[0]) if len(self.files) == 1 and not self.unreadable else self._summary()
         problems = [f"  {file.path}: {problem}" for file in self.files for problem in file.problems]
-        problems += [f"  {with_path(path, reason)}" for path, reason in self.unreadable.items()]
-        lines += ["problems:" if problems else "no problems found", *problems[:_MAX_LINES]]
+        lines += left_out_lines(self.unreadable, len(self.files))
+        lines += ["problems:"] if problems else [] if self.unreadable else ["no problems found"]
+        lines += problems[:_MAX_LINES]
         if len(problems) > _MAX_LINES:
             lines.append(f"  and {len(problems) - _MAX_LINES} more; --json shows all")
         if self.pitches:
@@ -109,7 +110,7 @@ def inspect_one(path: Path) -> Inspection:
     Raises:
         MidiError: the file cannot be read.
     """
-    return _sum_up(path, [inspect_file(path, str(path))], {})
+    return _sum_up(path, [inspect_file(path, str(path), with_ends=True)], {})
 
 
 def _sum_up(path: Path, found: Sequence[Inspected], unreadable: Mapping[str, str]) -> Inspection:

@@ -3,12 +3,13 @@
 import contextlib
 import difflib
 import importlib
+import io
 import json
 import os
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, TextIO
+from typing import TextIO
 
 from pianoroll_seq2seq.errors import (
     CheckpointWriteError,
@@ -18,9 +19,6 @@ from pianoroll_seq2seq.errors import (
     StoreError,
     TrainingDivergedError,
 )
-
-if TYPE_CHECKING:
-    from pianoroll_seq2seq.cli.command import Command
 
 COMMANDS = {
     "generate": "Write music with a trained model",
@@ -32,7 +30,7 @@ COMMANDS = {
     "ingest": "Turn a folder of MIDI files into a corpus",
     "render": "Turn MIDI files into sound or pictures",
     "studio": "Play with a model in the browser",
-    "submit": "Train on Azure Machine Learning",
+    "submit": "Train or generate on Azure Machine Learning",
 }
 """The commands. Each is in the file of its name."""
 
@@ -73,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     tokens = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        with _plain_warnings():
+        with _plain_warnings(), _any_name_printable():
             code = _run(tokens[0] if tokens else "--help", tokens[1:])
         sys.stdout.flush()
     except BrokenPipeError:  # the reader closed the pipe, as head does
@@ -107,20 +105,29 @@ def _run(name: str, tokens: list[str]) -> int:
 
 
 def _run_command(name: str, tokens: list[str]) -> int:
-    from pianoroll_seq2seq.cli.command import parse
+    from pianoroll_seq2seq.cli.command import CommandGroup, UsageError, find_command, flags_of, parse
+    from pianoroll_seq2seq.cli.wording import in_options
 
-    command: Command = importlib.import_module(f"pianoroll_seq2seq.cli.{name}").COMMAND
+    group = importlib.import_module(f"pianoroll_seq2seq.cli.{name}").COMMAND
+    if isinstance(group, CommandGroup) and (not tokens or tokens[0] in ("-h", "--help")):
+        sys.stdout.write(group.help(name))
+        return OK
     try:
-        with _working_directory_on_path(command.imports_user_code):
-            call = parse(name, command, tokens)
-            result = call.run()
+        name, command, tokens = find_command(name, tokens)
+    except UsageError as error:
+        _print_error(f"error: {error}")
+        return USAGE
+    try:
+        call = parse(name, command, tokens)
+        result = call.run()
     except BrokenPipeError:
         raise
     except Exception as error:
         code = exit_code(error)
         if code is None:  # a bug: show the traceback
             raise
-        _print_error(f"error: {message_of(error)}")
+        message = message_of(error)
+        _print_error(f"error: {message if isinstance(error, UsageError) else in_options(message, flags_of(command))}")
         return code
     if result is not None:
         print(json.dumps(result.to_json(), indent=2) if call.as_json else result)
@@ -147,18 +154,10 @@ def _print_error(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-@contextlib.contextmanager
-def _working_directory_on_path(wanted: bool) -> Iterator[None]:
-    """Lets Python find modules of the working directory, as ``python -m`` does."""
-    here = os.getcwd()
-    if not wanted or here in sys.path:
-        yield
-        return
-    sys.path.insert(0, here)
-    try:
-        yield
-    finally:
-        sys.path.remove(here)
+def _print_warning(message: Warning | str, *_: object, **__: object) -> None:
+    from pianoroll_seq2seq.cli.wording import in_options
+
+    _print_error(f"warning: {in_options(str(message))}")
 
 
 @contextlib.contextmanager
@@ -166,8 +165,23 @@ def _plain_warnings() -> Iterator[None]:
     """Prints each warning as one line, without its place in the code."""
     with warnings.catch_warnings():
         warnings.filterwarnings("default", category=UserWarning)
-        warnings.showwarning = lambda message, *_, **__: _print_error(f"warning: {message}")
+        warnings.showwarning = _print_warning
         yield
+
+
+@contextlib.contextmanager
+def _any_name_printable() -> Iterator[None]:
+    """Prints characters that the terminal's encoding lacks, and bytes of file names that are no text, as escapes."""
+    stream = sys.stdout
+    if not isinstance(stream, io.TextIOWrapper):
+        yield
+        return
+    before = stream.errors
+    stream.reconfigure(errors="backslashreplace")
+    try:
+        yield
+    finally:
+        stream.reconfigure(errors=before)
 
 
 def _discard_output(stream: TextIO) -> None:

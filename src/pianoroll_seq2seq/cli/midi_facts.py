@@ -7,9 +7,14 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float64, Int64
 
+from pianoroll_seq2seq._internal.limits import DEFAULT_LIMITS
 from pianoroll_seq2seq.errors import MidiError
 from pianoroll_seq2seq.midi_io import read_midi
+from pianoroll_seq2seq.midi_io.container import open_container
+from pianoroll_seq2seq.midi_io.message_list import last_tick
+from pianoroll_seq2seq.midi_io.source import bytes_of
 from pianoroll_seq2seq.score import Score
+from pianoroll_seq2seq.tempo import MAX_TICK
 
 _MANY_TEMPI = 50
 _FAST_BPM, _SLOW_BPM = 400.0, 15.0
@@ -41,7 +46,7 @@ class FileFacts:
 
     path: str
     seconds: float
-    """The end of the last note."""
+    """The end of the music: of its last note, or of the silence after it that our own files mark."""
     beats: float
     ticks_per_beat: int
     notes: int
@@ -63,12 +68,13 @@ class Inspected:
     """Onsets in beats, without drums."""
 
 
-def inspect_file(path: Path, label: str) -> Inspected:
+def inspect_file(path: Path, label: str, *, with_ends: bool = False) -> Inspected:
     """Reads a file. A damaged one is read up to the damage, which is one of its problems.
 
     Args:
         path: the file.
         label: the name to report it under.
+        with_ends: whether to compare the ends of the tracks with that of the music, which takes longer than reading.
 
     Raises:
         MidiError: nothing in the file can be read.
@@ -92,12 +98,12 @@ def inspect_file(path: Path, label: str) -> Inspected:
     facts = FileFacts(
         path=label,
         seconds=round(score.end_seconds, 3),
-        beats=round(int(score.notes.end_tick.max(initial=0)) / score.ticks_per_beat, 3),
+        beats=round(score.num_ticks / score.ticks_per_beat, 3),
         ticks_per_beat=score.ticks_per_beat,
         notes=len(score.notes),
         tempi=tempi,
         parts=_parts(score),
-        problems=(*problems, *_problems(score, tempi)),
+        problems=(*problems, *_problems(score, tempi), *(_late_ends(path, score) if with_ends else ())),
     )
     return Inspected(facts, np.bincount(tones.pitch, minlength=128), tones.onset_tick / score.ticks_per_beat)
 
@@ -111,6 +117,15 @@ def _parts(score: Score) -> tuple[PartFacts, ...]:
             PartFacts(part.track, part.channel, part.program, part.name, part.drums, len(pitch), lowest, highest)
         )
     return tuple(found)
+
+
+def _late_ends(path: Path, score: Score) -> list[str]:
+    data, label = bytes_of(path, DEFAULT_LIMITS)
+    tick = min(last_tick(data, open_container(data, label, salvage=True).spans), MAX_TICK)
+    seconds = float(score.tempo.seconds(np.array([tick]))[0]) - score.end_seconds
+    if seconds <= _LONG_SILENCE_SECONDS:
+        return []
+    return [f"{seconds:.0f} s of silence after the music, up to the end of the last track, which is left out"]
 
 
 def _problems(score: Score, tempi: Sequence[tuple[float, float]]) -> list[str]:

@@ -77,6 +77,24 @@ def values_of(tokens: Sequence[str], flag: str) -> list[str]:
     return values
 
 
+def lists_of(tokens: Sequence[str], flag: str) -> list[str]:
+    """The values of an option that takes several, in arguments that are not parsed yet.
+
+    Example:
+        >>> lists_of(["a", "--classes", "X", "Y", "--json", "--classes=Z"], "--classes")
+        ['X', 'Y', 'Z']
+    """
+    values: list[str] = []
+    is_open = False
+    for token in tokens:
+        if token.startswith("-"):
+            is_open = token == flag
+            values += [token.partition("=")[2]] if token.startswith(f"{flag}=") else []
+        elif is_open:
+            values.append(token)
+    return values
+
+
 @Parameter(name="*", group=FRAMES)
 @dataclass(frozen=True)
 class GridOptions:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from pianoroll_seq2seq.cli.command import Command
-from pianoroll_seq2seq.cli.ingest import with_path
+from pianoroll_seq2seq.cli.left_out import left_out_lines
 from pianoroll_seq2seq.cli.music_files import ENDINGS, SOUND, check_outputs, draw
 from pianoroll_seq2seq.cli.options import BASIC, GridOptions
 from pianoroll_seq2seq.errors import LimitError, MidiError, MidiNotFoundError, SettingsError
@@ -25,18 +25,20 @@ class Rendered:
     """The files that were written."""
 
     files: tuple[str, ...]
+    num_sources: int
+    """How many MIDI files they were made from."""
     refused: Mapping[str, str] = field(default_factory=dict)
     """Why MIDI files of a folder could not be used, by their paths below it."""
 
     def to_json(self) -> dict[str, Any]:
         """The files, and those that were refused."""
-        return asdict(self)
+        return {"files": list(self.files), "refused": dict(self.refused)}
 
     def __str__(self) -> str:
         """One line for each file."""
         more = len(self.files) - _MAX_LINES
         lines = [*self.files[:_MAX_LINES], *([f"and {more} more"] if more > 0 else [])]
-        return "\n".join([*lines, *(f"not used: {with_path(*item)}" for item in self.refused.items())])
+        return "\n".join([*lines, *left_out_lines(self.refused, self.num_sources)])
 
 
 @Parameter(name="*", group="Sound")
@@ -49,7 +51,7 @@ class SoundOptions:
     soundfont: Path | None = None
     """SoundFont (.sf2) to play with."""
     tail_seconds: float = 2.0
-    """Seconds to write after the last note."""
+    """Seconds to write after the music, in which the last notes fade out."""
     mono: bool = False
     """Write one channel instead of two."""
 
@@ -61,16 +63,20 @@ def render(
     output: Annotated[list[str], Parameter(group=BASIC)],
     endings: Annotated[list[str] | None, Parameter(group=BASIC)] = None,
     overwrite: Annotated[bool, Parameter(group=BASIC, negative=())] = False,
+    on_damage: Annotated[Literal["error", "salvage"], Parameter(group=BASIC)] = "error",
     sound: SoundOptions = SoundOptions(),
     grid: GridOptions = GridOptions(),
 ) -> Rendered:
     """Turns MIDI files into sound (.wav, .flac, .ogg) or pictures (.png), with all parts and drums.
+
+    Sound has the file's volume, expression, pan, pitch bend and sustain pedal; a warning names what is not played.
 
     Args:
         source: A MIDI file, or a folder of them.
         output: Files to write, or one folder if SOURCE is a folder.
         endings: What to write for each file of a folder, such as .wav .png; .wav by default.
         overwrite: Replace existing files.
+        on_damage: Refuse damaged files, or read them up to the damage.
         sound: how the music sounds.
         grid: of pictures; sixteenths by default.
 
@@ -80,8 +86,7 @@ def render(
         SettingsError: an unknown ending.
         OverwriteError: a file exists already.
     """
-    from tqdm.auto import tqdm
-
+    from pianoroll_seq2seq._internal.progress import tqdm
     from pianoroll_seq2seq.grid import SIXTEENTHS
     from pianoroll_seq2seq.midi_io import read_midi
 
@@ -91,15 +96,15 @@ def render(
     refused: dict[str, str] = {}
     for midi, paths in tqdm(plan.items(), "render", unit="file", disable=len(plan) == 1):
         try:
-            score = read_midi(midi)
+            score = read_midi(midi, on_damage=on_damage)
             for path in paths:
-                _write(score, path, sound, grid.grid() or SIXTEENTHS, overwrite=overwrite)
+                _write(midi, score, path, sound, grid.grid() or SIXTEENTHS, overwrite=overwrite)
                 written.append(str(path))
         except (MidiError, LimitError) as error:
             if not source.is_dir():
                 raise
             refused[str(midi.relative_to(source))] = str(error)
-    return Rendered(tuple(written), refused)
+    return Rendered(tuple(written), len(plan) - len(refused), refused)
 
 
 def _plan(source: Path, output: list[str], endings: list[str] | None) -> dict[Path, list[Path]]:
@@ -118,20 +123,21 @@ def _plan(source: Path, output: list[str], endings: list[str] | None) -> dict[Pa
     unknown = [ending for ending in wanted if ending not in ENDINGS]
     if unknown:
         raise SettingsError(f"--endings {unknown[0]}: unknown ending. Give one of {', '.join(ENDINGS)}.")
-    from pianoroll_seq2seq.midi_io import midi_paths
+    from pianoroll_seq2seq.midi_io.folder import midi_paths, piece_names
 
     folder = Path(output[0])
-    return {
-        path: [(folder / path.relative_to(source)).with_suffix(ending) for ending in wanted]
-        for path in midi_paths(source)
-    }
+    paths = {path: path.relative_to(source).as_posix() for path in midi_paths(source)}
+    names = piece_names(paths.values())
+    return {path: [folder / f"{names[below]}{ending}" for ending in wanted] for path, below in paths.items()}
 
 
-def _write(score: "Score", path: Path, sound: SoundOptions, grid: "BeatGrid | SecondsGrid", *, overwrite: bool) -> None:
+def _write(
+    midi: Path, score: "Score", path: Path, sound: SoundOptions, grid: "BeatGrid | SecondsGrid", *, overwrite: bool
+) -> None:
     if path.suffix.lower() in SOUND:
         from pianoroll_seq2seq.display.audio import to_audio
 
-        to_audio(score, **asdict(sound)).save(path, overwrite=overwrite)
+        to_audio(midi, **asdict(sound)).save(path, overwrite=overwrite)
     elif path.suffix.lower() == ".png":
         from pianoroll_seq2seq.pianoroll import PianoRoll
         from pianoroll_seq2seq.pitches import ALL_PITCHES

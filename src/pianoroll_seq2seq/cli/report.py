@@ -75,5 +75,4 @@ COMMAND = Command(
     pianoroll-seq2seq report runs/mine
     pianoroll-seq2seq report runs/mine --output mine.html --no-wav --overwrite
     """,
-    imports_user_code=True,
 )

@@ -2,7 +2,7 @@
 
 import re
 
-from pianoroll_seq2seq.data.datasets.scale_chords import SCALES
+from pianoroll_seq2seq.data.datasets.scale_chords import COMMON_FIRST, SCALES
 from pianoroll_seq2seq.errors import SettingsError
 
 _NATURALS = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}
@@ -30,5 +30,5 @@ def pitch_classes_of(name: str) -> tuple[int, ...]:
                 accidental = {"#": 1, "sharp": 1, "b": -1, "flat": -1}.get(found["accidental"] or "", 0)
                 return tuple(sorted((_NATURALS[found["root"]] + accidental + step) % 12 for step in SCALES[scale]))
     raise SettingsError(
-        f"unknown scale {name!r}. Give a root and one of {', '.join(SCALES)}, such as 'C major' or 'f#_dorian'."
+        f"unknown scale {name!r}. Give a root and one of {', '.join(name.replace('_', ' ') for name in COMMON_FIRST)}, such as 'C major' or 'f#_dorian'."
     )

@@ -12,6 +12,7 @@ from pianoroll_seq2seq import checkpoint
 from pianoroll_seq2seq.cli.class_options import find_classes
 from pianoroll_seq2seq.cli.command import log
 from pianoroll_seq2seq.cli.data import Source, read_pieces, scales_of, scoring_windows
+from pianoroll_seq2seq.cli.left_out import log_left_out
 from pianoroll_seq2seq.cli.options import ReadingOptions
 from pianoroll_seq2seq.cli.train_options import WindowOptions
 from pianoroll_seq2seq.errors import MissingExtraError, PieceTooShortError
@@ -82,9 +83,10 @@ def score(data: str, options: "EvaluateOptions", reading: ReadingOptions) -> Eva
     torch.set_num_threads(options.threads)
     trained = open_model(options.model, classes=find_classes(options.classes or ()))
     rolls, refused = read_pieces(Source(data, trained.grid, trained.pitches, options.outside, reading.given()))
+    log_left_out(refused, len(rolls))
     windows = _window_options(trained, options)
     log(f"scoring {trained.name} on {len(rolls)} pieces")
-    window_scores = evaluate(trained.model, scoring_windows(rolls, windows, trained.layout))
+    window_scores = evaluate(trained.model, scoring_windows(rolls, windows, trained.layout), progress=True)
     whole_pieces = likelihood(
         trained.model,
         rolls,
@@ -92,6 +94,7 @@ def score(data: str, options: "EvaluateOptions", reading: ReadingOptions) -> Eva
         target_frames=windows.target_frames,
         conditions=scales_of(rolls) if windows.condition == "scale" else None,
         layout=trained.layout,
+        progress=True,
     )
     return Evaluated(
         trained.name,
@@ -110,7 +113,7 @@ def _window_options(trained: TrainedModel, options: "EvaluateOptions") -> Window
     trained_input, trained_target = trained_lengths(options.model)
     input_frames = options.input_frames or trained_input or default
     target_frames = options.target_frames or trained_target or trained_input or default
-    return WindowOptions(input_frames, target_frames, hop=target_frames, condition=options.condition)
+    return WindowOptions(input_frames, target_frames, target_frames, options.short, condition=options.condition)
 
 
 def trained_lengths(source: str) -> tuple[int | None, int | None]:

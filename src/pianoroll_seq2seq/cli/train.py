@@ -153,11 +153,11 @@ COMMAND = Command(
     examples="""
     pianoroll-seq2seq train
     pianoroll-seq2seq train --data my_midi --epochs 50 --output runs/mine
-    pianoroll-seq2seq train --data jsb --model Seq2SeqLSTM --model.hidden-size 64 --head NADEHead
+    pianoroll-seq2seq train --data jsb --model Seq2SeqLSTM --model.hidden-size 64 --head NADEHead --output runs/jsb
     pianoroll-seq2seq train --model my_module.MyModel --optimizer SGD --optimizer.lr 0.1 --output runs/own
     pianoroll-seq2seq train --config runs/mine/config.yaml --output runs/again
     """,
     class_options=CLASS_OPTIONS,
     has_config=True,
-    imports_user_code=True,
+    functions=("schedule",),
 )

@@ -1,6 +1,5 @@
 """The options of ``train``, apart from those of the data."""
 
-import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from cyclopts import Group, Parameter
 from cyclopts.validators import Number
 
 from pianoroll_seq2seq.cli.options import BASIC, Count, LowHigh, OptionalCount, Share, Whole, whole_pair
+from pianoroll_seq2seq.cli.user_code import import_named
 from pianoroll_seq2seq.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -108,11 +108,7 @@ class TrainOptions:
 
 
 def _import_function(path: str) -> Callable[[int, int], float]:
-    module, _, name = path.rpartition(".")
-    try:
-        found = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError):
-        found = None
+    found = import_named(path, "--schedule") if "." in path else None
     if not callable(found):
         raise SettingsError(
             f"--schedule {path}: expected constant, cosine, or the import path of a function, such as "

@@ -85,7 +85,7 @@ def finish_run(
     test = pieces.split.test
     if not len(test):
         return TrainedRun(folder, history, None)
-    scores = evaluate(model, scoring_windows(test, windows, layout))
+    scores = evaluate(model, scoring_windows(test, windows, layout), progress=True)
     primer, condition = opening_of(test, windows)
     num_frames = _CONTINUATION_WINDOWS * windows.target_frames
     continuation = generate(

@@ -22,7 +22,7 @@ from pianoroll_seq2seq.cli.data import (
     scoring_windows,
     training_windows,
 )
-from pianoroll_seq2seq.cli.ingest import with_path
+from pianoroll_seq2seq.cli.left_out import log_left_out
 from pianoroll_seq2seq.cli.options import DataOptions
 from pianoroll_seq2seq.cli.train_options import RunOptions, TrainOptions, WindowOptions
 from pianoroll_seq2seq.cli.trained_run import TrainedRun, finish_run
@@ -130,6 +130,7 @@ class TrainingRun:
             seed=self.options.seed,
             condition=None if condition is None else [condition],
             picture=find_spec("matplotlib") is not None,
+            sound=self.classes["tracker"] is not None,
         )
         return [*callbacks, samples]
 
@@ -207,8 +208,7 @@ def _fit_arguments(training: TrainOptions) -> dict[str, Any]:
 
 def _log_data(pieces: Pieces, windows: SlidingWindows) -> None:
     """Logs what the model is trained on."""
-    for path, reason in pieces.refused.items():
-        log(f"not used: {with_path(path, reason)}")
+    log_left_out(pieces.refused, sum(map(len, pieces.split)) + pieces.num_duplicates)
     train, valid, test = map(len, pieces.split)
     layout = windows.layout
     log(

@@ -17,12 +17,20 @@ class Split(NamedTuple):
     valid: Sequence[PianoRoll]
     test: Sequence[PianoRoll]
 
+    def __repr__(self) -> str:
+        """The number of pieces of each part."""
+        return f"Split({len(self.train)} training, {len(self.valid)} validation and {len(self.test)} test pieces)"
+
 
 class Deduplicated(NamedTuple):
     """Distinct rolls, and the names of the dropped duplicates by the name of the roll that was kept."""
 
     rolls: Sequence[PianoRoll]
     duplicates: dict[str, list[str]]
+
+    def __repr__(self) -> str:
+        """The number of rolls that were kept and that were dropped."""
+        return f"Deduplicated({len(self.rolls)} rolls, {sum(map(len, self.duplicates.values()))} duplicates dropped)"
 
 
 def drop_duplicates(rolls: Sequence[PianoRoll]) -> Deduplicated:

@@ -5,6 +5,7 @@ Sliding windows cut a piece, so a model cannot see what came long before. A mode
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from torch import Tensor
 from pianoroll_seq2seq.data.augmentation import Augmentation
 from pianoroll_seq2seq.data.corpus import PackedPieces, pack_rolls
 from pianoroll_seq2seq.data.corpus.packing import unpack_frames
+from pianoroll_seq2seq.data.fingerprint import fingerprint_pieces
 from pianoroll_seq2seq.errors import PieceTooShortError, SettingsError
 from pianoroll_seq2seq.layout import FrameLayout
 from pianoroll_seq2seq.pianoroll import PianoRoll
@@ -147,6 +149,17 @@ class WholePieces(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
         """Which target frames of a batch belong to pieces, and are no padding."""
         num_frames = torch.from_numpy(self._packed.num_frames[self._pieces(indices)])
         return torch.arange(int(num_frames.max())) < num_frames[:, None]
+
+    def fingerprint(self) -> dict[str, Any]:
+        """The sizes of the groups, and hashes of the pieces, for JSON.
+
+        They say whether a run of :func:`~pianoroll_seq2seq.train.fit` is resumed with the same pieces.
+        """
+        return fingerprint_pieces(self.rolls) | {
+            "input_frames": self.input_frames,
+            "max_frames_per_batch": self.max_frames_per_batch,
+            "repeats": self.repeats,
+        }
 
     def names(self, index: int) -> tuple[str, ...]:
         """The names of a group's pieces."""

@@ -4,6 +4,7 @@ The output of a cell is self-contained HTML: it plays without a network, in a sa
 If scripts are removed (an untrusted notebook, or some sites), a still image remains.
 """
 
+import base64
 from collections.abc import Sequence
 from functools import singledispatch
 from html import escape
@@ -12,9 +13,11 @@ from typing import TYPE_CHECKING, Unpack
 
 from pianoroll_seq2seq._internal.render_options import RenderOptions
 from pianoroll_seq2seq.display import audio, plot
+from pianoroll_seq2seq.display.audio.samples import Format
 from pianoroll_seq2seq.display.html import asset, curves_image, figure_script
 from pianoroll_seq2seq.display.piece import Piece
 from pianoroll_seq2seq.display.tables import epochs_summary, epochs_table, evaluation_table
+from pianoroll_seq2seq.errors import MissingExtraError
 from pianoroll_seq2seq.evaluation.prediction_scores import Evaluation
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.sampling.generations import Generations
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _TABLE_STYLE = "<style>.pr-table :is(td, th) { padding: 2px 8px; text-align: right }</style>"
+_MAX_SOUND_SECONDS = 120.0
+"""The sound that a notebook holds: some 10 MB."""
 
 
 @singledispatch
@@ -73,6 +78,21 @@ def _(value: History) -> str:
         return "<p>A history without epochs.</p>"
     table = f"<details><summary>{epochs_summary(value)}</summary>{epochs_table(value)}</details>"
     return f"<div>{_TABLE_STYLE}{curves_image({'': value})}{table}</div>"
+
+
+@html_of.register(audio.Audio)
+def _(value: audio.Audio) -> str:
+    """A player. The sound itself is in the notebook, so long music is cut."""
+    heard = audio.Audio(value.samples[: int(_MAX_SOUND_SECONDS * value.sample_rate)], value.sample_rate)
+    kind: Format
+    try:
+        kind, sound = "flac", heard.to_bytes("flac")
+    except MissingExtraError:
+        kind, sound = "wav", heard.to_bytes("wav")
+    source = f"data:audio/{kind};base64,{base64.b64encode(sound).decode()}"
+    cut = f"The first {heard.seconds:.0f} of {value.seconds:.0f} seconds; " if heard.seconds < value.seconds else ""
+    note = f"<p>{cut}<code>save(path)</code> writes all of it.</p>" if cut else ""
+    return f'<div><audio controls preload="metadata" src="{source}" style="width: 100%"></audio>{note}</div>'
 
 
 @html_of.register(Evaluation)

@@ -1,7 +1,7 @@
 """Colours, hatches and dashes.
 
 The colours are those of Okabe and Ito ("Color universal design", 2008), without their yellow, which is hard to see on
-white paper.
+white paper. What is black on it takes the colour of matplotlib's text, so that dark styles show it too.
 """
 
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -16,9 +16,9 @@ Dashes: TypeAlias = str | tuple[int, tuple[int, ...]]
 PRIMER_COLOUR: Final = "#0072B2"
 CONTINUATION_COLOUR: Final = "#E69F00"  # lighter than the primer's in grey as well
 PRIMER_HATCH: Final = "////"
-INK: Final = "#1a1a1a"
 
-COLOURS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#56B4E9", "#E69F00")
+_BLACK: Final = "#000000"
+COLOURS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", _BLACK, "#56B4E9", "#E69F00")
 _DASHES: Final[tuple[Dashes, ...]] = ("-", "--", "-.", ":", (0, (5, 1)))
 _MARKERS: Final = ("", "s", "^", "D", "v", "x", "P")
 
@@ -27,7 +27,7 @@ VOICES: Final = (
     ("#E69F00", "////"),
     ("#009E73", "xxxx"),
     ("#CC79A7", "\\\\\\\\"),
-    ("#000000", ""),
+    (_BLACK, ""),
     ("#56B4E9", ""),
     ("#D55E00", "//"),
 )
@@ -39,10 +39,29 @@ MAP: Final = "cividis"
 """A perceptually uniform colour map, also for colour-blind readers; higher values are brighter."""
 
 
+def ink() -> str:
+    """The colour of text in matplotlib's style: black, or white in a dark style."""
+    import matplotlib as mpl
+
+    return str(mpl.rcParams["text.color"])
+
+
+def ground() -> str:
+    """The colour of the ground of axes in matplotlib's style."""
+    import matplotlib as mpl
+
+    return str(mpl.rcParams["axes.facecolor"])
+
+
+def on_ground(colour: str) -> str:
+    """The colour, or :func:`ink` for black."""
+    return ink() if colour == _BLACK else colour
+
+
 def line_style(index: int) -> tuple[str, Dashes, str]:
     """Colour, dashes and marker of a curve; 35 curves differ by dashes and marker alone."""
     marker = _MARKERS[index // len(_DASHES) % len(_MARKERS)]
-    return COLOURS[index % len(COLOURS)], _DASHES[index % len(_DASHES)], marker
+    return on_ground(COLOURS[index % len(COLOURS)]), _DASHES[index % len(_DASHES)], marker
 
 
 def shades() -> "ListedColormap":

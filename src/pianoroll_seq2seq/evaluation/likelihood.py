@@ -16,6 +16,7 @@ from jaxtyping import Bool, Float32, Float64
 from torch import Tensor
 from torch.nn import functional
 
+from pianoroll_seq2seq._internal.progress import tqdm
 from pianoroll_seq2seq.data.conditions import Conditions
 from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.layout import FrameLayout
@@ -55,6 +56,7 @@ def likelihood(
     target_frames: int | None = None,
     conditions: Sequence[np.ndarray] | np.ndarray | None = None,
     layout: FrameLayout | None = None,
+    progress: bool = False,
 ) -> Likelihood:
     """The exact likelihood of whole pieces.
 
@@ -69,11 +71,13 @@ def likelihood(
         layout: what the columns of a frame mean. The default is the layout that the model was built from. For a model
             without one it is the grid and pitches of the pieces, with the active plane. With an onset plane the
             probability is joint over both planes.
+        progress: whether to show a progress bar.
 
     Raises:
         SettingsError: sizes out of range, no pieces, or conditions that a model does not read.
         GridError, PitchRangeError: pieces or models on another grid or of other pitches.
-        ShapeError: conditions of another number or length than the pieces.
+        ShapeError: conditions of another number or length than the pieces, or ``input_frames=0`` for a model that reads
+            some frames before it predicts the first, such as an encoder-decoder.
 
     Example:
         >>> import numpy as np
@@ -102,7 +106,9 @@ def likelihood(
     layout = layout or FrameLayout.of(rolls[0])
     pieces = [
         frame_log_probs(models, roll.to_frames(layout), condition, *sizes)
-        for roll, condition in zip(rolls, given, strict=True)
+        for roll, condition in tqdm(
+            zip(rolls, given, strict=True), "likelihood", total=len(rolls), unit="piece", disable=not progress
+        )
     ]
     total = -sum(float(piece.sum()) for piece in pieces)
     first = -sum(float(piece[0]) for piece in pieces)

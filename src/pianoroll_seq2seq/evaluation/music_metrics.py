@@ -9,7 +9,7 @@ of the notes of silence, is NaN, as in MusPy.
 """
 
 import math
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from types import MappingProxyType
 from typing import Literal, TypeAlias
 
@@ -219,3 +219,31 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
     }
 )
 """The default metrics of :func:`~pianoroll_seq2seq.evaluation.set_distance.compare_sets`, by name."""
+
+
+def mean_metrics(
+    rolls: Sequence[PianoRoll], metrics: Mapping[str, Metric] = METRICS, *, prefix: str = ""
+) -> dict[str, float]:
+    """The mean of each metric over pieces, such as the figures of generated music for a tracker.
+
+    Args:
+        rolls: the pieces.
+        metrics: the metrics, by name.
+        prefix: begins each name of the result.
+
+    Returns:
+        The means by name. A piece for which a metric is undefined does not count; a metric that is undefined for all
+        of them is left out.
+
+    Example:
+        >>> from pianoroll_seq2seq import PitchRange
+        >>> chord = PianoRoll.from_active(np.ones((4, 3), dtype=bool), pitches=PitchRange(60, 62))
+        >>> mean_metrics([chord, chord[:2]], prefix="music_")["music_polyphony"]
+        3.0
+    """
+    means = {}
+    for name, metric in metrics.items():
+        values = [value for value in (float(metric(roll)) for roll in rolls) if not math.isnan(value)]
+        if values:
+            means[f"{prefix}{name}"] = sum(values) / len(values)
+    return means

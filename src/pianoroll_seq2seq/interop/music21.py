@@ -1,6 +1,7 @@
 """Scores from and to music21 streams (extra ``datasets``)."""
 
 import math
+import warnings
 from collections import defaultdict
 from collections.abc import Iterable
 from fractions import Fraction
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 _FINE_TICKS = 10_080  # 2**5 * 3**2 * 5 * 7: used if no number of ticks is exact
 _DEFAULT_VELOCITY = 90
+_END_OF_MUSIC = "end_of_music"  # the group of the rest that is the silence at the end of a score
 
 
 class _TimedNote(NamedTuple):
@@ -22,7 +24,7 @@ class _TimedNote(NamedTuple):
 
     onset: Fraction
     end: Fraction
-    pitch: int
+    pitch: int | None
     velocity: int
     tie: str | None
 
@@ -37,10 +39,13 @@ def score_from_music21(stream: "music21.stream.Stream[Any]", *, expand_repeats: 
     ``writeAsChord``. A note without a velocity gets 90. Tempo marks without a number are ignored.
 
     A part is the drum kit if its first instrument is an ``UnpitchedPercussion``, or on channel 10. Unpitched notes are
-    kept in such parts if their instrument names the drum (``percMapPitch``); all others are dropped.
+    kept in such parts if their instrument names the drum (``percMapPitch``); all others are dropped, with a warning.
 
     The ticks per beat are chosen so that every note is exactly on a tick, triplets included. If more than 32,767 are
-    needed, they are 10,080, and times go to the nearest tick, halves up.
+    needed, they are 10,080, and times go to the nearest tick, halves up, with a warning.
+
+    The music ends with its last note: rests after it fill a bar in most scores. The silence that
+    :func:`score_to_music21` wrote is kept.
 
     Args:
         stream: the stream to read.
@@ -50,6 +55,9 @@ def score_from_music21(stream: "music21.stream.Stream[Any]", *, expand_repeats: 
         MissingExtraError: music21 is not installed.
         NoNotesError: the stream has no notes.
         MidiError: several pieces in one (an ``Opus``), inconsistent repeats, or values that MIDI cannot store.
+
+    Warns:
+        UserWarning: notes that are dropped or moved, and how many.
 
     Example:
         >>> import music21
@@ -70,12 +78,18 @@ def score_from_music21(stream: "music21.stream.Stream[Any]", *, expand_repeats: 
         raise MidiError(f"{label}: music21 cannot expand its repeats or transpose it ({error}).") from error
     voices = list(stream.getElementsByClass(m21.stream.Part)) or [stream]
     parts, notes = [], []
+    unknown, end = 0, Fraction(0)
     for voice in voices:
         flat = voice.flatten()
         start = Fraction(0) if voice is stream else Fraction(voice.offset)
         part = _part_of(voice, flat, m21)
         parts.append(part)
-        notes.append(_without_ties(_notes_in(flat, start, part.drums, m21)))
+        found = _notes_in(flat, start, part.drums, m21)
+        notes.append(_without_ties([note for note in found if note.pitch is not None]))
+        unknown += sum(note.pitch is None for note in found)
+        end = max([end, *(start + Fraction(rest.offset) + Fraction(rest.quarterLength) for rest in _last_rests(flat))])
+    if unknown:
+        warnings.warn(f"{label}: {unknown} unpitched notes whose drum is unknown; left out.", stacklevel=2)
     if not any(notes):
         raise NoNotesError(f"{label}: no notes.")
     tempi = []
@@ -85,16 +99,24 @@ def score_from_music21(stream: "music21.stream.Stream[Any]", *, expand_repeats: 
         if beats_per_minute:
             tempi.append((Fraction(mark.offset), round(60_000_000 / beats_per_minute)))
     try:
-        return _score_in_ticks(notes, tempi, tuple(parts), name)
+        score, moved = _score_in_ticks(notes, tempi, tuple(parts), name, end)
     except MidiError as error:
         raise MidiError(f"{label}: {error}") from error
+    if moved:
+        warnings.warn(
+            f"{label}: {moved} notes are at times that no MIDI file has exactly; moved to the nearest of "
+            f"{score.ticks_per_beat} ticks per beat.",
+            stacklevel=2,
+        )
+    return score
 
 
 def score_to_music21(score: Score) -> "music21.stream.Score":
     """A music21 ``Score``: a flat ``Part`` for each part, its offsets and lengths exact, tempi in the first.
 
     The parts have no measures, clefs or voices: music21's ``makeNotation`` adds them, and so do its writers. Drums are
-    notes of their MIDI numbers under an ``UnpitchedPercussion``, notes without length are grace notes.
+    notes of their MIDI numbers under an ``UnpitchedPercussion``, notes without length are grace notes. Silence after
+    the last note is a rest in the first part.
 
     Raises:
         MissingExtraError: music21 is not installed.
@@ -131,6 +153,11 @@ def score_to_music21(score: Score) -> "music21.stream.Score":
             voice.insert(Fraction(onset, ticks_per_beat), note)
         whole.insert(0, voice)
     first = whole.parts.first() or whole
+    if score.end_tick is not None:
+        last = int(table.end_tick.max(initial=0))
+        rest = m21.note.Rest(quarterLength=Fraction(score.end_tick - last, ticks_per_beat))
+        rest.groups.append(_END_OF_MUSIC)
+        first.insert(Fraction(last, ticks_per_beat), rest)
     for tick, us_per_beat in score.tempo.changes:
         first.insert(Fraction(tick, ticks_per_beat), m21.tempo.MetronomeMark(number=60_000_000 / us_per_beat))
     return whole
@@ -152,7 +179,10 @@ def _part_of(voice: Any, flat: Any, m21: Any) -> Part:
 
 
 def _notes_in(flat: Any, start: Fraction, drums: bool, m21: Any) -> list[_TimedNote]:
-    """The notes of a flattened stream, before ties are joined; the notes of chords are separate."""
+    """The notes of a flattened stream, before ties are joined; the notes of chords are separate.
+
+    The pitch of an unpitched note is None if its drum is unknown.
+    """
     notes = []
     for element in flat.notes:
         if isinstance(element, m21.harmony.Harmony) and not element.writeAsChord:
@@ -164,9 +194,13 @@ def _notes_in(flat: Any, start: Fraction, drums: bool, m21: Any) -> list[_TimedN
             velocity = note.volume.velocity
             velocity = element.volume.velocity if velocity is None else velocity
             velocity = _DEFAULT_VELOCITY if velocity is None else velocity
-            if pitch is not None:
-                notes.append(_TimedNote(onset, end, pitch, velocity, note.tie.type if note.tie else None))
+            notes.append(_TimedNote(onset, end, pitch, velocity, note.tie.type if note.tie else None))
     return notes
+
+
+def _last_rests(flat: Any) -> list[Any]:
+    """The silence at the end that :func:`score_to_music21` wrote."""
+    return [rest for rest in flat.notesAndRests if rest.isRest and _END_OF_MUSIC in rest.groups]
 
 
 def _pitch_of(note: Any, element: Any, drums: bool, m21: Any) -> int | None:
@@ -182,7 +216,7 @@ def _pitch_of(note: Any, element: Any, drums: bool, m21: Any) -> int | None:
 def _without_ties(notes: list[_TimedNote]) -> list[_TimedNote]:
     """Each chain of tied notes as one note; a tie to no other note is ignored."""
     whole: list[_TimedNote] = []
-    waiting: dict[tuple[int, Fraction], list[int]] = defaultdict(list)  # by pitch and end: indices into `whole`
+    waiting: dict[tuple[int | None, Fraction], list[int]] = defaultdict(list)  # by pitch and end: indices into `whole`
     for note in sorted(notes, key=lambda note: note[:2]):
         tied_to = waiting[note.pitch, note.onset] if note.tie in ("stop", "continue") else []
         if tied_to:
@@ -197,10 +231,17 @@ def _without_ties(notes: list[_TimedNote]) -> list[_TimedNote]:
 
 
 def _score_in_ticks(
-    notes: list[list[_TimedNote]], tempi: list[tuple[Fraction, int]], parts: tuple[Part, ...], name: str
-) -> Score:
+    notes: list[list[_TimedNote]],
+    tempi: list[tuple[Fraction, int]],
+    parts: tuple[Part, ...],
+    name: str,
+    end: Fraction,
+) -> tuple[Score, int]:
+    """The score, and how many notes are not exactly on its ticks."""
     times = {time for voice in notes for note in voice for time in (note.onset, note.end)}
-    ticks_per_beat = _exact_ticks_per_beat(times | {time for time, _ in tempi})
+    ticks_per_beat = _exact_ticks_per_beat(times | {end} | {time for time, _ in tempi})
+    inexact = {time for time in times if (time * ticks_per_beat).denominator > 1}
+    moved = sum(note.onset in inexact or note.end in inexact for voice in notes for note in voice)
 
     def tick(time: Fraction) -> int:
         return math.floor(time * ticks_per_beat + Fraction(1, 2))
@@ -211,7 +252,7 @@ def _score_in_ticks(
         for note in voice
     ]
     tempo = TempoMap(ticks_per_beat, [(tick(time), us_per_beat) for time, us_per_beat in tempi])
-    return Score(NoteTable(*map(list, zip(*rows, strict=True))), tempo, parts, name)
+    return Score(NoteTable(*map(list, zip(*rows, strict=True))), tempo, parts, name, tick(end)), moved
 
 
 def _exact_ticks_per_beat(times: Iterable[Fraction]) -> int:

@@ -1,5 +1,7 @@
 """Piano rolls from and to numpy arrays."""
 
+import warnings
+from collections.abc import Iterable
 from typing import Literal
 
 import numpy as np
@@ -78,7 +80,8 @@ def roll_to_array(
 ) -> UInt8[np.ndarray, "rows columns"]:
     """The active plane, as a matrix of zeros and ones (or of zeros and a velocity).
 
-    A note repeated without a gap looks like one held note: the matrix has no onsets.
+    The matrix has no onsets: a note repeated without a gap becomes one held note with the note before it. (The frames
+    of a layout with an onset plane have all: :meth:`PianoRoll.to_frames`.)
 
     Args:
         roll: the roll to convert.
@@ -87,6 +90,9 @@ def roll_to_array(
 
     Raises:
         SettingsError: unknown value of ``axis_order``, or a velocity out of range.
+
+    Warns:
+        UserWarning: the roll has such notes.
 
     Example:
         >>> roll = PianoRoll.from_active(np.eye(2, dtype=bool), pitches=PitchRange(60, 61))
@@ -97,8 +103,19 @@ def roll_to_array(
     """
     if velocity is not None and not 1 <= velocity <= 127:
         raise SettingsError(f"velocity must be in 1..127, got {velocity}.")
+    warn_of_repeated_notes([roll], "an array", stacklevel=3)
     value = np.uint8(1 if velocity is None else velocity)
     return np.ascontiguousarray(_frames_first(np.where(roll.active, value, np.uint8(0)), axis_order))
+
+
+def warn_of_repeated_notes(rolls: Iterable[PianoRoll], form: str, *, stacklevel: int) -> None:
+    """Warns of notes that merge with those before them, in a form of music that has no onsets."""
+    count = sum(int((roll.onset[1:] & roll.active[:-1]).sum()) for roll in rolls)
+    if count:
+        warnings.warn(
+            f"{count} notes are repeated without a gap; {form} has no onsets, so each merges with the note before it.",
+            stacklevel=stacklevel,
+        )
 
 
 def _frames_first(array: np.ndarray, axis_order: str) -> np.ndarray:

@@ -6,17 +6,18 @@ import lzma
 import math
 import os
 import struct
+import warnings
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from tokenize import TokenError
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool
 
 from pianoroll_seq2seq._internal.atomic import writing
+from pianoroll_seq2seq._internal.damage import DAMAGED_ARRAY
 from pianoroll_seq2seq._internal.limits import DEFAULT_LIMITS, Limits
 from pianoroll_seq2seq.errors import (
     GridError,
@@ -28,6 +29,7 @@ from pianoroll_seq2seq.errors import (
     ShapeError,
 )
 from pianoroll_seq2seq.grid import BeatGrid
+from pianoroll_seq2seq.interop.numpy import warn_of_repeated_notes
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.pitches import ALL_PITCHES, PitchRange
 from pianoroll_seq2seq.score import Part
@@ -143,7 +145,16 @@ def write_pypianoroll(
     grid, tempo = _grid_and_tempo_of([roll for _, roll in tracks])
     ticks = grid.ticks_at(np.arange(max(1, *(len(roll) for _, roll in tracks))), tempo)
     us_per_beat = np.array([us for _, us in tempo.changes])
-    segment = np.searchsorted([tick for tick, _ in tempo.changes], ticks, side="right") - 1
+    changes = np.array([tick for tick, _ in tempo.changes])
+    segment = np.searchsorted(changes, ticks, side="right") - 1
+    warn_of_repeated_notes([roll for _, roll in tracks], "a pypianoroll file", stacklevel=3)
+    between = int((~np.isin(changes, ticks) & (changes < ticks[-1])).sum())
+    if between:
+        warnings.warn(
+            f"{between} tempo changes are inside frames; a pypianoroll file has one tempo a frame, so they come with "
+            f"the next one.",
+            stacklevel=2,
+        )
     arrays: dict[str, Any] = {"tempo": 60_000_000 / us_per_beat[segment]}
     info: dict[str, Any] = {"resolution": grid.frames_per_beat, "name": path.stem}
     for index, (part, roll) in enumerate(tracks):
@@ -240,7 +251,7 @@ def _array_in(files: Mapping[str, bytes], name: str, kinds: str) -> np.ndarray:
         shape, fortran, dtype = read_header(data)
         order: Literal["F", "C"] = "F" if fortran else "C"
         array: np.ndarray = np.ndarray(shape, dtype, buffer=data.getbuffer(), offset=data.tell(), order=order)
-    except (ValueError, TypeError, OverflowError, MemoryError, RecursionError, SyntaxError, TokenError) as error:
+    except DAMAGED_ARRAY as error:
         raise MidiError(f"{name} is missing or damaged ({type(error).__name__}: {error}).") from error
     if array.dtype.kind not in kinds:
         raise MidiError(f"{name} must hold numbers, got {array.dtype}.")

@@ -2,12 +2,14 @@
 
 from typing import NamedTuple
 
+from pianoroll_seq2seq._internal.file_kinds import kind_of
 from pianoroll_seq2seq.errors import MidiError
 from pianoroll_seq2seq.tempo import TempoMap
 
 _HEADER = b"MThd"
 _TRACK = b"MTrk"
 _HEADER_SEARCH_BYTES = 4096  # in which a header is searched, if the file does not begin with it
+_RIFF_CHUNKS = 12  # the first byte of the chunks of a RIFF file
 _SMPTE = 0x8000
 _SMPTE_FRAMES = (24, 25, 29, 30)
 _NTSC_FRAMES = 29  # means 30000/1001 frames a second
@@ -96,11 +98,43 @@ def _header_at(data: bytes, label: str, salvage: bool) -> int:
         return 0
     if not data:
         raise MidiError(f"{label}: the file is empty (0 bytes). Copy or download it again.")
-    riff = data.startswith(b"RIFF") and data[8:12] == b"RMID"
-    start = data.find(_HEADER, 0, _HEADER_SEARCH_BYTES) if riff or salvage else -1
+    start = -1
+    if data.startswith(b"RIFF") and data[8:12] == b"RMID":
+        start = _riff_content(data)
+        if start < 0 or not data.startswith(_HEADER, start):
+            start = _search_header(data)  # its chunks have wrong sizes
+        if start < 0:
+            raise MidiError(
+                f"{label}: a RIFF file without MIDI data; expected a chunk 'data' that starts with {_HEADER!r}. Copy or "
+                f"download it again."
+            )
+    elif salvage:
+        start = _search_header(data)
     if start < 0:
-        raise MidiError(f"{label}: not a MIDI file; it starts with {data[:4]!r}, expected {_HEADER!r}.")
+        kind = kind_of(data[:64])
+        found = f"it is {kind}" if kind else f"it starts with {data[:4]!r}, expected {_HEADER!r}"
+        raise MidiError(f"{label}: not a MIDI file; {found}.")
     return start
+
+
+def _riff_content(data: bytes) -> int:
+    """The first byte of the content of a RIFF file's chunk ``data``; -1 if there is none.
+
+    Chunks of other names may come before it, such as a list of titles or a set of sounds.
+    """
+    position = _RIFF_CHUNKS
+    while position + 8 <= len(data):
+        if data.startswith(b"data", position):
+            return position + 8
+        size = int.from_bytes(data[position + 4 : position + 8], "little")
+        position += 8 + size + size % 2  # a chunk of odd size is followed by an empty byte
+    return -1
+
+
+def _search_header(data: bytes) -> int:
+    """The first header near the beginning of a file: one of the usual length, else anything that looks like one."""
+    start = data.find(_HEADER + b"\0\0\0\6", 0, _HEADER_SEARCH_BYTES)
+    return start if start >= 0 else data.find(_HEADER, 0, _HEADER_SEARCH_BYTES)
 
 
 def _check_division(division: int, label: str) -> None:

@@ -14,11 +14,15 @@ import numpy as np
 from pianoroll_seq2seq._internal import compiled as loops
 from pianoroll_seq2seq.midi_io.walk import (
     CUT,
+    LAST_MOMENT,
     LONG_NUMBER,
     MAX_NUMBER_BYTES,
+    MESSAGE_BITS,
     NO_EVENT,
     NO_STATUS,
+    PLACE_BITS,
     SHORT_TEMPO,
+    exclusive_message,
     number,
     system_event,
     walk,
@@ -30,17 +34,22 @@ _PADDING = bytes(16)  # so that an event that is cut short can be parsed before 
 class Events(NamedTuple):
     """The events of the tracks of a file.
 
+    A moment is a tick and a place in the file as one number (:func:`moments`): the order in which a player that reads
+    all tracks at once meets the events.
+
     Attributes:
         onset_tick: the onset of each note, in the order of tracks and of note-on messages.
         end_tick: its end; -1 if it never ends.
         pitch: MIDI note numbers.
         velocity: 1..127.
-        voice: track, channel and program at the onset, as one number (``VOICE_TRACK``, ``VOICE_CHANNEL``).
+        voice: track, channel, drums and program at the onset, as one number (``VOICE_TRACK``, ``VOICE_CHANNEL``),
+            as far as its own track says.
+        onset_place: the byte of the note-on message.
+        end_place: the byte of the message that ends it, if it ends.
         tempi: (tick, microseconds per beat), in the file's order.
-        pedal_track: the track of each sustain pedal event, in the file's order, if pedals were read.
-        pedal_channel: its channel.
-        pedal_tick: its tick.
-        pedal_down: 1 if the pedal is down from there on.
+        message_moment: when each message of a channel comes, in the file's order.
+        message: its kind, channel and value, as one number (:mod:`~pianoroll_seq2seq.midi_io.channel_messages`).
+        kinds: the kinds of messages as bits; of programs, only others than 0 count.
         names: each track's name; the last one counts.
         ends: the tick of each track's last event that was read.
         damages: why reading each track stopped before its end, or None.
@@ -51,14 +60,25 @@ class Events(NamedTuple):
     pitch: np.ndarray
     velocity: np.ndarray
     voice: np.ndarray
+    onset_place: np.ndarray
+    end_place: np.ndarray
     tempi: list[tuple[int, int]]
-    pedal_track: np.ndarray
-    pedal_channel: np.ndarray
-    pedal_tick: np.ndarray
-    pedal_down: np.ndarray
+    message_moment: np.ndarray
+    message: np.ndarray
+    kinds: int
     names: list[bytes]
     ends: np.ndarray
     damages: list[str | None]
+
+    def has(self, *kinds: int) -> bool:
+        """Whether there are messages of these kinds."""
+        return any(self.kinds >> kind & 1 for kind in kinds)
+
+
+def moments(tick: np.ndarray, place: np.ndarray) -> np.ndarray:
+    """Ticks and places in the file as one number each."""
+    combined: np.ndarray = np.minimum(tick, LAST_MOMENT) << PLACE_BITS | place
+    return combined
 
 
 def read_events(
@@ -67,6 +87,7 @@ def read_events(
     *,
     last_in_first_out: bool = False,
     pedals: bool = True,
+    limits: np.ndarray | None = None,
 ) -> Events:
     """Reads the tracks of a file; stops in each at the first damage, and describes it.
 
@@ -76,43 +97,49 @@ def read_events(
         last_in_first_out: whether an end goes to the latest sounding note of its channel and pitch, rather
             than to the oldest.
         pedals: whether to read the sustain pedals.
+        limits: the moment after which each note no longer waits for its end.
     """
     compiled = loops.is_active()
-    if not compiled:
-        loops.count_bytes(loops.CAREFUL_WEIGHT * sum(end - begin for begin, end in spans))
-    make_rows: Callable[[int, int], Any] = _arrays if compiled else _machine_arrays
-    walk_track = loops.compiled(walk, number, system_event) if compiled else walk
     size = sum(end - begin for begin, end in spans)
-    # A note or a pedal takes at least three bytes, a tempo seven.
-    notes, tempi = make_rows(6, size // 3 + 1), make_rows(2, size // 7 + 1)
-    pressed = make_rows(4, size // 3 + 1 if pedals else 0)
-    sounding, programs = make_rows(2, 16 * 128), make_rows(1, 16)
+    if not compiled:
+        loops.count_bytes(loops.CAREFUL_WEIGHT * size)
+    make_rows: Callable[[int, int], Any] = _arrays if compiled else _machine_arrays
+    walk_track = loops.compiled(walk, number, system_event, exclusive_message) if compiled else walk
+    # A note takes at least three bytes, a tempo seven, a program two.
+    notes, tempi, messages = make_rows(8, size // 3 + 1), make_rows(2, size // 7 + 1), make_rows(2, size // 2 + 1)
+    sounding, states = make_rows(2, 16 * 128), make_rows(1, 16)
+    waits: Any = np.zeros(0, dtype=np.int64) if limits is None else limits
     walked: Any = data + _PADDING
     if compiled:
         walked = np.frombuffer(walked, dtype=np.uint8)
-    counts = [0, 0, 0]
+        sounding[0] = 0
+    else:
+        waits = waits.tolist()
+    counts = [0, 0, 0, 0]
     names, ends, damages = [], [], []
+    arrays = (notes, tempi, messages, waits, sounding, states)
     for track, (begin, stop) in enumerate(spans):
         *counts, end_tick, name_begin, name_end, damage, where = walk_track(
-            walked, begin, stop, track, last_in_first_out, pedals, notes, tempi, pressed, sounding, programs, *counts
+            walked, begin, stop, track, last_in_first_out, pedals, limits is not None, *arrays, *counts
         )
         names.append(data[name_begin:name_end])
         ends.append(end_tick)
         damages.append(_described(data, begin, stop, damage, where) if damage else None)
-    onset, end, pitch, velocity, voice = _columns(notes[:5], counts[0])
+    onset, end, pitch, velocity, voice, onset_place, end_place = _columns(notes[:7], counts[0])
     changes = zip(*(column.tolist() for column in _columns(tempi, counts[1])), strict=True)
-    pedal_track, pedal_channel, pedal_tick, pedal_down = _columns(pressed, counts[2])
+    message_tick, message = _columns(messages, counts[2])
     return Events(
         onset_tick=onset,
         end_tick=end,
         pitch=pitch,
         velocity=velocity,
         voice=voice,
+        onset_place=onset_place,
+        end_place=end_place,
         tempi=list(changes),
-        pedal_track=pedal_track,
-        pedal_channel=pedal_channel,
-        pedal_tick=pedal_tick,
-        pedal_down=pedal_down,
+        message_moment=moments(message_tick, message >> MESSAGE_BITS) if counts[2] else message_tick,
+        message=message & (1 << MESSAGE_BITS) - 1 if counts[2] else message,
+        kinds=counts[3],
         names=names,
         ends=np.array(ends, dtype=np.int64),
         damages=damages,
@@ -125,12 +152,12 @@ def _columns(rows: Any, count: int) -> list[np.ndarray]:
 
 
 def _arrays(rows: int, size: int) -> np.ndarray:
-    """Zeros in rows, for compiled loops."""
-    return np.zeros((rows, size), dtype=np.int64)
+    """Integers in rows, not yet set, for compiled loops."""
+    return np.empty((rows, size), dtype=np.int64)
 
 
 def _machine_arrays(rows: int, size: int) -> "list[array[int]]":
-    """The same for plain Python, which takes twice as long with numpy's."""
+    """The same, all 0, for plain Python, which takes twice as long with numpy's."""
     return [array("q", bytes(8 * size)) for _ in range(rows)]
 
 

@@ -11,7 +11,14 @@ import numpy as np
 import symusic
 
 from pianoroll_seq2seq.midi_io.container import Container
-from pianoroll_seq2seq.midi_io.scan import note_channels, symusic_keeps_place
+from pianoroll_seq2seq.midi_io.scan import (
+    controls_are_harmless,
+    note_channels,
+    programs_by_channel,
+    status_places,
+    symusic_keeps_place,
+)
+from pianoroll_seq2seq.midi_io.suspicion import exclusives_may_matter, suspicious_controls
 from pianoroll_seq2seq.score import Part
 from pianoroll_seq2seq.tempo import MAX_TICK
 
@@ -102,12 +109,41 @@ def track_with_symusic(track: bytes, index: int) -> Voices | None:
     return with_symusic(header + track, track=index, channel=max(channels, default=None))
 
 
+def programs_stay_in_tracks(tracks: list[bytes], parts: list[Part]) -> bool:
+    """Whether the programs of these parts, as read track by track, are not changed by other tracks."""
+    tracks_of: dict[int, set[int]] = {}
+    for part in parts:
+        if part.channel is not None and part.track is not None:
+            tracks_of.setdefault(part.channel, set()).add(part.track)
+    programs: dict[int, dict[int, bool] | None] = {}
+    for channel, players in tracks_of.items():
+        status = bytes([0xC0 | channel])
+        having = [index for index, track in enumerate(tracks) if status in track]
+        if len(players) == 1 and set(having) <= players:
+            continue
+        changing = set()
+        for index in having:
+            if index not in programs:
+                programs[index] = programs_by_channel(tracks[index])
+            found = programs[index]
+            if found is None:
+                return False
+            if channel in found:
+                changing.add(index)
+        # Program 0 everywhere is no change.
+        elsewhere = len(players) > 1 or not changing <= players
+        if elsewhere and any((programs[index] or {})[channel] for index in changing):
+            return False
+    return True
+
+
 def symusic_reads_correctly(data: bytes, container: Container) -> bool:
     """Whether symusic, if it accepts these bytes, reads them correctly.
 
     It counts ticks in 32 bits and lets them wrap silently, so the sum of all numbers that could be times must fit. It
-    reads three bytes of a tempo whatever its length is. And it loses its place at numbers of more than four bytes and
-    at some system events (:func:`~pianoroll_seq2seq.midi_io.scan.symusic_keeps_place`).
+    reads three bytes of a tempo whatever its length is. It loses its place at numbers of more than four bytes and
+    at some system events (:func:`~pianoroll_seq2seq.midi_io.scan.symusic_keeps_place`). And it ignores messages that
+    end the notes of a channel or make it drums. Programs of other tracks are not looked at here.
     """
     if _ODD_TEMPO.search(data):
         return False
@@ -122,15 +158,42 @@ def symusic_reads_correctly(data: bytes, container: Container) -> bool:
         return False
     # A system event begins with a byte 0xF0..0xFE after a delta time's last byte, which is low; few other bytes do so.
     odd = np.flatnonzero(((values[1:] - np.uint8(0xF0)) < 0x0F) & ~high[:-1]) + 1
+    if len(odd) and exclusives_may_matter(data, container.spans):
+        return False
     if among_three:  # a number of more than four bytes begins with as many high ones
         odd = np.sort(np.concatenate([odd, np.flatnonzero(triples[1:] & triples[:-1])]))
-    if not len(odd):
+    controls = suspicious_controls(data, values)
+    if not len(odd) and not len(controls):
         return True
-    places = np.searchsorted(odd, container.spans).tolist()
-    for (start, end), (first, after) in zip(container.spans, places, strict=True):
-        if after > first and not symusic_keeps_place(data[start:end], int(odd[after - 1]) - start):
+    odd_places, control_places = (np.searchsorted(found, container.spans).tolist() for found in (odd, controls))
+    for (start, end), (first, after), (first_control, after_control) in zip(
+        container.spans, odd_places, control_places, strict=True
+    ):
+        if after == first and after_control == first_control:
+            continue
+        last_odd = int(odd[after - 1]) - start if after > first else -1
+        if not _track_is_read_correctly(data[start:end], last_odd, controls[first_control:after_control] - start):
             return False
     return True
+
+
+def _track_is_read_correctly(track: bytes, last_odd: int, controls: np.ndarray) -> bool:
+    """Whether what looks odd in a track is harmless.
+
+    Args:
+        track: its content.
+        last_odd: the last byte that may begin a system event; -1 if there is none.
+        controls: the bytes that may be statuses of controllers that matter to other tracks.
+    """
+    usual = status_places(track)
+    if usual is not None:
+        begin, statuses = usual
+        if len(controls) and controls[0] < begin:
+            return controls_are_harmless(track)
+        return not np.isin(controls, statuses).any()
+    if last_odd >= 0 and not symusic_keeps_place(track, last_odd):
+        return False
+    return not len(controls) or controls_are_harmless(track)
 
 
 def _most_ticks(values: np.ndarray, high: np.ndarray) -> int:

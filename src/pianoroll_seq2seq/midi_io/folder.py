@@ -1,7 +1,12 @@
 """The MIDI files of a folder."""
 
-from pathlib import Path
+import os
+import warnings
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePosixPath
 
+from pianoroll_seq2seq._internal.names import as_text
 from pianoroll_seq2seq.errors import MidiNotFoundError
 
 _ENDINGS = (".mid", ".midi", ".kar", ".rmi")
@@ -10,12 +15,63 @@ _ENDINGS = (".mid", ".midi", ".kar", ".rmi")
 def midi_paths(folder: Path) -> list[Path]:
     """Every ``.mid``, ``.midi``, ``.kar`` and ``.rmi`` file below a folder, in order of their paths.
 
+    Linked folders are read too, but no folder twice: neither one that is also there without a link, nor one that holds
+    the link. A warning names what has the name of a MIDI file and is none, such as a named pipe (opening it would wait
+    for ever) or a link to nothing, and folders that may not be read.
+
     Raises:
         MidiNotFoundError: no such folder, or no MIDI file in it.
     """
     if not folder.is_dir():
+        if Path(folder).is_file():
+            raise MidiNotFoundError(f"{folder}: a file; expected a folder. Give the folder that holds it.")
         raise MidiNotFoundError(f"{folder}: no such folder. Check the path.")
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _ENDINGS and path.is_file())
+    named = sorted(path for path in _below(folder) if path.suffix.lower() in _ENDINGS)
+    paths = [path for path in named if path.is_file()]
+    for path in sorted({*named} - {*paths}):
+        what = "a link to nothing" if path.is_symlink() else "a named pipe, a socket or a device"
+        warnings.warn(f"{path} is left out: it is no file, but {what}.", stacklevel=2)
     if not paths:
         raise MidiNotFoundError(f"{folder}: no .mid, .midi, .kar or .rmi file in it or below. Check the path.")
     return paths
+
+
+def piece_names(sources: Iterable[str]) -> dict[str, str]:
+    """The names of pieces, by the paths of their files: without the ending, except where two would have one name.
+
+    A name is text, whatever the bytes of the path are.
+
+    Example:
+        >>> piece_names(["b.mid", "songs/a.kar", "songs/a.mid"])
+        {'b.mid': 'b', 'songs/a.kar': 'songs/a.kar', 'songs/a.mid': 'songs/a.mid'}
+    """
+    stems = {source: str(PurePosixPath(source).with_suffix("")) for source in sources}
+    count = Counter(stems.values())
+    return {source: as_text(stem if count[stem] == 1 else source) for source, stem in stems.items()}
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """Everything below a folder that is no folder: first without links, then what the links lead to."""
+    seen: set[tuple[int, int]] = set()
+    waiting = [folder]
+    while waiting:
+        links: list[Path] = []
+        for where, folders, names in os.walk(waiting.pop(0), onerror=_warn):
+            if _is_seen(where, seen):
+                folders.clear()
+                continue
+            yield from (Path(where, name) for name in names)
+            links += (path for name in folders if (path := Path(where, name)).is_symlink())
+        waiting += sorted(links)
+
+
+def _warn(error: OSError) -> None:
+    warnings.warn(f"{error.filename} is left out: {error.strerror}.", stacklevel=2)
+
+
+def _is_seen(folder: str, seen: set[tuple[int, int]]) -> bool:
+    """Whether a folder was seen before; remembers it."""
+    status = os.stat(folder)
+    before = len(seen)
+    seen.add((status.st_dev, status.st_ino))
+    return len(seen) == before

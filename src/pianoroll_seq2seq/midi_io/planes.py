@@ -101,5 +101,6 @@ def read_planes(
         outside=outside,
         limits=limits,
         label=notes.label,
+        last_tick=notes.end_tick,
     )
     return PlanesOfFile(*planes, notes.tempo, notes.name)

@@ -6,8 +6,6 @@ from typing import Literal, TypedDict
 import numpy as np
 
 from pianoroll_seq2seq.errors import SettingsError
-from pianoroll_seq2seq.midi_io.events import Events
-from pianoroll_seq2seq.midi_io.walk import VOICE_CHANNEL
 
 
 class Policies(TypedDict, total=False):
@@ -22,9 +20,9 @@ class Policies(TypedDict, total=False):
             default) or ends there (``"cut"``), as the string of a piano does.
         zero_length: notes that end on the tick on which they begin are kept (``"keep"``, the default: they get one
             frame of a roll) or dropped (``"drop"``).
-        sustain: whether a note continues while the sustain pedal of its track and channel is down (control 64 at
-            64 or more at the note's end), until the pedal rises or the pitch begins again; a pedal that never
-            rises holds to the end of its track.
+        sustain: whether a note that ends while the sustain pedal of its channel is down (control 64 at 64 or more)
+            continues until the pedal rises, its pitch begins again on the channel, or all sound of the channel ends;
+            if none of this comes, to the last event of the file. The pedal may be in another track.
     """
 
     pairing: Literal["first", "last"]
@@ -33,9 +31,6 @@ class Policies(TypedDict, total=False):
     zero_length: Literal["keep", "drop"]
     sustain: bool
 
-
-_CHANNEL_BITS = 4
-_TICK_BITS = 40  # no track that fits in memory lasts longer
 
 _CHOICES: dict[str, tuple[object, ...]] = {
     "pairing": ("first", "last"),
@@ -64,65 +59,6 @@ def need_careful_reader(policies: Policies) -> bool:
         or policies.get("unended", "drop") != "drop"
         or policies.get("sustain", False)
     )
-
-
-def sustained(onset: np.ndarray, end: np.ndarray, pitch: np.ndarray, voice: np.ndarray, events: Events) -> np.ndarray:
-    """The ends of notes, extended by the sustain pedals of their tracks and channels.
-
-    The last event of a pedal on a tick counts.
-
-    Args:
-        onset: ticks, as ``end``.
-        end: the ticks of the note-off messages.
-        pitch: MIDI note numbers.
-        voice: see :class:`~pianoroll_seq2seq.midi_io.events.Events`.
-        events: the pedals, and the ends of the tracks.
-    """
-    end = end.copy()
-    pedal_keys = events.pedal_track << _CHANNEL_BITS | events.pedal_channel
-    in_groups = np.argsort(pedal_keys, kind="stable")  # in each group still in order of time
-    pedal_keys, pedal_ticks = pedal_keys[in_groups], events.pedal_tick[in_groups]
-    pedal_down = events.pedal_down[in_groups] > 0
-    order = np.argsort(voice >> VOICE_CHANNEL, kind="stable")
-    keys, starts, counts = np.unique(pedal_keys, return_index=True, return_counts=True)
-    note_keys = (voice >> VOICE_CHANNEL)[order]
-    firsts, lasts = (np.searchsorted(note_keys, keys, side=side) for side in ("left", "right"))
-    for track, first, last, start, count in zip(keys >> _CHANNEL_BITS, firsts, lasts, starts, counts, strict=True):
-        if last > first:
-            played, pedal = order[first:last], slice(start, start + count)
-            end[played] = _held(
-                onset[played],
-                end[played],
-                pitch[played],
-                ticks=pedal_ticks[pedal],
-                down=pedal_down[pedal],
-                track_end=int(events.ends[track]),
-            )
-    return end
-
-
-def _held(
-    onset: np.ndarray, end: np.ndarray, pitch: np.ndarray, *, ticks: np.ndarray, down: np.ndarray, track_end: int
-) -> np.ndarray:
-    """The extended ends of notes under one pedal; from each of ``ticks`` on it is down or not."""
-    last_on_tick = np.append(ticks[1:] != ticks[:-1], True)
-    ticks, down = ticks[last_on_tick], down[last_on_tick]
-    rises = np.append(ticks[~down], track_end)
-    onsets = np.sort(_pitch_and_tick(pitch, onset))
-    before = np.searchsorted(ticks, end, side="right") - 1
-    held = (before >= 0) & down[before]
-    release = rises[np.searchsorted(rises[:-1], end, side="right")]
-    index = np.searchsorted(onsets, _pitch_and_tick(pitch, np.maximum(onset + 1, end)))
-    following = onsets[np.minimum(index, len(onsets) - 1)]
-    cut = (index < len(onsets)) & (following >> _TICK_BITS == pitch)
-    release = np.where(cut, np.minimum(release, following & (1 << _TICK_BITS) - 1), release)
-    return np.where(held, np.maximum(end, release), end)
-
-
-def _pitch_and_tick(pitch: np.ndarray, tick: np.ndarray) -> np.ndarray:
-    """Pitch and tick as one number, in the order of pitches, then of ticks."""
-    combined: np.ndarray = pitch << _TICK_BITS | tick
-    return combined
 
 
 def choose(columns: Sequence[np.ndarray], policies: Policies) -> list[np.ndarray]:

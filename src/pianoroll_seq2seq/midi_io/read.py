@@ -20,26 +20,28 @@ import numpy as np
 from pianoroll_seq2seq._internal import compiled as loops
 from pianoroll_seq2seq._internal.limits import DEFAULT_LIMITS, Limits
 from pianoroll_seq2seq.errors import MidiError, SettingsError
+from pianoroll_seq2seq.midi_io.channel_messages import DRUM_FLAG
+from pianoroll_seq2seq.midi_io.channels import read_channels, sustained
 from pianoroll_seq2seq.midi_io.container import open_container
-from pianoroll_seq2seq.midi_io.events import read_events
 from pianoroll_seq2seq.midi_io.fast import (
     DRUMS,
     PITCHED,
     Voices,
+    programs_stay_in_tracks,
     symusic_reads_correctly,
     together_with_symusic,
     track_with_symusic,
 )
+from pianoroll_seq2seq.midi_io.message_list import marked_end
 from pianoroll_seq2seq.midi_io.policy import (
     Policies,
     check_policies,
     choose,
     need_careful_reader,
-    sustained,
 )
 from pianoroll_seq2seq.midi_io.source import MidiSource, bytes_of
 from pianoroll_seq2seq.midi_io.walk import VOICE_CHANNEL, VOICE_TRACK
-from pianoroll_seq2seq.score import DRUM_CHANNEL, NoteTable, Part, Score
+from pianoroll_seq2seq.score import NoteTable, Part, Score
 from pianoroll_seq2seq.tempo import MAX_TICK, TempoMap
 
 _REPAIR = "Copy or download it again, or pass on_damage='salvage' to keep the notes that end before the damage."
@@ -54,6 +56,7 @@ class MidiNotes(NamedTuple):
         tempo: the tempo map.
         name: the name of the music.
         label: the name of the file in messages.
+        end_tick: the end of the silence after the last note, if the file marks it.
     """
 
     columns: list[list[np.ndarray]]
@@ -61,6 +64,7 @@ class MidiNotes(NamedTuple):
     tempo: TempoMap
     name: str
     label: str
+    end_tick: int | None
 
     def score(self) -> Score:
         """The notes as a sorted score.
@@ -72,7 +76,8 @@ class MidiNotes(NamedTuple):
         nothing = [[np.zeros(0, dtype=np.int64)] * 4]
         onset, end, pitch, velocity = map(np.concatenate, zip(*(self.columns or nothing), strict=True))
         try:
-            return Score(NoteTable(onset, end, pitch, velocity, part), self.tempo, self.parts, self.name)
+            notes = NoteTable(onset, end, pitch, velocity, part)
+            return Score(notes, self.tempo, self.parts, self.name, self.end_tick)
         except MidiError as error:
             raise MidiError(f"{self.label}: {error}") from error
 
@@ -151,12 +156,15 @@ def read_notes(
         loops.count_bytes(len(data))
         together = together_with_symusic(data) if container.plain and not parts else None
         voices = together or _by_track(container.tracks(data), label, salvage=salvage, policies=policies)
+        if together is None and parts and not programs_stay_in_tracks(container.tracks(data), voices.parts):
+            voices = _carefully(data, container.spans, label, salvage=salvage, policies=policies)
     columns = [choose(part, policies) for part in voices.columns] if policies else voices.columns
     changes = voices.changes
     if salvage:
         changes = [(tick, us_per_beat) for tick, us_per_beat in changes if us_per_beat > 0 and tick <= MAX_TICK]
     try:
-        return MidiNotes(columns, tuple(voices.parts), container.tempo(changes), name, label)
+        end_tick = marked_end(data, container.spans)
+        return MidiNotes(columns, tuple(voices.parts), container.tempo(changes), name, label, end_tick)
     except MidiError as error:
         raise MidiError(f"{label}: {error} Pass on_damage='salvage' to skip such changes.") from error
 
@@ -189,7 +197,7 @@ def _carefully(
     """Reads tracks event by event, with the policies that need the events."""
     sustain = policies.get("sustain", False)
     last_in_first_out = policies.get("pairing", "first") == "last"
-    events = read_events(data, spans, last_in_first_out=last_in_first_out, pedals=sustain)
+    events = read_channels(data, spans, last_in_first_out=last_in_first_out, pedals=sustain, programs=parts)
     if not salvage:
         for track, damage in enumerate(events.damages, first_track):
             if damage is not None:
@@ -198,12 +206,12 @@ def _carefully(
     if policies.get("unended", "drop") == "hold":
         end = np.where(end < 0, events.ends[voice >> VOICE_TRACK], end)
     dropped = (end < 0) | (end > MAX_TICK) if salvage else end < 0
-    if dropped.any():
-        onset, end, pitch, velocity, voice = (column[~dropped] for column in (onset, end, pitch, velocity, voice))
     if sustain:
-        end = sustained(onset, end, pitch, voice, events)
+        end = np.maximum(end, sustained(events))
         if salvage:
             end = np.minimum(end, MAX_TICK)
+    if dropped.any():
+        onset, end, pitch, velocity, voice = (column[~dropped] for column in (onset, end, pitch, velocity, voice))
     last = int(end.max(initial=0))
     if last > MAX_TICK:
         track = int(voice[np.argmax(end)] >> VOICE_TRACK) + first_track
@@ -212,7 +220,7 @@ def _carefully(
         )
     columns = [onset, end, pitch, velocity]
     if not parts:
-        drums = voice >> VOICE_CHANNEL & 0x0F == DRUM_CHANNEL
+        drums = voice & DRUM_FLAG > 0
         return Voices(*_pitched_and_drums(columns, drums), events.tempi)
     order = np.argsort(voice, kind="stable")
     voices, begins = np.unique(voice[order], return_index=True)
@@ -227,7 +235,7 @@ def _carefully(
 def _part(voice: int, names: list[bytes], first_track: int) -> Part:
     track, channel, program = voice >> VOICE_TRACK, voice >> VOICE_CHANNEL & 0x0F, voice & 0x7F
     name = names[track].decode("utf-8", errors="replace")
-    return Part(name, program, channel == DRUM_CHANNEL, track + first_track, channel)
+    return Part(name, program, voice & DRUM_FLAG > 0, track + first_track, channel)
 
 
 def _pitched_and_drums(columns: list[np.ndarray], drums: np.ndarray) -> tuple[list[list[np.ndarray]], list[Part]]:

@@ -4,6 +4,9 @@ It answers questions that symusic does not, in a fraction of the careful reader'
 """
 
 import re
+from typing import NamedTuple
+
+import numpy as np
 
 # A delta time; then a status of two or of one data byte, its data, and the events of running status after it.
 _DELTA = rb"[\x80-\xff]{0,3}+[\x00-\x7f]"
@@ -17,9 +20,39 @@ _NUMBER = re.compile(_DELTA)
 _METAS = re.compile(rb"(?:" + _DELTA + rb"\xff(?:\x51\x03.{3}|\x58\x04.{4}|\x59\x02.{2}))++", re.DOTALL)
 _RUNS = re.compile(rb"(?:" + _DELTA + _RUN + rb")++")
 _STATUS_OF_RUN = re.compile(_DELTA + rb"(?=([\x80-\xef]))" + _RUN)
+_ONES_OF_RUN = re.compile(
+    _DELTA + rb"(?:[\x80-\xbf\xe0-\xef]" + _TWO + rb"(?:" + _DELTA + _TWO + rb")*+"
+    rb"|([\xc0-\xdf]" + _ONE + rb"(?:" + _DELTA + _ONE + rb")*+))"
+)
 _ONE_CONTINUES = re.compile(rb"(?:" + _DELTA + _ONE + rb")++")
 _TWO_CONTINUE = re.compile(rb"(?:" + _DELTA + _TWO + rb")++")
+# Events before the notes: programs and controllers, each with its status.
+_SETTINGS = re.compile(rb"(?:" + _DELTA + rb"(?:[\xc0-\xdf]" + _ONE + rb"|[\xb0-\xbf]" + _TWO + rb"))++")
+_NEXT_STATUS = re.compile(_DELTA + rb"[\x80-\xff]")
+_TURNS = np.array([0, 1, -1], dtype=np.int8)
 _LONGEST_EVENT = 8  # bytes of a channel event with its delta time, and one to spare
+# Controllers that neither end notes nor choose a bank of drums (or, after one, another).
+_HARMLESS = rb"(?:[\x01-\x77\x79\x7a][\x00-\x7f]|\x00[\x00-\x77\x7a-\x7d])"
+_HARMLESS_RUNS = re.compile(
+    rb"(?:" + _DELTA + rb"(?:[\x80-\xaf\xe0-\xef]" + _TWO + rb"(?:" + _DELTA + _TWO + rb")*+"
+    rb"|[\xb0-\xbf]" + _HARMLESS + rb"(?:" + _DELTA + _HARMLESS + rb")*+"
+    rb"|[\xc0-\xdf]" + _ONE + rb"(?:" + _DELTA + _ONE + rb")*+))*+"
+)
+
+
+class Steps(NamedTuple):
+    """What a pass over the events of a track found.
+
+    Attributes:
+        spans: the spans of consecutive channel events that begin with a status.
+        symusic_keeps_place: see :func:`symusic_keeps_place`.
+        continued: the kinds of events (the high bits of their status) that follow by running status after a meta or
+            system exclusive event.
+    """
+
+    spans: list[tuple[int, int]]
+    symusic_keeps_place: bool
+    continued: set[int]
 
 
 def symusic_keeps_place(track: bytes, until: int) -> bool:
@@ -29,8 +62,8 @@ def symusic_keeps_place(track: bytes, until: int) -> bool:
     system exclusive event, which it takes for another one. Also False if events do not follow the standard, such as
     with numbers of more than four bytes.
     """
-    stepped = _step_through(track, until)
-    return stepped is not None and stepped[1]
+    steps = _step_through(track, until)
+    return steps is not None and steps.symusic_keeps_place
 
 
 def note_channels(track: bytes) -> set[int] | None:
@@ -38,18 +71,95 @@ def note_channels(track: bytes) -> set[int] | None:
 
     None if the track's events do not follow the standard.
     """
-    stepped = _step_through(track, len(track) - 1)
-    if stepped is None:
+    steps = _step_through(track, len(track) - 1)
+    if steps is None:
         return None
-    statuses = {status for span in stepped[0] for status in _STATUS_OF_RUN.findall(track, *span)}
+    statuses = {status for span in steps.spans for status in _STATUS_OF_RUN.findall(track, *span)}
     return {status[0] & 0x0F for status in statuses if status[0] & 0xF0 == 0x90}
 
 
-def _step_through(track: bytes, until: int) -> tuple[list[tuple[int, int]], bool] | None:
-    """The spans of consecutive channel events with their own status, and whether symusic keeps its place."""
-    spans: list[tuple[int, int]] = []
-    keeps = True
+def programs_by_channel(track: bytes) -> dict[int, bool] | None:
+    """The channels, 0..15, of all program changes, and whether there may be others than program 0.
+
+    None if the track's events do not follow the standard.
+    """
+    steps = _step_through(track, len(track) - 1)
+    if steps is None or 0xC0 in steps.continued:
+        return None
+    programs: dict[int, bool] = {}
+    for span in steps.spans:
+        for run in _ONES_OF_RUN.findall(track, *span):
+            if run[:1] and run[0] & 0xF0 == 0xC0:
+                channel = run[0] & 0x0F
+                programs[channel] = programs.get(channel, False) or len(run) > 2 or run[1] > 0
+    return programs
+
+
+def controls_are_harmless(track: bytes) -> bool:
+    """Whether no controller of a track ends notes or chooses a bank of drums.
+
+    Also False if that is not certain, because events do not follow the standard.
+    """
+    steps = _step_through(track, len(track) - 1)
+    if steps is None or 0xB0 in steps.continued:
+        return False
+    return all(_HARMLESS_RUNS.fullmatch(track, *span) for span in steps.spans)
+
+
+def status_places(track: bytes) -> tuple[int, np.ndarray] | None:
+    """Where the statuses of a track are, found at once from the distances of its high bytes.
+
+    Only for the usual form: meta events and settings, then nothing but events of two data bytes, then the end of
+    track.
+
+    Returns:
+        Where the settings end, and the places of all statuses after them, the last that of the end of track. None if
+        the track has another form.
+    """
+    position = _after_settings(track)
+    if position == len(track):
+        return position, np.zeros(0, dtype=np.int64)
+    if _NEXT_STATUS.match(track, position) is None:
+        return None
+    values = np.frombuffer(track, dtype=np.uint8)
+    high = np.flatnonzero(values[position:] > 127) + position
+    low_bytes = np.diff(high, prepend=position - 1) - 1  # between a high byte and the one before it
+    # A high byte is a status or the beginning of a delta time. From one to the next of its kind there are events of
+    # three low bytes (delta time, data, data). From a delta time to a status it is one more, the other way two.
+    is_status = np.cumsum(_TURNS[low_bytes % 3], dtype=np.int8)
+    if is_status.min() < 0 or is_status.max() > 1 or not is_status[-1]:
+        return None
+    pairs = np.flatnonzero(low_bytes[1:] == 0)  # high bytes with another after them
+    if is_status[pairs].any() or (pairs[2:] - pairs[:-2] == 2).any():
+        return None
+    places = high[is_status > 0]
+    statuses = values[places]
+    usual = (statuses[:-1] < 0xF0) & (statuses[:-1] & 0xE0 != 0xC0)
+    if not usual.all() or not track.startswith(b"\xff\x2f", places[-1]):
+        return None
+    return position, places
+
+
+def _after_settings(track: bytes) -> int:
+    """The end of the meta events and settings at the beginning of a track."""
     position = 0
+    while position < len(track):
+        settings = _SETTINGS.match(track, position)
+        if settings is not None:
+            position = settings.end()
+            continue
+        system = _system_event(track, position)
+        if system is None or system[1] != 0xFF:
+            break
+        position = system[0]
+    return position
+
+
+def _step_through(track: bytes, until: int) -> Steps | None:
+    spans: list[tuple[int, int]] = []
+    continued: set[int] = set()
+    keeps = True
+    position = last_status = 0
     running = None
     after_exclusive = False
     while position <= until:
@@ -60,10 +170,12 @@ def _step_through(track: bytes, until: int) -> tuple[list[tuple[int, int]], bool
             after_exclusive = False
         elif spans:  # running status may continue after a meta event
             if running is None:
-                status = _STATUS_OF_RUN.findall(track, *spans[-1])[-1][0]
-                running = _ONE_CONTINUES if status & 0xE0 == 0xC0 else _TWO_CONTINUE
+                last_status = _STATUS_OF_RUN.findall(track, *spans[-1])[-1][0]
+                running = _ONE_CONTINUES if last_status & 0xE0 == 0xC0 else _TWO_CONTINUE
             runs = running.match(track, position, until + _LONGEST_EVENT)
             keeps = keeps and not (after_exclusive and runs)
+            if runs is not None:
+                continued.add(last_status & 0xF0)
         if runs is not None:
             position = runs.end()
             continue
@@ -75,7 +187,7 @@ def _step_through(track: bytes, until: int) -> tuple[list[tuple[int, int]], bool
         after_exclusive = after_exclusive or status == 0xF0
         if after_exclusive:
             until = max(until, min(position, len(track) - 1))  # the next event decides
-    return (spans, keeps) if position <= len(track) else None
+    return Steps(spans, keeps, continued) if position <= len(track) else None
 
 
 def _system_event(track: bytes, position: int) -> tuple[int, int] | None:

@@ -63,6 +63,8 @@ def _file_bytes(path: str, limits: Limits) -> bytes:
             os.close(descriptor)
     except FileNotFoundError as error:
         raise MidiNotFoundError(f"{path}: no such file. Check the path.") from error
+    except IsADirectoryError as error:
+        raise MidiError(f"{path}: a folder; expected a MIDI file. Name a file in it.") from error
     except OSError as error:
         raise MidiError(f"{path}: cannot be read ({error.strerror}).") from error
     except LimitError:

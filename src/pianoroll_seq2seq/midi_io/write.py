@@ -2,6 +2,7 @@
 
 import io
 import os
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,7 +11,9 @@ import numpy as np
 import symusic
 
 from pianoroll_seq2seq._internal.atomic import writing
+from pianoroll_seq2seq._internal.names import as_text
 from pianoroll_seq2seq.errors import SettingsError
+from pianoroll_seq2seq.midi_io.message_list import END_OF_MUSIC
 from pianoroll_seq2seq.score import DRUM_CHANNEL, NoteTable, Score
 
 _MELODIC_CHANNELS = tuple(channel for channel in range(16) if channel != DRUM_CHANNEL)
@@ -27,7 +30,8 @@ def write_midi(
     """Writes a score as a MIDI file (type 1): tempi in the first track, then a track for each part.
 
     ``read_midi(write_midi(score, path)) == score`` for every score whose parts all have notes, and in which overlapping
-    notes of one part and pitch end in the order in which they begin: a MIDI file cannot express another order.
+    notes of one part and pitch end in the order in which they begin: a MIDI file cannot express another order. If
+    silence follows the last note (``score.end_tick``), a text event marks its end, which other programs ignore.
 
     Args:
         score: the score to write.
@@ -69,15 +73,17 @@ def to_midi_bytes(score: Score, *, writer: Literal["mido", "symusic"] = "mido") 
 
 
 def _last_tick(score: Score) -> int:
-    return max(int(score.notes.end_tick.max(initial=0)), score.tempo.changes[-1][0])
+    return max(score.num_ticks, score.tempo.changes[-1][0])
 
 
 def _with_symusic(score: Score) -> bytes:
     written: Any = symusic.Score(score.ticks_per_beat)
     for tick, us_per_beat in score.tempo.changes:
         written.tempos.append(symusic.Tempo(tick, mspq=us_per_beat))
+    if score.end_tick is not None:
+        written.markers.append(symusic.TextMeta(score.end_tick, END_OF_MUSIC))
     for index, part in enumerate(score.parts):
-        track: Any = symusic.Track(name=part.name, program=part.program, is_drum=part.drums)
+        track: Any = symusic.Track(name=as_text(part.name), program=part.program, is_drum=part.drums)
         notes = score.notes.where(score.notes.part == index)
         track.notes = symusic.Note.from_numpy(
             notes.onset_tick.astype(np.int32),
@@ -91,9 +97,25 @@ def _with_symusic(score: Score) -> bytes:
 
 
 def _with_mido(score: Score) -> bytes:
+    buffer = io.BytesIO()
+    to_mido(score).save(file=buffer)
+    return buffer.getvalue()
+
+
+def to_mido(score: Score, controllers: Sequence[Sequence[tuple[int, int, int]]] = ()) -> mido.MidiFile:
+    """A score as a file of mido's.
+
+    Args:
+        score: the score.
+        controllers: for each part its control changes, as (tick, controller, value) in the order of ticks; they come
+            before the notes of their tick.
+    """
     file = mido.MidiFile(type=1, ticks_per_beat=score.ticks_per_beat, charset="utf-8")
     tempi = [(tick, mido.MetaMessage("set_tempo", tempo=us)) for tick, us in score.tempo.changes]
-    file.tracks.append(_track(tempi))
+    if score.end_tick is not None:
+        tempi.append((score.end_tick, mido.MetaMessage("text", text=END_OF_MUSIC)))
+        tempi.sort(key=lambda event: event[0])
+    file.tracks.append(to_track(tempi))
     melodic = 0
     for index, part in enumerate(score.parts):
         if part.drums:
@@ -102,14 +124,18 @@ def _with_mido(score: Score) -> bytes:
             channel = _MELODIC_CHANNELS[melodic % len(_MELODIC_CHANNELS)]
             melodic += 1
         messages = [
-            (0, mido.MetaMessage("track_name", name=part.name)),
+            (0, mido.MetaMessage("track_name", name=as_text(part.name))),
             (0, mido.Message("program_change", program=part.program, channel=channel)),
-            *_note_messages(score.notes.where(score.notes.part == index), channel),
         ]
-        file.tracks.append(_track(messages))
-    buffer = io.BytesIO()
-    file.save(file=buffer)
-    return buffer.getvalue()
+        played = [
+            (tick, mido.Message("control_change", channel=channel, control=control, value=value))
+            for tick, control, value in (controllers[index] if controllers else ())
+        ]
+        played += _note_messages(score.notes.where(score.notes.part == index), channel)
+        if controllers:
+            played.sort(key=lambda event: event[0])
+        file.tracks.append(to_track([*messages, *played]))
+    return file
 
 
 def _note_messages(notes: NoteTable, channel: int) -> list[tuple[int, mido.Message]]:
@@ -126,7 +152,7 @@ def _note_messages(notes: NoteTable, channel: int) -> list[tuple[int, mido.Messa
     return [(tick, message) for tick, _, message in messages]
 
 
-def _track(messages: list[tuple[int, mido.Message | mido.MetaMessage]]) -> mido.MidiTrack:
+def to_track(messages: Iterable[tuple[int, mido.Message | mido.MetaMessage]]) -> mido.MidiTrack:
     """A track with delta times instead of absolute ticks; empty text events split longer delta times."""
     track = mido.MidiTrack()
     now = 0

@@ -8,6 +8,7 @@ of other pitches. A model with conditions has a ``condition_size`` and takes the
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -111,9 +112,11 @@ def predict(model: SequenceModel, inputs: Tensor, targets: Tensor, condition: Te
     Raises:
         SettingsError: a condition that the model does not read.
     """
+    dtype = dtype_of(model)
+    inputs, targets = inputs.to(dtype), targets.to(dtype)
     if condition is None:
         return model(inputs, targets)
-    return require_conditional(model, condition.shape[-1])(inputs, targets, condition)
+    return require_conditional(model, condition.shape[-1])(inputs, targets, condition.to(dtype))
 
 
 def layout_of(model: object) -> FrameLayout | None:
@@ -134,6 +137,20 @@ def check_frame_size(frame_size: int, *frames: Tensor) -> None:
                 f"The model expects frames of {frame_size} columns, got frames of shape {tuple(each.shape)}. Use the "
                 f"layout of the model's training windows: its pitches, and its onset plane if it has one."
             )
+
+
+def check_inputs(inputs: Tensor, model: object) -> None:
+    """Refuses inputs without frames, for a model that reads some before it predicts the first.
+
+    Raises:
+        ShapeError: names the argument to pass.
+    """
+    if not inputs.shape[1]:
+        raise ShapeError(
+            f"{type(model).__name__} reads at least one input frame before it predicts the first, got inputs of shape "
+            f"{tuple(inputs.shape)}. Pass input_frames (and target_frames) as in the windows of its training, such as "
+            f"likelihood(model, rolls, input_frames=32, target_frames=32)."
+        )
 
 
 def check_primer(frame_size: int, primer: Tensor) -> None:
@@ -176,3 +193,31 @@ def inference(model: SequenceModel) -> Iterator[None]:
 def device_of(model: SequenceModel) -> torch.device:
     """The device of the model's parameters; the CPU for a model without parameters."""
     return next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
+
+
+def dtype_of(model: SequenceModel) -> torch.dtype:
+    """The type in which a model reads frames: that of its weights; float32 for a model without weights.
+
+    Raises:
+        SettingsError: weights in 16 bits on a CPU that cannot compute with them.
+    """
+    for parameter in model.parameters():
+        if parameter.is_floating_point():
+            dtype = parameter.dtype
+            if parameter.device.type == "cpu" and dtype.itemsize < torch.float32.itemsize and not _cpu_has(dtype):
+                raise SettingsError(
+                    f"The model's weights are {dtype}, which this CPU cannot compute with. Call model.float()."
+                )
+            return dtype
+    return torch.float32
+
+
+@cache
+def _cpu_has(dtype: torch.dtype) -> bool:
+    """Whether an LSTM runs in a type on this CPU."""
+    try:
+        with torch.no_grad():
+            nn.LSTM(1, 1).to(dtype)(torch.zeros(1, 1, 1, dtype=dtype))
+    except RuntimeError:
+        return False
+    return True

@@ -22,16 +22,20 @@ class PretrainedMixin:
         *,
         classes: Iterable[type] = (),
         layout: FrameLayout | None = None,
+        revision: str | None = None,
+        token: str | bool | None = None,
     ) -> Model:
         """A trained model, on the CPU and in evaluation mode.
 
         :func:`~pianoroll_seq2seq.pretrained.trained_model.open_model` also returns its layout and its card.
 
         Args:
-            source: a name such as ``bach-chorales``, a folder that ``save_pretrained`` wrote, the folder of a run, or a
-                checkpoint.
+            source: a name such as ``bach-chorales``, a folder that ``save_pretrained`` wrote, the folder of a run, a
+                checkpoint, or a model of the Hugging Face Hub, ``user/name``.
             classes: heads of your own that the model is built of.
             layout: what the columns of its frames mean, for a model that was built from a frame size.
+            revision: branch, tag or commit of a model of the Hub.
+            token: token of the Hub; the one of ``hf auth login`` by default.
 
         Raises:
             CheckpointNotFoundError: no such name, folder or file.
@@ -40,7 +44,8 @@ class PretrainedMixin:
         """
         from pianoroll_seq2seq.pretrained import open_model
 
-        model: object = open_model(source, classes=(cls, *classes), layout=layout).model
+        opened = open_model(source, classes=(cls, *classes), layout=layout, revision=revision, token=token)
+        model: object = opened.model
         if not isinstance(model, cls):
             raise SettingsError(
                 f"The model {os.fspath(source)!r} is a {type(model).__name__}, not a {cls.__name__}: use "
@@ -60,3 +65,18 @@ class PretrainedMixin:
         from pianoroll_seq2seq.pretrained import save_pretrained
 
         return save_pretrained(self, folder, layout=layout, card=card, overwrite=overwrite)
+
+    def push_to_hub(
+        self: SequenceModel,
+        name: str,
+        *,
+        layout: FrameLayout | None = None,
+        card: Mapping[str, Any] | None = None,
+        private: bool | None = None,
+        revision: str | None = None,
+        token: str | bool | None = None,
+    ) -> str:
+        """Sends the model to the Hugging Face Hub: see :func:`~pianoroll_seq2seq.pretrained.push_to_hub`."""
+        from pianoroll_seq2seq.pretrained import push_to_hub
+
+        return push_to_hub(self, name, layout=layout, card=card, private=private, revision=revision, token=token)

@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.layout import FrameLayout, frame_size_of
-from pianoroll_seq2seq.models.contract import check_frame_size, check_primer, inference, require_conditional
+from pianoroll_seq2seq.models.contract import check_frame_size, check_inputs, check_primer, inference, require_conditional
 from pianoroll_seq2seq.models.head_state import HeadState, init_head_state
 from pianoroll_seq2seq.models.heads.bernoulli import BernoulliHead
 from pianoroll_seq2seq.models.heads.contract import FrameDistribution, HeadFactory, OutputHead, build_head
@@ -171,9 +171,10 @@ class Seq2SeqLSTM(PretrainedMixin, nn.Module):
             condition: the conditions of inputs and targets. The last one is repeated for later frames.
 
         Raises:
-            ShapeError: frames of another size than the model's.
+            ShapeError: frames of another size than the model's, or no input frame.
         """
         check_frame_size(self.frame_size, inputs, targets)
+        check_inputs(inputs, self)
         past = add_input_noise(torch.cat([inputs, targets[:, :-1]], dim=1), self.input_noise, training=self.training)
         num_inputs = inputs.shape[1]
         inputs = past[:, :num_inputs]

@@ -1,15 +1,13 @@
-"""The planes of a piano roll to and from notes, scores, pretty_midi and the frames of a model.
+"""The planes of a piano roll to and from notes, scores and the frames of a model.
 
 Plain functions over planes: the methods of :class:`~pianoroll_seq2seq.pianoroll.PianoRoll` call them.
 """
 
-import io
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Int64
 
-from pianoroll_seq2seq import midi_io
 from pianoroll_seq2seq._internal.limits import DEFAULT_LIMITS, Limits
 from pianoroll_seq2seq.errors import NoNotesError, ShapeError
 from pianoroll_seq2seq.grid import FrameGrid
@@ -18,9 +16,6 @@ from pianoroll_seq2seq.pitches import PitchRange
 from pianoroll_seq2seq.quantize import lines_to_ticks, planes_to_notes, rasterize
 from pianoroll_seq2seq.score import NoteTable, Part, Score
 from pianoroll_seq2seq.tempo import TempoMap
-
-if TYPE_CHECKING:
-    import pretty_midi
 
 Plane = Bool[np.ndarray, "frames pitches"]
 
@@ -37,6 +32,10 @@ class RollNotes(NamedTuple):
     onset_frame: Int64[np.ndarray, " notes"]
     end_frame: Int64[np.ndarray, " notes"]
     pitch: Int64[np.ndarray, " notes"]
+
+    def __repr__(self) -> str:
+        """The number of notes; not the columns."""
+        return f"RollNotes({len(self.pitch)} notes: onset_frame, end_frame, pitch)"
 
 
 def roll_notes(active: Plane, onset: Plane, pitches: PitchRange) -> RollNotes:
@@ -124,34 +123,21 @@ def score_to_planes(
         outside=outside,
         limits=limits,
         label=label,
+        last_tick=score.end_tick,
     )
 
 
 def notes_to_score(
-    notes: RollNotes, *, grid: FrameGrid, tempo: TempoMap, velocity: int, program: int, name: str
+    notes: RollNotes, *, num_frames: int, grid: FrameGrid, tempo: TempoMap, velocity: int, program: int, name: str
 ) -> Score:
-    """The notes in ticks, as one part.
+    """The notes in ticks, as one part that lasts ``num_frames``.
 
     Raises:
         GridError: the tempo map's ticks are too coarse for the grid.
     """
-    ticks = lines_to_ticks(np.concatenate([notes.onset_frame, notes.end_frame]), grid=grid, tempo=tempo)
+    ticks = lines_to_ticks(np.concatenate([notes.onset_frame, notes.end_frame, [num_frames]]), grid=grid, tempo=tempo)
     count = len(notes.pitch)
     table = NoteTable(
-        ticks[:count], ticks[count:], notes.pitch, np.full(count, velocity), np.zeros(count, dtype=np.int64)
+        ticks[:count], ticks[count:-1], notes.pitch, np.full(count, velocity), np.zeros(count, dtype=np.int64)
     )
-    return Score(table, tempo, (Part(name, program),), name)
-
-
-def pretty_midi_to_bytes(midi: "pretty_midi.PrettyMIDI") -> bytes:
-    """The MIDI file that a ``PrettyMIDI`` object writes."""
-    buffer = io.BytesIO()
-    midi.write(buffer)
-    return buffer.getvalue()
-
-
-def score_to_pretty_midi(score: Score) -> "pretty_midi.PrettyMIDI":
-    """A score as a ``PrettyMIDI`` object, by way of a MIDI file in memory."""
-    import pretty_midi
-
-    return pretty_midi.PrettyMIDI(io.BytesIO(midi_io.to_midi_bytes(score)))
+    return Score(table, tempo, (Part(name, program),), name, int(ticks[-1]))

@@ -19,6 +19,7 @@ from pianoroll_seq2seq.midi_io.planes import Reading, read_planes
 from pianoroll_seq2seq.pianoroll import conversions
 from pianoroll_seq2seq.pianoroll.conversions import RollNotes
 from pianoroll_seq2seq.pianoroll.joining import concatenate
+from pianoroll_seq2seq.pianoroll.pretty_midi import pretty_midi_to_bytes, score_to_pretty_midi
 from pianoroll_seq2seq.pitches import PIANO, PitchRange
 from pianoroll_seq2seq.score import Score
 from pianoroll_seq2seq.tempo import TempoMap
@@ -165,7 +166,7 @@ class PianoRoll:
         outside: Literal["error", "drop"] = "error",
         limits: Limits = DEFAULT_LIMITS,
     ) -> "PianoRoll":
-        """Rasterizes a score.
+        """Rasterizes a score, with the silence before its first note and, where it has an end, after its last.
 
         Args:
             score: the notes and their tempo.
@@ -222,9 +223,14 @@ class PianoRoll:
         outside: Literal["error", "drop"] = "error",
         **reading: Unpack[Reading],
     ) -> "PianoRoll":
-        """From a ``PrettyMIDI`` object, by way of the MIDI file that it writes; arguments as of :meth:`from_midi`."""
-        data = conversions.pretty_midi_to_bytes(midi)
-        return cls.from_midi(data, grid=grid, pitches=pitches, outside=outside, **reading)
+        """From a ``PrettyMIDI`` object, by way of a MIDI file in memory; arguments as of :meth:`from_midi`.
+
+        Times go to the nearest tick of the object. A note shorter than a tick gets one frame, as in a file.
+
+        Warns:
+            UserWarning: notes of velocity 0, which are left out, or before 0 seconds, which are moved there.
+        """
+        return cls.from_midi(pretty_midi_to_bytes(midi), grid=grid, pitches=pitches, outside=outside, **reading)
 
     # ---------------------------------------------------------------------------------------- to other forms of music
 
@@ -281,13 +287,21 @@ class PianoRoll:
             GridError: the tempo map's ticks are too coarse for the grid.
         """
         return conversions.notes_to_score(
-            self.notes(), grid=self.grid, tempo=self.tempo, velocity=velocity, program=program, name=self.name
+            self.notes(),
+            num_frames=len(self),
+            grid=self.grid,
+            tempo=self.tempo,
+            velocity=velocity,
+            program=program,
+            name=self.name,
         )
 
     def to_midi(
         self, path: str | os.PathLike[str], *, velocity: int = 100, program: int = 0, overwrite: bool = False
     ) -> Path:
-        """Writes a MIDI file.
+        """Writes a MIDI file, from which :meth:`from_midi` reads the same roll, silence at the end included.
+
+        A pitch that sounds in the first frame without an onset becomes a note that begins there.
 
         Args:
             path: the file to write; missing folders are made.
@@ -302,8 +316,8 @@ class PianoRoll:
         return midi_io.write_midi(self.to_score(velocity=velocity, program=program), path, overwrite=overwrite)
 
     def to_pretty_midi(self, *, velocity: int = 100, program: int = 0) -> "pretty_midi.PrettyMIDI":
-        """As a ``PrettyMIDI`` object, by way of a MIDI file in memory."""
-        return conversions.score_to_pretty_midi(self.to_score(velocity=velocity, program=program))
+        """As a ``PrettyMIDI`` object, by way of a MIDI file in memory. A text event of it ends silence after the notes."""
+        return score_to_pretty_midi(self.to_score(velocity=velocity, program=program))
 
     def to_audio(self, *, velocity: int = 100, program: int = 0, **options: Unpack[RenderOptions]) -> "Audio":
         """Renders the roll as sound; arguments as of :func:`~pianoroll_seq2seq.display.audio.to_audio`."""

@@ -1,6 +1,7 @@
-"""The ``README.md`` of a shared model, with front matter for the Hugging Face Hub."""
+"""What is known of a model: its card, and the ``README.md`` of a shared one with front matter for the Hub."""
 
-from collections.abc import Mapping
+import textwrap
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import yaml
@@ -21,35 +22,79 @@ _UNKNOWN_LICENSE = "unknown"
 """The Hub's word for an unknown licence."""
 
 _USE = """```python
-from pianoroll_seq2seq import Draw, PianoRoll, open_model
+from pianoroll_seq2seq import Draw, open_model
 
-trained = open_model("{name}")  # this folder
-primer = PianoRoll.from_midi("primer.mid", grid=trained.grid, pitches=trained.pitches)
+trained = open_model("{address}"){comment}
+primer = trained.read_primer("primer.mid")
 music = trained.generate(primer, num_frames=256, sampler=Draw(0.9), seed=1{more})
 (primer + music).to_midi("music.mid")
 ```"""
 
 
-def page(config: Mapping[str, Any], *, name: str) -> str:
+def page(config: Mapping[str, Any], *, name: str, address: str | None = None) -> str:
     """A model's ``README.md``: front matter in YAML, its card, how to use it, and its facts.
 
     Args:
         config: the configuration of the model's folder.
         name: the model's name, if its card has none.
+        address: what ``open_model`` opens; the folder of this name by default.
     """
     card = config["card"]
     head = yaml.safe_dump(_head(card), sort_keys=False, allow_unicode=True)
-    shown = {key: value for key, value in card.items() if key not in _FRONT_MATTER}
-    figures = {key: value for key, value in shown.items() if not isinstance(value, str | Mapping | list)}
-    ordered = [key for key in _HEADINGS if key in shown] + [key for key in shown if key not in _HEADINGS]
+    texts, figures = _parts(card, hidden=_FRONT_MATTER)
     more = ", condition=..." if config["condition_size"] else ""
+    use = _USE.format(address=address or name, comment="" if address else "  # this folder", more=more)
     sections = [
-        *((_HEADINGS.get(key, _words(key).capitalize()), _text(shown[key])) for key in ordered if key not in figures),
-        ("How to use it", _USE.format(name=name, more=more)),
+        *texts.items(),
+        ("How to use it", use),
         ("Facts", "\n".join([*_frames(config), *_listed(figures)])),
     ]
     text = "\n\n".join(f"## {heading}\n\n{body}" for heading, body in sections)
     return f"---\n{head}---\n\n# {card.get('name', name)}\n\n{text}\n"
+
+
+class Card(dict[str, Any]):
+    """Facts about a model by their names: a dict that prints as text, and as a page in a notebook.
+
+    Example:
+        >>> print(Card(what="Continues melodies.", scores={"test_nats": 1.65}))
+        What it is: Continues melodies.
+        How good it is
+          - test nats: 1.65
+    """
+
+    def __repr__(self) -> str:
+        """The facts as text, a line or a list for each."""
+        texts, figures = _parts(self, hidden={"name"})
+        lines = [str(self["name"])] if "name" in self else []
+        for heading, text in texts.items():
+            if text.startswith("- "):
+                lines += [heading, *(_wrapped(line, "  ", "    ") for line in text.splitlines())]
+            else:
+                lines.append(_wrapped(f"{heading}: {text}", "", "  "))
+        return "\n".join([*lines, *(f"{_words(key).capitalize()}: {_figure(value)}" for key, value in figures.items())])
+
+    __str__ = __repr__
+
+    def _repr_markdown_(self) -> str:
+        texts, figures = _parts(self, hidden={"name"})
+        facts = {"Facts": "\n".join(_listed(figures))} if figures else {}
+        return "\n\n".join(f"**{heading}**\n\n{text}" for heading, text in (texts | facts).items())
+
+
+def _parts(card: Mapping[str, Any], *, hidden: Collection[str]) -> tuple[dict[str, str], dict[str, Any]]:
+    """The texts and lists of a card in Markdown by their headings, and its single figures by their names."""
+    shown = {key: value for key, value in card.items() if key not in hidden}
+    figures = {key: value for key, value in shown.items() if not isinstance(value, str | Mapping | list)}
+    ordered = [key for key in _HEADINGS if key in shown] + [key for key in shown if key not in _HEADINGS]
+    texts = {_HEADINGS.get(key, _words(key).capitalize()): _text(shown[key]) for key in ordered if key not in figures}
+    return texts, figures
+
+
+def _wrapped(text: str, first: str, others: str) -> str:
+    return textwrap.fill(
+        text, 88, initial_indent=first, subsequent_indent=others, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def _head(card: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,14 +12,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import safetensors
 import safetensors.torch
 from torch import Tensor
 
 from pianoroll_seq2seq import __version__
 from pianoroll_seq2seq._internal.atomic import writing_folder
-from pianoroll_seq2seq.checkpoint.descriptions import build, describe, encode, is_description
-from pianoroll_seq2seq.checkpoint.files import contiguous_copy
+from pianoroll_seq2seq.checkpoint.descriptions import describe, encode, is_description
+from pianoroll_seq2seq.checkpoint.files import MAX_JSON_BYTES, contiguous_copy, parse_json, parse_tensors
+from pianoroll_seq2seq.checkpoint.models import build_for, load_weights
 from pianoroll_seq2seq.errors import (
     CheckpointError,
     CheckpointNotFoundError,
@@ -137,9 +137,10 @@ def read_config(folder: str | os.PathLike[str]) -> dict[str, Any]:
     if not path.is_file():
         raise CheckpointNotFoundError(f"{path}: no such file. {_what_is_there(Path(folder))}")
     try:
-        config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        with path.open("rb") as file:
+            config: dict[str, Any] = parse_json(file.read(MAX_JSON_BYTES + 1))
         version = config["format_version"]
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         raise CheckpointError(f"{path}: damaged, not JSON ({error}). Download the folder again.") from error
     except (KeyError, TypeError) as error:
         raise CheckpointError(
@@ -168,15 +169,11 @@ def load_folder(folder: str | os.PathLike[str], *, classes: Iterable[type] = ())
     """
     config = read_config(folder)
     label = str(Path(folder) / CONFIG)
-    model = build(config["model"], classes=classes, label=label)
-    if not isinstance(model, SequenceModel):
-        raise CheckpointError(f"{label}: describes a {type(model).__name__}, which is not a sequence model.")
     path = Path(folder) / WEIGHTS
     weights = _read_weights(path, config.get("weights_sha256"))
-    try:
-        model.load_state_dict(weights)
-    except (RuntimeError, TypeError) as error:
-        raise CheckpointError(f"{path}: does not fit the model that {label} describes ({error}).") from error
+    shapes = {name: tuple(tensor.shape) for name, tensor in weights.items()}
+    model = build_for(config["model"], shapes, classes=classes, label=label)
+    load_weights(model, weights, label=os.fspath(path))
     model.train(False)
     return model
 
@@ -186,8 +183,8 @@ def _read_weights(path: Path, sha256: str | None) -> dict[str, Tensor]:
         raise CheckpointNotFoundError(f"{path}: no such file. {_what_is_there(path.parent)}")
     try:
         data = path.read_bytes()
-        tensors = safetensors.torch.load(data)
-    except (safetensors.SafetensorError, OSError, ValueError, KeyError) as error:
+        tensors = parse_tensors(data)
+    except (OSError, ValueError) as error:
         raise CheckpointError(f"{path}: damaged, or not safetensors ({error}). Download the folder again.") from error
     if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256:
         raise CheckpointError(

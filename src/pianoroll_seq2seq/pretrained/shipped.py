@@ -5,6 +5,7 @@ from typing import Any
 
 from pianoroll_seq2seq import checkpoint
 from pianoroll_seq2seq.errors import SettingsError
+from pianoroll_seq2seq.pretrained.cards import Card
 
 _FOLDER = Path(__file__).parent
 
@@ -30,8 +31,7 @@ def model_card(name: str) -> dict[str, Any]:
         >>> "Bach" in str(model_card("bach-chorales"))
         True
     """
-    card: dict[str, Any] = checkpoint.read_header(pretrained_path(name))["details"]["card"]
-    return card
+    return Card(checkpoint.read_header(pretrained_path(name))["details"]["card"])
 
 
 def pretrained_path(name: str) -> Path:

@@ -4,18 +4,22 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from pianoroll_seq2seq import checkpoint
+from pianoroll_seq2seq._internal.file_kinds import kind_of
 from pianoroll_seq2seq.errors import CheckpointError, CheckpointNotFoundError, SettingsError
 from pianoroll_seq2seq.grid import FrameGrid
 from pianoroll_seq2seq.layout import FrameLayout
 from pianoroll_seq2seq.models.contract import SequenceModel, choose_layout
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.pitches import PitchRange
+from pianoroll_seq2seq.pretrained.cards import Card
 from pianoroll_seq2seq.pretrained.folders import CONFIG, is_model_folder, load_folder, read_config, save_pretrained
+from pianoroll_seq2seq.pretrained.hub import download, hub_name, push_to_hub
+from pianoroll_seq2seq.pretrained.primers import read_primer
 from pianoroll_seq2seq.pretrained.shipped import pretrained_names, pretrained_path
 from pianoroll_seq2seq.sampling import Draw, Length, Sampler, generate
 from pianoroll_seq2seq.train.run_files import BEST
@@ -44,7 +48,12 @@ class TrainedModel:
     model: SequenceModel
     layout: FrameLayout
     name: str = ""
-    card: Mapping[str, Any] = field(default_factory=dict)
+    card: Mapping[str, Any] = field(default_factory=Card)
+
+    def __repr__(self) -> str:
+        """The name, the class of the model and its layout; ``print(trained.model)`` shows the layers."""
+        name = f"{self.name!r}, " if self.name else ""
+        return f"TrainedModel({name}{type(self.model).__name__}, {self.layout})"
 
     @property
     def grid(self) -> FrameGrid:
@@ -61,6 +70,47 @@ class TrainedModel:
         """Size of the condition of every frame, 0 for none."""
         return int(getattr(self.model, "condition_size", 0))
 
+    def read_primer(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        beats: float | None = None,
+        seconds: float | None = None,
+        num_frames: int | None = None,
+        outside: Literal["error", "drop"] = "drop",
+        on_damage: Literal["error", "salvage"] = "error",
+    ) -> PianoRoll:
+        """Reads a MIDI file as a primer: in the model's layout, with all parts as one and without drums.
+
+        Args:
+            path: the MIDI file.
+            beats: how many beats (quarter notes) to read, from the beat of the first note on,
+            seconds: or how many seconds, from the first note on,
+            num_frames: or how many frames; the whole file by default, with the silence before its first note.
+            outside: leave out notes outside the model's pitches, or raise an error.
+            on_damage: raise an error for a damaged file, or read it up to the damage.
+
+        Warns:
+            UserWarning: notes were left out, or the file has less music than was asked for.
+
+        Raises:
+            MidiError: a file that cannot be read.
+            NoNotesError: a file without notes, or with drums only.
+            PitchRangeError: notes outside the pitches and ``outside="error"``, or no note inside them.
+            SettingsError: a length that is not above 0, or given in several units.
+
+        Example:
+            >>> import tempfile
+            >>> trained = open_model("bach-chorales")
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     path = trained.generate(beats=8, seed=1).to_midi(f"{folder}/song.mid")
+            ...     primer = trained.read_primer(path, beats=4)
+            >>> len(primer)
+            16
+        """
+        length = Length(num_frames, beats, seconds)
+        return read_primer(path, self.layout, length=length, outside=outside, on_damage=on_damage)
+
     def generate(
         self,
         primer: PianoRoll | str | os.PathLike[str] | None = None,
@@ -76,8 +126,8 @@ class TrainedModel:
         """Continues a primer, or begins from silence.
 
         Args:
-            primer: a roll on the model's grid and of its pitches, or the path of a MIDI file; 16 beats of silence by
-                default.
+            primer: a roll on the model's grid and of its pitches, or the path of a MIDI file, which is read by
+                :meth:`read_primer`; 16 beats of silence by default.
             beats: how many beats (quarter notes) to generate,
             seconds: or how many seconds,
             num_frames: or how many frames; 32 beats by default.
@@ -89,6 +139,9 @@ class TrainedModel:
 
         Returns:
             The new music without the primer: ``primer + trained.generate(primer)`` is the whole piece.
+
+        Warns:
+            UserWarning: notes of the file are outside the model's pitches, and are left out.
 
         Raises:
             GridError, PitchRangeError: a primer on another grid or of other pitches.
@@ -105,7 +158,7 @@ class TrainedModel:
             empty = PianoRoll.silent(0, grid=self.grid, pitches=self.pitches)
             primer = PianoRoll.silent(_SILENCE.in_frames(self.grid, empty.tempo), grid=self.grid, pitches=self.pitches)
         elif not isinstance(primer, PianoRoll):
-            primer = PianoRoll.from_midi(primer, grid=self.grid, pitches=self.pitches)
+            primer = self.read_primer(primer)
         length = Length(num_frames, beats, seconds) or Length(beats=32)
         return generate(
             self.model,
@@ -131,23 +184,57 @@ class TrainedModel:
         card = self.card if card is None else card
         return save_pretrained(self.model, folder, layout=self.layout, card=card, overwrite=overwrite)
 
+    def push_to_hub(
+        self,
+        name: str,
+        *,
+        card: Mapping[str, Any] | None = None,
+        private: bool | None = None,
+        revision: str | None = None,
+        token: str | bool | None = None,
+    ) -> str:
+        """Sends the model to the Hugging Face Hub: see :func:`~pianoroll_seq2seq.pretrained.push_to_hub`.
+
+        Args:
+            name: such as ``user/name``; created if it is missing.
+            card: facts about the model; the card that it has by default.
+            private: whether others may not see it; by default the Hub decides.
+            revision: the branch, created if it is missing; ``main`` by default.
+            token: a token of the Hub that may write; the one of ``hf auth login`` by default.
+        """
+        return push_to_hub(
+            self.model,
+            name,
+            layout=self.layout,
+            card=self.card if card is None else card,
+            private=private,
+            revision=revision,
+            token=token,
+        )
+
 
 def open_model(
     source: str | os.PathLike[str] = DEFAULT_MODEL,
     *,
     classes: Iterable[type] = (),
     layout: FrameLayout | None = None,
+    revision: str | None = None,
+    token: str | bool | None = None,
 ) -> TrainedModel:
-    """Opens a trained model: a shipped one, the best one of a run, a shared folder, or a checkpoint.
+    """Opens a trained model: a shipped one, the best one of a run, a shared folder, a checkpoint, or one of the Hub.
 
     Args:
-        source: a name such as ``bach-chorales``; the folder of a run of ``fit``; a folder of ``save_pretrained``; or a
-            checkpoint.
+        source: a name such as ``bach-chorales``; the folder of a run of ``fit``; a folder of ``save_pretrained``; a
+            checkpoint; or a model of the Hugging Face Hub (extra ``hub``), ``hf://user/name``. ``user/name`` is one of
+            the Hub too if there is no such path and no folder ``user``.
         classes: models, heads and grids of your own that it is built of.
         layout: what the columns of its frames mean, for a model that was built from a frame size.
+        revision: branch, tag or commit of a model of the Hub; also ``hf://user/name@revision``.
+        token: token of the Hub; the one of ``hf auth login`` by default, none if False.
 
     Raises:
-        CheckpointNotFoundError: no such name, file or folder.
+        CheckpointNotFoundError: no such name, file or folder, or no such model or revision on the Hub.
+        StoreError: the Hub cannot be reached or refuses access, and the model is not in its client's cache.
         CheckpointError: not a checkpoint, a damaged one, or one whose layout is unknown.
         SettingsError, GridError, PitchRangeError, ShapeError: a layout that is not the model's.
 
@@ -156,7 +243,7 @@ def open_model(
         BeatGrid(frames_per_beat=4)
     """
     classes = tuple(classes)
-    path, label = _locate(source), os.fspath(source)
+    path, label = _locate(source, revision, token), os.fspath(source)
     if path.is_dir():
         details = read_config(path)
         model, described = load_folder(path, classes=classes), details["layout"]
@@ -179,7 +266,7 @@ def open_model(
         raise SettingsError(
             f"{label}: the model has frames of {frame_size} columns, but {layout} has {layout.frame_size}."
         )
-    return TrainedModel(model, layout, name=label, card=details.get("card", {}))
+    return TrainedModel(model, layout, name=label, card=Card(details.get("card", {})))
 
 
 def _described_layout(details: Mapping[str, Any]) -> Any:
@@ -188,8 +275,16 @@ def _described_layout(details: Mapping[str, Any]) -> Any:
     return details.get("layout") or (data.get("layout") if isinstance(data, Mapping) else None)
 
 
-def _locate(source: str | os.PathLike[str]) -> Path:
-    """The checkpoint, or the folder of ``save_pretrained``."""
+def _locate(source: str | os.PathLike[str], revision: str | None, token: str | bool | None) -> Path:
+    """The checkpoint, or the folder of ``save_pretrained``, downloaded if it is on the Hub."""
+    on_hub = hub_name(source)
+    if on_hub is not None:
+        return download(on_hub, revision=revision, token=token)
+    if revision is not None:
+        raise SettingsError(
+            f"{os.fspath(source)}: not a model of the Hub, so it has no revision {revision!r}. Leave revision= out, or "
+            f"pass hf://user/name."
+        )
     if isinstance(source, str) and source in pretrained_names():
         return pretrained_path(source)
     path = Path(source)
@@ -200,6 +295,13 @@ def _locate(source: str | os.PathLike[str]) -> Path:
     if not path.is_file():
         raise CheckpointNotFoundError(
             f"{os.fspath(source)}: no such model. Pass a checkpoint, the folder of a run (which holds {BEST}) or of "
-            f"save_pretrained (which holds {CONFIG}), or the name of a shipped model: {', '.join(pretrained_names())}."
+            f"save_pretrained (which holds {CONFIG}), a model of the Hub as hf://user/name, or the name of a shipped "
+            f"model: {', '.join(pretrained_names())}."
+        )
+    with path.open("rb") as file:
+        kind = kind_of(file.read(64))
+    if kind is not None:
+        raise CheckpointError(
+            f"{os.fspath(source)}: not a model; it is {kind}. Music to continue is the primer, beside the model."
         )
     return path

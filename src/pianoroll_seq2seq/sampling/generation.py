@@ -8,16 +8,24 @@ import numpy as np
 import torch
 from jaxtyping import Bool
 from torch import Tensor
-from tqdm.auto import tqdm
 
+from pianoroll_seq2seq._internal.progress import tqdm
 from pianoroll_seq2seq.data.conditions import stack_conditions
 from pianoroll_seq2seq.errors import SettingsError, ShapeError
 from pianoroll_seq2seq.layout import FrameLayout
-from pianoroll_seq2seq.models.contract import SequenceModel, choose_layout, device_of, inference, require_conditional
+from pianoroll_seq2seq.models.contract import (
+    SequenceModel,
+    choose_layout,
+    device_of,
+    dtype_of,
+    inference,
+    require_conditional,
+)
 from pianoroll_seq2seq.models.heads.contract import FrameDistribution
+from pianoroll_seq2seq.models.heads.random_numbers import RowGenerators
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.sampling.generations import Generations
-from pianoroll_seq2seq.sampling.samplers import Draw, Sampler
+from pianoroll_seq2seq.sampling.samplers import Draw, Sampler, sample_rows
 
 
 @runtime_checkable
@@ -76,7 +84,8 @@ def generate(
             several times for several continuations.
         num_frames: how many frames to generate.
         sampler: how to choose each frame from its distribution.
-        seed: the seed of the sampler. Equal arguments and seeds give equal music on one kind of device.
+        seed: the seed of the sampler. Equal arguments and seeds give equal music on one kind of device. Each piece of a
+            batch has random numbers of its own: those of piece ``k`` depend on the seed and on ``k`` alone.
         progress: whether to show a progress bar.
         condition: conditions (:mod:`~pianoroll_seq2seq.data.conditions`). For one primer an array of shape (size,), or
             (frames, size) with a row for each frame of the primer and of the music. For a list of primers one array of
@@ -138,7 +147,7 @@ def generate_frames(
         model: any sequence model.
         primers: the frames to continue, ``roll.to_frames(layout)`` of each primer.
         sampler: how to choose each frame from its distribution.
-        seed: the seed of the sampler. Equal arguments and seeds give equal frames on one kind of device.
+        seed: the seed of the sampler; see :func:`generate`.
         condition: conditions: one array of shape (size,) for all continuations, or one for each, (size,) or (frames,
             size) from the first frame of the primer on. The last row is repeated.
         layout: what the columns of a frame mean; by default the layout that the model was built from. If it has an
@@ -170,15 +179,16 @@ def generate_frames(
     has_onsets = layout is not None and layout.has_onsets
     trained = model if isinstance(model, SequenceModel) else None
     device = torch.device("cpu") if trained is None else device_of(trained)
-    generator = torch.Generator(device).manual_seed(seed)
+    dtype = torch.float32 if trained is None else dtype_of(trained)
+    generators = RowGenerators(seed, len(primers), device)
     with _without_gradients(trained):
-        past = torch.tensor(primers, dtype=torch.float32, device=device)
+        past = torch.tensor(primers, dtype=dtype, device=device)
         if condition is None:
             distribution, state = model.start(past)
         else:
             conditions = torch.from_numpy(stack_conditions(condition, len(primers))).to(device)
             distribution, state = require_conditional(model, conditions.shape[-1]).start(past, conditions)
-        frame = sampler(distribution, generator=generator)
+        frame = sample_rows(sampler, distribution, generators).to(dtype)
         if has_onsets:
             frame = _consistent_onsets(frame, past[:, -1])
         array = frame.bool().cpu().numpy()
@@ -187,7 +197,7 @@ def generate_frames(
         # Gradients are on again while the caller has the frame: the caller may be training.
         with _without_gradients(trained):
             distribution, state = model.advance(frame, state)
-            before, frame = frame, sampler(distribution, generator=generator)
+            before, frame = frame, sample_rows(sampler, distribution, generators).to(dtype)
             if has_onsets:
                 frame = _consistent_onsets(frame, before)
             array = frame.bool().cpu().numpy()

@@ -1,7 +1,7 @@
 """Samplers: how a frame is chosen from a distribution."""
 
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -12,11 +12,18 @@ from pianoroll_seq2seq.errors import SettingsError, ShapeError
 from pianoroll_seq2seq.layout import FrameLayout
 from pianoroll_seq2seq.models.heads.contract import FrameDistribution
 from pianoroll_seq2seq.models.heads.precision import check_temperature
+from pianoroll_seq2seq.models.heads.random_numbers import RowGenerators, is_rowwise
 
 
 @runtime_checkable
 class Sampler(Protocol):
-    """Chooses frames from distributions: any callable with this signature."""
+    """Chooses frames from distributions: any callable with this signature.
+
+    :func:`~pianoroll_seq2seq.sampling.generate` calls it for each piece of a batch on its own, with distributions of
+    batch shape (1,) and the generator of the piece. A class that says ``rowwise = True`` is called for the whole batch;
+    it must take its random numbers from distributions alone, or from
+    :func:`~pianoroll_seq2seq.models.heads.random_numbers.uniform`.
+    """
 
     def __call__(self, distribution: FrameDistribution, *, generator: torch.Generator) -> Tensor:
         """Frames (..., frame_size) of zeros and ones for distributions of batch shape (...)."""
@@ -42,6 +49,8 @@ class Threshold:
         >>> Threshold(0.5)(distribution, generator=torch.Generator())
         tensor([0., 1., 1.])
     """
+
+    rowwise: ClassVar[bool] = True
 
     probability: float = 0.5
 
@@ -71,6 +80,8 @@ class Draw:
         >>> Draw(temperature=0.9)(certain, generator=torch.Generator().manual_seed(0))
         tensor([0., 1.])
     """
+
+    rowwise: ClassVar[bool] = True
 
     temperature: float = 1.0
 
@@ -122,15 +133,25 @@ class ScaleConstrained:
                 f"ScaleConstrained needs at least one pitch class and one try, got {self.scale} and tries={self.tries}."
             )
 
+    @property
+    def rowwise(self) -> bool:
+        """As of the sampler that is constrained."""
+        return is_rowwise(self.sampler, "__call__")
+
     def __call__(self, distribution: FrameDistribution, *, generator: torch.Generator) -> Tensor:
         """The frames in the scale."""
         frame = self.sampler(distribution, generator=generator)
         in_scale = self._in_scale(frame)
         for _ in range(self.tries - 1):
-            rejected = (frame * (1 - in_scale)).any(dim=-1, keepdim=True)
+            rejected = (frame * (1 - in_scale)).any(dim=-1)
             if not rejected.any():
                 return frame
-            frame = torch.where(rejected, self.sampler(distribution, generator=generator), frame)
+            if isinstance(generator, RowGenerators):  # the others keep their random numbers for the next frame
+                rows = rejected.nonzero()[:, 0]
+                frame[rows] = self.sampler(distribution[rows], generator=generator.select(rows))
+            else:
+                again = self.sampler(distribution, generator=generator)
+                frame = torch.where(rejected.unsqueeze(-1), again, frame)
         return frame * in_scale
 
     def _in_scale(self, frame: Tensor) -> Tensor:
@@ -142,3 +163,19 @@ class ScaleConstrained:
             )
         in_scale = np.isin(self.layout.column_pitches() % 12, self.scale)
         return torch.as_tensor(in_scale, dtype=frame.dtype, device=frame.device)
+
+
+def sample_rows(sampler: Sampler, distribution: FrameDistribution, generators: RowGenerators) -> Tensor:
+    """Frames (batch, frame_size), of which row ``k`` has random numbers of its own.
+
+    Args:
+        sampler: chooses the frames.
+        distribution: of batch shape (batch,).
+        generators: of as many rows.
+    """
+    if is_rowwise(sampler, "__call__") and is_rowwise(distribution, "sample"):
+        return sampler(distribution, generator=generators)
+    if len(generators) == 1:
+        return sampler(distribution, generator=generators.generator(0))
+    rows = range(len(generators))
+    return torch.cat([sampler(distribution[row : row + 1], generator=generators.generator(row)) for row in rows])

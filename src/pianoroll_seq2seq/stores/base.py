@@ -1,6 +1,7 @@
 """The contract of a store: named objects that are written completely or not at all."""
 
 import os
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -104,11 +105,12 @@ def checked_key(key: str) -> str:
     ):
         raise SettingsError(
             f"A key in a store is made of names between single slashes, such as 'runs/7/last.safetensors', none of "
-            f"them ending with a dot, at most 1024 bytes in all, without backslashes or control characters, got "
-            f"{key!r}."
+            f"them ending with a dot, at most 1024 bytes in all, of Unicode characters other than backslashes and "
+            f"control characters, got {key!r}."
         )
     return key
 
 
 def _plain(key: str) -> bool:
-    return "\\" not in key and key.isprintable()
+    """Whether XML, in which services list their keys, can hold it. A file name that is not UTF-8 has surrogates."""
+    return not any(each == "\\" or unicodedata.category(each) in ("Cc", "Cs") or each in "\ufffe\uffff" for each in key)

@@ -9,10 +9,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from tqdm.auto import tqdm
-
 from pianoroll_seq2seq._internal.atomic import writing
 from pianoroll_seq2seq._internal.locks import LOCK_NAME, file_lock
+from pianoroll_seq2seq._internal.progress import tqdm
 from pianoroll_seq2seq.errors import (
     NotStoredError,
     OverwriteError,

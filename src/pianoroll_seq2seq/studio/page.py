@@ -5,7 +5,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from pianoroll_seq2seq.data.datasets.scale_chords import ROOTS, SCALES
+from pianoroll_seq2seq.data.datasets.scale_chords import COMMON_FIRST, ROOTS, SCALES
 from pianoroll_seq2seq.display.html import asset, script_json
 from pianoroll_seq2seq.pretrained.trained_model import TrainedModel
 from pianoroll_seq2seq.studio.generation_request import (
@@ -42,7 +42,7 @@ def _settings(models: Iterable[TrainedModel], limits: StudioLimits) -> dict[str,
     return {
         "models": [_model_settings(trained) for trained in models],
         "roots": [root.capitalize().replace("sharp", "#") for root in ROOTS],
-        "scales": {kind.replace("_", " "): list(steps) for kind, steps in SCALES.items()},
+        "scales": {kind.replace("_", " "): list(SCALES[kind]) for kind in COMMON_FIRST},
         "max_midi_bytes": limits.request.max_midi_bytes,
         "max_primer_beats": limits.max_primer_beats,
         "beats_per_minute": [MIN_BEATS_PER_MINUTE, MAX_BEATS_PER_MINUTE],

@@ -75,11 +75,17 @@ class AzureMLTracker:
         self._flush_seconds = flush_seconds
         self._first = is_first_process()
         self._closing = ExitStack()
+        self._is_open = False
         self._reports = Reports(redacted)
         self._names: set[str] = set()
         self._files: Counter[str] = Counter()
         self._tags: dict[str, str] = {}
         self._queues: dict[str, RetryQueue] = {}
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the run is open."""
+        return self._is_open
 
     def __enter__(self) -> "AzureMLTracker":
         """Finds the run.
@@ -100,6 +106,7 @@ class AzureMLTracker:
                 self._closing = stack.pop_all()
             if self.run is None:
                 self._reports.warn("Not a run of Azure ML: metrics stay on this machine", _local_path(self._local))
+        self._is_open = True
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
@@ -118,6 +125,7 @@ class AzureMLTracker:
                 counts = ", ".join(f"{name} ({count})" for name, count in sorted(self.dropped.items()))
                 self._reports.warn("Values that are not finite were not sent to Azure ML", counts)
         finally:
+            self._is_open = False
             self._closing.__exit__(kind, error, None)
 
     def log_params(self, params: Mapping[str, Value]) -> None:
@@ -149,6 +157,15 @@ class AzureMLTracker:
             number = self._files[path.name]
             name = f"the file {path}" if number == 1 else f"the file {path} ({number})"  # a new file each time
             self._send(name, lambda: self._upload(path, number))
+
+    def log_media(self, name: str, path: str | os.PathLike[str], *, step: int) -> None:
+        """Logs a picture as an image of the run, one more under the same name, and any other file as an artifact."""
+        if Path(path).suffix.lower() not in _IMAGES:
+            self.log_artifact(path)
+            return
+        if self._local is not None and self._first:
+            self._local.log_artifact(path)
+        self.log_image(name, path)
 
     def log_image(self, name: str, path: str | os.PathLike[str]) -> None:
         """Logs a picture under a name."""

@@ -14,7 +14,7 @@ class Tracker(Protocol):
 
     A context manager: ``with`` begins the run, leaving it ends the run, and leaving it with an exception marks it as
     failed. ``fit`` logs to a tracker and flushes it. The caller opens and closes it, so that scores and files can be
-    logged after training.
+    logged after training. A tracker with an attribute ``is_open`` that is False is opened and closed by ``fit``.
     """
 
     def __enter__(self) -> "Tracker":
@@ -40,6 +40,33 @@ class Tracker(Protocol):
     def flush(self) -> None:
         """Waits until everything is stored."""
         ...
+
+
+@runtime_checkable
+class MediaTracker(Protocol):
+    """A tracker that can show pictures and play sounds, and how they change from step to step.
+
+    The method is optional: :func:`log_media` gives the other trackers the file as an artifact.
+    """
+
+    def log_media(self, name: str, path: str | os.PathLike[str], *, step: int) -> None:
+        """Logs a picture, a sound or another file made after ``step`` optimizer steps, under a name that stays."""
+        ...
+
+
+def log_media(tracker: Tracker, name: str, path: str | os.PathLike[str], *, step: int) -> None:
+    """Logs a picture, a sound or another file to any tracker.
+
+    Args:
+        tracker: a tracker. One without ``log_media`` gets the file as an artifact.
+        name: what it shows, the same at every step, such as ``piece_1``.
+        path: the file.
+        step: the number of optimizer steps after which it was made.
+    """
+    if isinstance(tracker, MediaTracker):
+        tracker.log_media(name, path, step=step)
+    else:
+        tracker.log_artifact(path)
 
 
 class NoTracker:

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from pianoroll_seq2seq.errors import SettingsError
-from pianoroll_seq2seq.trackers.base import Tracker, Value
+from pianoroll_seq2seq.trackers.base import Tracker, Value, log_media
 
 
 class FanOut:
@@ -38,6 +38,8 @@ class FanOut:
         if not trackers:
             raise SettingsError("FanOut needs at least one tracker. To keep nothing, use NoTracker().")
         self.trackers = trackers
+        self.is_open = False
+        """Whether the trackers are open."""
 
     def __enter__(self) -> "FanOut":
         """Opens all trackers. If one fails, the open ones are closed, as failed runs."""
@@ -49,10 +51,12 @@ class FanOut:
         except BaseException as error:
             _close(opened, type(error), error, error.__traceback__)
             raise
+        self.is_open = True
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         """Closes all trackers."""
+        self.is_open = False
         _close(self.trackers, kind, error, trace)
 
     def log_params(self, params: Mapping[str, Value]) -> None:
@@ -66,6 +70,10 @@ class FanOut:
     def log_artifact(self, path: str | os.PathLike[str]) -> None:
         """Logs a file to all trackers."""
         self._all(lambda tracker: tracker.log_artifact(path))
+
+    def log_media(self, name: str, path: str | os.PathLike[str], *, step: int) -> None:
+        """Logs a picture or a sound to all trackers, to those without ``log_media`` as a file."""
+        self._all(lambda tracker: log_media(tracker, name, path, step=step))
 
     def flush(self) -> None:
         """Flushes all trackers."""

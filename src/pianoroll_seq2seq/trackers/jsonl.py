@@ -34,9 +34,14 @@ class JsonlTracker:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        """Remembers the path; the file is opened by ``with``."""
+        """Remembers the path; ``with`` opens the file, or ``fit`` for the time of training."""
         self.path: Path = Path(path)
         self._file: TextIO | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the file is open."""
+        return self._file is not None
 
     def __enter__(self) -> "JsonlTracker":
         """Opens the file."""

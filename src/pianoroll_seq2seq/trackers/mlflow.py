@@ -100,6 +100,11 @@ class MLflowTracker:
         """Without passwords."""
         return f"MLflowTracker({self._experiment!r}, tracking_uri={self._redacted(self._tracking_uri or '')!r})"
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the run is open."""
+        return self._sending is not None
+
     def __enter__(self) -> "MLflowTracker":
         """Begins or continues the run.
 

@@ -15,6 +15,7 @@ from pianoroll_seq2seq._internal.display_hook import save_picture
 from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.sampling import Draw, Sampler, generate
+from pianoroll_seq2seq.trackers.base import log_media
 from pianoroll_seq2seq.train.events import EpochEnd
 
 
@@ -23,7 +24,8 @@ class SampleMusic:
     """Continues primers every few epochs, so that one can listen to the progress of training.
 
     Writes ``epoch_0010_piece_1.mid`` for each primer, the primer included, and a picture of it (with matplotlib, extra
-    ``plot``). The seed is the same each time, so that only the model differs.
+    ``plot``), and logs them to the tracker of the run, which shows and plays them if it can. The seed is the same each
+    time, so that only the model differs.
 
     Args:
         primers: what to continue, all of one length and in the layout of the model.
@@ -34,6 +36,7 @@ class SampleMusic:
         seed: of the sampler.
         condition: as in :func:`~pianoroll_seq2seq.sampling.generate` with a list of primers, for a conditional model.
         picture: whether to draw pictures.
+        sound: whether to write sound (WAV).
 
     Raises:
         SettingsError: no primers, or a number below 1.
@@ -53,6 +56,7 @@ class SampleMusic:
     seed: int = 0
     condition: np.ndarray | Sequence[np.ndarray] | None = None
     picture: bool = True
+    sound: bool = False
 
     def __post_init__(self) -> None:
         """Validates the arguments."""
@@ -78,9 +82,19 @@ class SampleMusic:
         for number, (primer, continuation) in enumerate(zip(self.primers, generated, strict=True), start=1):
             path = Path(self.folder) / f"epoch_{epoch:04}_piece_{number}.mid"
             roll = primer + continuation
-            roll.to_midi(path, overwrite=True)
-            if self.picture:
-                save_picture(roll, path.with_suffix(".png"), primer_frames=len(primer), title=f"epoch {epoch}")
+            for file in self._write(roll, path, primer_frames=len(primer), title=f"epoch {epoch}"):
+                log_media(event.tracker, f"piece_{number}", file, step=event.history.epochs[-1].step)
+
+    def _write(self, roll: PianoRoll, path: Path, *, primer_frames: int, title: str) -> list[Path]:
+        """Writes the files of one piece."""
+        roll.to_midi(path, overwrite=True)
+        paths, picture, sound = [path], path.with_suffix(".png"), path.with_suffix(".wav")
+        if self.picture:
+            save_picture(roll, picture, primer_frames=primer_frames, title=title)
+            paths.append(picture)
+        if self.sound:
+            paths.append(roll.to_audio().save(sound, overwrite=True))
+        return paths
 
 
 @dataclass

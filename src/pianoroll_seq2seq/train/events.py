@@ -1,13 +1,14 @@
 """What callbacks receive."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from torch import Tensor
 
 from pianoroll_seq2seq.models.contract import SequenceModel
+from pianoroll_seq2seq.trackers.base import NoTracker, Tracker
 from pianoroll_seq2seq.train.history import History
 
 
@@ -36,6 +37,8 @@ class EpochEnd:
     """The model with the weights that were validated: averaged ones if ``fit`` has an ``ema_decay``."""
     folder: Path | None
     """The ``checkpoint_dir`` of the run."""
+    tracker: Tracker = field(default_factory=NoTracker)
+    """The tracker of the run, which has the losses of this epoch."""
 
 
 OnStep = Callable[[StepEnd], bool | None]

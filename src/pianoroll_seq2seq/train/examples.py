@@ -1,13 +1,14 @@
 """The contract of the examples that a model is trained on and validated with."""
 
-from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Int64
 from torch import Tensor
 
 from pianoroll_seq2seq.data.augmentation import Augmentation
+from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.layout import FrameLayout
 
 
@@ -84,6 +85,35 @@ class ConditionedExamples(Examples, Protocol):
     ) -> tuple[Tensor, Tensor, Tensor | None]:
         """As :meth:`Examples.batch`, and the conditions, (rows, input_frames + target_frames, size), if any."""
         ...
+
+
+@runtime_checkable
+class FingerprintedExamples(Protocol):
+    """Examples that say what they are made of, so that a run is not resumed with others.
+
+    Of examples without this method, ``fit`` compares their number and the content of some of them.
+    """
+
+    def fingerprint(self) -> Mapping[str, Any]:
+        """Sizes and hashes, for JSON: equal for examples that are equal. ``content`` is a hash of the pieces."""
+        ...
+
+
+def check_examples(examples: object, argument: str) -> None:
+    """Refuses what is no set of examples, or an empty one; ``argument`` is what errors call it.
+
+    Raises:
+        SettingsError: names what came, and the fix.
+    """
+    if not isinstance(examples, Examples):
+        got = f"a {type(examples).__name__}" + (" without items" if examples in ([], ()) else "")
+        optional = " Pass None to train without validation." if argument == "valid" else ""
+        raise SettingsError(
+            f"{argument} must be windows, got {got}. Cut rolls into windows: SlidingWindows(rolls, input_frames=..., "
+            f"target_frames=..., hop=...).{optional}"
+        )
+    if not len(examples):
+        raise SettingsError(f"{argument} has no examples. Add pieces.")
 
 
 def condition_size_of(examples: Examples) -> int:

@@ -2,20 +2,23 @@
 
 import os
 from collections.abc import Sequence
+from contextlib import ExitStack
 
 import torch
 
 from pianoroll_seq2seq.errors import SettingsError
-from pianoroll_seq2seq.models.contract import SequenceModel, device_of
+from pianoroll_seq2seq.models.contract import SequenceModel
+from pianoroll_seq2seq.models.devices import check_trainable, move_model
 from pianoroll_seq2seq.stores.base import Store
 from pianoroll_seq2seq.trackers.base import NoTracker, Tracker
 from pianoroll_seq2seq.train.config import Monitor, TrainConfig
 from pianoroll_seq2seq.train.early_stopping import EarlyStopping
 from pianoroll_seq2seq.train.events import OnEpoch, OnStep
-from pianoroll_seq2seq.train.examples import Examples
+from pianoroll_seq2seq.train.examples import Examples, check_examples
 from pianoroll_seq2seq.train.history import History
 from pianoroll_seq2seq.train.interruption import Interrupted, Interruption
 from pianoroll_seq2seq.train.loop import Loop, check_model
+from pianoroll_seq2seq.train.optimizers import check_optimizer, default_optimizer
 from pianoroll_seq2seq.train.precision import Precision
 from pianoroll_seq2seq.train.remote_checkpoints import RemoteCheckpoints
 from pianoroll_seq2seq.train.run import Run
@@ -47,10 +50,11 @@ def fit(
     checkpoint_seconds: float = 60.0,
     checkpoint_store: Store | None = None,
     resume: bool = True,
+    device: str | torch.device | None = None,
     seed: int = 0,
     progress: bool = True,
 ) -> History:
-    """Trains a model on its device. It ends with the weights of its best epoch.
+    """Trains a model. It ends with the weights of its best epoch.
 
     The loss is the mean of ``-model(inputs, targets).log_prob(targets)`` over frames: nats per frame.
 
@@ -65,10 +69,13 @@ def fit(
         model: any sequence model, trained in place.
         train: the windows to learn from, or groups of :class:`~pianoroll_seq2seq.data.whole_pieces.WholePieces`.
         valid: windows to validate on after every epoch, in the layout of ``train``.
-        epochs: passes over the training windows.
+        epochs: passes over the training windows, in all. With a ``checkpoint_dir``, a finished run goes on if it is
+            called with more epochs, and gives the same result as if it had been called with them at once. The
+            ``schedule`` must allow it, as a constant one does.
         batch_size: windows of a step, at most, over all processes. The batches of an epoch differ in size by one at
             most.
-        optimizer: over the model's parameters; fused Adam with a learning rate of 0.001 by default.
+        optimizer: over the model's parameters; fused Adam with a learning rate of 0.001 by default. Frozen parameters
+            (``requires_grad`` is False) keep their values.
         schedule: the factor on the learning rate at each step; constant by default.
         clip_norm: the largest norm of the gradient, which is scaled down to it; None for any.
         ema_decay: validates, saves and returns an exponential moving average of the weights, of which this share stays
@@ -86,7 +93,8 @@ def fit(
         min_delta: the smallest improvement that counts for the patience, in nats per frame.
         on_epoch: called after every epoch; training stops if one returns True.
         on_step: called after every step, in every process; training stops in all of them if one returns True.
-        tracker: receives the settings and the losses of every epoch. The caller opens and closes it.
+        tracker: receives the settings and the losses of every epoch. A tracker that is open stays open, so that scores
+            can be logged after training; one that is not (its ``is_open`` is False) is opened and closed.
         checkpoint_dir: folder for ``best.safetensors``, ``last.safetensors``, ``previous.safetensors`` and
             ``history.jsonl``.
         checkpoint_seconds: time between two checkpoints within an epoch. There is always one after an epoch.
@@ -95,6 +103,7 @@ def fit(
             resumes from there. A store that cannot be reached during training causes a warning.
         resume: continues the run in ``checkpoint_dir``. The result is as if training had never stopped (on a CPU, in
             one process, bit for bit).
+        device: where to train, such as ``cuda``: the model is moved there and stays there. Its own device by default.
         seed: of the order of windows, their augmentation, and dropout.
         progress: whether to show a progress bar.
 
@@ -102,12 +111,14 @@ def fit(
         The losses of all epochs, including those before a resumption.
 
     Raises:
-        SettingsError: arguments out of range.
+        SettingsError: arguments out of range, an optimizer of another model, a device that is not available, or weights
+            in 16 bits.
         GridError, PitchRangeError, ShapeError: ``train`` is not in the layout of the model, or ``valid`` is not in that
             of ``train``.
         TrainingDivergedError: the loss is no longer a number; checkpoints of earlier epochs are kept.
         CheckpointError: ``checkpoint_dir`` or ``checkpoint_store`` holds a run of another model, other data or other
-            settings, or only damaged checkpoints, or another process trains there.
+            settings (the message names each), or one whose schedule depends on the number of epochs, or only damaged
+            checkpoints, or another process trains there.
         CheckpointWriteError: no space is left; the checkpoint before is kept.
         OverwriteError: ``checkpoint_dir`` or ``checkpoint_store`` holds a run, and ``resume`` is false.
         StoreError: ``checkpoint_store`` cannot be reached at the beginning.
@@ -138,21 +149,25 @@ def fit(
     )
     if checkpoint_store is not None and checkpoint_dir is None:
         raise SettingsError("checkpoint_store needs checkpoint_dir: a checkpoint is a file before it is sent.")
+    _check_arguments(model, train, valid)
     early_stopping = EarlyStopping(_monitored(config, valid), patience, min_delta, epochs)
-    if valid is not None:
-        train.layout.check_same(valid.layout, "valid", owner="train")
-        check_model(model, valid, "valid")
-    optimizer = optimizer or default_optimizer(model, 1e-3)
-    with Interruption() as interruption:
+    if device is not None:
+        move_model(model, device)
+    if optimizer is None:
+        optimizer = default_optimizer(model, 1e-3)
+    check_optimizer(optimizer, model)
+    if device is not None and optimizer.state:
+        optimizer.load_state_dict(optimizer.state_dict())  # moves its state to where the weights are
+    with Interruption() as interruption, ExitStack() as stack:
         loop = Loop(model, train, optimizer, config, interruption, on_step)
         is_first = loop.processes.is_first
         folder = RunFolder(checkpoint_dir) if checkpoint_dir is not None and is_first else None
         remote = None if checkpoint_store is None or folder is None else RemoteCheckpoints(checkpoint_store, folder)
         try:
-            tracker = tracker if is_first else NoTracker()
+            tracker = _opened(tracker, stack) if is_first else NoTracker()
             run = Run(loop, valid, early_stopping, tracker, on_epoch if is_first else (), folder, remote)
             run.resume(resume)
-            tracker.log_params(run.identity["run"] | {"epochs": epochs, "model": type(model).__name__})
+            tracker.log_params(run.params)
             run.train(show=progress and is_first)
             tracker.flush()
         except Interrupted as interrupted:
@@ -166,9 +181,21 @@ def fit(
     return run.history
 
 
-def default_optimizer(model: SequenceModel, learning_rate: float) -> torch.optim.Optimizer:
-    """Adam over all weights, fused on devices that have it."""
-    return torch.optim.Adam(model.parameters(), lr=learning_rate, fused=device_of(model).type in ("cpu", "cuda"))
+def _check_arguments(model: SequenceModel, train: Examples, valid: Examples | None) -> None:
+    """Refuses data that are no windows or of another layout, and a model that cannot be trained."""
+    check_examples(train, "train")
+    if valid is not None:
+        check_examples(valid, "valid")
+        train.layout.check_same(valid.layout, "valid", owner="train")
+        check_model(model, valid, "valid")
+    check_trainable(model)
+
+
+def _opened(tracker: Tracker, stack: ExitStack) -> Tracker:
+    """The tracker, opened until the end of ``fit`` if it says that it is not open."""
+    if getattr(tracker, "is_open", True):
+        return tracker
+    return stack.enter_context(tracker)
 
 
 def _monitored(config: TrainConfig, valid: Examples | None) -> str:

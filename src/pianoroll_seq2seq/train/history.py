@@ -58,6 +58,15 @@ class History:
     best_epoch: int | None = None
     stopped_by: Literal["epochs", "patience", "callback"] | None = None
 
+    def __repr__(self) -> str:
+        """The number of epochs, the best of them, and why training stopped."""
+        count = f"{len(self.epochs)} epoch{'s' * (len(self.epochs) != 1)}"
+        best = next((epoch for epoch in self.epochs if epoch.epoch == self.best_epoch), None)
+        if best is not None:
+            valid = "" if best.valid_loss is None else f", validation {best.valid_loss:.4f}"
+            count += f", best {best.epoch}: training {best.train_loss:.4f}{valid} nats per frame"
+        return f"History({count}{'' if self.stopped_by is None else f', stopped by {self.stopped_by}'})"
+
     @property
     def train_losses(self) -> list[float]:
         """Training loss of each epoch, in nats per frame."""

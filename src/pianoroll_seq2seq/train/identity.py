@@ -1,49 +1,110 @@
-"""What a resumed run must have in common with the run it resumes: the model, the data and the settings."""
+"""What a resumed run must have in common with the run it resumes: the model, the data and the settings.
 
+A description is plain data for the checkpoint. :mod:`~pianoroll_seq2seq.train.differences` compares two of them.
+"""
+
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+import torch
+from torch import Tensor
+
 from pianoroll_seq2seq import checkpoint
-from pianoroll_seq2seq.train.examples import Examples, condition_size_of
+from pianoroll_seq2seq.train.examples import Examples, FingerprintedExamples, condition_size_of, fetch
 from pianoroll_seq2seq.train.loop import Loop
+from pianoroll_seq2seq.train.optimizers import optimizer_name, parameter_names
+from pianoroll_seq2seq.train.schedules import sample_schedule
+
+_IMPLEMENTATION = frozenset(
+    {"params", "param_names", "lr", "initial_lr", "foreach", "fused", "capturable", "differentiable"}
+)
+"""Entries of a parameter group that are described otherwise, or say only how the same update is computed."""
+_SAMPLED = 64
+"""Examples that are hashed of a class without ``fingerprint``."""
 
 
-def describe_run(loop: Loop, monitor: str) -> dict[str, Any]:
-    """The description of a run, under ``model``, ``data`` and ``run``, for JSON.
+def describe_run(loop: Loop, valid: Examples | None) -> dict[str, Any]:
+    """The model, the data and the schedule of a run, for JSON; :func:`describe_settings` has the rest.
 
     Args:
-        loop: the model, the examples, the optimizer and the configuration.
-        monitor: the loss that decides which epoch is best.
+        loop: the model, the examples and the configuration.
+        valid: the examples to validate on, if any.
     """
+    train = loop.train
     return {
         "model": checkpoint.describe(loop.model),
-        "data": _describe_data(loop.train),
-        "run": _describe_settings(loop, monitor),
+        "data": {
+            "layout": checkpoint.describe(train.layout),
+            "input_frames": train.input_frames,
+            "target_frames": train.target_frames,
+            "condition_size": condition_size_of(train),
+            "train": _fingerprint(train),
+            "valid": None if valid is None else _fingerprint(valid),
+        },
+        "schedule": {"epochs": loop.config.epochs, **sample_schedule(loop.config.schedule, loop.total_steps)},
     }
 
 
-def _describe_data(examples: Examples) -> Mapping[str, Any]:
-    return {
-        "layout": checkpoint.describe(examples.layout),
-        "input_frames": examples.input_frames,
-        "target_frames": examples.target_frames,
-        "condition_size": condition_size_of(examples),
-    }
+def describe_settings(loop: Loop, monitor: str) -> dict[str, Any]:
+    """The settings of a run, as trackers show them.
 
-
-def _describe_settings(loop: Loop, monitor: str) -> dict[str, Any]:
+    Args:
+        loop: the optimizer and the configuration.
+        monitor: the loss that decides which epoch is best.
+    """
     config = loop.config
     return {
         "seed": config.seed,
         "batch_size": config.batch_size,
         "accumulate": config.accumulate,
+        "precision": config.precision,
         "windows": len(loop.train),
-        "optimizer": type(loop.optimizer).__name__,
-        "learning_rate": loop.base_rates[0],
         "clip_norm": config.clip_norm,
         "ema_decay": config.ema_decay,
         "augmentation": None if loop.train.augmentation is None else repr(loop.train.augmentation),
-        # A schedule spans all epochs: a resumed run must have as many. Without one, epochs can be added.
-        "scheduled_epochs": None if config.schedule is None else config.epochs,
         "monitor": monitor,
     }
+
+
+def describe_optimizer(loop: Loop) -> dict[str, Any]:
+    """The optimizer's class and all its parameter groups, for JSON. Some optimizers change their groups in training."""
+    names = parameter_names(loop.model)
+    groups = [
+        {"learning_rate": rate}
+        | {key: _plain(value) for key, value in group.items() if key not in _IMPLEMENTATION}
+        | {"parameters": [names[id(parameter)] for parameter in group["params"]]}
+        for rate, group in zip(loop.base_rates, loop.optimizer.param_groups, strict=True)
+    ]
+    frozen = [names[id(parameter)] for parameter in loop.model.parameters() if not parameter.requires_grad]
+    return {"class": optimizer_name(loop.optimizer), "groups": groups, "frozen": frozen}
+
+
+def _fingerprint(examples: Examples) -> Mapping[str, Any]:
+    """What examples are made of; of a class that does not say it, a hash of some of them."""
+    if isinstance(examples, FingerprintedExamples):
+        return examples.fingerprint()
+    digest = hashlib.sha256()
+    for index in np.unique(np.linspace(0, len(examples) - 1, _SAMPLED).astype(np.int64)):
+        for part in fetch(examples, index[None]):
+            if part is not None:
+                digest.update(f"{tuple(part.shape)}".encode())
+                digest.update(part.contiguous().numpy().data)
+    return {
+        "examples": len(examples),
+        "input_frames": examples.input_frames,
+        "target_frames": examples.target_frames,
+        "content": digest.hexdigest(),
+    }
+
+
+def _plain(value: Any) -> Any:
+    """A value of a parameter group as JSON holds it."""
+    if isinstance(value, Tensor):
+        return value.tolist()
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    return str(value) if isinstance(value, torch.dtype) else repr(value)

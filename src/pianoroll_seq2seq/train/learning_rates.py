@@ -14,7 +14,8 @@ from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.models.contract import SequenceModel
 from pianoroll_seq2seq.train.events import StepEnd
 from pianoroll_seq2seq.train.examples import Examples
-from pianoroll_seq2seq.train.fitting import default_optimizer, fit
+from pianoroll_seq2seq.train.fitting import fit
+from pianoroll_seq2seq.train.optimizers import default_optimizer
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,6 +35,12 @@ class LearningRates:
 
     rates: tuple[float, ...]
     losses: tuple[float, ...]
+
+    def __repr__(self) -> str:
+        """The range of the rates, and the suggestion."""
+        ends = f"{self.rates[0]:.3g} to {self.rates[-1]:.3g}, " if self.rates else ""
+        suggestion = f", suggestion {self.suggestion:.3g}" if self.losses else ""
+        return f"LearningRates({ends}{len(self.rates)} steps{suggestion})"
 
     @property
     def suggestion(self) -> float:

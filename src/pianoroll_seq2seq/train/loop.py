@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from tqdm.auto import tqdm
 
-from pianoroll_seq2seq.models.contract import SequenceModel, device_of, layout_of, require_conditional
+from pianoroll_seq2seq._internal.progress import tqdm
+from pianoroll_seq2seq.models.contract import SequenceModel, device_of, dtype_of, layout_of, require_conditional
 from pianoroll_seq2seq.train.averaging import AveragedModel
 from pianoroll_seq2seq.train.batches import Batch, Batches
 from pianoroll_seq2seq.train.config import TrainConfig
@@ -57,6 +57,7 @@ class Loop:
             float(group.setdefault("initial_lr", group["lr"])) for group in self.optimizer.param_groups
         ]
         self.mixed_precision: MixedPrecision = MixedPrecision(config.precision, self.device, config.clip_norm)
+        self._dtype = dtype_of(self.model)
         self._sum_dtype = torch.float32 if self.device.type == "mps" else torch.float64  # MPS has no float64
         self._parameters = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         self._wrapped = self.processes.wrap(self.model)  # gives all processes the weights of the first
@@ -64,6 +65,11 @@ class Loop:
         self.average = None if config.ema_decay is None else AveragedModel(self.model, config.ema_decay)
         share = math.ceil(min(config.batch_size, len(self.train)) / self.processes.world_size)
         self._batches = Batches(self.train, self.device, math.ceil(share / config.accumulate))
+
+    @property
+    def total_steps(self) -> int:
+        """Optimizer steps of all epochs."""
+        return self.config.epochs * self.steps_per_epoch
 
     @property
     def learning_rate(self) -> float:
@@ -144,8 +150,8 @@ class Loop:
 
     def _step(self, number: int, step: Step, batches: Iterator[Batch]) -> Tensor:
         """One update. Returns the loss summed over the examples of this process, on the device."""
-        schedule, config = self.config.schedule, self.config
-        factor = 1.0 if schedule is None else schedule(number, config.epochs * self.steps_per_epoch)
+        schedule = self.config.schedule
+        factor = 1.0 if schedule is None else schedule(number, self.total_steps)
         for group, rate in zip(self.optimizer.param_groups, self.base_rates, strict=True):
             group["lr"] = rate * factor
         self.optimizer.zero_grad(set_to_none=True)
@@ -154,7 +160,8 @@ class Loop:
             batch = next(batches)
             with self._gradient_sync(part is step.parts[-1]):
                 with self.mixed_precision.autocast():
-                    log_probs = self._forward(*batch.model_args).log_prob(batch.targets)
+                    args = [values.to(self._dtype) for values in batch.model_args]
+                    log_probs = self._forward(*args).log_prob(batch.targets)
                     loss: Tensor = -apply_mask(log_probs, batch.target_mask).mean()
                 self.mixed_precision.backward(loss * part.weight)
             if part.weight:

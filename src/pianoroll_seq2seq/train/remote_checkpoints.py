@@ -11,7 +11,7 @@ import os
 import secrets
 import shutil
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from pianoroll_seq2seq.checkpoint.descriptions import encode
+from pianoroll_seq2seq.checkpoint.files import parse
 from pianoroll_seq2seq.errors import CheckpointError, OverwriteError, StoreConflictError, StoreError
 from pianoroll_seq2seq.stores.base import Store
 from pianoroll_seq2seq.train.run_folder import RunFolder
@@ -96,12 +97,15 @@ class RemoteCheckpoints:
         self._sent: Position | None = None
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="checkpoints-to-store")
 
-    def fetch(self, identity: Mapping[str, Any], *, resume: bool) -> None:
+    def fetch(
+        self, identity: Mapping[str, Any], *, resume: bool, check: Callable[[str, Mapping[str, Any]], object]
+    ) -> None:
         """Downloads the store's checkpoint into the folder, if it is newer than the folder's.
 
         Args:
             identity: the model, data and settings of the run.
             resume: whether a run may be resumed.
+            check: raises CheckpointError for the name and the header of a checkpoint that is not of this run.
 
         Raises:
             StoreError: the store cannot be reached.
@@ -119,14 +123,15 @@ class RemoteCheckpoints:
                 "resume it."
             )
         if pointer.run != self._run:
-            raise CheckpointError(
-                "The store holds a run of another model, other data or other settings. Choose another store, or "
-                "another prefix in it, or train with the same settings."
-            )
+            header, _ = parse(self._store.get(pointer.key), "the store's checkpoint")
+            try:
+                check("the store's checkpoint", header)
+            except CheckpointError as error:
+                raise CheckpointError(f"{error} Another run needs another store, or another prefix in it.") from error
         self._etag = found.etag
         others = (stored.key for stored in self._store.list(_CHECKPOINTS) if stored.key != pointer.key)
         self._keys = [*others, pointer.key]
-        if self._is_behind(pointer.position):
+        if self._is_behind(pointer):
             self._store.download(pointer.key, self._folder.last, overwrite=True)
 
     def send(self, position: Position) -> None:
@@ -155,20 +160,18 @@ class RemoteCheckpoints:
         finally:
             self._pool.shutdown()
 
-    def _is_behind(self, position: Position) -> bool:
-        """Whether the folder has an older checkpoint of this run, or none. One of another run is kept."""
+    def _is_behind(self, pointer: Pointer) -> bool:
+        """Whether the folder has an older checkpoint of the store's run, or none. One of another run is kept."""
         header = self._folder.newest_header()
         if header is None:
             return True
         try:
             progress = header["state"]["progress"]
             here = Position(progress["epoch"], progress["steps"])
-            run = _digest(
-                {"model": header["model"], "data": header["details"]["data"], "run": header["details"]["run"]}
-            )
+            run = _digest({"model": header["model"], **_described(header["details"])})
         except (KeyError, TypeError):  # not a checkpoint of fit
             return False
-        return run == self._run and here < position
+        return run == pointer.run and here < pointer.position
 
     def _start_upload(self) -> None:
         """Sends a hard link, which keeps its content when the folder's checkpoint is replaced meanwhile."""
@@ -219,6 +222,11 @@ class RemoteCheckpoints:
                 raise
             stored = self._store.put(POINTER, pointer.to_bytes(), etag=current.etag)
         self._etag = stored.etag
+
+
+def _described(details: Mapping[str, Any]) -> dict[str, Any]:
+    """The description of the run in a checkpoint's details, without its history."""
+    return {key: details[key] for key in ("data", "optimizer", "schedule", "run")}
 
 
 def _digest(identity: Mapping[str, Any]) -> str:

@@ -2,30 +2,33 @@
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor
-from tqdm.auto import tqdm
 
+from pianoroll_seq2seq._internal.progress import tqdm
 from pianoroll_seq2seq.checkpoint import optimizers
 from pianoroll_seq2seq.checkpoint.files import add_prefix, parse, strip_prefix
 from pianoroll_seq2seq.checkpoint.models import load_into
 from pianoroll_seq2seq.errors import CheckpointError
 from pianoroll_seq2seq.models.contract import SequenceModel
 from pianoroll_seq2seq.trackers.base import Tracker
+from pianoroll_seq2seq.train.differences import check_same_run
 from pianoroll_seq2seq.train.early_stopping import EarlyStopping
 from pianoroll_seq2seq.train.events import EpochEnd, OnEpoch, should_stop
 from pianoroll_seq2seq.train.examples import Examples
 from pianoroll_seq2seq.train.history import Epoch, History
-from pianoroll_seq2seq.train.identity import describe_run
+from pianoroll_seq2seq.train.identity import describe_optimizer, describe_run, describe_settings
 from pianoroll_seq2seq.train.interruption import Interrupted
 from pianoroll_seq2seq.train.loop import Loop
 from pianoroll_seq2seq.train.progress import Progress
 from pianoroll_seq2seq.train.remote_checkpoints import Position, RemoteCheckpoints
-from pianoroll_seq2seq.train.run_folder import RunFolder, check_same_run
+from pianoroll_seq2seq.train.run_folder import RunFolder
+from pianoroll_seq2seq.train.schedules import schedule_name
 
 
 @dataclass
@@ -45,8 +48,27 @@ class Run:
         self.history: History = History()
         self.progress: Progress = Progress(1)
         self.best_weights: dict[str, Tensor] = _copy_weights(self.loop.averaged_model)
-        self.identity: dict[str, Any] = describe_run(self.loop, self.early_stopping.monitor)
+        self.settings: dict[str, Any] = describe_settings(self.loop, self.early_stopping.monitor)
+        self._optimizer = describe_optimizer(self.loop)
         self._saved_at = time.monotonic()
+
+    @cached_property
+    def identity(self) -> dict[str, Any]:
+        """What a resumed run must have in common with this one. It takes a look at all pieces."""
+        described = describe_run(self.loop, self.valid)
+        return described | {"optimizer": self._optimizer, "run": self.settings}
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The settings for trackers."""
+        config, optimizer = self.loop.config, self._optimizer
+        return self.settings | {
+            "optimizer": optimizer["class"],
+            "learning_rate": self.loop.base_rates[0],
+            "schedule": schedule_name(config.schedule),
+            "epochs": config.epochs,
+            "model": type(self.loop.model).__name__,
+        }
 
     def resume(self, allowed: bool) -> None:
         """Restores the state of the folder's or the store's run, if there is one.
@@ -57,29 +79,57 @@ class Run:
         """
         loop = self.loop
         if self.remote is not None:
-            self.remote.fetch(self.identity, resume=allowed)
+            self.remote.fetch(self.identity, resume=allowed, check=self._check_same_run)
         found = None if self.folder is None else self.folder.find_checkpoint(allowed)
         data = loop.processes.broadcast(None if found is None else found[1])
         if data is None:
             return
         label = "the run's checkpoint" if found is None else os.fspath(found[0])
         header, tensors = parse(data, label)
-        check_same_run(label, {"model": header["model"], **header["details"]}, self.identity)
+        state = self._check_same_run(label, header)
         load_into(header, tensors, loop.model, loop.optimizer, label=label)
         try:
-            state = header["state"]
             loop.mixed_precision.load_state(state["scaler"])
             if loop.average is not None:
                 loop.average.model.load_state_dict(strip_prefix("average", tensors))
             self.best_weights = {name: value.to(loop.device) for name, value in strip_prefix("best", tensors).items()}
             self.history = History.from_json(header["details"]["history"])
             self.progress = Progress(**state["progress"])
+            planned = int(state["epochs"])
         except (KeyError, TypeError, RuntimeError) as error:
             raise CheckpointError(f"{label}: not the checkpoint of a run of fit ({error!r}).") from error
-        if self.history.stopped_by == "epochs" and len(self.history.epochs) < loop.config.epochs:
-            self.history = replace(self.history, stopped_by=None)  # fit was called with more epochs than before
+        self._continue(planned)
         if self.folder is not None and self.history.epochs and not self.folder.has_valid_best():
             self._write_best()
+
+    def _check_same_run(self, label: str, header: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The state in a checkpoint's header, if it is of this run."""
+        try:
+            state: Mapping[str, Any] = header["state"]
+            progress = Progress(**state["progress"])
+        except (KeyError, TypeError) as error:
+            raise CheckpointError(f"{label}: not the checkpoint of a run of fit ({error!r}).") from error
+        check_same_run(
+            label,
+            {"model": header["model"], **header["details"]},
+            self.identity,
+            schedule=self.loop.config.schedule,
+            steps=self.loop.step_number(progress),
+        )
+        return state
+
+    def _continue(self, planned: int) -> None:
+        """Lets a finished run go on if ``fit`` was called with more epochs or more patience than before.
+
+        Args:
+            planned: the epochs of the call before.
+        """
+        history, epochs = self.history, self.loop.config.epochs
+        more = len(history.epochs) < epochs
+        if history.stopped_by in ("epochs", "patience") and more:
+            self.history = self.early_stopping.update(replace(history, stopped_by=None), stopped=False)
+        elif history.stopped_by == "callback" and more and epochs > planned:
+            self.history = replace(history, stopped_by=None)
 
     def train(self, *, show: bool) -> None:
         """Trains all remaining epochs; ``show`` shows a progress bar.
@@ -135,7 +185,8 @@ class Run:
         )
 
     def _call_on_epoch(self) -> None:
-        event = EpochEnd(self.history, self.loop.averaged_model, None if self.folder is None else self.folder.path)
+        folder = None if self.folder is None else self.folder.path
+        event = EpochEnd(self.history, self.loop.averaged_model, folder, self.tracker)
         stop = [should_stop(callback(event)) for callback in self.on_epoch]
         if self.loop.processes.all_reduce_max(int(any(stop))) and self.history.stopped_by is None:
             self.history = replace(self.history, stopped_by="callback")
@@ -153,7 +204,11 @@ class Run:
         tensors |= add_prefix("model", loop.model.state_dict()) | add_prefix("best", self.best_weights)
         if loop.average is not None:
             tensors |= add_prefix("average", loop.average.model.state_dict())
-        state = {"progress": asdict(self.progress), "scaler": loop.mixed_precision.state()}
+        state = {
+            "progress": asdict(self.progress),
+            "scaler": loop.mixed_precision.state(),
+            "epochs": loop.config.epochs,
+        }
         folder.write_checkpoint(self._header() | {"optimizer": values, "state": state}, tensors)
         self._saved_at = time.monotonic()
         if self.remote is not None:
@@ -165,7 +220,8 @@ class Run:
 
     def _header(self) -> dict[str, Any]:
         identity = self.identity
-        details = {"data": identity["data"], "run": identity["run"], "history": self.history.to_json()}
+        details = {key: identity[key] for key in ("data", "optimizer", "schedule", "run")}
+        details["history"] = self.history.to_json()
         return {"model": identity["model"], "details": details}
 
 

@@ -107,28 +107,3 @@ class RunFolder:
     def write_history(self, history: History) -> None:
         """Replaces the history."""
         history.save(self.path / HISTORY)
-
-
-def check_same_run(label: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    """Refuses a checkpoint of another model, other data or other settings.
-
-    Raises:
-        CheckpointError: names what differs.
-    """
-    found = [
-        difference for key in ("model", "data", "run") for difference in _differences(key, before.get(key), now[key])
-    ]
-    if found:
-        more = f"; and {len(found) - 5} more" if len(found) > 5 else ""
-        raise CheckpointError(
-            f"{label}: cannot resume this run: {'; '.join(found[:5])}{more}. Choose another checkpoint_dir, or train "
-            f"with the same settings."
-        )
-
-
-def _differences(name: str, before: Any, now: Any) -> list[str]:
-    """What differs between two descriptions, such as ``model.hidden_size was 64 and is now 48``."""
-    if isinstance(before, Mapping) and isinstance(now, Mapping):
-        inner = {key: name if key == "settings" else f"{name}.{key}" for key in (*before, *now)}
-        return [line for key, path in inner.items() for line in _differences(path, before.get(key), now.get(key))]
-    return [] if before == now else [f"{name} was {before} and is now {now}"]

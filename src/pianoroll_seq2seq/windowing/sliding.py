@@ -18,6 +18,7 @@ from pianoroll_seq2seq.data.augmentation import Augmentation, transpose_packed
 from pianoroll_seq2seq.data.conditions import Conditions, transpose_chroma
 from pianoroll_seq2seq.data.corpus import Corpus, PackedPieces, pack_rolls
 from pianoroll_seq2seq.data.corpus.packing import unpack_frames
+from pianoroll_seq2seq.data.fingerprint import fingerprint_conditions, fingerprint_pieces
 from pianoroll_seq2seq.errors import PieceTooShortError, SettingsError
 from pianoroll_seq2seq.grid import SecondsGrid
 from pianoroll_seq2seq.layout import FrameLayout
@@ -211,6 +212,22 @@ class SlidingWindows(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
 
     def target_mask(self, indices: Int64[np.ndarray, " batch"] | Sequence[int]) -> None:
         """None: all target frames count (see :class:`~pianoroll_seq2seq.train.examples.Examples`)."""
+
+    def fingerprint(self) -> dict[str, Any]:
+        """The sizes of the windows, and hashes of their pieces and conditions, for JSON.
+
+        They say whether a run of :func:`~pianoroll_seq2seq.train.fit` is resumed with the same windows.
+        """
+        pieces = self._pieces.tolist()
+        used = self.rolls.select(pieces) if isinstance(self.rolls, Corpus) else [self.rolls[place] for place in pieces]
+        conditions = None if self._conditions is None else fingerprint_conditions(self._conditions, pieces)
+        return fingerprint_pieces(used) | {
+            "input_frames": self.input_frames,
+            "target_frames": self.target_frames,
+            "hop": self.hop,
+            "pitch_classes": self.pitch_classes,
+            "conditions": conditions,
+        }
 
     def piece_of(self, index: int) -> PianoRoll:
         """The piece of a window."""

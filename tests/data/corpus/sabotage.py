@@ -1,9 +1,12 @@
 """Files to build a corpus of, and what makes building it go wrong. Worker processes import it."""
 
+import _posixsubprocess
 import contextlib
 import itertools
+import json
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from pianoroll_seq2seq import BeatGrid, NoteTable, Part, Score, TempoMap, write_midi
+from pianoroll_seq2seq import BeatGrid, NoteTable, Part, Score, TempoMap, build_corpus, write_midi
 
 KILLS = 666
 """Ticks per beat of files that kill the process that reads them."""
@@ -139,8 +142,6 @@ def dask_executor(workers: int) -> Iterator[Executor]:
 
 def build_from_command_line(arguments: Sequence[str]) -> None:
     """A user's script: where the files lie, where the corpus goes, files a shard."""
-    from pianoroll_seq2seq import build_corpus
-
     build_corpus(
         arguments[0],
         arguments[1],
@@ -149,6 +150,64 @@ def build_from_command_line(arguments: Sequence[str]) -> None:
         outside="drop",
         progress=False,
     )
+
+
+KILLER = "00.mid"
+"""The file that kills its worker in :func:`build_in_trouble`."""
+
+
+def build_in_trouble(trouble: str, folder: Path, builds: int) -> None:
+    """Builds corpora of files of which the first kills, and prints for each what failed and how long it took, as JSON.
+
+    Args:
+        trouble: ``--busy`` keeps every core busy meanwhile; with ``--slow-starts``, starting a process takes long, and
+            the machine has more cores.
+        folder: where to work.
+        builds: how many corpora.
+    """
+    source = write_songs(folder / "in", 4 if trouble == "--busy" else 8, {0: KILLS})
+    with _every_core_busy() if trouble == "--busy" else _slow_starts():
+        for number in range(builds):
+            begun = time.monotonic()
+            corpus = build_corpus(
+                source, folder / str(number), grid=TrappedGrid(4), files_per_shard=1, outside="drop", progress=False
+            )
+            seconds = round(time.monotonic() - begun, 2)
+            found = {"seconds": seconds, "pieces": len(corpus), "failures": corpus.failures}
+            print(json.dumps(found), flush=True)
+
+
+@contextlib.contextmanager
+def _every_core_busy() -> Iterator[None]:
+    loops = [
+        subprocess.Popen([sys.executable, "-c", "while True: pass"], stdin=subprocess.PIPE)
+        for _ in os.sched_getaffinity(0)
+    ]
+    try:
+        yield
+    finally:
+        for loop in loops:
+            loop.kill()
+            loop.communicate()
+
+
+@contextlib.contextmanager
+def _slow_starts() -> Iterator[None]:
+    """Starting a process takes half a second, as on a machine whose memory is full; and there are eight cores."""
+    start, cores = _posixsubprocess.fork_exec, os.sched_getaffinity
+
+    def start_slowly(*arguments: Any) -> int:
+        process: int = start(*arguments)
+        time.sleep(0.5)
+        return process
+
+    _posixsubprocess.fork_exec = subprocess._fork_exec = start_slowly
+    os.sched_getaffinity = lambda _: set(range(8))
+    try:
+        yield
+    finally:
+        _posixsubprocess.fork_exec = subprocess._fork_exec = start
+        os.sched_getaffinity = cores
 
 
 def _killer(folder: Path, step: int) -> Callable[[str, tuple[Any, ...]], None]:
@@ -169,7 +228,7 @@ def kill_at_every_step(source: Path, folder: Path) -> int:
     Returns:
         How often it was killed.
     """
-    from pianoroll_seq2seq import Corpus, build_corpus
+    from pianoroll_seq2seq import Corpus
     from pianoroll_seq2seq.errors import CorpusError, CorpusNotFoundError
 
     settings: dict[str, Any] = {"grid": BeatGrid(4), "files_per_shard": 2, "outside": "drop", "progress": False}
@@ -210,5 +269,7 @@ def kill_at_every_step(source: Path, folder: Path) -> int:
 if __name__ == "__main__":
     if sys.argv[1] == "--at-every-step":
         print(kill_at_every_step(Path(sys.argv[2]), Path(sys.argv[3])))
+    elif sys.argv[1] in ("--busy", "--slow-starts"):
+        build_in_trouble(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]))
     else:
         build_from_command_line(sys.argv[1:])

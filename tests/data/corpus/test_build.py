@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 from data.corpus.sabotage import (
+    KILLER,
     KILLS,
     KILLS_TWICE,
     RAISES,
@@ -28,7 +29,7 @@ from data.corpus.sabotage import (
 )
 from typechecker import as_users_have_it
 
-from pianoroll_seq2seq import BeatGrid, Corpus, Limits, PianoRoll, PitchRange, SecondsGrid, build_corpus
+from pianoroll_seq2seq import BeatGrid, Corpus, Limits, PianoRoll, PitchRange, SecondsGrid, TempoMap, build_corpus
 from pianoroll_seq2seq._internal import compiled as loops
 from pianoroll_seq2seq.data.corpus import shard
 from pianoroll_seq2seq.data.corpus.shard import ShardTask, build_shard
@@ -37,6 +38,7 @@ from pianoroll_seq2seq.errors import CorpusError, MidiNotFoundError, SettingsErr
 linux = pytest.mark.skipif(sys.platform != "linux", reason="counts processes, or limits them, as Linux does")
 
 DIED = "the worker process died while it read this file"
+SABOTAGE = Path(__file__).parent / "sabotage.py"
 
 quiet_dask = pytest.mark.filterwarnings(
     "ignore::ResourceWarning:distributed", "ignore::DeprecationWarning:distributed", "ignore::FutureWarning:dask"
@@ -260,6 +262,28 @@ def test_a_file_that_kills_the_workers_of_a_cluster(tmp_path: Path) -> None:
     assert_all_but(corpus, source, {"02.mid": DIED, "09.mid": DIED})
 
 
+@linux
+@pytest.mark.parametrize(
+    ("trouble", "builds"),
+    [("--slow-starts", 1), ("--busy", 2), pytest.param("--busy", 20, marks=pytest.mark.slow)],
+    ids=["slow starts", "busy", "busy for long"],
+)
+def test_files_that_kill_on_a_busy_machine(tmp_path: Path, trouble: str, builds: int) -> None:
+    """On a loaded machine a build waits for ever for a worker that was being started when another died."""
+    ran = subprocess.run(
+        [sys.executable, str(SABOTAGE), trouble, str(tmp_path), str(builds)],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        timeout=60 * builds,
+    )
+    found = [json.loads(line) for line in ran.stdout.splitlines()]
+    assert len(found) == builds
+    for each in found:
+        assert each["failures"] == {KILLER: f"{KILLER}: {DIED} (out of memory, or a fault in a parser)."}
+        assert each["pieces"] == (3 if trouble == "--busy" else 7)
+
+
 def test_no_task_is_given_out_twice(songs: Path, tmp_path: Path) -> None:
     """Dask, which takes equal tasks for one, answers a second try with the failure of the first, for ever."""
     seen: list[bytes] = []
@@ -307,20 +331,22 @@ def test_files_that_vanish_while_it_is_built(tmp_path: Path, monkeypatch: pytest
 # ---- Workers that cannot work
 
 
-def test_a_grid_that_cannot_be_sent(songs: Path, tmp_path: Path) -> None:
+def test_a_grid_of_a_notebook(songs: Path, tmp_path: Path) -> None:
     """A grid defined in a function, or in a notebook, hangs the build: its workers cannot import it."""
 
     class Local(BeatGrid):
-        pass
+        def lines_at(self, ticks: np.ndarray, tempo: TempoMap) -> np.ndarray:
+            return 2 * super().lines_at(ticks, tempo)
 
-    with pytest.raises(CorpusError, match=r"cannot begin: .*Local.* a grid of your own"):
-        build(songs, tmp_path / "corpus", grid=Local(4))
+    corpus = build(songs, tmp_path / "corpus", grid=Local(4))
+    assert len(corpus) == 12
+    assert corpus[0] == PianoRoll.from_midi(songs / "00.mid", grid=Local(4))
     with spawning(1) as pool, pytest.raises(CorpusError, match=r"cannot begin: .*Local.* a grid of your own"):
         build(songs, tmp_path / "other", grid=Local(4), executor=pool)
 
 
 def test_a_grid_that_workers_cannot_find(songs: Path, tmp_path: Path) -> None:
-    """A grid defined in a notebook kills each worker before it begins, over and over: the build hangs."""
+    """A grid of a module that is nowhere kills each worker before it begins, over and over: the build hangs."""
     module = type(sys)("a_notebook")
     exec("from pianoroll_seq2seq import BeatGrid\nclass Noted(BeatGrid): pass", module.__dict__)
     sys.modules["a_notebook"] = module
@@ -334,11 +360,20 @@ def test_a_grid_that_workers_cannot_find(songs: Path, tmp_path: Path) -> None:
 SCRIPT = """
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
-from pianoroll_seq2seq import build_corpus
+from pianoroll_seq2seq import BeatGrid, build_corpus
+
+class Own(BeatGrid):
+    pass
+
 own = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
-{guard}build_corpus({source!r}, {out!r}, executor={executor}, progress=False)
+{guard}build_corpus({source!r}, {out!r}, grid=Own(4), executor={executor}, progress=False)
 own.shutdown()
 """
+
+
+def run_program(*arguments: str | Path, **settings: Any) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, *map(str, arguments)]
+    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=60, **settings)
 
 
 @pytest.mark.parametrize("executor", ["None", "own"])
@@ -348,18 +383,60 @@ def test_a_script_without_the_main_guard(songs: Path, tmp_path: Path, guard: str
     script = tmp_path / "script.py"
     out = tmp_path / "corpus"
     script.write_text(SCRIPT.format(guard=guard, source=str(songs), out=str(out), executor=executor))
-    done = subprocess.run([sys.executable, str(script)], check=False, capture_output=True, text=True, timeout=60)
-    if guard:
-        assert (done.returncode, done.stderr) == (0, "")
-        assert len(Corpus(out)) == 12
-    else:
-        assert done.returncode == 1
-        assert "CorpusError: Worker processes cannot start" in done.stderr
+    done = run_program(script)
+    assert done.returncode == 0
+    assert len(Corpus(out, grid=named_own(4))) == 12
+    if guard or executor == "None":
+        assert done.stderr == ""
+    else:  # the process of the script's own pool
+        assert "CorpusError: The processes of your executor cannot start" in done.stderr
         assert 'if __name__ == "__main__":' in done.stderr
-        assert not list((tmp_path / "corpus").glob("0*"))
-    build(songs, out, files_per_shard=512, executor=Inline())
-    done = subprocess.run([sys.executable, str(script)], check=False, capture_output=True, text=True, timeout=60)
+    done = run_program(script)
     assert (done.returncode, done.stderr) == (0, "")  # a finished corpus is only opened
+
+
+def named_own(frames_per_beat: int) -> BeatGrid:
+    """A grid whose class has the name of the script's."""
+    return type("Own", (BeatGrid,), {})(frames_per_beat)
+
+
+def test_a_program_from_standard_input(songs: Path, tmp_path: Path) -> None:
+    """A notebook, or a program that is piped into Python, has no file that its workers could import."""
+    program = SCRIPT.format(guard="", source=str(songs), out=str(tmp_path / "corpus"), executor="None")
+    done = run_program("-", input=program)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(Corpus(tmp_path / "corpus", grid=named_own(4))) == 12
+
+
+def test_in_a_daemon_process(songs: Path, tmp_path: Path) -> None:
+    """A job runner's daemon processes, which may not start others by multiprocessing, end in a bare AssertionError."""
+    process = multiprocessing.get_context("spawn").Process(
+        target=build_corpus, args=(songs, tmp_path / "corpus"), kwargs={"progress": False}, daemon=True
+    )
+    process.start()
+    process.join(60)
+    assert process.exitcode == 0
+    assert len(Corpus(tmp_path / "corpus")) == 12
+
+
+@pytest.mark.parametrize("how", ["script", "-c"])
+def test_workers_import_nothing_from_the_working_directory(songs: Path, tmp_path: Path, how: str) -> None:
+    """A file that happens to lie beside the music, such as signal.py, is run by the workers or breaks them."""
+    place, elsewhere = tmp_path / "here", tmp_path / "elsewhere"
+    place.mkdir()
+    elsewhere.mkdir()
+    for name in ("numpy", "pickle", "signal", "socket", "pianoroll_seq2seq"):
+        (place / f"{name}.py").write_text("open('imported', 'w').close()\nraise ImportError('not this one')\n")
+    text = (
+        f"import os, numpy, pickle, signal, socket\nfrom pianoroll_seq2seq import build_corpus\n"
+        f"os.chdir({str(place)!r})\nif __name__ == '__main__':\n"
+        f"    build_corpus({str(songs)!r}, {str(tmp_path / 'corpus')!r}, progress=False)\n"
+    )
+    (elsewhere / "script.py").write_text(text)
+    done = run_program(*([elsewhere / "script.py"] if how == "script" else ["-c", text]), cwd=elsewhere)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert not (place / "imported").exists()
+    assert len(Corpus(tmp_path / "corpus")) == 12
 
 
 # ---- Refusals

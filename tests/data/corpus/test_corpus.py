@@ -1,5 +1,6 @@
 """A corpus is the same music as its files, and says so when it is not whole."""
 
+import contextlib
 import json
 import os
 import pickle
@@ -14,6 +15,8 @@ from typing import Any
 import numpy as np
 import pytest
 from data.corpus.sabotage import Inline, TrappedGrid, write_song, write_songs
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 
 from pianoroll_seq2seq import (
     BeatGrid,
@@ -27,7 +30,7 @@ from pianoroll_seq2seq import (
     read_folder,
     split_by_piece,
 )
-from pianoroll_seq2seq.errors import CorpusError, CorpusNotFoundError
+from pianoroll_seq2seq.errors import CorpusError, CorpusNotFoundError, PianoRollSeq2SeqError
 
 
 def build(source: Any, out: Path, **changes: Any) -> Corpus:
@@ -367,7 +370,7 @@ def test_an_unfinished_corpus(copy: Path) -> None:
     assert not isinstance(caught.value, CorpusNotFoundError)
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"[1]", b"3", b"\xff", b"null"])
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"[1]", b"3", b"\xff", b"null", b'{"a":' * 100_000])
 def test_a_damaged_manifest(copy: Path, content: bytes) -> None:
     """A damaged corpus is an error somewhere inside, of a kind that says nothing."""
     (copy / "manifest.json").write_bytes(content)
@@ -384,6 +387,26 @@ def test_a_damaged_index(copy: Path, content: bytes | None) -> None:
     path.unlink() if content is None else path.write_bytes(content)
     with pytest.raises(CorpusError, match=r"00001\.json"):
         Corpus(copy)
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "00001.json", "00001.npy"])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(position=st.integers(0, 10**6), text=st.sampled_from([b"\x00", b"0", b"a", b'"', b"[", b"}", b"-", b"null"]))
+@example(position=22, text=b"a")
+def test_no_damage_ends_in_another_error(copy: Path, name: str, position: int, text: bytes) -> None:
+    """Any byte may be wrong: a corpus that cannot be read is named, also where warnings are errors."""
+    path = copy / name
+    whole = path.read_bytes()
+    end = 128 if name.endswith(".npy") else len(whole)
+    position %= end - len(text)
+    path.write_bytes(whole[:position] + text + whole[position + len(text) :])
+    try:
+        with contextlib.suppress(PianoRollSeq2SeqError):
+            corpus = Corpus(copy)
+            assert len(corpus[0]) > 0
+            corpus[len(corpus) - 1]
+    finally:
+        path.write_bytes(whole)
 
 
 def test_the_index_of_another_shard(copy: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pianoroll_seq2seq._internal.redaction import redacted
-from pianoroll_seq2seq.backends.azureml.data import StoredFolder, input_name
+from pianoroll_seq2seq.backends.azureml.data import JobInput, StoredFolder, input_name
 from pianoroll_seq2seq.errors import SettingsError
 
 MAX_FILES = 2000
@@ -108,7 +108,7 @@ def check_secrets(arguments: Sequence[str], variables: Mapping[str, str], tags: 
 
 
 def check_data(data: Mapping[str, object], arguments: Sequence[str], compute: str) -> None:
-    """Checks that each stored folder has an option of its own, and a machine that can mount it.
+    """Checks that each input has an option of its own, and each stored folder a machine that can mount it.
 
     Raises:
         SettingsError: it does not.
@@ -117,18 +117,20 @@ def check_data(data: Mapping[str, object], arguments: Sequence[str], compute: st
     for option, folder in data.items():
         if not re.fullmatch(r"--[A-Za-z][A-Za-z0-9_-]*", option):
             raise SettingsError(f"data: expected an option of the script, such as --midi-dir, got {option!r}.")
-        if not isinstance(folder, StoredFolder):
+        if not isinstance(folder, JobInput):
             raise SettingsError(
-                f"data: {option} needs a StoredFolder, got {folder!r}. Use StoredFolder(datastore, path)."
+                f"data: {option} needs a StoredFolder or a model, got {folder!r}. Use StoredFolder(datastore, path) or "
+                f"find_model(address, workspace=workspace)."
             )
         if any(argument.partition("=")[0] == option for argument in arguments):
             raise SettingsError(f"{option} is in arguments and in data. Remove one of them.")
         other = names.setdefault(input_name(option), option)
         if other != option:
             raise SettingsError(f"data: {other} and {option} have the same name in Azure ML. Rename one of them.")
-    if data and compute == "local":
+    stored = [option for option, folder in data.items() if isinstance(folder, StoredFolder)]
+    if stored and compute == "local":
         raise SettingsError(
-            f"compute='local' mounts nothing: {', '.join(data)} cannot be a folder of a datastore. Pass a folder of "
+            f"compute='local' mounts nothing: {', '.join(stored)} cannot be a folder of a datastore. Pass a folder of "
             f"this machine in arguments, or the name of a cluster as compute."
         )
 

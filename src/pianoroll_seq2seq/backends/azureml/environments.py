@@ -22,6 +22,7 @@ _NEEDED = (
     "jaxtyping",
     "cyclopts",
     "filelock",
+    "cloudpickle",
     "lazy-loader",
     "PyYAML",
     "matplotlib",

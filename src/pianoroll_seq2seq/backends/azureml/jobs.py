@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pianoroll_seq2seq.backends.azureml.data import StoredFolder
+from pianoroll_seq2seq.backends.azureml.data import JobInput
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Job:
     gpu: bool
     environment: Any
     variables: Mapping[str, str]
-    data: Mapping[str, StoredFolder]
+    data: Mapping[str, JobInput]
     shared_memory: str
     tags: Mapping[str, str]
 

@@ -7,31 +7,18 @@ import os
 import re
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, get_args
 
 from pianoroll_seq2seq import __version__
 from pianoroll_seq2seq.backends.azureml import sdk_v1, sdk_v2
+from pianoroll_seq2seq.backends.azureml.data import RegisteredModel
 from pianoroll_seq2seq.backends.azureml.environments import Sdk
 from pianoroll_seq2seq.checkpoint.files import read
 from pianoroll_seq2seq.errors import OverwriteError, SettingsError
 
 CARD = "card.json"
-
-
-@dataclass(frozen=True)
-class RegisteredModel:
-    """A model of a workspace.
-
-    Args:
-        name: in the workspace.
-        version: a number that the workspace assigns, as text.
-    """
-
-    name: str
-    version: str
 
 
 def register_checkpoint(

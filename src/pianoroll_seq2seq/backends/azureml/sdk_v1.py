@@ -7,15 +7,21 @@ from typing import Any
 
 from pianoroll_seq2seq.backends.azureml import environments
 from pianoroll_seq2seq.backends.azureml.clusters import check_target
-from pianoroll_seq2seq.backends.azureml.data import input_name
+from pianoroll_seq2seq.backends.azureml.data import RegisteredModel, StoredFolder, input_name
 from pianoroll_seq2seq.backends.azureml.fetching import fetch_files
 from pianoroll_seq2seq.backends.azureml.jobs import Job
 from pianoroll_seq2seq.errors import MissingExtraError, SettingsError
 
+NOT_FOUND = 404
 NO_CONFIG = (
     "No workspace could be opened with a config.json in this folder or one above ({error}). Download it from the "
     "workspace's page in the Azure portal."
 )
+
+
+def no_such_run(run_id: str) -> str:
+    """The message for a run that does not exist."""
+    return f"The workspace has no run {run_id!r}. The studio shows the name of a run on its page, and submit prints it."
 
 
 @dataclass(frozen=True)
@@ -56,16 +62,22 @@ class SubmittedRun:
                 found[name] = [float(number) for number in numbers]
         return found
 
+    def file_names(self) -> list[str]:
+        """The names of the run's files, such as ``outputs/run/best.safetensors``."""
+        names: list[str] = self.run.get_file_names()
+        return names
+
     def fetch(self, folder: str | os.PathLike[str], prefix: str = "outputs/") -> list[Path]:
         """Downloads the run's files whose names begin with ``prefix`` into a folder; returns their paths.
 
         Files that exist already are not downloaded again.
         """
 
-        def download(name: str, path: Path) -> None:
-            self.run.download_file(name, output_file_path=os.fspath(path))
+        return fetch_files(self.file_names(), folder, prefix, self.download)
 
-        return fetch_files(self.run.get_file_names(), folder, prefix, download)
+    def download(self, name: str, path: Path) -> None:
+        """Downloads a file to a path."""
+        self.run.download_file(name, output_file_path=os.fspath(path))
 
     def cancel(self) -> None:
         """Ends the run."""
@@ -114,7 +126,13 @@ def send(job: Job, source: Path, workspace: Any) -> SubmittedRun:
 
     if not job.is_local:
         check_target(workspace, job.compute, nodes=job.nodes, gpu=job.gpu)
-    options = [text for option in job.data for text in (option, f"$AZUREML_DATAREFERENCE_{input_name(option)}")]
+    # The client of SDK v1 mounts and downloads datastores only. The script downloads anything else.
+    stored = {option: each for option, each in job.data.items() if isinstance(each, StoredFolder)}
+    options = [
+        text
+        for option, each in job.data.items()
+        for text in (option, f"$AZUREML_DATAREFERENCE_{input_name(option)}" if option in stored else each.uri)
+    ]
     # The client's process count is that of all nodes.
     processes = PyTorchConfiguration(job.backend.capitalize(), job.processes, job.nodes)
     config = ScriptRunConfig(
@@ -131,7 +149,7 @@ def send(job: Job, source: Path, workspace: Any) -> SubmittedRun:
     config.run_config.environment_variables.update(job.variables)
     config.run_config.data_references = {
         input_name(option): DataReferenceConfiguration(folder.datastore, folder.access, folder.path)
-        for option, folder in job.data.items()
+        for option, folder in stored.items()
     }
     run = Experiment(workspace, job.experiment).submit(config, tags=dict(job.tags))
     return SubmittedRun(run.id, run.get_portal_url(), run)
@@ -157,9 +175,58 @@ def _environment(job: Job) -> Any:
 
 
 def find(run_id: str, workspace: Any) -> SubmittedRun:
-    """Finds a submitted run."""
-    run = workspace.get_run(run_id)
+    """Finds a submitted run.
+
+    Raises:
+        SettingsError: the workspace has no such run.
+    """
+    try:
+        run = workspace.get_run(run_id)
+    except Exception as error:  # of a private class of the client
+        if getattr(error, "status_code", None) != NOT_FOUND:
+            raise
+        raise SettingsError(no_such_run(run_id)) from error
     return SubmittedRun(run.id, run.get_portal_url(), run)
+
+
+def find_model_versions(workspace: Any, name: str) -> list[str]:
+    """The versions of a registered model, the oldest first; none if there is no such model."""
+    from azureml.core import Model
+
+    return [str(model.version) for model in sorted(Model.list(workspace, name), key=lambda model: int(model.version))]
+
+
+def has_datastore(workspace: Any, name: str) -> bool:
+    """Whether the workspace has a datastore of this name."""
+    return name in workspace.datastores
+
+
+def current_workspace() -> Any:
+    """The workspace of the run that this process was submitted as.
+
+    Raises:
+        SettingsError: this process is not a run of SDK v1.
+    """
+    try:
+        from azureml.core import Run
+        from azureml.exceptions import RunEnvironmentException
+    except ImportError as error:
+        raise MissingExtraError("azureml-core", "azureml", "fetch_model") from error
+    try:
+        return Run.get_context(allow_offline=False).experiment.workspace
+    except RunEnvironmentException as error:
+        raise SettingsError(
+            "A model of a workspace can be opened in a run of Azure ML only. Pass workspace= to fetch_model, or "
+            "register and download the model: az ml model download --name NAME --version VERSION."
+        ) from error
+
+
+def download_model(model: RegisteredModel, folder: Path, workspace: Any) -> Path:
+    """Downloads a registered model into a folder; returns the path of its file or folder."""
+    from azureml.core import Model
+
+    found = Model(workspace, model.name, version=int(model.version))
+    return Path(found.download(os.fspath(folder), exist_ok=True))
 
 
 def register(workspace: Any, name: str, folder: Path, tags: dict[str, str], properties: dict[str, str]) -> str:

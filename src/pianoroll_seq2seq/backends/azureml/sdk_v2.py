@@ -5,7 +5,8 @@ import os
 import shlex
 import shutil
 import sys
-from contextlib import redirect_stdout, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,10 +14,10 @@ from typing import Any
 
 from pianoroll_seq2seq.backends.azureml import environments
 from pianoroll_seq2seq.backends.azureml.clusters import check_machines, no_such_cluster
-from pianoroll_seq2seq.backends.azureml.data import input_name
+from pianoroll_seq2seq.backends.azureml.data import BlobFile, JobInput, RegisteredModel, RunFile, input_name
 from pianoroll_seq2seq.backends.azureml.fetching import fetch_files
 from pianoroll_seq2seq.backends.azureml.jobs import Job
-from pianoroll_seq2seq.backends.azureml.sdk_v1 import NO_CONFIG
+from pianoroll_seq2seq.backends.azureml.sdk_v1 import NO_CONFIG, no_such_run
 from pianoroll_seq2seq.errors import MissingExtraError, SettingsError
 
 _INPUT_MODES = {"mount": "ro_mount", "download": "download"}
@@ -54,38 +55,52 @@ class SubmittedJob:
 
     def metrics(self) -> dict[str, list[float]]:
         """The metrics that the job has logged, in the order of their steps."""
-        tracking = self._tracking()
-        names = sorted(tracking.get_run(self.id).data.metrics)
-        histories = {name: tracking.get_metric_history(self.id, name) for name in names}
+        with self._tracking() as tracking:
+            names = sorted(tracking.get_run(self.id).data.metrics)
+            histories = {name: tracking.get_metric_history(self.id, name) for name in names}
         return {
             name: [float(metric.value) for metric in sorted(history, key=lambda metric: metric.step)]
             for name, history in histories.items()
         }
+
+    def file_names(self) -> list[str]:
+        """The names of the job's files, such as ``outputs/run/best.safetensors``."""
+        with self._tracking() as tracking:
+            return _file_names(_artifacts(tracking, self.id))
 
     def fetch(self, folder: str | os.PathLike[str], prefix: str = "outputs/") -> list[Path]:
         """Downloads the job's files whose names begin with ``prefix`` into a folder; returns their paths.
 
         Files that exist already are not downloaded again.
         """
-        tracking = self._tracking()
+        with self._tracking() as tracking:
+            artifacts = _artifacts(tracking, self.id)
 
-        def download(name: str, path: Path) -> None:
-            with TemporaryDirectory(dir=path.parent) as temporary:
-                shutil.move(tracking.download_artifacts(self.id, name, temporary), path)
+            def download(name: str, path: Path) -> None:
+                with TemporaryDirectory(dir=path.parent) as temporary:
+                    shutil.move(artifacts.download_artifacts(name, temporary), path)
 
-        return fetch_files(_files(tracking, self.id), folder, prefix, download)
+            return fetch_files(_file_names(artifacts), folder, prefix, download)
 
     def cancel(self) -> None:
         """Ends the job."""
         self.client.jobs.begin_cancel(self.id).result()
 
-    def _tracking(self) -> Any:
-        from mlflow import MlflowClient
+    @contextmanager
+    def _tracking(self) -> Iterator[Any]:
+        """MLflow's client, for the workspace."""
+        import mlflow
 
         uri = self.tracking_uri
         if uri is None:
             uri = self.client.workspaces.get(self.client.workspace_name).mlflow_tracking_uri
-        return MlflowClient(tracking_uri=uri)
+        # The plug-in of Azure ML reads files of the address that MLflow has in common, not of the client's own.
+        before = mlflow.get_tracking_uri() if mlflow.is_tracking_uri_set() else None
+        mlflow.set_tracking_uri(uri)
+        try:
+            yield mlflow.MlflowClient(tracking_uri=uri)
+        finally:
+            mlflow.set_tracking_uri(before)
 
 
 def check_workspace(workspace: Any) -> None:
@@ -144,11 +159,19 @@ def command_job(job: Job, source: Path) -> Any:
     from azure.ai.ml import Input, PyTorchDistribution, command
 
     inputs = {
-        input_name(option): Input(type="uri_folder", path=folder.uri, mode=_INPUT_MODES[folder.access])
-        for option, folder in job.data.items()
+        input_name(option): Input(**_input(each))
+        for option, each in job.data.items()
+        if not isinstance(each, BlobFile)  # which the script downloads
     }
     words = [shlex.quote(str(word)) for word in (job.script, *job.arguments)]
-    options = [text for option in job.data for text in (option, f"${{{{inputs.{input_name(option)}}}}}")]
+    options = [
+        text
+        for option, each in job.data.items()
+        for text in (
+            option,
+            shlex.quote(each.uri) if isinstance(each, BlobFile) else f"${{{{inputs.{input_name(option)}}}}}",
+        )
+    ]
     distribution = PyTorchDistribution(process_count_per_instance=job.processes_per_node)
     return command(
         command=" ".join(["python", *words, *options]),
@@ -165,10 +188,54 @@ def command_job(job: Job, source: Path) -> Any:
     )
 
 
+def _input(each: JobInput) -> dict[str, str]:
+    """The arguments of the client's ``Input``."""
+    match each:
+        case RegisteredModel():
+            return {"type": "custom_model", "path": each.uri, "mode": "download"}
+        case RunFile():
+            return {"type": "uri_file", "path": each.datastore_uri, "mode": "download"}
+        case BlobFile():
+            raise AssertionError("the script downloads it")
+        case _:
+            return {"type": "uri_folder", "path": each.uri, "mode": _INPUT_MODES[each.access]}
+
+
 def find(run_id: str, workspace: Any) -> SubmittedJob:
-    """Finds a submitted job."""
-    found = workspace.jobs.get(run_id)
+    """Finds a submitted job.
+
+    Raises:
+        SettingsError: the workspace has no such job.
+    """
+    from azure.core.exceptions import ResourceNotFoundError
+
+    try:
+        found = workspace.jobs.get(run_id)
+    except ResourceNotFoundError as error:
+        raise SettingsError(no_such_run(run_id)) from error
     return SubmittedJob(found.name, found.studio_url or "", workspace)
+
+
+def find_model_versions(workspace: Any, name: str) -> list[str]:
+    """The versions of a registered model, the oldest first; none if there is no such model."""
+    from azure.core.exceptions import ResourceNotFoundError
+
+    try:
+        versions = [str(model.version) for model in workspace.models.list(name)]
+    except ResourceNotFoundError:
+        return []
+    return sorted(versions, key=lambda version: (version.isdecimal(), version.zfill(20)))
+
+
+def has_datastore(workspace: Any, name: str) -> bool:
+    """Whether the workspace has a datastore of this name."""
+    from azure.core.exceptions import ResourceNotFoundError
+
+    try:
+        workspace.datastores.get(name)
+    except ResourceNotFoundError:
+        return False
+    return True
 
 
 def register(workspace: Any, name: str, folder: Path, tags: dict[str, str], properties: dict[str, str]) -> str:
@@ -189,9 +256,19 @@ def _environment(job: Job) -> Any:
     return Environment(image=environments.image(gpu=job.gpu), conda_file=wanted)
 
 
-def _files(tracking: Any, run_id: str, folder: str | None = None) -> list[str]:
+def _artifacts(tracking: Any, run_id: str) -> Any:
+    """MLflow's repository of a run's files.
+
+    The functions of MLflow that take a run's id also search for its logged models, which Azure ML does not have.
+    """
+    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+    return get_artifact_repository(tracking.get_run(run_id).info.artifact_uri, tracking_uri=tracking.tracking_uri)
+
+
+def _file_names(artifacts: Any, folder: str | None = None) -> list[str]:
     """The names of a run's files, in all its folders."""
     found: list[str] = []
-    for entry in tracking.list_artifacts(run_id, folder):
-        found += _files(tracking, run_id, entry.path) if entry.is_dir else [entry.path]
+    for entry in artifacts.list_artifacts(folder):
+        found += _file_names(artifacts, entry.path) if entry.is_dir else [entry.path]
     return found

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol, get_args, runtime_checkable
 
 from pianoroll_seq2seq.backends.azureml import checks, sdk_v1, sdk_v2, snapshot
-from pianoroll_seq2seq.backends.azureml.data import StoredFolder
+from pianoroll_seq2seq.backends.azureml.data import JobInput
 from pianoroll_seq2seq.backends.azureml.environments import Sdk
 from pianoroll_seq2seq.backends.azureml.jobs import Job
 from pianoroll_seq2seq.errors import SettingsError
@@ -36,6 +36,10 @@ class Submission(Protocol):
 
     def metrics(self) -> dict[str, list[float]]:
         """The metrics that the run has logged, in the order of their steps."""
+        ...
+
+    def file_names(self) -> list[str]:
+        """The names of the run's files, such as ``outputs/run/best.safetensors``."""
         ...
 
     def fetch(self, folder: str | os.PathLike[str], prefix: str = "outputs/") -> list[Path]:
@@ -71,7 +75,7 @@ def submit(
     experiment: str,
     compute: str,
     source_directory: str | os.PathLike[str] = ".",
-    data: Mapping[str, StoredFolder] | None = None,
+    data: Mapping[str, JobInput] | None = None,
     nodes: int = 1,
     processes_per_node: int = 1,
     gpu: bool = False,
@@ -95,7 +99,8 @@ def submit(
         compute: name of a cluster, or ``local`` for this machine.
         source_directory: the folder that is sent.
         data: folders of datastores, by the option that passes their path to the script:
-            ``{"--midi-dir": StoredFolder("music", "midi")}`` runs it with ``--midi-dir`` and a path.
+            ``{"--midi-dir": StoredFolder("music", "midi")}`` runs it with ``--midi-dir`` and a path. What
+            :func:`find_model` returns is for a script that opens it with :func:`fetch_model`.
         nodes: number of machines.
         processes_per_node: processes on each machine, one for each GPU.
         gpu: whether the machines have GPUs; it decides the image.
@@ -155,7 +160,7 @@ def find_submission(run_id: str, *, workspace: Any, sdk: Sdk = "v1") -> Submissi
         sdk: as for :func:`submit`.
 
     Raises:
-        SettingsError: an unknown ``sdk``, or a workspace of the other SDK.
+        SettingsError: no such run, an unknown ``sdk``, or a workspace of the other SDK.
         MissingExtraError: the client is not installed.
     """
     client = _client(sdk)

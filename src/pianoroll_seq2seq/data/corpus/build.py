@@ -11,11 +11,11 @@ from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any, Literal, Unpack
 
-from tqdm.auto import tqdm
-
 from pianoroll_seq2seq._internal.atomic import writing
+from pianoroll_seq2seq._internal.damage import DAMAGED_JSON
 from pianoroll_seq2seq._internal.limits import Limits
 from pianoroll_seq2seq._internal.locks import LOCK_NAME, file_lock
+from pianoroll_seq2seq._internal.progress import tqdm
 from pianoroll_seq2seq.data.corpus.reading import FORMAT, VERSION, Corpus, describe_grid
 from pianoroll_seq2seq.data.corpus.shard import Labels, ShardTask, SourceFile
 from pianoroll_seq2seq.data.corpus.workers import Build, refuse_while_starting
@@ -234,7 +234,7 @@ def _build_lock(folder: Path, *, progress: bool) -> Iterator[None]:
 def _earlier_plan(path: Path) -> dict[str, Any]:
     try:
         earlier = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
+    except DAMAGED_JSON:
         earlier = None
     if not isinstance(earlier, dict) or earlier.get("format") != FORMAT:
         raise CorpusError(f"{path}: damaged, or not the plan of a corpus. Choose a new folder.")

@@ -8,11 +8,13 @@ from typing import Any, NamedTuple, overload
 
 import numpy as np
 
+from pianoroll_seq2seq._internal.damage import DAMAGED_ARRAY, DAMAGED_JSON
 from pianoroll_seq2seq.data.corpus.packing import PackedPieces, bytes_per_frame, unpack
 from pianoroll_seq2seq.data.corpus.shard import Labels
 from pianoroll_seq2seq.errors import CorpusError, CorpusNotFoundError
 from pianoroll_seq2seq.grid import BeatGrid, FrameGrid, SecondsGrid
 from pianoroll_seq2seq.layout import FrameLayout
+from pianoroll_seq2seq.midi_io.folder import piece_names
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.pitches import PitchRange
 from pianoroll_seq2seq.tempo import TempoMap
@@ -26,7 +28,7 @@ _GRIDS = {grid.__name__: grid for grid in (BeatGrid, SecondsGrid)}
 class _Piece(NamedTuple):
     """A piece's entry in the index, in a few hundred bytes: a corpus may have hundreds of thousands."""
 
-    source: str
+    name: str
     roll_sha256: bytes
     offset: int
     frames: int
@@ -36,7 +38,7 @@ class _Piece(NamedTuple):
 
     @classmethod
     def of(cls, entry: Mapping[str, Any]) -> "_Piece":
-        """From an entry of a shard's index."""
+        """From an entry of a shard's index; named by its source."""
         return cls(
             entry["source"],
             bytes.fromhex(entry["roll_sha256"]),
@@ -46,11 +48,6 @@ class _Piece(NamedTuple):
             tuple((tick, us_per_beat) for tick, us_per_beat in entry["tempo"]),
             entry["labels"] or _NO_LABELS,
         )
-
-    @property
-    def name(self) -> str:
-        """The source path without its ending."""
-        return str(Path(self.source).with_suffix(""))
 
 
 class Corpus(Sequence[PianoRoll]):
@@ -67,7 +64,8 @@ class Corpus(Sequence[PianoRoll]):
         folder: the folder of the corpus.
         grid: how long a frame is.
         pitches: the pitches of the columns.
-        names: the name of each piece: its file's path below the source folder, without the ending.
+        names: the name of each piece: its file's path below the source folder, without the ending (with it where two
+            files differ in nothing else).
         labels: the labels of each piece.
         failures: the reasons for files without a piece, by their paths.
 
@@ -80,13 +78,20 @@ class Corpus(Sequence[PianoRoll]):
         """Reads the manifest and the index of each shard."""
         self.folder: Path = Path(folder)
         manifest = _manifest(self.folder)
-        self.grid: FrameGrid = _grid(manifest["grid"], grid, self.folder)
-        self.pitches: PitchRange = PitchRange(*manifest["pitches"])
-        self.failures: dict[str, str] = {one["source"]: one["reason"] for one in manifest["failures"]}
-        self._shard_names: list[str] = [shard["name"] for shard in manifest["shards"]]
+        try:
+            self.grid: FrameGrid = _grid(manifest["grid"], grid, self.folder)
+            self.pitches: PitchRange = PitchRange(*manifest["pitches"])
+            self.failures: dict[str, str] = {one["source"]: one["reason"] for one in manifest["failures"]}
+            self._shard_names: list[str] = [str(shard["name"]) for shard in manifest["shards"]]
+        except CorpusError:
+            raise
+        except DAMAGED_JSON as error:
+            raise CorpusError(_damaged(self.folder / "manifest.json", error)) from error
         self._maps: dict[int, np.ndarray] = {}
         shards = [self._pieces_of(shard) for shard in manifest["shards"]]
-        self._pieces: list[_Piece] = [piece for pieces in shards for piece in pieces]
+        found = [piece for pieces in shards for piece in pieces]
+        names = piece_names(piece.name for piece in found)
+        self._pieces: list[_Piece] = [piece._replace(name=names[piece.name]) for piece in found]
         self._shard = np.repeat(np.arange(len(shards)), [len(pieces) for pieces in shards])
         self._chosen = np.arange(len(self._pieces))
 
@@ -173,14 +178,17 @@ class Corpus(Sequence[PianoRoll]):
         if shard not in self._maps:
             path = self.folder / f"{self._shard_names[shard]}.npy"
             try:
-                self._maps[shard] = np.load(path, mmap_mode="r", allow_pickle=False)
-            except (OSError, ValueError) as error:
+                mapped: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
+                if mapped.dtype != np.uint8 or mapped.ndim != 3 or len(mapped) != 2:
+                    raise ValueError(f"{mapped.dtype} of shape {mapped.shape}")
+                self._maps[shard] = mapped
+            except (OSError, EOFError, *DAMAGED_ARRAY) as error:
                 if isinstance(error, OSError) and error.errno == errno.EMFILE:
                     raise CorpusError(
                         f"{path}: too many open files; each shard needs one. Raise the limit (ulimit -n), or build the "
                         f"corpus with more files_per_shard."
                     ) from error
-                raise CorpusError(f"{path}: missing or damaged ({error}). Build the corpus again.") from error
+                raise CorpusError(_damaged(path, error)) from error
         return self._maps[shard]
 
     def _pieces_of(self, shard: Mapping[str, Any]) -> "list[_Piece]":
@@ -190,9 +198,9 @@ class Corpus(Sequence[PianoRoll]):
             pieces = [_Piece.of(piece) for piece in index["pieces"]]
             found = len(pieces), index["frames"]
             size = path.with_suffix(".npy").stat().st_size
-        except (OSError, ValueError, TypeError, KeyError) as error:
-            raise CorpusError(f"{path}: missing or damaged ({error}). Build the corpus again.") from error
-        expected = 128 + 2 * shard["frames"] * bytes_per_frame(self.pitches)
+            expected = 128 + 2 * shard["frames"] * bytes_per_frame(self.pitches)
+        except (OSError, *DAMAGED_JSON) as error:
+            raise CorpusError(_damaged(path, error)) from error
         if found != (shard["pieces"], shard["frames"]) or size != expected:
             raise CorpusError(
                 f"{path.with_suffix('.npy')}: {size} bytes, expected {expected} for {shard['frames']} frames. "
@@ -204,6 +212,10 @@ class Corpus(Sequence[PianoRoll]):
 def describe_grid(grid: FrameGrid) -> dict[str, Any]:
     """A grid as JSON."""
     return {"class": type(grid).__name__, **grid.settings()}
+
+
+def _damaged(path: Path, error: Exception) -> str:
+    return f"{path}: missing or damaged ({error}). Build the corpus again."
 
 
 def _grid(described: dict[str, Any], given: FrameGrid | None, folder: Path) -> FrameGrid:
@@ -229,8 +241,8 @@ def _manifest(folder: Path) -> dict[str, Any]:
         raise CorpusNotFoundError(f"{folder}: not a corpus (no manifest.json). Check the path.")
     try:
         manifest: dict[str, Any] = dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
-        raise CorpusError(f"{path}: damaged ({error}). Build the corpus again.") from error
+    except (OSError, *DAMAGED_JSON) as error:
+        raise CorpusError(_damaged(path, error)) from error
     if manifest.get("format") != FORMAT or manifest.get("version") != VERSION:
         raise CorpusError(
             f"{path}: {manifest.get('format')!r} of version {manifest.get('version')!r}, expected {FORMAT!r} of "

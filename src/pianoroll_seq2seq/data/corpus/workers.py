@@ -3,45 +3,42 @@
 import contextlib
 import multiprocessing
 import os
-import signal
-import threading
 import uuid
 from collections import Counter
 from collections.abc import Sequence
-from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import BrokenExecutor, Executor, Future, as_completed
 from dataclasses import replace
-from multiprocessing.connection import wait
 from typing import Any
 
-from tqdm.auto import tqdm
-
+from pianoroll_seq2seq._internal.progress import tqdm
+from pianoroll_seq2seq.data.corpus.processes import WorkerDiedError, WorkerProcesses
 from pianoroll_seq2seq.data.corpus.shard import ShardReport, ShardTask, SourceFile, build_shard, read_piece
 from pianoroll_seq2seq.errors import CorpusError
 
 _MAX_DEATHS = 3  # of workers with a single shard, before their current file is skipped
 _KILLED = "the worker process died while it read this file (out of memory, or a fault in a parser)"
 
-_UNGUARDED = (
-    "Worker processes cannot start. In a script, call build_corpus under 'if __name__ == \"__main__\":', since each "
-    "process imports the script again."
-)
-
 
 def refuse_while_starting() -> None:
-    """Refuses to build while a worker process imports the script that started it: each would wait for the other.
+    """Refuses to build while a process of the caller's pool imports the script that started it.
+
+    Each would wait for the other.
 
     Raises:
-        CorpusError: this process is such a worker; the script lacks its guard.
+        CorpusError: this process is one of such a pool; the script lacks its guard.
     """
     if getattr(multiprocessing.current_process(), "_inheriting", False):  # as multiprocessing itself checks
-        raise CorpusError(_UNGUARDED)
+        raise CorpusError(
+            "The processes of your executor cannot start, since each imports the script again. Use the executor under "
+            "'if __name__ == \"__main__\":', or leave out executor=."
+        )
 
 
 class Build:
     """Distributes tasks until all are done, also if workers die."""
 
     def __init__(self, bar: "tqdm[Any]", executor: Executor | None) -> None:
-        """Stores the progress bar, which counts files, and the executor (None for new worker processes)."""
+        """Stores the progress bar, which counts files, and the executor (None for worker processes of its own)."""
         self.bar = bar
         self.executor = executor
         self.failed: int = 0
@@ -54,7 +51,7 @@ class Build:
         """
         while tasks:
             given = self.executor
-            with _own_pool(len(tasks)) if given is None else contextlib.nullcontext(given) as executor:
+            with _workers_for(tasks) if given is None else contextlib.nullcontext(given) as executor:
                 undone, errors = self._distribute(tasks, executor)
             if given is not None and any(isinstance(error, BrokenExecutor) for error in errors):
                 self.executor = None  # a pool whose worker died accepts no more work: continue with new processes
@@ -83,9 +80,9 @@ class Build:
                 error = future.exception()
                 if error is None:
                     self._count(futures[future], future.result())
-                elif isinstance(error, OSError):
+                elif isinstance(error, OSError | CorpusError):
                     raise error
-                else:  # the worker died; executors raise different errors
+                else:  # the worker died; each kind of executor raises another error
                     undone.append(futures[future])
                     errors.append(error)
         finally:
@@ -101,8 +98,9 @@ class Build:
     def _without_killers(self, tasks: Sequence[ShardTask]) -> list[ShardTask]:
         """The tasks that remain, without the files that kill a process.
 
-        One worker's death ends all workers of a pool, so every current file is a suspect and is read alone. If none of
-        them kills, a whole shard does: the shards that had begun are built one by one.
+        The file that a dead worker was reading is a suspect, and so are those of other executors' workers that died
+        with it. Each is read alone. If none of them kills, a whole shard does: the shards that had begun are built one
+        by one.
         """
         suspects = {task.number: file for task in tasks if (file := _current_file(task)) is not None}
         killers = {task.number for task in tasks if task.number in suspects and _kills(suspects[task.number], task)}
@@ -120,12 +118,12 @@ class Build:
         """Builds a shard in a worker of its own: if the worker dies, this shard is the cause."""
         deaths: Counter[str] = Counter()
         while True:
-            with _own_pool(1) as pool:
+            with WorkerProcesses(1) as pool:
                 future = pool.submit(build_shard, task)
                 error = future.exception()
             if error is None:
                 return self._count(task, future.result())
-            if not isinstance(error, BrokenExecutor):
+            if not isinstance(error, WorkerDiedError):
                 raise error
             file = _current_file(task)
             source = "" if file is None else file.source
@@ -154,38 +152,11 @@ def _without(file: SourceFile, task: ShardTask) -> ShardTask:
 
 def _kills(file: SourceFile, task: ShardTask) -> bool:
     """Whether reading a file kills the process."""
-    with _own_pool(1) as pool:
-        return isinstance(pool.submit(read_piece, file, task).exception(), BrokenExecutor)
+    with WorkerProcesses(1) as pool:
+        return isinstance(pool.submit(read_piece, file, task).exception(), WorkerDiedError)
 
 
-@contextlib.contextmanager
-def _own_pool(tasks: int) -> Any:
-    """A pool of processes that end with this one: a worker for each core, or for each task if there are fewer.
-
-    Raises:
-        CorpusError: its processes cannot start.
-    """
+def _workers_for(tasks: Sequence[ShardTask]) -> WorkerProcesses:
+    """A worker for each core, or for each task if there are fewer."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    pool = ProcessPoolExecutor(
-        min(cores, tasks), mp_context=multiprocessing.get_context("spawn"), initializer=_start_worker
-    )
-    try:
-        started = pool.submit(os.getpid).exception()
-        if started is not None:
-            raise CorpusError(_UNGUARDED) from started
-        yield pool
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _start_worker() -> None:
-    """Ignores Ctrl-C, which the parent handles, and ends when the parent ends, even if the parent is killed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-
-    def watch() -> None:
-        wait([parent.sentinel])
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
+    return WorkerProcesses(min(cores, len(tasks)))

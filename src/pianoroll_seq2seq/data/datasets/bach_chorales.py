@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm.auto import tqdm
 
 from pianoroll_seq2seq._internal.atomic import writing
+from pianoroll_seq2seq._internal.progress import tqdm
 from pianoroll_seq2seq.errors import MissingExtraError, SettingsError
 from pianoroll_seq2seq.interop import score_from_music21
 from pianoroll_seq2seq.pitches import PitchRange

@@ -4,11 +4,11 @@ import os
 from pathlib import Path
 from typing import Literal, NamedTuple, Unpack
 
-from tqdm.auto import tqdm
-
+from pianoroll_seq2seq._internal.progress import tqdm
 from pianoroll_seq2seq.errors import MidiError, PitchRangeError
 from pianoroll_seq2seq.grid import SIXTEENTHS, FrameGrid
 from pianoroll_seq2seq.midi_io import midi_paths
+from pianoroll_seq2seq.midi_io.folder import piece_names
 from pianoroll_seq2seq.midi_io.planes import Reading
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.pitches import PIANO, PitchRange
@@ -19,6 +19,11 @@ class Folder(NamedTuple):
 
     rolls: list[PianoRoll]
     failures: dict[str, str]
+
+    def __repr__(self) -> str:
+        """The number of rolls, and the files that were not read."""
+        names = ", ".join(list(self.failures)[:3]) + (", ..." if len(self.failures) > 3 else "")
+        return f"Folder({len(self.rolls)} rolls, {len(self.failures)} files not read{names and ': '}{names})"
 
 
 def read_folder(
@@ -33,7 +38,8 @@ def read_folder(
     """Reads every MIDI file (``.mid``, ``.midi``, ``.kar``, ``.rmi``) below a folder, in order of their paths.
 
     A file that cannot be used does not stop the others: ``failures`` has its reason, by its path below the folder. A
-    roll is named after that path, without the ending.
+    roll is named after that path, without the ending (with it where two files differ in nothing else). Linked folders
+    are read too, none of them twice.
 
     Args:
         folder: the folder to read.
@@ -62,6 +68,7 @@ def read_folder(
     paths = midi_paths(root)
     rolls: list[PianoRoll] = []
     failures: dict[str, str] = {}
+    names = piece_names(path.relative_to(root).as_posix() for path in paths)
     for path in tqdm(paths, "read", unit="file", disable=not progress):
         below = path.relative_to(root)
         try:
@@ -69,7 +76,7 @@ def read_folder(
         except (MidiError, PitchRangeError) as error:
             failures[str(below)] = str(error)
         else:
-            rolls.append(roll.renamed(str(below.with_suffix(""))))
+            rolls.append(roll.renamed(names[below.as_posix()]))
     if not rolls:
         reasons = "\n".join(f"  {reason}" for reason in list(failures.values())[:5])
         raise MidiError(f"{root}: none of its {len(paths)} MIDI files can be used:\n{reasons}")

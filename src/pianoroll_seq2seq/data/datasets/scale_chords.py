@@ -43,6 +43,12 @@ SCALES: dict[str, tuple[int, ...]] = {
 }
 """Semitones of each scale's tones above its root."""
 
+COMMON_FIRST = (
+    *("major", "minor", "harmonic_minor", "melodic_minor", "major_pentatonic", "minor_pentatonic"),
+    *("ionian", "dorian", "phrygian", "lydian", "mixolydian", "aeolian", "locrian"),
+)
+"""The names of the scales for people: those that they look for first."""
+
 TRIADS = {
     "major": (0, 4, 7),
     "minor": (0, 3, 7),

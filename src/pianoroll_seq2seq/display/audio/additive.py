@@ -1,8 +1,11 @@
 """The plain synthesizer: additive synthesis with a few sine waves for each note, and noise for drums."""
 
+from collections.abc import Iterator, Mapping
+
 import numpy as np
 from jaxtyping import Float32
 
+from pianoroll_seq2seq.display.audio.controllers import ChannelCurves, Curve
 from pianoroll_seq2seq.score import Score
 
 _OVERTONES = (1.0, 0.4, 0.2, 0.1, 0.05, 0.02)
@@ -19,40 +22,61 @@ _DRUM = 0.04
 """Time constant of a drum's decay, in seconds."""
 _CHUNK = 2**19
 """Frames of a note that are computed at once, so that a very long note does not fill the memory."""
+_NOTHING = ChannelCurves(None, None, None)
 
 
-def synthesize(score: Score, *, num_frames: int, sample_rate: int) -> Float32[np.ndarray, "num_frames 1"]:
+def synthesize(
+    score: Score,
+    *,
+    num_frames: int,
+    sample_rate: int,
+    curves: Mapping[int, ChannelCurves] = {},
+    mono: bool = True,
+) -> Float32[np.ndarray, "num_frames channels"]:
     """Renders a score; every program sounds the same.
 
     Args:
         score: the notes; equal temperament, A4 (MIDI pitch 69) at 440 Hz.
         num_frames: length of the sound; longer notes are cut off.
         sample_rate: frames per second.
+        curves: volume, pan and pitch bend of the channels of the parts, where they change.
+        mono: whether to leave out the pan. Sound without pan has one channel anyway.
     """
+    panned = not mono and any(its.pan is not None for its in curves.values())
+    sound = np.zeros((num_frames, 2 if panned else 1), dtype=np.float32)
     notes = score.notes
     starts, ends = (
         np.rint(score.tempo.seconds(ticks) * sample_rate).astype(np.int64)
         for ticks in (notes.onset_tick, notes.end_tick)
     )
     levels = np.square(notes.velocity / 127.0, dtype=np.float32)
-    drums = np.array([part.drums for part in score.parts], dtype=bool)[notes.part]
-    sound = np.zeros(num_frames, dtype=np.float32)
     release = np.arange(1, round(8 * _RELEASE * sample_rate) + 1)
     release_curve = (np.exp(-release / (_RELEASE * sample_rate)) * (1 - release / len(release))).astype(np.float32)
-    for pitch in np.unique(notes.pitch):
+    by_part = [_NOTHING if part.channel is None else curves.get(part.channel, _NOTHING) for part in score.parts]
+    drums = np.array([part.drums for part in score.parts], dtype=bool)[notes.part]
+    bent = np.array([its.bend is not None for its in by_part], dtype=bool)[notes.part] & ~drums
+
+    def add(note: int, begin: int, wave: np.ndarray) -> None:
+        """Adds a chunk of a held note, from frame ``begin`` of the note on."""
+        chunk = _with_release(wave, int(ends[note] - starts[note]) - begin, release_curve) * levels[note]
+        _add(sound, int(starts[note]) + begin, chunk, by_part[notes.part[note]])
+
+    for pitch in np.unique(notes.pitch).tolist():
         for drum in (False, True):
-            selected = np.flatnonzero((notes.pitch == pitch) & (drums == drum))
-            held = ends[selected] - starts[selected]
-            for begin in range(0, int(held.max(initial=-len(release))) + len(release), _CHUNK):
-                count = min(_CHUNK, int(held.max()) + len(release) - begin)
-                wave = (_drum if drum else _tone)(int(pitch), begin, count, sample_rate)
-                for index, length in zip(selected, held - begin, strict=True):
-                    _add(
-                        sound,
-                        int(starts[index]) + begin,
-                        _with_release(wave, int(length), release_curve) * levels[index],
-                    )
-    return sound[:, None]
+            selected = np.flatnonzero((notes.pitch == pitch) & (drums == drum) & ~bent)
+            longest = int((ends - starts)[selected].max(initial=-len(release))) + len(release)
+            for begin in range(0, longest, _CHUNK):
+                wave = (_drum if drum else _tone)(pitch, begin, min(_CHUNK, longest - begin), sample_rate)
+                for note in selected.tolist():
+                    add(note, begin, wave)
+    for note in np.flatnonzero(bent).tolist():
+        bend, held = by_part[notes.part[note]].bend, int(ends[note] - starts[note])
+        assert bend is not None
+        for begin, wave in _bent_tone(
+            int(notes.pitch[note]), int(starts[note]), held + len(release), sample_rate, bend
+        ):
+            add(note, begin, wave)
+    return sound
 
 
 def _with_release(wave: np.ndarray, length: int, release_curve: np.ndarray) -> np.ndarray:
@@ -66,13 +90,40 @@ def _with_release(wave: np.ndarray, length: int, release_curve: np.ndarray) -> n
 def _tone(pitch: int, begin: int, count: int, sample_rate: int) -> np.ndarray:
     """A held note of a pitch, at level 1."""
     time = np.arange(begin, begin + count) / sample_rate
-    frequency = 440.0 * 2 ** ((pitch - 69) / 12)
+    frequency = _hertz(pitch)
     wave = np.zeros(count, dtype=np.float32)
     for number, level in enumerate(_OVERTONES, start=1):
         if number * frequency < 0.45 * sample_rate:
             wave += level * np.sin(2 * np.pi * frequency * number * time)
-    envelope = np.minimum(time / _ATTACK, 1) * (_SUSTAIN + (1 - _SUSTAIN) * np.exp(-time / _DECAY))
-    return (wave * envelope).astype(np.float32)
+    tone: np.ndarray = (wave * _envelope(time)).astype(np.float32)
+    return tone
+
+
+def _bent_tone(
+    pitch: int, start: int, count: int, sample_rate: int, bend: Curve
+) -> Iterator[tuple[int, Float32[np.ndarray, " frames"]]]:
+    """Chunks of a held note whose frequency changes, each with the frame of the note at which it begins."""
+    cycles = 0.0
+    for begin in range(0, count, _CHUNK):
+        size = min(_CHUNK, count - begin)
+        frequency = np.broadcast_to(_hertz(pitch) * bend.over(start + begin, size), size)
+        phase = cycles + np.append(0, np.cumsum(frequency / sample_rate))
+        wave = np.zeros(size, dtype=np.float32)
+        for number, level in enumerate(_OVERTONES, start=1):
+            if number * frequency.max() < 0.45 * sample_rate:
+                wave += level * np.sin(2 * np.pi * number * phase[:-1])
+        cycles = phase[-1] % 1
+        yield begin, (wave * _envelope(np.arange(begin, begin + size) / sample_rate)).astype(np.float32)
+
+
+def _hertz(pitch: int) -> float:
+    return float(440.0 * 2 ** ((pitch - 69) / 12))
+
+
+def _envelope(time: np.ndarray) -> np.ndarray:
+    """The level of a held note, at seconds from its onset."""
+    envelope: np.ndarray = np.minimum(time / _ATTACK, 1) * (_SUSTAIN + (1 - _SUSTAIN) * np.exp(-time / _DECAY))
+    return envelope
 
 
 def _drum(pitch: int, begin: int, count: int, sample_rate: int) -> np.ndarray:
@@ -82,7 +133,17 @@ def _drum(pitch: int, begin: int, count: int, sample_rate: int) -> np.ndarray:
     return (noise * np.minimum(time / (_ATTACK / 4), 1) * np.exp(-time / _DRUM)).astype(np.float32)
 
 
-def _add(sound: np.ndarray, start: int, chunk: np.ndarray) -> None:
+def _add(sound: np.ndarray, start: int, chunk: np.ndarray, its: ChannelCurves) -> None:
+    """Adds a chunk of a note at a frame, with the gain of its channel, and its pan if the sound has two channels."""
     end = min(start + len(chunk), len(sound))
-    if start < end:
-        sound[start:end] += chunk[: end - start]
+    if start >= end:
+        return
+    chunk = chunk[: end - start]
+    if its.gain is not None:
+        chunk = (chunk * its.gain.over(start, len(chunk))).astype(np.float32)
+    if sound.shape[1] == 1:
+        sound[start:end, 0] += chunk
+        return
+    angle = np.pi / 2 * (np.array([0.5]) if its.pan is None else its.pan.over(start, len(chunk)))
+    for side, share in enumerate((np.cos(angle), np.sin(angle))):  # equal power; in the middle as loud as in mono
+        sound[start:end, side] += (np.sqrt(2) * share * chunk).astype(np.float32)

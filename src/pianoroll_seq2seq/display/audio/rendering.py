@@ -1,16 +1,24 @@
 """Renders music as sound."""
 
 import math
+import os
+import warnings
 from typing import Unpack, get_args
 
 import numpy as np
 from jaxtyping import Float32
 
+from pianoroll_seq2seq._internal.limits import DEFAULT_LIMITS
 from pianoroll_seq2seq._internal.render_options import RenderOptions, Synthesizer
 from pianoroll_seq2seq.display.audio import additive, loudness, soundfont
+from pianoroll_seq2seq.display.audio.controllers import channel_curves, not_heard
 from pianoroll_seq2seq.display.audio.resampling import resampled
 from pianoroll_seq2seq.display.audio.samples import Audio
 from pianoroll_seq2seq.errors import LimitError, SettingsError
+from pianoroll_seq2seq.midi_io import read_midi
+from pianoroll_seq2seq.midi_io.container import open_container
+from pianoroll_seq2seq.midi_io.message_list import Message, channel_messages
+from pianoroll_seq2seq.midi_io.source import MidiSource, bytes_of
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.score import Score
 
@@ -21,19 +29,23 @@ _MIN_SAMPLE_RATE = 8000
 
 
 def to_audio(
-    music: PianoRoll | Score, *, velocity: int = 100, program: int = 0, **options: Unpack[RenderOptions]
+    music: PianoRoll | Score | MidiSource, *, velocity: int = 100, program: int = 0, **options: Unpack[RenderOptions]
 ) -> Audio:
     """Renders music as sound.
 
+    A MIDI file is played as it is, with its controllers. A SoundFont plays volume, expression, pan, pitch bend,
+    sustain pedal, banks, modulation, reverb and chorus; the plain synthesizer the first five.
+
     Args:
-        music: a piano roll, or a score, whose parts have their own programs and velocities.
+        music: a piano roll; a score, whose parts have their own programs and velocities; or a MIDI file, as a path, its
+            bytes, or a file opened in binary mode.
         velocity: velocity of all notes of a roll, 1..127.
         program: General MIDI program of a roll, 0..127 (0 is a grand piano).
         **options: the following keyword arguments.
         synthesizer: ``soundfont`` (extra ``audio``), ``plain``, or ``auto`` (the default): a SoundFont if available.
         soundfont: a file (.sf2) with the instruments; by default the one in pretty_midi.
         sample_rate: frames per second, 8,000 to 48,000 (the default).
-        mono: one channel instead of two. The plain synthesizer always has one.
+        mono: one channel instead of two. The plain synthesizer has two only for a file with pan.
         tail_seconds: length of the sound after the music, in which the last notes fade out; 2 by default. With 0 the
             sound ends with the music.
         normalize: whether to normalize the loudness, with a peak between -6 and -1 dBFS; True by default.
@@ -47,6 +59,10 @@ def to_audio(
             is not installed.
         LimitError: more than an hour.
         GridError: a roll whose tempo map's ticks are too coarse for its grid.
+        MidiError: a file that cannot be read.
+
+    Warns:
+        UserWarning: a file with controllers that the synthesizer does not play, and which.
 
     Example:
         >>> roll = PianoRoll.from_active(np.eye(4, 88, dtype=bool))
@@ -64,6 +80,9 @@ def to_audio(
     defaults.update(options)
     options = defaults
     _check(options)
+    messages = None
+    if not isinstance(music, PianoRoll | Score):
+        music, messages = _read(music)
     seconds = music.seconds if isinstance(music, PianoRoll) else music.end_seconds
     if seconds + options["tail_seconds"] > MAX_SECONDS:
         raise LimitError(
@@ -72,7 +91,7 @@ def to_audio(
         )
     score = music.to_score(velocity=velocity, program=program) if isinstance(music, PianoRoll) else music
     rate = options["sample_rate"]
-    samples = _synthesize(score, options, num_frames=round((seconds + options["tail_seconds"]) * rate))
+    samples = _synthesize(score, messages, options, num_frames=round((seconds + options["tail_seconds"]) * rate))
     end = samples[max(len(samples) - round(_FADE_SECONDS * rate), 0) :]
     end *= np.linspace(1, 0, len(end), dtype=np.float32)[:, None]  # avoids a click
     if options["normalize"]:
@@ -80,12 +99,30 @@ def to_audio(
     return Audio(samples, rate)
 
 
-def _synthesize(score: Score, options: RenderOptions, *, num_frames: int) -> Float32[np.ndarray, "num_frames channels"]:
+def _read(source: MidiSource) -> tuple[Score, list[Message]]:
+    """The notes of a file, held by the sustain pedal, and all messages of its channels."""
+    data, label = bytes_of(source, DEFAULT_LIMITS)
+    score = read_midi(source if isinstance(source, str | os.PathLike) else data, sustain=True)
+    return score, channel_messages(data, open_container(data, label, salvage=False).spans)
+
+
+def _synthesize(
+    score: Score, messages: list[Message] | None, options: RenderOptions, *, num_frames: int
+) -> Float32[np.ndarray, "num_frames channels"]:
     rate = options["sample_rate"]
-    if _select(options["synthesizer"], has_soundfont=options["soundfont"] is not None) == "plain":
-        return additive.synthesize(score, num_frames=num_frames, sample_rate=rate)
+    synthesizer = _select(options["synthesizer"], has_soundfont=options["soundfont"] is not None)
+    left_out = not_heard(messages or (), soundfont=synthesizer == "soundfont")
+    if left_out:
+        names = ", ".join(left_out)
+        warnings.warn(f"{score.name}: the {synthesizer} synthesizer does not play {names}.", stacklevel=3)
+    if synthesizer == "plain":
+        curves = channel_curves(messages or (), score.tempo, rate)
+        return additive.synthesize(score, num_frames=num_frames, sample_rate=rate, curves=curves, mono=options["mono"])
     samples = soundfont.synthesize(
-        score, options["soundfont"], num_frames=math.ceil(num_frames * soundfont.SAMPLE_RATE / rate)
+        score,
+        options["soundfont"],
+        num_frames=math.ceil(num_frames * soundfont.SAMPLE_RATE / rate),
+        messages=messages,
     )
     if options["mono"]:
         samples = samples.mean(axis=1, keepdims=True)

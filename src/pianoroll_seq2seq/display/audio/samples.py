@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from pianoroll_seq2seq._internal.atomic import writing
+from pianoroll_seq2seq._internal.display_hook import html_of
 from pianoroll_seq2seq.errors import MissingExtraError, SettingsError, ShapeError
 
 Format = Literal["wav", "flac", "ogg"]
@@ -22,7 +23,7 @@ _CHUNK = 2**16
 
 @dataclass(frozen=True, eq=False)
 class Audio:
-    """Sound.
+    """Sound. In a notebook it displays itself as a player.
 
     Args:
         samples: of shape (frames, channels), from -1 to 1; one channel, or two with the left first.
@@ -57,6 +58,14 @@ class Audio:
         """The peak in dBFS (0 is full scale); minus infinity for silence."""
         peak = float(np.abs(self.samples).max(initial=0.0))
         return 20 * float(np.log10(peak)) if peak else -float("inf")
+
+    def __repr__(self) -> str:
+        """The length, the channels and the sample rate; not the samples."""
+        channels = "mono" if self.samples.shape[1] == 1 else "stereo"
+        return f"Audio({self.seconds:.2f} s, {channels}, {self.sample_rate} Hz, peak {self.peak_dbfs:.1f} dBFS)"
+
+    def _repr_html_(self) -> str:
+        return html_of(self)
 
     def to_bytes(self, kind: Format = "wav") -> bytes:
         """Encodes the sound as a file in memory.

@@ -3,6 +3,7 @@
 import io
 import os
 import wave
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -10,9 +11,11 @@ import mido
 import numpy as np
 from jaxtyping import Float32
 
+from pianoroll_seq2seq.display.audio.controllers import EXPRESSION, RESET, without_unregistered_parameters
 from pianoroll_seq2seq.errors import MissingExtraError, SettingsError
-from pianoroll_seq2seq.midi_io import to_midi_bytes
-from pianoroll_seq2seq.score import Score
+from pianoroll_seq2seq.midi_io.message_list import Message
+from pianoroll_seq2seq.midi_io.write import to_mido, to_track
+from pianoroll_seq2seq.score import DRUM_CHANNEL, Score
 
 SAMPLE_RATE = 48_000
 """The sample rate of midirenderer."""
@@ -30,7 +33,11 @@ def is_available() -> bool:
 
 
 def synthesize(
-    score: Score, soundfont: str | os.PathLike[str] | None, *, num_frames: int
+    score: Score,
+    soundfont: str | os.PathLike[str] | None,
+    *,
+    num_frames: int,
+    messages: Sequence[Message] | None = None,
 ) -> Float32[np.ndarray, "num_frames channels"]:
     """Renders a score in stereo at 48,000 frames per second. Very loud music exceeds full scale instead of clipping.
 
@@ -38,6 +45,8 @@ def synthesize(
         score: the notes, with the programs of their parts.
         soundfont: the SoundFont; the one in pretty_midi by default.
         num_frames: length of the sound.
+        messages: all messages of the channels of a file, to be played instead of the notes; ``score`` is then its
+            score.
 
     Raises:
         MissingExtraError: midirenderer is not installed.
@@ -55,7 +64,8 @@ def synthesize(
     except OSError as error:
         raise SettingsError(f"{path}: cannot read this SoundFont ({error.strerror or error}).") from error
     for volume in _VOLUMES:
-        midi = _midi_bytes(score, num_frames / SAMPLE_RATE, volume)
+        file = _of_score(score, volume) if messages is None else _of_messages(score, messages, volume)
+        midi = _with_length(file, score, num_frames / SAMPLE_RATE)
         try:
             rendered = render_wave_from(instruments, midi)
         except BaseException as error:  # a panic of its Rust code is not an Exception
@@ -89,9 +99,9 @@ def _read_wav(rendered: bytes, num_frames: int) -> tuple[Float32[np.ndarray, "nu
     return sound, clipped
 
 
-def _midi_bytes(score: Score, min_seconds: float, volume: int) -> bytes:
-    """A MIDI file of the score with a minimum length, and with a volume of 0..127 on all channels."""
-    file = mido.MidiFile(file=io.BytesIO(to_midi_bytes(score)))
+def _of_score(score: Score, volume: int) -> mido.MidiFile:
+    """A MIDI file of a score with a volume of 0..127 on all channels."""
+    file = to_mido(score)
     for track in file.tracks:
         volumes = [
             mido.Message("control_change", channel=message.channel, control=7, value=volume)
@@ -99,6 +109,36 @@ def _midi_bytes(score: Score, min_seconds: float, volume: int) -> bytes:
             if message.type == "program_change"
         ]
         track[:0] = volumes
+    return file
+
+
+def _of_messages(score: Score, messages: Sequence[Message], volume: int) -> mido.MidiFile:
+    """A MIDI file of the messages of another, with a level of 0..127 on all channels.
+
+    The level is that of the expression, since files set volumes themselves. Notes of drums go to the drum channel.
+    """
+    drums = {part.channel for part in score.parts if part.drums} - {DRUM_CHANNEL}
+    events = [(tick, mido.MetaMessage("set_tempo", tempo=us)) for tick, us in score.tempo.changes]
+    events += [
+        (0, mido.Message("control_change", channel=channel, control=EXPRESSION, value=volume)) for channel in range(16)
+    ]
+    for message in without_unregistered_parameters(messages):
+        played = mido.Message.from_bytes((message.status, *message.data))
+        if played.type in ("note_on", "note_off") and played.channel in drums:
+            played.channel = DRUM_CHANNEL
+        if played.is_cc(EXPRESSION):
+            played.value = round(played.value * volume / 127)
+        events.append((message.tick, played))
+        if played.is_cc(RESET):
+            events.append((message.tick, played.copy(control=EXPRESSION, value=volume)))
+    events.sort(key=lambda event: event[0])
+    file = mido.MidiFile(type=1, ticks_per_beat=score.ticks_per_beat)
+    file.tracks.append(to_track(events))
+    return file
+
+
+def _with_length(file: mido.MidiFile, score: Score, min_seconds: float) -> bytes:
+    """The bytes of a file that lasts some time at least."""
     units = round((min_seconds + _EXTRA_SECONDS) * 1e6 * score.ticks_per_beat)
     end = int(score.tempo.nearest_ticks(np.array([units]))[0])
     file.tracks.append(mido.MidiTrack([mido.MetaMessage("end_of_track", time=min(end, _MAX_DELTA_TICKS))]))

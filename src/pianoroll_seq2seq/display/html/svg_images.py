@@ -1,7 +1,8 @@
 """Still SVG images: a piano roll, and loss curves. They need no package, no script and no style.
 
-Each is an ``<img>`` that contains its SVG, since untrusted notebooks keep images but remove inline SVG. It follows the
-light or dark theme of the system.
+Each is an ``<img>`` that contains its SVG, since untrusted notebooks keep images but remove inline SVG. It has dark ink on
+white ground: an image cannot know whether the page around it is light or dark, and so it can be read on both. On a page
+that follows the theme of the system, it can do so too.
 """
 
 import base64
@@ -20,10 +21,8 @@ _WIDTH, _LEFT, _RIGHT, _BOTTOM = 900, 44, 12, 34
 _ROLL_TOP, _ROLL_HEIGHT = 8, 220
 _CURVES_HEIGHT, _CURVES_TOP = 260, 28
 _FONT = 'font-family="system-ui, sans-serif" font-size="12"'
-_STYLE = (
-    "<style>svg{color:#1c1e21;background:#fff}"
-    "@media(prefers-color-scheme:dark){svg{color:#e8e8e8;background:#16181c}}</style>"
-)
+_LIGHT = "svg{color:#1c1e21;background:#fff}"
+_DARK = "@media(prefers-color-scheme:dark){svg{color:#e8e8e8;background:#16181c}}"
 
 
 def roll_image(data: PlayerData) -> str:
@@ -67,8 +66,13 @@ def roll_label(data: PlayerData) -> str:
     return f"{name}: {len(data['notes'])} notes in {data['seconds']:.1f} seconds{primer}"
 
 
-def curves_image(histories: Mapping[str, History]) -> str:
-    """The loss curves of runs by name: validation thick, training thin; a dot marks the best epoch."""
+def curves_image(histories: Mapping[str, History], *, system_theme: bool = False) -> str:
+    """The loss curves of runs by name: validation thick, training thin; a dot marks the best epoch.
+
+    Args:
+        histories: the runs by name.
+        system_theme: whether the image is light or dark as the system is, for a page that is so too.
+    """
     losses = [loss for history in histories.values() for loss in (*history.train_losses, *history.valid_losses)]
     epochs = [epoch.epoch for history in histories.values() for epoch in history.epochs]
     first, last = min(epochs, default=1), max(epochs, default=1)
@@ -109,13 +113,13 @@ def curves_image(histories: Mapping[str, History]) -> str:
         parts.append(_text(_LEFT + 44, y, label, anchor="start"))
     runs = f" of {len(histories)} runs" if len(histories) > 1 else ""
     label = f"Loss curves{runs}: nats per frame over {last} epochs"
-    return _image(bottom + 18 * len(legend) + 4, label, parts)
+    return _image(bottom + 18 * len(legend) + 4, label, parts, style=_LIGHT + _DARK if system_theme else _LIGHT)
 
 
-def _image(height: float, label: str, parts: Sequence[str]) -> str:
+def _image(height: float, label: str, parts: Sequence[str], *, style: str = _LIGHT) -> str:
     svg = (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{height:.0f}" '
-        f'viewBox="0 0 {_WIDTH} {height:.0f}" fill="none" {_FONT}>{_STYLE}{"".join(parts)}</svg>'
+        f'viewBox="0 0 {_WIDTH} {height:.0f}" fill="none" {_FONT}><style>{style}</style>{"".join(parts)}</svg>'
     )
     source = base64.b64encode(svg.encode()).decode()
     return f'<img alt="{escape(label)}" src="data:image/svg+xml;base64,{source}" style="max-width: 100%">'

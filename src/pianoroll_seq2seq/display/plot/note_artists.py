@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float64
 
-from pianoroll_seq2seq.display.palette import INK
+from pianoroll_seq2seq.display.palette import ground, ink
 from pianoroll_seq2seq.display.plot.note_intervals import NoteIntervals
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def add_bars(
     low, high = notes.pitch - np.divide(height, 2), notes.pitch + np.divide(height, 2)
     corners = ((notes.start, low), (notes.start, high), (notes.end, high), (notes.end, low))
     shapes = np.stack([np.stack(corner, axis=-1) for corner in corners], axis=1)
-    bars = Bars(shapes, points=points, **{"edgecolors": "white", **style})
+    bars = Bars(shapes, points=points, **{"edgecolors": ground(), **style})
     ax.add_collection(bars, autolim=False)
     for begin in range(0, len(notes) if hatch else 0, _HATCH_CHUNK):
         _add_hatch(ax, shapes[begin : begin + _HATCH_CHUNK], hatch)
@@ -58,7 +58,7 @@ def add_onsets(ax: "Axes", notes: NoteIntervals, *, height: float | Float64[np.n
     begun = notes.where(notes.has_onset)
     low, high = begun.pitch - half, begun.pitch + half
     lines = np.stack([np.stack([begun.start, low], axis=-1), np.stack([begun.start, high], axis=-1)], axis=1)
-    marks = OnsetMarks(lines, begun.end - begun.start, points=_ONSET_POINTS, colors=INK, zorder=1.5)
+    marks = OnsetMarks(lines, begun.end - begun.start, points=_ONSET_POINTS, colors=ink(), zorder=1.5)
     ax.add_collection(marks, autolim=False)
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Bool, Int
 
-from pianoroll_seq2seq.display.palette import CONTINUATION_COLOUR, PRIMER_COLOUR, PRIMER_HATCH, shades
+from pianoroll_seq2seq.display.palette import CONTINUATION_COLOUR, PRIMER_COLOUR, PRIMER_HATCH, ink, shades
 from pianoroll_seq2seq.display.plot.figures import new_axes
 from pianoroll_seq2seq.display.plot.note_artists import add_bars, add_onsets
 from pianoroll_seq2seq.display.plot.note_intervals import NoteIntervals, roll_intervals, score_intervals
@@ -73,7 +73,7 @@ def plot_roll(
         line = np.array([min(primer_frames, len(roll))])
         primer_end = float(times_of_lines(line, grid=roll.grid, tempo=roll.tempo, unit=notes.unit)[0])
         primer = notes.start < primer_end
-        ax.axvline(primer_end, color="black", linewidth=1.2)
+        ax.axvline(primer_end, color=ink(), linewidth=1.2)
         _add_legend(ax, grey=velocity is not None)
     _add_notes(ax, notes, primer, velocity)
     add_onsets(ax, notes)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Int64
 
-from pianoroll_seq2seq.display.palette import VOICES
+from pianoroll_seq2seq.display.palette import VOICES, on_ground
 from pianoroll_seq2seq.display.plot.figures import new_axes
 from pianoroll_seq2seq.display.plot.note_artists import BAR_HEIGHT, add_bars, add_onsets
 from pianoroll_seq2seq.display.plot.note_intervals import NoteIntervals, roll_intervals, score_intervals
@@ -58,6 +58,7 @@ def plot_voices(
     earlier: list[NoteIntervals] = []
     for index, (name, notes) in enumerate(several.items()):
         colour, hatch = VOICES[index % len(VOICES)]
+        colour = on_ground(colour)
         height = BAR_HEIGHT * _OVERLAP_SCALE ** _overlap_counts(notes, earlier)
         add_bars(ax, notes, height=height, facecolors=colour, hatch=hatch)
         add_onsets(ax, notes, height=height)

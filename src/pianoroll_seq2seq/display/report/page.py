@@ -76,7 +76,7 @@ def write_report(
             _curves(histories),
             _section("What was trained", [_named(name, _facts(facts)) for name, facts in (trained_on or {}).items()]),
         ]
-        temporary.write_text(_page(title, sections), encoding="utf-8")
+        temporary.write_text(_page(title, sections), encoding="utf-8", errors="backslashreplace")
     return path
 
 
@@ -168,7 +168,7 @@ def _curves(histories: Mapping[str, History]) -> str:
         f'<div class="pr-wide">{epochs_table(history)}</div></details>'
         for name, history in histories.items()
     ]
-    return _section("Loss curves", [curves_image(histories), *tables])
+    return _section("Loss curves", [curves_image(histories, system_theme=True), *tables])
 
 
 def _facts(facts: Mapping[str, Any]) -> str:

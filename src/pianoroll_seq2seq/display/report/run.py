@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import safetensors
-import yaml
 
 from pianoroll_seq2seq import checkpoint
+from pianoroll_seq2seq._internal.yaml_files import read_yaml
 from pianoroll_seq2seq.display.piece import Piece
 from pianoroll_seq2seq.display.report.page import model_facts, write_report
 from pianoroll_seq2seq.errors import CheckpointError, SettingsError
@@ -56,6 +56,8 @@ def report_run(
     """
     folder = Path(folder)
     present = [name for name in (BEST, HISTORY, SCORES, GENERATED) if (folder / name).is_file()]
+    if not folder.exists():
+        raise SettingsError(f"{folder}: no such folder. Check the path.")
     if not present:
         raise SettingsError(
             f"{folder}: not the folder of a run. Expected a folder with {HISTORY}, {BEST}, {SCORES} or "
@@ -65,7 +67,7 @@ def report_run(
     model = _model(folder / BEST)
     layout = _layout(model, classes, str(folder / BEST))
     settings = {
-        **_mapping(folder / CONFIG, yaml.safe_load, "YAML"),
+        **(read_yaml(folder / CONFIG) if (folder / CONFIG).is_file() else {}),
         **_mapping(folder / SETTINGS, json.loads, "JSON"),
     }
     return write_report(
@@ -86,7 +88,7 @@ def _mapping(path: Path, parse: Callable[[str], Any], kind: str) -> Mapping[str,
         return {}
     try:
         content = parse(path.read_text(encoding="utf-8"))
-    except (ValueError, yaml.YAMLError) as error:
+    except ValueError as error:
         raise SettingsError(f"{path}: not {kind} ({error}). Remove it, or run again.") from error
     if not isinstance(content, dict):
         raise SettingsError(f"{path}: expected an object with names and values, got {type(content).__name__}.")

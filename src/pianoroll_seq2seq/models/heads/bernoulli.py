@@ -1,7 +1,7 @@
 """Independent pitches: each has its own probability, whatever the others do."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float
@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from pianoroll_seq2seq.layout import FrameLayout, frame_size_of
 from pianoroll_seq2seq.models.heads.precision import at_least_float32, check_temperature
+from pianoroll_seq2seq.models.heads.random_numbers import uniform
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,8 @@ class Bernoulli:
         -2.0794
     """
 
+    rowwise: ClassVar[bool] = True
+
     logits: Float[Tensor, "*batch frame_size"]
 
     def log_prob(self, frames: Float[Tensor, "*batch frame_size"]) -> Float[Tensor, "*batch"]:
@@ -36,8 +39,7 @@ class Bernoulli:
     def sample(self, *, generator: torch.Generator) -> Float[Tensor, "*batch frame_size"]:
         """A sample of each pitch."""
         mean = self.mean
-        uniform = torch.rand(mean.shape, generator=generator, device=mean.device)
-        return (uniform < mean).to(mean.dtype)
+        return (uniform(mean.shape, generator=generator, device=mean.device) < mean).to(mean.dtype)
 
     @property
     def mean(self) -> Float[Tensor, "*batch frame_size"]:

@@ -23,7 +23,12 @@ class FrameDistribution(Protocol):
         ...
 
     def sample(self, *, generator: torch.Generator) -> Tensor:
-        """An exact sample: float frames (..., frame_size) of zeros and ones."""
+        """An exact sample: float frames (..., frame_size) of zeros and ones.
+
+        A class whose samples take all random numbers from
+        :func:`~pianoroll_seq2seq.models.heads.random_numbers.uniform` may say ``rowwise = True``: then many pieces are
+        sampled at once. Of other classes ``generate`` samples one piece after another.
+        """
         ...
 
     @property

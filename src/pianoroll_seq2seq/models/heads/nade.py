@@ -5,7 +5,7 @@ as in RNN-NADE (Boulanger-Lewandowski, Bengio and Vincent, 2012).
 """
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float
@@ -14,8 +14,9 @@ from torch.nn import functional
 
 from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.layout import FrameLayout, frame_size_of
-from pianoroll_seq2seq.models.heads.pitch_autoregression import estimated_mean, sample_skipping_silence
+from pianoroll_seq2seq.models.heads.pitch_autoregression import by_rows, estimated_mean, sample_skipping_silence
 from pianoroll_seq2seq.models.heads.precision import at_least_float32, check_temperature
+from pianoroll_seq2seq.models.heads.random_numbers import uniform
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +40,8 @@ class NADE:
         >>> round(float(even.log_prob(torch.ones(3))), 4)  # 3 * log(1/2)
         -2.0794
     """
+
+    rowwise: ClassVar[bool] = True
 
     start: Float[Tensor, "*batch hidden"]
     bias: Float[Tensor, "*batch frame_size"]
@@ -75,20 +78,24 @@ class NADE:
             state_proj = torch.sigmoid(read) @ rows.above.mT
             return at_least_float32(rows.bias.index_select(0, chosen) + state_proj) / rows.temperature
 
-        uniform = torch.rand(rows.bias.shape, generator=generator, device=rows.bias.device)
-        return (
-            sample_skipping_silence(logits_above, uniform).to(at_least_float32(rows.bias).dtype).view(self.bias.shape)
-        )
+        numbers = uniform(rows.bias.shape, generator=generator, device=rows.bias.device)
+        frames = sample_skipping_silence(logits_above, numbers)
+        return frames.to(at_least_float32(rows.bias).dtype).view(self.bias.shape)
 
     @property
     def mean(self) -> Float[Tensor, "*batch frame_size"]:
         """The probability of each pitch, estimated from 32 draws: mostly within a few hundredths of the exact value."""
         rows = self._rows()
 
-        def logits_given(frames: Tensor, chosen: Tensor) -> Tensor:
-            return rows[chosen].logits_given(frames)
+        def means(chosen: slice) -> Tensor:
+            some = rows[chosen]
 
-        return estimated_mean(logits_given, *rows.bias.shape, device=rows.bias.device).view(self.bias.shape)
+            def logits_given(frames: Tensor, repeated: Tensor) -> Tensor:
+                return some[repeated].logits_given(frames)
+
+            return estimated_mean(logits_given, *some.bias.shape, device=some.bias.device)
+
+        return by_rows(means, len(rows.bias)).view(self.bias.shape)
 
     def __getitem__(self, index: Any) -> "NADE":
         """The distributions at some places of the batch shape."""

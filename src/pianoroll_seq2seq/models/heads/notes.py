@@ -5,7 +5,7 @@ For layouts with the planes ``("active", "onset")``.
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.layout import FrameLayout, frame_size_of
 from pianoroll_seq2seq.models.heads.precision import at_least_float32, check_temperature
+from pianoroll_seq2seq.models.heads.random_numbers import uniform
 
 _OFF, _HELD, _ONSET = range(3)
 _HELD_LOGIT = math.log(1e-4)
@@ -37,6 +38,8 @@ class Notes:
         -2.1972
     """
 
+    rowwise: ClassVar[bool] = True
+
     logits: Float[Tensor, "*batch pitches 3"]
 
     def log_prob(self, frames: Float[Tensor, "*batch frame_size"]) -> Float[Tensor, "*batch"]:
@@ -49,11 +52,9 @@ class Notes:
     def sample(self, *, generator: torch.Generator) -> Float[Tensor, "*batch frame_size"]:
         """A sample of each pitch."""
         probabilities = self._probabilities()
-        uniform = torch.rand(
-            probabilities.shape[:-1], generator=generator, device=probabilities.device, dtype=probabilities.dtype
-        )
-        active = uniform >= probabilities[..., _OFF]
-        onset = uniform >= probabilities[..., _OFF] + probabilities[..., _HELD]
+        numbers = uniform(probabilities.shape[:-1], generator=generator, device=probabilities.device)
+        active = numbers >= probabilities[..., _OFF]
+        onset = numbers >= probabilities[..., _OFF] + probabilities[..., _HELD]
         return torch.cat([active, onset], dim=-1).to(probabilities.dtype)
 
     @property

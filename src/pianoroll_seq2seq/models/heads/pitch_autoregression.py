@@ -15,8 +15,15 @@ from torch.nn import functional
 
 LogitsGiven = Callable[[Tensor, Tensor], Tensor]
 
-_SIDE_BY_SIDE = 512
-"""Rows evaluated at once when there are many samples of few rows."""
+_ROWS = 128
+"""Rows evaluated at once. Larger temporary tensors would be mapped into memory and released again at every step."""
+
+
+def by_rows(compute: Callable[[slice], Tensor], count: int) -> Tensor:
+    """The results of a computation over many rows, a few of them at a time, concatenated."""
+    if count <= _ROWS:
+        return compute(slice(None))
+    return torch.cat([compute(slice(begin, begin + _ROWS)) for begin in range(0, count, _ROWS)])
 
 
 @torch.no_grad()
@@ -37,12 +44,26 @@ def sample_skipping_silence(
     Returns:
         Frames (rows, pitches) of zeros and ones, of the dtype of ``uniform``.
     """
+    return _sample(logits_given, uniform)
+
+
+def _sample(logits_given: LogitsGiven, uniform: Tensor, conditionals: Tensor | None = None) -> Tensor:
+    """As :func:`sample_skipping_silence`.
+
+    Args:
+        logits_given: the conditionals.
+        uniform: random numbers from [0, 1), (rows, pitches).
+        conditionals: is filled with the probability of each pitch given those of the sample below it, if given. The
+            last pass over each row knows them.
+    """
     frames = torch.zeros_like(uniform)
     place = torch.arange(uniform.shape[1], device=uniform.device)
     rows = torch.arange(len(uniform), device=uniform.device)
     decided = torch.full_like(rows, -1)  # the latest pitch that sounds of each of the rows
     while len(rows):
         chances = torch.sigmoid(logits_given(frames.index_select(0, rows), rows))
+        if conditionals is not None:
+            conditionals[rows] = chances.to(conditionals.dtype)
         sounds = (uniform < chances) & (place > decided[:, None])
         any_sounds, first = sounds.view(torch.uint8).max(dim=1)
         left = any_sounds.nonzero().squeeze(1)
@@ -92,12 +113,12 @@ def estimated_mean(
         return logits_given(frames, chosen % rows)
 
     sums = []
-    step = max(1, _SIDE_BY_SIDE // max(1, rows))
+    step = max(1, _ROWS // max(1, rows))
     for begin in range(0, num_samples, step):
         some = uniform[begin : begin + step]
-        every = torch.arange(rows, device=device).repeat(len(some))
-        frames = sample_skipping_silence(logits_of_repeated, some.repeat_interleave(rows, dim=0))
-        chances = torch.sigmoid(logits_given(frames, every))
+        numbers = some.repeat_interleave(rows, dim=0)
+        chances = torch.empty_like(numbers)
+        _sample(logits_of_repeated, numbers, chances)
         sums.append(chances.view(len(some), rows, pitches).sum(dim=0))
     return torch.stack(sums).sum(dim=0) / num_samples
 

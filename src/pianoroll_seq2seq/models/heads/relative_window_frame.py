@@ -1,15 +1,16 @@
 """A frame whose pitches are decided from low to high, by the network of a ``RelativeWindowHead``."""
 
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from pianoroll_seq2seq.models.heads.pitch_autoregression import estimated_mean, sample_skipping_silence
+from pianoroll_seq2seq.models.heads.pitch_autoregression import by_rows, estimated_mean, sample_skipping_silence
 from pianoroll_seq2seq.models.heads.precision import check_temperature
+from pianoroll_seq2seq.models.heads.random_numbers import uniform
 
 if TYPE_CHECKING:
     from pianoroll_seq2seq.models.heads.relative_window import RelativeWindowHead
@@ -54,6 +55,8 @@ class RelativeWindow:
         temperature: divides the log-odds of every variable.
     """
 
+    rowwise: ClassVar[bool] = True
+
     head: "RelativeWindowHead"
     context: FrameContext
     temperature: float = 1.0
@@ -64,40 +67,56 @@ class RelativeWindow:
         In training mode, a head with ``num_scored_pitches`` gives an unbiased estimate instead: from some pitches of
         each frame, sampled at random and weighted.
         """
-        flat = self.context.map(lambda values: values.flatten(0, len(self.context.batch) - 1))
-        frames = frames.reshape(-1, frames.shape[-1])
-        active, inactive = self.head.split_columns(frames)
-        if self.head.training and self.head.num_scored_pitches is not None:
-            nats = self.head.estimated_nats(flat, active)
+        flat, frames = self._flat(), frames.reshape(-1, frames.shape[-1])
+        if torch.is_grad_enabled():
+            log_probs = flat._row_log_probs(frames)
         else:
-            variables = self.head.variables_of(active)
-            logits = self.head.logits(flat, variables, self.temperature)
-            nats = cross_entropy(logits, variables).sum(1)
-        never = torch.full_like(inactive, _NEVER / self.temperature, dtype=nats.dtype)
-        return -(nats + cross_entropy(never, inactive).sum(1)).view(self.context.batch)
+            log_probs = by_rows(lambda rows: flat[rows]._row_log_probs(frames[rows]), len(frames))
+        return log_probs.view(self.context.batch)
 
     def sample(self, *, generator: torch.Generator) -> Float[Tensor, "*batch frame_size"]:
         """One exact sample."""
-        context = self.context
-        flat = context.map(lambda values: values.flatten(0, len(context.batch) - 1))
+        context, flat = self.context, self._flat().context
         state = flat.state
         counts = self.head.num_variables - self.head.num_active
-        uniform = torch.rand(
-            len(state), self.head.frame_size + counts, generator=generator, device=state.device, dtype=torch.float32
-        )
-        active, inactive = self.head.split_columns(uniform[:, counts:])
+        numbers = uniform((len(state), self.head.frame_size + counts), generator=generator, device=state.device)
+        active, inactive = self.head.split_columns(numbers[:, counts:])
         never = torch.sigmoid(torch.tensor(_NEVER / self.temperature))
         logits_given = self.head.conditional_logits(flat, self.temperature)
-        drawn = sample_skipping_silence(logits_given, torch.cat([uniform[:, :counts], active], dim=1))[:, counts:]
+        drawn = sample_skipping_silence(logits_given, torch.cat([numbers[:, :counts], active], dim=1))[:, counts:]
         return self.head.join_columns(drawn, (inactive < never).to(drawn.dtype)).view(*context.batch, -1)
 
     @property
     def mean(self) -> Float[Tensor, "*batch frame_size"]:
         """The probability of each pitch, estimated from samples: within about a tenth of the exact value."""
-        context = self.context
-        flat = context.map(lambda values: values.flatten(0, len(context.batch) - 1))
-        rows, device = len(flat.state), flat.state.device
-        logits_given = self.head.conditional_logits(flat, self.temperature)
+        flat = self._flat()
+        means = by_rows(lambda rows: flat[rows]._row_means(), len(flat.context.state))
+        return means.view(*self.context.batch, -1)
+
+    def __getitem__(self, index: Any) -> "RelativeWindow":
+        """The distributions at some places of the batch shape."""
+        return replace(self, context=self.context.map(lambda values: values[index]))
+
+    def _flat(self) -> "RelativeWindow":
+        """With the batch shape flattened."""
+        return replace(self, context=self.context.map(lambda values: values.flatten(0, len(self.context.batch) - 1)))
+
+    def _row_log_probs(self, frames: Tensor) -> Tensor:
+        """Log-probabilities (rows,) of frames (rows, frame_size), for a flat batch."""
+        active, inactive = self.head.split_columns(frames)
+        if self.head.training and self.head.num_scored_pitches is not None:
+            nats = self.head.estimated_nats(self.context, active)
+        else:
+            variables = self.head.variables_of(active)
+            logits = self.head.logits(self.context, variables, self.temperature)
+            nats = cross_entropy(logits, variables).sum(1)
+        never = torch.full_like(inactive, _NEVER / self.temperature, dtype=nats.dtype)
+        return -(nats + cross_entropy(never, inactive).sum(1))
+
+    def _row_means(self) -> Tensor:
+        """Estimated probabilities (rows, frame_size), for a flat batch."""
+        rows, device = len(self.context.state), self.context.state.device
+        logits_given = self.head.conditional_logits(self.context, self.temperature)
         variables = estimated_mean(
             logits_given, rows, self.head.num_active, device=device, variables_of=self.head.variables_of
         )
@@ -106,11 +125,7 @@ class RelativeWindow:
             (rows, self.head.frame_size - self.head.num_active),
             float(torch.sigmoid(torch.tensor(_NEVER / self.temperature))),
         )
-        return self.head.join_columns(active, inactive).view(*context.batch, -1)
-
-    def __getitem__(self, index: Any) -> "RelativeWindow":
-        """The distributions at some places of the batch shape."""
-        return replace(self, context=self.context.map(lambda values: values[index]))
+        return self.head.join_columns(active, inactive)
 
     def tempered(self, temperature: float) -> "RelativeWindow":
         """The log-odds of every variable divided by the temperature."""

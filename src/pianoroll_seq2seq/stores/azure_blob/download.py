@@ -7,9 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tqdm.auto import tqdm
-
 from pianoroll_seq2seq._internal.atomic import writing
+from pianoroll_seq2seq._internal.progress import tqdm
 from pianoroll_seq2seq.errors import NotStoredError, OverwriteError, StoreConflictError, StoreError
 from pianoroll_seq2seq.stores.azure_blob.endpoint import Endpoint
 from pianoroll_seq2seq.stores.azure_blob.objects import RemoteObject, find_object, quoted

@@ -14,6 +14,7 @@ from pianoroll_seq2seq.stores.azure_blob.endpoint import Endpoint, error_code_of
 from pianoroll_seq2seq.stores.azure_blob.http_log import redact_http_log
 from pianoroll_seq2seq.stores.azure_blob.objects import find_object, is_folder, remote_object, remove
 from pianoroll_seq2seq.stores.azure_blob.upload import Precondition, upload
+from pianoroll_seq2seq.stores.azure_blob.urls import BlobUrl
 from pianoroll_seq2seq.stores.base import Source, StoredObject, checked_key
 
 BLOCK_BYTES = 4 * 1024 * 1024
@@ -91,6 +92,20 @@ class AzureBlobStore:
         )
         self._block_bytes = block_bytes
         self._owned = [self._client, *([account.credential] if account.owns_credential else [])]
+
+    @classmethod
+    def from_url(cls, url: str, **options: Any) -> "AzureBlobStore":
+        """The store at an address: a container, or a folder in it.
+
+        Args:
+            url: such as ``https://ACCOUNT.blob.core.windows.net/music/demo``, as the Azure portal copies it.
+            **options: the other arguments of the class, such as ``credential``.
+
+        Raises:
+            SettingsError: another address, or one that contains a signature.
+        """
+        place = BlobUrl.parse(url)
+        return cls(place.container, prefix=place.path, account_url=place.account_url, **options)
 
     def __repr__(self) -> str:
         prefix = f", prefix={self.prefix!r}" if self.prefix else ""

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from tqdm.auto import tqdm
-
+from pianoroll_seq2seq._internal.progress import tqdm
 from pianoroll_seq2seq.errors import OverwriteError, SettingsError, StoreConflictError
 from pianoroll_seq2seq.stores.azure_blob.endpoint import Endpoint, error_code_of
 from pianoroll_seq2seq.stores.azure_blob.objects import SHA256, UPLOAD, RemoteObject, find_object, quoted, unquoted

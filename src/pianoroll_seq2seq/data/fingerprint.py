@@ -1,0 +1,50 @@
+"""Hashes that tell whether two runs are trained on the same pieces."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from pianoroll_seq2seq.data.conditions import Conditions
+from pianoroll_seq2seq.data.corpus import Corpus
+from pianoroll_seq2seq.data.corpus.packing import pack
+from pianoroll_seq2seq.pianoroll import PianoRoll
+
+
+def piece_hashes(rolls: Sequence[PianoRoll]) -> list[str]:
+    """A hash of each piece's planes; names and tempi do not count. Those of a corpus come from its index."""
+    return rolls.roll_hashes if isinstance(rolls, Corpus) else [_roll_hash(roll) for roll in rolls]
+
+
+def fingerprint_pieces(rolls: Sequence[PianoRoll]) -> dict[str, int | str]:
+    """The number of pieces and two hashes of them, for JSON.
+
+    ``content`` is equal for the same pieces in any order, ``order`` only for the same pieces in the same order.
+
+    Example:
+        >>> one, other = (PianoRoll.from_active(np.full((4, 88), value)) for value in (True, False))
+        >>> first, second = fingerprint_pieces([one, other]), fingerprint_pieces([other, one])
+        >>> first["content"] == second["content"], first["order"] == second["order"]
+        (True, False)
+    """
+    hashes = piece_hashes(rolls)
+    return {"pieces": len(hashes), "content": _hash(sorted(hashes)), "order": _hash(hashes)}
+
+
+def fingerprint_conditions(conditions: Conditions, pieces: Iterable[int]) -> str:
+    """A hash of the conditions of some pieces, in order."""
+    return _hash(
+        f"{table.shape} {hashlib.sha256(np.ascontiguousarray(table)).hexdigest()}"
+        for table in (conditions.values[conditions.first[piece] : conditions.last[piece] + 1] for piece in pieces)
+    )
+
+
+def _roll_hash(roll: PianoRoll) -> str:
+    """As ``build_corpus`` computes it."""
+    digest = hashlib.sha256(pack(roll.active).data)
+    digest.update(pack(roll.onset).data)
+    return digest.hexdigest()
+
+
+def _hash(lines: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()

@@ -1,0 +1,79 @@
+"""Scores to and from ``PrettyMIDI`` objects.
+
+The writer of pretty_midi would lose notes shorter than a tick (their end comes before their onset), and round tempi
+down; ours does not.
+"""
+
+import io
+import warnings
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pianoroll_seq2seq.midi_io.message_list import END_OF_MUSIC
+from pianoroll_seq2seq.midi_io.write import to_midi_bytes, to_mido
+from pianoroll_seq2seq.score import NoteTable, Part, Score
+from pianoroll_seq2seq.tempo import TempoMap
+
+if TYPE_CHECKING:
+    import pretty_midi
+
+_SUSTAIN_PEDAL = 64
+
+
+def score_to_pretty_midi(score: Score) -> "pretty_midi.PrettyMIDI":
+    """A score as a ``PrettyMIDI`` object, by way of a MIDI file in memory."""
+    import pretty_midi
+
+    return pretty_midi.PrettyMIDI(io.BytesIO(to_midi_bytes(score)))
+
+
+def pretty_midi_to_bytes(midi: "pretty_midi.PrettyMIDI") -> bytes:
+    """The notes, sustain pedals and tempi of a ``PrettyMIDI`` object as a MIDI file, times at the nearest tick.
+
+    Warns of notes that a MIDI file cannot hold: those of velocity 0 are left out, those before 0 seconds moved there.
+
+    Raises:
+        MidiError: values out of the range of MIDI.
+    """
+    silent = sum(note.velocity == 0 for instrument in midi.instruments for note in instrument.notes)
+    early = sum(note.start < 0 for instrument in midi.instruments for note in instrument.notes)
+    if silent:
+        warnings.warn(f"{silent} notes of the PrettyMIDI object have velocity 0; left out.", stacklevel=3)
+    if early:
+        warnings.warn(f"{early} notes of the PrettyMIDI object begin before 0 s; moved to 0 s.", stacklevel=3)
+    rows, parts, pedals = [], [], []
+    for index, instrument in enumerate(midi.instruments):
+        parts.append(Part(instrument.name or "", instrument.program, instrument.is_drum))
+        for note in instrument.notes:
+            onset, end = midi.time_to_tick(note.start), midi.time_to_tick(note.end)
+            if note.velocity:
+                rows.append((onset, max(onset, end), note.pitch, note.velocity, index))
+        changes = [
+            (midi.time_to_tick(change.time), change.number, change.value)
+            for change in instrument.control_changes
+            if change.number == _SUSTAIN_PEDAL
+        ]
+        pedals.append(sorted(changes, key=lambda change: change[0]))
+    ends = [midi.time_to_tick(text.time) for text in midi.text_events if text.text == END_OF_MUSIC]
+    columns = list(zip(*rows, strict=True)) if rows else [()] * 5
+    score = Score(
+        NoteTable(*(np.array(column) for column in columns)),
+        _tempo_of(midi),
+        tuple(parts),
+        end_tick=max(ends, default=None),
+    )
+    buffer = io.BytesIO()
+    to_mido(score, pedals).save(file=buffer)
+    return buffer.getvalue()
+
+
+def _tempo_of(midi: "pretty_midi.PrettyMIDI") -> TempoMap:
+    seconds, beats_per_minute = midi.get_tempo_changes()
+    return TempoMap(
+        midi.resolution,
+        [
+            (int(midi.time_to_tick(time)), round(60_000_000 / bpm))
+            for time, bpm in zip(seconds.tolist(), beats_per_minute.tolist(), strict=True)
+        ],
+    )

@@ -1,0 +1,81 @@
+"""A MIDI file as a primer: its notes in the layout of a model, from the first one on."""
+
+import os
+import warnings
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from pianoroll_seq2seq.errors import NoNotesError
+from pianoroll_seq2seq.grid import BeatGrid
+from pianoroll_seq2seq.layout import FrameLayout
+from pianoroll_seq2seq.midi_io import read_midi
+from pianoroll_seq2seq.pianoroll import PianoRoll
+from pianoroll_seq2seq.sampling import Length
+
+
+def read_primer(
+    path: str | os.PathLike[str],
+    layout: FrameLayout,
+    *,
+    length: Length = Length(),
+    outside: Literal["error", "drop"] = "drop",
+    on_damage: Literal["error", "salvage"] = "error",
+) -> PianoRoll:
+    """Reads a MIDI file as a primer, with all parts as one and without drums.
+
+    Args:
+        path: the MIDI file.
+        layout: the model's layout.
+        length: how much of the file is read, from its first note on (on a grid in beats, from the beat of the first
+            note on). Without a length it is the whole file, with the silence before its first note. It never goes beyond
+            the last note.
+        outside: leave out notes outside the model's pitches, or raise an error.
+        on_damage: raise an error for a damaged file, or read it up to the damage.
+
+    Warns:
+        UserWarning: notes were left out, or the file has less music than the length.
+
+    Raises:
+        MidiError: a file that cannot be read.
+        NoNotesError: no notes but drums.
+        PitchRangeError: notes outside the pitches and ``outside="error"``, or no note inside them.
+    """
+    label, pitches, grid = os.fspath(path), layout.pitches, layout.grid
+    score = replace(read_midi(path, on_damage=on_damage), end_tick=None, name=label)
+    notes = score.without_drums().notes
+    if not len(notes):
+        raise NoNotesError(f"{label}: no notes to continue. Drums have no pitches, so they cannot be a primer.")
+    roll = PianoRoll.from_score(score, grid=grid, pitches=pitches, outside=outside).renamed(Path(label).stem)
+    start, end = 0, len(roll)
+    if length:
+        start = _first_frame(roll)
+        num_frames = length.in_frames(grid, roll[start:].tempo)
+        end = min(start + num_frames, len(roll))
+        if end - start < num_frames:
+            _warn(
+                f"{label}: the primer has {end - start} frames instead of {num_frames}, because the file has no more "
+                f"from its first note on."
+            )
+    onset_frame = grid.lines_at(notes.onset_tick, score.tempo)
+    read = notes.where((onset_frame >= start) & (onset_frame < end))
+    num_outside = int((~pitches.contains(read.pitch)).sum())
+    if num_outside:
+        names = f"{pitches.name_of(0)} to {pitches.name_of(len(pitches) - 1)}"
+        _warn(
+            f"{label}: {num_outside} of {len(read)} notes are outside the model's pitches, {names}, and are left out of "
+            f"the primer."
+        )
+    return roll[start:end]
+
+
+def _first_frame(roll: PianoRoll) -> int:
+    """The frame of the first note, or of its beat on a grid in beats."""
+    first = int(np.argmax(roll.active.any(axis=1)))
+    return first - first % roll.grid.frames_per_beat if isinstance(roll.grid, BeatGrid) else first
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, UserWarning, stacklevel=4)

@@ -1,0 +1,160 @@
+"""Runs that write music, from the command to the files: the real clients, a stand-in of the service, and Azurite.
+
+The node is a process in a folder with the files that were sent, started as the service starts it.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from azureml_processes import run
+from azureml_service import Service, running
+from azurite import ACCOUNT, KEY, Azurite, azurite
+
+from pianoroll_seq2seq.models.seq2seq_lstm import Seq2SeqLSTM
+from pianoroll_seq2seq.pianoroll import PianoRoll
+from pianoroll_seq2seq.pitches import PitchRange
+from pianoroll_seq2seq.train import fit
+from pianoroll_seq2seq.windowing import SlidingWindows
+
+__all__ = ["azurite"]
+pytestmark = pytest.mark.azureml
+EXAMPLE = Path(__file__).parents[2] / "examples" / "azureml" / "generate_music.py"
+BEGIN = """
+from pianoroll_seq2seq.cli.main import main
+Workspace.from_config = lambda: workspace
+job = ["--compute", "cluster", "--gpu", "--json"]
+short = ["--beats", 4, "--count", 2, "--seed", 3]
+def generate(*words):
+    assert main(["submit", "generate", *map(str, [*words, *job])]) == 0, words
+"""
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run of two epochs."""
+    pitches = PitchRange(55, 72)
+    active = np.random.default_rng(0).random((120, len(pitches))) < 0.2
+    windows = SlidingWindows([PianoRoll.from_active(active, pitches=pitches)], input_frames=8, target_frames=8, hop=2)
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("run")
+    fit(
+        Seq2SeqLSTM(windows.layout, hidden_size=8),
+        windows,
+        windows,
+        epochs=2,
+        batch_size=8,
+        checkpoint_dir=folder,
+        progress=False,
+    )
+    return folder
+
+
+@pytest.fixture
+def service(tmp_path, trained):
+    """A workspace with a cluster, and with an earlier run that a tracker has given a copy of its best checkpoint."""
+    with running(tmp_path) as service:
+        service.add_cluster("cluster")
+        for name in ("outputs/run/best.safetensors", "outputs/run/last.safetensors", "tracked/best.safetensors"):
+            service.files[f"dcid.earlier/{name}"] = (trained / Path(name).name).read_bytes()
+        service.files["dcid.without/outputs/run/music.mid"] = b"MThd"
+        service.missing_runs.add("none")
+        yield service
+
+
+def ids(out: str) -> list[str]:
+    """The runs that were submitted."""
+    return [json.loads(f"{{{text}")["id"] for text in out.replace("\n", "").split("{")[1:]]
+
+
+def node(service: Service, run_id: str, place: Path, *, stored: Path | None = None, **variables: str) -> str:
+    """Runs what was sent, as the service does; returns what it prints."""
+    definition = service.definitions[run_id]
+    sent = {name.removeprefix("snapshot/"): data for name, data in service.files.items() if name.startswith("snapshot/")}
+    for name, content in sent.items():
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / name).write_bytes(content)
+    arguments = [str(word) for word in definition["arguments"]]
+    if stored is not None:
+        arguments = [word.replace("$AZUREML_DATAREFERENCE_model", str(stored)) for word in arguments]
+    assert not [word for word in arguments if "$" in word]
+    done = subprocess.run(
+        [sys.executable, definition["script"], *arguments],
+        env=service.environment(run_id, **variables) | definition["environmentVariables"],
+        cwd=place,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert not service.unknown
+    return done.stdout + done.stderr
+
+
+def check(service: Service, run_id: str, folder: Path) -> dict[str, Any]:
+    """Checks the files of a run, and that it has logged their metrics beside the losses; returns the metrics."""
+    for number in (1, 2):
+        assert (folder / f"piece-{number}.mid").read_bytes().startswith(b"MThd")
+        assert (folder / f"piece-{number}.png").read_bytes().startswith(b"\x89PNG")
+    record: dict[str, Any] = json.loads((folder / "metrics.json").read_text())
+    for name in ("polyphony", "scale_consistency", "repeated_frames"):
+        (logged,) = service.values(f"music_{name}", run_id).values()
+        assert logged == record["metrics"][name]
+    for name in ("train_loss", "valid_loss"):
+        assert list(service.values(name, run_id)) == [record["trained"]["step"]]
+    return record
+
+
+def test_the_four_places_of_a_model(service, trained, tmp_path, azurite: Azurite):
+    """A model that the documentation names cannot be opened on the node, or another one is."""
+    container = azurite.new_container()
+    with azurite.container_client(container) as client:
+        client.create_container()
+        client.upload_blob("runs/7/best.safetensors", (trained / "best.safetensors").read_bytes())
+        client.upload_blob("runs/7/last.safetensors", (trained / "last.safetensors").read_bytes())
+    blob, music = f"{azurite.url}/{container}/runs/7", f"{azurite.url}/{container}/music"
+    account = {"STORAGE_ACCOUNT_NAME": ACCOUNT, "STORAGE_ACCOUNT_KEY": KEY}
+    out = run(
+        service,
+        f"import os; os.environ |= {account!r}"
+        + BEGIN
+        + f"""
+register_checkpoint({str(trained / "best.safetensors")!r}, workspace=workspace, name="scale-chords")
+print("{{")
+generate("--model", "azureml:scale-chords", *short, "--store", {music!r}, "--wav")
+generate("--model", "azureml://jobs/earlier", *short)
+generate("--model", "azureml://datastores/music/paths/runs/7", *short)
+generate("--model", {blob!r}, *short)
+""",
+    )
+    runs = ids(out.rpartition("{\n{")[2].join(["{", ""])) if False else [each for each in service.definitions]
+    models = ["azureml:scale-chords:1", "azureml://jobs/earlier/outputs/artifacts/paths/outputs/run/best.safetensors"]
+    for run_id, model in zip(runs, [*models, "$AZUREML_DATAREFERENCE_model", blob], strict=True):
+        words = service.definitions[run_id]["arguments"]
+        assert words[words.index("--model") + 1] == model
+    reference = service.definitions[runs[2]]["dataReferences"]["model"]
+    assert (reference["dataStoreName"], reference["pathOnDataStore"], reference["mode"]) == ("music", "runs/7", "download")
+
+    pieces = []
+    for number, run_id in enumerate(runs):
+        place = tmp_path / f"node-{number}"
+        printed = node(service, run_id, place, stored=trained, **account)
+        assert KEY not in printed
+        record = check(service, run_id, place / "outputs" / "music")
+        assert record["model"] in (*models, str(trained), blob)
+        pieces.append((place / "outputs" / "music" / "piece-2.mid").read_bytes())
+    assert len(set(pieces)) == 1  # the same model, seed and length
+    written = ["metrics.json", *(f"piece-{n}.{ending}" for n in (1, 2) for ending in ("mid", "png", "wav"))]
+    with azurite.container_client(container) as client:
+        stored = [blob.name for blob in client.list_blobs("music/")]
+        assert stored == [f"music/{runs[0]}/{name}" for name in written]
+        assert client.download_blob(f"music/{runs[0]}/piece-2.mid").readall() == pieces[0]
+    assert not [request.path for request in service.requests if KEY.encode() in request.body]
+    assert not [name for name, content in service.files.items() if KEY.encode() in content]
