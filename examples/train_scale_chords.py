@@ -63,6 +63,7 @@ from pianoroll_seq2seq.display.plot import plot_histories, plot_roll, save_figur
 from pianoroll_seq2seq.display.report import report_run
 from pianoroll_seq2seq.errors import OverwriteError, PianoRollSeq2SeqError, SettingsError
 from pianoroll_seq2seq.evaluation.continuation import ContinuationMetrics
+from pianoroll_seq2seq.evaluation.music_metrics import mean_metrics
 from pianoroll_seq2seq.pitches import ALL_PITCHES
 from pianoroll_seq2seq.train import Precision, Schedule, run_files
 
@@ -162,6 +163,8 @@ class Run:
     history: History
     scores: Evaluation
     continuation: ContinuationMetrics
+    music: dict[str, float]
+    """Metrics of the continuation."""
     folder: Path
 
 
@@ -239,8 +242,10 @@ def train(
     return Trained(model, history, windows[2])
 
 
-def generate_music(preset: Preset, model: Model, split: Split, folder: Path, *, seed: int) -> ContinuationMetrics:
-    """Continues the beginning of the longest test piece, and writes the music and its picture."""
+def generate_music(
+    preset: Preset, model: Model, split: Split, folder: Path, *, seed: int
+) -> tuple[ContinuationMetrics, dict[str, float]]:
+    """Continues the beginning of the longest test piece, writes the music and its picture, and measures it."""
     piece = max(split.test, key=len)
     primer = piece[: preset.primer_frames]
     continuation = generate(
@@ -253,25 +258,26 @@ def generate_music(preset: Preset, model: Model, split: Split, folder: Path, *, 
     axes = plot_roll(whole, primer_frames=len(primer))
     axes.set_title(f"{piece.name}, continued by the model", loc="right")
     save_figure(axes, folder / "roll.png", overwrite=True)
-    return ContinuationMetrics.of(continuation, piece)
+    return ContinuationMetrics.of(continuation, piece), mean_metrics([continuation])
 
 
 def finish(preset: Preset, trained: Trained, split: Split, folder: Path, *, seed: int) -> Run:
     """Scores a trained model and generates music, into ``folder``."""
     scores = evaluate(trained.model, trained.test)
     save_figure(plot_histories({"": trained.history}), folder / "loss.png", overwrite=True)
-    continuation = generate_music(preset, trained.model, split, folder, seed=seed)
+    continuation, music = generate_music(preset, trained.model, split, folder, seed=seed)
     best_epoch = trained.history.best_epoch
     record = {
         "best_epoch": best_epoch,
         "test": scores.to_json(),
         "continuation": asdict(continuation),
+        "music": music,
         "primer_frames": preset.primer_frames,
         "data": {f"{part}_pieces": len(rolls) for part, rolls in split._asdict().items()},
     }
     write_json(folder / run_files.SCORES, record)
     report_run(folder, title="Scales and chords", overwrite=True)
-    return Run(trained.history, scores, continuation, folder)
+    return Run(trained.history, scores, continuation, music, folder)
 
 
 def run(preset: Preset, midi_dir: Path, folder: Path, *, seed: int = 0, device: str = "cpu") -> Run:
@@ -291,9 +297,10 @@ def make_tracker(folder: Path) -> Tracker:
 
 
 def log_results(tracker: Tracker, result: Run) -> None:
-    """Logs the scores, pictures, music and the model of a finished run."""
+    """Logs the scores, the metrics of the music, pictures, music and the model of a finished run."""
     scores = result.scores.model
     figures = {"test_nats": scores.all.nats, "test_f1": scores.all.f1, "test_changed_nats": scores.changed.nats}
+    figures |= {f"music_{name}": value for name, value in result.music.items()}
     tracker.log_metrics(figures, step=result.history.epochs[-1].step)
     for name in (
         "loss.png",

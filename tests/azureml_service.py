@@ -560,7 +560,11 @@ _ROUTES: list[Route] = [
         r"^/artifact/v2\.0.*/artifacts/batch/metadata/(?:ExperimentRun|LocalUpload)/(?P<container>[^/?]*)",
         _artifacts,
     ),
-    ("GET", r"^/artifact/v2\.0.*/prefix/contentinfo/ExperimentRun/(?P<container>[^/?]*)/?(?P<path>[^?]*)", _contents),
+    (
+        "GET",
+        r"^/artifact/v2\.0.*/prefix/contentinfo/(?:ExperimentRun|LocalUpload)/(?P<container>[^/?]*)/?(?P<path>[^?]*)",
+        _contents,
+    ),
     ("GET", r"^/artifact/v2\.0.*/contentinfo/ExperimentRun/(?P<container>[^/?]*)/(?P<path>[^?]*)", _content),
     ("GET", r"^/artifact/v2\.0.*/artifacts/ExperimentRun/(?P<container>[^/?]*)", _listed),
     ("GET", r"^/history/v1\.0.*/workspaces/ws/experiment(?:id)?s/(?P<name>[^/?]*)$", _experiment),

@@ -134,7 +134,18 @@ sorted(path.name for path in Path("fetched").rglob("*.safetensors"))
 #     fit(model, train, valid, epochs=50, batch_size=32, checkpoint_dir="run", checkpoint_store=store)
 # ```
 #
-# ## 5. Music on request
+# ## 5. Music from a run
+#
+# A trained model can also generate on Azure, in a run of its own, as the article of 2017 did it. *Not run here:*
+#
+# ```sh
+# pianoroll-seq2seq submit generate --model azureml://jobs/RUN --compute cpu-cluster --count 8 --beats 32
+# ```
+#
+# The run logs the metrics of the music beside the losses of the model. See
+# [Music from a run on Azure ML](../azure-music.md).
+#
+# ## 6. Music on request
 #
 # An endpoint of Azure ML runs `load_service` behind its server (`examples/azureml/score.py`). A service is a plain
 # function from JSON to JSON:

@@ -38,7 +38,7 @@ def history_of(metrics: dict[str, list[float]]) -> History:
 
 
 def make_row(name: str, status: str, metrics: dict[str, list[float]]) -> Row:
-    """A row of the table, with losses in nats per frame."""
+    """A row of the table: losses in nats per frame, and figures of the music."""
     history = history_of(metrics)
     last = history.epochs[-1]
     return {
@@ -48,8 +48,15 @@ def make_row(name: str, status: str, metrics: dict[str, list[float]]) -> Row:
         "best epoch": history.best_epoch,
         "train loss": round(last.train_loss, 3),
         "valid loss": None if last.valid_loss is None else round(last.valid_loss, 3),
-        "test nats": round(metrics["test_nats"][-1], 3) if metrics.get("test_nats") else None,
+        "test nats": _last(metrics, "test_nats"),
+        "in scale": _last(metrics, "music_scale_consistency"),
+        "polyphony": _last(metrics, "music_polyphony"),
     }
+
+
+def _last(metrics: dict[str, list[float]], name: str) -> float | None:
+    """The last value of a metric, if there is one."""
+    return round(metrics[name][-1], 3) if metrics.get(name) else None
 
 
 def format_table(rows: list[Row]) -> str:

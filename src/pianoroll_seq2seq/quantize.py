@@ -265,5 +265,7 @@ def rasterize(
 def _last_ends(end_tick: np.ndarray, tempo: TempoMap, last_tick: int | None) -> str:
     ends = np.sort(end_tick)
     most, last = tempo.seconds(ends[[int(0.99 * (len(ends) - 1)), -1]])
-    silence = "" if last_tick is None else f", and silence follows until {tempo.seconds(np.array([last_tick]))[0]:.0f} s"
-    return f"its last note ends at {last:.0f} s, while 99 % of its notes have ended by {most:.0f} s{silence}"
+    found = f"its last note ends at {last:.0f} s, while 99 % of its notes have ended by {most:.0f} s"
+    if last_tick is None:
+        return found
+    return f"{found}, and silence follows until {tempo.seconds(np.array([last_tick]))[0]:.0f} s"

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pianoroll_seq2seq._internal.atomic import writing, writing_folder
+from pianoroll_seq2seq._internal.atomic import shortened, writing, writing_folder
 from pianoroll_seq2seq.errors import OverwriteError
 
 
@@ -142,7 +142,7 @@ def test_killed_in_the_middle_of_writing(tmp_path: Path) -> None:
     path.write_bytes(b"old")
     script = """
 import os, signal, sys
-from pianoroll_seq2seq._internal.atomic import writing, writing_folder
+from pianoroll_seq2seq._internal.atomic import shortened, writing, writing_folder
 with writing(sys.argv[1], overwrite=True) as temporary:
     temporary.write_bytes(b"half")
     os.kill(os.getpid(), signal.SIGKILL)
@@ -241,3 +241,57 @@ def test_the_old_folder_comes_back_when_the_new_one_cannot_be_moved(
         _write(path, "b", replaces=("a",))
     assert _contents(path) == {"a": b"a"}
     assert [child.name for child in tmp_path.iterdir()] == ["folder"]
+
+
+@pytest.mark.parametrize("length", [200, 201, 236, 255])
+@pytest.mark.parametrize("letter", ["x", "é", "♫"])
+def test_names_as_long_as_the_file_system_allows(tmp_path: Path, length: int, letter: str) -> None:
+    """A file whose name is nearly too long cannot be written, since that of the temporary file is longer."""
+    name = letter * (length // len(letter.encode()))
+    with writing(tmp_path / name) as temporary:
+        temporary.write_bytes(b"new")
+    with writing_folder(tmp_path / f"{name[:-1]}d") as folder:
+        (folder / name).write_bytes(b"in it")
+    assert (tmp_path / name).read_bytes() == b"new"
+    assert {path.name for path in tmp_path.iterdir()} == {name, f"{name[:-1]}d"}
+
+
+@given(st.text(st.characters(exclude_characters="/\0"), min_size=150, max_size=255))
+def test_shortened_names(name: str) -> None:
+    """Two files with long names of one beginning take each other's temporary files for their own."""
+    try:
+        encoded = os.fsencode(name)
+    except UnicodeEncodeError:  # surrogates that stand for no byte
+        return
+    short = shortened(name)
+    assert len(os.fsencode(short)) <= 200
+    assert (short == name) == (len(encoded) <= 200)
+    assert shortened(f"{name}a") != shortened(f"{name}b")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits the size of files as Linux does")
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_full_disk_names_the_file(tmp_path: Path, overwrite: bool) -> None:
+    """'No space left on device' alone does not say which of several disks is full, nor what was not written."""
+    import resource
+
+    path = tmp_path / "large.bin"
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    try:
+        with (
+            pytest.raises(OSError, match=rf"File too large: '{path}'"),
+            writing(path, overwrite=overwrite) as temporary,
+        ):
+            temporary.write_bytes(b"?" * 2000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert _contents(tmp_path) == {}
+
+
+def test_a_name_that_is_too_long_is_named(tmp_path: Path) -> None:
+    """The error of a name that is too long names a temporary file that the user does not know."""
+    path = tmp_path / ("x" * 300)
+    with pytest.raises(OSError, match=rf"File name too long: '{path}'"), writing(path):
+        pytest.fail("the work was begun")
+    assert _contents(tmp_path) == {}

@@ -4,7 +4,6 @@ The node is a process in a folder with the files that were sent, started as the 
 """
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -25,7 +24,8 @@ from pianoroll_seq2seq.windowing import SlidingWindows
 
 __all__ = ["azurite"]
 pytestmark = pytest.mark.azureml
-EXAMPLE = Path(__file__).parents[2] / "examples" / "azureml" / "generate_music.py"
+EXAMPLES = Path(__file__).parents[2] / "examples" / "azureml"
+PITCHES = PitchRange(55, 72)
 BEGIN = """
 from pianoroll_seq2seq.cli.main import main
 Workspace.from_config = lambda: workspace
@@ -39,9 +39,8 @@ def generate(*words):
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run of two epochs."""
-    pitches = PitchRange(55, 72)
-    active = np.random.default_rng(0).random((120, len(pitches))) < 0.2
-    windows = SlidingWindows([PianoRoll.from_active(active, pitches=pitches)], input_frames=8, target_frames=8, hop=2)
+    active = np.random.default_rng(0).random((120, len(PITCHES))) < 0.2
+    windows = SlidingWindows([PianoRoll.from_active(active, pitches=PITCHES)], input_frames=8, target_frames=8, hop=2)
     torch.manual_seed(0)
     folder = tmp_path_factory.mktemp("run")
     fit(
@@ -68,18 +67,14 @@ def service(tmp_path, trained):
         yield service
 
 
-def ids(out: str) -> list[str]:
-    """The runs that were submitted."""
-    return [json.loads(f"{{{text}")["id"] for text in out.replace("\n", "").split("{")[1:]]
-
-
 def node(service: Service, run_id: str, place: Path, *, stored: Path | None = None, **variables: str) -> str:
     """Runs what was sent, as the service does; returns what it prints."""
     definition = service.definitions[run_id]
-    sent = {name.removeprefix("snapshot/"): data for name, data in service.files.items() if name.startswith("snapshot/")}
-    for name, content in sent.items():
-        (place / name).parent.mkdir(parents=True, exist_ok=True)
-        (place / name).write_bytes(content)
+    for name, content in service.files.items():
+        if name.startswith("snapshot/"):
+            path = place / name.removeprefix("snapshot/")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
     arguments = [str(word) for word in definition["arguments"]]
     if stored is not None:
         arguments = [word.replace("$AZUREML_DATAREFERENCE_model", str(stored)) for word in arguments]
@@ -90,7 +85,7 @@ def node(service: Service, run_id: str, place: Path, *, stored: Path | None = No
         cwd=place,
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=300,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
@@ -121,26 +116,26 @@ def test_the_four_places_of_a_model(service, trained, tmp_path, azurite: Azurite
         client.upload_blob("runs/7/last.safetensors", (trained / "last.safetensors").read_bytes())
     blob, music = f"{azurite.url}/{container}/runs/7", f"{azurite.url}/{container}/music"
     account = {"STORAGE_ACCOUNT_NAME": ACCOUNT, "STORAGE_ACCOUNT_KEY": KEY}
-    out = run(
+    run(
         service,
         f"import os; os.environ |= {account!r}"
         + BEGIN
         + f"""
 register_checkpoint({str(trained / "best.safetensors")!r}, workspace=workspace, name="scale-chords")
-print("{{")
 generate("--model", "azureml:scale-chords", *short, "--store", {music!r}, "--wav")
 generate("--model", "azureml://jobs/earlier", *short)
 generate("--model", "azureml://datastores/music/paths/runs/7", *short)
 generate("--model", {blob!r}, *short)
 """,
     )
-    runs = ids(out.rpartition("{\n{")[2].join(["{", ""])) if False else [each for each in service.definitions]
+    runs = list(service.definitions)
     models = ["azureml:scale-chords:1", "azureml://jobs/earlier/outputs/artifacts/paths/outputs/run/best.safetensors"]
     for run_id, model in zip(runs, [*models, "$AZUREML_DATAREFERENCE_model", blob], strict=True):
         words = service.definitions[run_id]["arguments"]
         assert words[words.index("--model") + 1] == model
     reference = service.definitions[runs[2]]["dataReferences"]["model"]
-    assert (reference["dataStoreName"], reference["pathOnDataStore"], reference["mode"]) == ("music", "runs/7", "download")
+    assert (reference["dataStoreName"], reference["pathOnDataStore"]) == ("music", "runs/7")
+    assert reference["mode"] == "download"
 
     pieces = []
     for number, run_id in enumerate(runs):
@@ -149,12 +144,59 @@ generate("--model", {blob!r}, *short)
         assert KEY not in printed
         record = check(service, run_id, place / "outputs" / "music")
         assert record["model"] in (*models, str(trained), blob)
-        pieces.append((place / "outputs" / "music" / "piece-2.mid").read_bytes())
-    assert len(set(pieces)) == 1  # the same model, seed and length
+        pieces.append(PianoRoll.from_midi(place / "outputs" / "music" / "piece-2.mid", pitches=PITCHES))
+    assert all(piece == pieces[0] for piece in pieces)  # the same model, seed and length
     written = ["metrics.json", *(f"piece-{n}.{ending}" for n in (1, 2) for ending in ("mid", "png", "wav"))]
     with azurite.container_client(container) as client:
         stored = [blob.name for blob in client.list_blobs("music/")]
         assert stored == [f"music/{runs[0]}/{name}" for name in written]
-        assert client.download_blob(f"music/{runs[0]}/piece-2.mid").readall() == pieces[0]
+        copied = client.download_blob(f"music/{runs[0]}/piece-2.mid").readall()
+        assert copied == (tmp_path / "node-0" / "outputs" / "music" / "piece-2.mid").read_bytes()
     assert not [request.path for request in service.requests if KEY.encode() in request.body]
     assert not [name for name, content in service.files.items() if KEY.encode() in content]
+
+
+def test_a_model_that_is_not_there_is_not_sent(service, trained):
+    """A run waits for a machine, and fails for a misspelt name, a wrong version, or a run without a checkpoint."""
+    out = run(
+        service,
+        BEGIN
+        + f"""
+from pianoroll_seq2seq.backends.azureml import find_model
+register_checkpoint({str(trained / "best.safetensors")!r}, workspace=workspace, name="scale-chords")
+for address in (
+    "azureml:scale-chrods", "azureml:scale-chords:2", "azureml://jobs/none", "azureml://jobs/without",
+    "azureml://jobs/earlier/outputs/artifacts/paths/outputs/walk", "azureml://datastores/muzik/paths/runs/7",
+    "azureml://datastores/music/paths/runs/best.safetensors",
+):
+    print("refused:", main(["submit", "generate", "--model", address, *job]))
+print(find_model("azureml://jobs/earlier/outputs/artifacts/paths/outputs/run/last.safetensors", workspace=workspace))
+""",
+    )
+    assert out.count("refused: 2") == 7
+    assert "RunFile(run_id='earlier', path='outputs/run/last.safetensors')" in out
+    assert not service.definitions
+    assert not service.sent("POST", "/snapshots/")
+
+
+def test_the_example_submits_itself_and_runs_there(service, tmp_path):
+    run(
+        service,
+        BEGIN
+        + f"""
+import sys
+sys.path.insert(0, {str(EXAMPLES)!r})
+import generate_music
+words = ["--submit-to", "cluster", "--gpu", "--count", "2", "--beats", "4"]
+assert generate_music.main(["--model", "azureml://jobs/earlier", *words]) == 0
+assert generate_music.main(["--model", "azureml://jobs/none", *words]) == 2
+""",
+    )
+    (run_id,) = service.definitions
+    assert service.definitions[run_id]["script"] == "azureml/generate_music.py"
+    printed = node(service, run_id, tmp_path / "node")
+    assert "music_polyphony" in printed
+    music = tmp_path / "node" / "outputs" / "music"
+    figures = json.loads((music / "metrics.json").read_text())
+    assert list(service.values("music_polyphony", run_id).values()) == [figures["music_polyphony"]]
+    assert {path.name for path in music.iterdir()} >= {"piece-1.mid", "piece-2.mid", "piece-2.png"}

@@ -11,9 +11,11 @@ import pytest
 import safetensors.torch
 import torch
 from checkpoint_models import Echo, rewrite_header, tiny_model
+from mutations import peak_growth
 from torch import nn
 
 from pianoroll_seq2seq import (
+    BernoulliHead,
     CopyingLSTM,
     FrameLayout,
     NADEHead,
@@ -26,7 +28,7 @@ from pianoroll_seq2seq import (
     save,
     save_pretrained,
 )
-from pianoroll_seq2seq.checkpoint import build, describe, load
+from pianoroll_seq2seq.checkpoint import build, describe, load, restore
 from pianoroll_seq2seq.errors import CheckpointError
 from pianoroll_seq2seq.models.classifier_free_guidance import GuidedModel
 from pianoroll_seq2seq.models.heads.relative_window import RelativeWindowHead
@@ -63,6 +65,7 @@ ABSURD: dict[str, tuple[str, dict[str, Any]]] = {
     "max_polyphony": ("polyphony", {"head": {"max_polyphony": 10**9}}),
     "NADE.hidden_size": ("NADE", {"head": {"hidden_size": 10**9}}),
     "decays": ("copying", {"head": {"decays": [0.5] * 50_000}}),
+    "block_frames": ("parallel", {"block_frames": 10**12}),
     "in_features": ("NADE", {"head": {"in_features": 10**9}}),
 }
 WRONG_TYPES: dict[str, tuple[str, dict[str, Any]]] = {
@@ -93,19 +96,6 @@ def changed(settings: dict[str, Any], changes: dict[str, Any]) -> None:
             settings[name] = value
 
 
-def kept_below(megabytes: int) -> Callable[[], float]:
-    """Afterwards: how much the largest memory of this process has grown, in megabytes."""
-    status = Path("/proc/self/clear_refs")
-    status.write_text("5")  # begins the peak anew
-    before = _peak()
-    return lambda: _peak() - before
-
-
-def _peak() -> float:
-    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
-
-
 @pytest.mark.parametrize("name", MODELS)
 def test_each_model_of_the_library_passes(tmp_path: Path, name: str) -> None:
     """A model of the library is refused, or changes, because its settings are tried without memory first."""
@@ -125,7 +115,7 @@ def test_settings_of_a_larger_model_are_refused(tmp_path: Path, name: str, kind:
     """A file of 13 KB takes 5 GB, or all time, before its weights are found not to fit."""
     model, changes = ABSURD[name]
     path = write(tmp_path, MODELS[model](), kind, changes)
-    grown, begin = kept_below(0), time.process_time()
+    grown, begin = peak_growth(), time.process_time()
     with pytest.raises(CheckpointError) as caught:
         open_model(path)
     assert str(path) in str(caught.value)
@@ -160,13 +150,13 @@ def write(folder: Path, model: nn.Module, kind: str, changes: dict[str, Any]) ->
 def test_many_parts_share_one_budget(tmp_path: Path) -> None:
     """Each of a thousand heads is as large as the file, and all are built."""
     path = save(Echo(7, heads=[tiny_model().head]), tmp_path / "echo.safetensors")
-    head = describe(tiny_model(hidden_size=2_000).head)
+    head = describe(BernoulliHead(2_000, 7))
 
     def multiply(header: dict[str, Any]) -> None:
         header["model"]["settings"]["heads"] = [head] * 3_000
 
     rewrite_header(path, multiply)
-    grown = kept_below(0)
+    grown = peak_growth()
     with pytest.raises(CheckpointError, match="larger than its weights"):
         load(path, classes=[Echo])
     assert grown() < 100
@@ -189,7 +179,7 @@ def test_a_layout_is_no_model(tmp_path: Path) -> None:
     """The layout of a file is a large model, which is built before it is refused."""
     large = {"class": f"{Seq2SeqLSTM.__module__}:Seq2SeqLSTM", "settings": {"layout": 12, "hidden_size": 7000}}
     path = save(tiny_model(), tmp_path / "model.safetensors", details={"layout": large})
-    grown = kept_below(0)
+    grown = peak_growth()
     with pytest.raises(CheckpointError, match="larger than its weights"):
         open_model(path)
     assert grown() < 100
@@ -237,8 +227,6 @@ def test_a_mask_may_be_infinite(tmp_path: Path) -> None:
     path = save(model, tmp_path / "own.safetensors")
     other = Echo(7)
     other.register_buffer("mask", torch.zeros(3))
-    from pianoroll_seq2seq.checkpoint import restore
-
     restore(path, other)
     assert torch.equal(other.mask, model.mask)  # type: ignore[arg-type]
 
@@ -304,7 +292,7 @@ def test_headers_that_contradict_themselves(tmp_path: Path, change: str) -> None
         header["__metadata__"] |= {str(number): "x" * 100 for number in range(100_000)}
     text = json.dumps(header).encode()
     path.write_bytes(len(text).to_bytes(8, "little") + text + rest)
-    grown = kept_below(0)
+    grown = peak_growth()
     with pytest.raises(CheckpointError, match=r"model\.safetensors: not a checkpoint, or a damaged one"):
         load(path)
     assert grown() < 200

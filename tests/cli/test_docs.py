@@ -1,4 +1,4 @@
-"""The commands of docs/cli.md do what they say."""
+"""The commands of the README, of docs/start.md and of docs/cli.md do what they say, one after another."""
 
 import re
 import shlex
@@ -6,46 +6,49 @@ from pathlib import Path
 
 import pytest
 from command_line import Run, quick
+from documents import DOCS, README, SHELLS, blocks_of
 
 from pianoroll_seq2seq.cli.command import find_command, parse
 from pianoroll_seq2seq.cli.main import COMMANDS
 
-PAGE = Path(__file__).parents[2] / "docs" / "cli.md"
+PAGE = DOCS / "cli.md"
+WRITTEN = {
+    README: ("chorale.wav", "chorale.mid", "chorale.png", "compared.html", "mine.wav", "mine.mid"),
+    DOCS / "start.md": ("chorale.wav", "continued.mid", "continued.png", "runs/terminal/report.html"),
+    PAGE: (
+        *("chorale.wav", "chorale.flac", "more.png", "piece-4.mid", "sounds", "comparison.html"),
+        "runs/mine/report.html",
+    ),
+}
+"""The pages, and some of the files that their commands write."""
 
 
-def commands() -> list[list[str]]:
-    blocks = re.findall(r"```sh\n(.*?)```", PAGE.read_text(encoding="utf-8"), flags=re.DOTALL)
-    lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
-    return [shlex.split(line) for line in lines if line]
+def commands(page: Path) -> list[list[str]]:
+    lines = "\n".join(block.text for block in blocks_of(page) if block.info in SHELLS).replace("\\\n", " ").splitlines()
+    words = [shlex.split(line, comments=True) for line in lines]
+    return [line for line in words if line and line[0] == "pianoroll-seq2seq"]
 
 
-def test_every_command_of_the_page(run: Run, midi: Path, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("page", WRITTEN, ids=lambda page: page.name)
+def test_every_command_of_the_page(page: Path, run: Run, midi: Path, here: Path) -> None:
     """A command that was copied from the page fails."""
-    (here / "my_midi").mkdir()
-    for path in sorted(midi.iterdir())[:4]:
-        (here / "my_midi" / path.name).symlink_to(path)
-    (here / "song.mid").symlink_to(midi / "scale_c_major_pentatonic.mid")
+    for name in ("my_midi", "midi"):
+        (here / name).mkdir()
+        for path in sorted(midi.iterdir())[:4]:
+            (here / name / path.name).symlink_to(path)
+    for name in ("song.mid", "another.mid"):
+        (here / name).symlink_to(midi / "scale_c_major_pentatonic.mid")
     (here / "run.yaml").write_text("epochs: 3\n")
     seen = set()
-    for program, command, *arguments in commands():
-        assert program == "pianoroll-seq2seq"
+    for _, command, *arguments in commands(page):
         seen.add(command)
         if command in ("studio", "submit"):  # no page is opened, and nothing is sent
             parse(*find_command(command, arguments))
             continue
         done = run(command, *quick(command, arguments))
         assert done.code == 0, f"{arguments}: {done.err}"
-    assert seen == set(COMMANDS)
-    written = (
-        "chorale.wav",
-        "chorale.flac",
-        "more.png",
-        "piece-4.mid",
-        "sounds",
-        "comparison.html",
-        "runs/mine/report.html",
-    )
-    assert all((here / name).exists() for name in written)
+    assert page != PAGE or seen == set(COMMANDS)
+    assert all((here / name).exists() for name in WRITTEN[page])
 
 
 def test_the_table_has_every_command() -> None:

@@ -152,6 +152,19 @@ def test_no_command_imports_numerics_for_its_help() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
 
 
+def test_the_help_without_docstrings() -> None:
+    """``python -OO`` removes the texts that the help is made of, and the help fails."""
+    code = (
+        "import sys; from pianoroll_seq2seq.cli.main import COMMANDS, main\n"
+        "commands = [*([name] for name in COMMANDS), ['train', '--model', 'CopyingLSTM', '--optimizer', 'SGD']]\n"
+        "sys.exit(max(main([*command, '--help']) for command in commands))"
+    )
+    done = subprocess.run([sys.executable, "-OO", "-c", code], check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "--model.hidden-size INT" in done.stdout
+    assert "--epochs INT" in done.stdout
+
+
 def test_a_reader_who_leaves(midi: Path) -> None:
     """`| head` ends with a complaint; or inspecting waits for PyTorch."""
     command = [sys.executable, "-m", "pianoroll_seq2seq", "inspect", str(midi), "--json"]

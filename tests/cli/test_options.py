@@ -177,7 +177,8 @@ def test_types_that_can_be_written() -> None:
 @pytest.mark.parametrize("words", [*COMMANDS.keys() - {"submit"}, "submit train", "submit generate"])
 def test_every_option_has_help(words: str) -> None:
     """An option is listed without a word about it, or under a name that is not in kebab-case."""
-    name, command, _ = find_command(words.split()[0], words.split()[1:])
+    name, *own = words.split()
+    name, command, _ = find_command(name, own)
     shown = [
         one
         for one in make_app(name, command, ["--help"]).assemble_argument_collection(parse_docstring=True)

@@ -11,9 +11,10 @@ import pytest
 import yaml
 from command_line import Run
 
-from pianoroll_seq2seq import History, studio
+from pianoroll_seq2seq import History, studio, write_midi
 from pianoroll_seq2seq.backends import azureml
 from pianoroll_seq2seq.backends.azureml import RegisteredModel, StoredFolder, model_addresses
+from pianoroll_seq2seq.data.datasets.scale_chords import scale_chords
 
 
 def test_the_studio_gets_its_models(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,7 +90,8 @@ def test_what_is_not_sent(run: Run, small_run: Path, sent: dict[str, Any], tmp_p
     assert "data on this machine" in run("submit", "train", config, "--compute", "c").refused()
     assert "azureml://" in run("submit", "train", config, "--compute", "c", "--data", "my_midi").refused()
     music = ("--data", "azureml://datastores/music/paths/midi")
-    assert "--send" in run("submit", "train", config, "--compute", "c", *music, "--send", tmp_path / "none.py").refused()
+    missing = ("--send", tmp_path / "none.py")
+    assert "--send" in run("submit", "train", config, "--compute", "c", *music, *missing).refused()
     assert "none.yaml" in run("submit", "train", tmp_path / "none.yaml", "--compute", "c").refused()
     assert "compute" in run("submit", "train", config).refused()
     assert not sent
@@ -118,10 +120,10 @@ def test_without_the_client(run: Run, tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_what_is_sent_generates_as_it_would_here(
-    run: Run, small_run: Path, midi: Path, sent: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, small_run: Path, sent: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The music of the other machine is not that of this one, or a file that it needs was not sent."""
-    song = midi / "scale_c_major_pentatonic.mid"
+    song = write_midi(scale_chords()["scale_c_major_pentatonic"], tmp_path / "song.mid")
     options = ("--primer", song, "--primer-beats", 4, "--beats", 8, "--seed", 3, "--count", 2, "--scale", "C major")
     job = ("--compute", "cluster", "--experiment", "music", "--wav", "--program", 11)
     store = ("--store", "https://acme.blob.core.windows.net/music/2017")

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from command_line import SMALL, SMALL_MODEL, SMALL_WINDOWS, Run
 
-from pianoroll_seq2seq import BeatGrid, FrameLayout, History, PitchRange, build_corpus, open_model
+from pianoroll_seq2seq import BeatGrid, FrameLayout, History, PianoRoll, PitchRange, build_corpus, open_model
 from pianoroll_seq2seq.checkpoint import read_header
 
 OWN_MODEL = '''
@@ -368,3 +368,58 @@ def test_mistakes_in_yaml(run: Run, tmp_path: Path, text: str, words: str) -> No
     assert words in message
     assert "config.yaml" in message or "nowhere" in message
     assert not (tmp_path / "run").exists()
+
+
+def test_replaced_files_are_refused(run: Run, midi: Path, tmp_path: Path) -> None:
+    """A run goes on with other music, because the folder has the same name."""
+    data, output = tmp_path / "data", tmp_path / "run"
+    shutil.copytree(midi, data)
+    command = ("train", "--data", data, *SMALL_WINDOWS, *SMALL_MODEL, "--schedule", "constant", "--output", output)
+    assert run(*command, "--epochs", 1).code == 0
+    before = {path.name: path.read_bytes() for path in output.iterdir() if path.name != "metrics.jsonl"}
+    for number, path in enumerate(sorted(data.rglob("*.mid"))):
+        roll = PianoRoll.from_midi(path)
+        roll[number % 4 + 1 :].to_midi(path, overwrite=True)
+    message = run(*command, "--epochs", 2).refused()
+    assert "the training pieces are others" in message
+    assert "--output" in message
+    assert {path.name: path.read_bytes() for path in output.iterdir() if path.name != "metrics.jsonl"} == before
+
+
+@pytest.mark.parametrize("schedule", ["constant", "cosine", "my_model.slow_start"])
+def test_more_epochs(run: Run, midi: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, schedule: str) -> None:
+    """`--epochs 4` after 2 is refused, gives another run than 4 at once, or the refusal does not say what to do."""
+    (tmp_path / "my_model.py").write_text(OWN_MODEL)
+    monkeypatch.syspath_prepend(tmp_path)
+    command = ("train", "--data", midi, *SMALL_WINDOWS, *SMALL_MODEL, "--schedule", schedule)
+    one, whole = tmp_path / "one", tmp_path / "whole"
+    assert run(*command, "--epochs", 1, "--output", one).code == 0
+    done = run(*command, "--epochs", 2, "--output", one)
+    if schedule == "cosine":
+        message = done.refused()
+        assert "its schedule, cosine_schedule(warmup=0.05), spans all epochs" in message
+        assert "--schedule constant" in message
+        assert yaml.safe_load((one / "config.yaml").read_text())["epochs"] == 1
+        return
+    assert done.code == 0, done.err
+    assert yaml.safe_load((one / "config.yaml").read_text())["epochs"] == 2
+    assert run(*command, "--epochs", 2, "--output", whole).code == 0
+    assert losses(one) == losses(whole)
+    for name in ("generated.mid", "scores.json"):
+        assert (one / name).read_bytes() == (whole / name).read_bytes()
+
+
+def test_onsets_choose_the_head(run: Run, midi: Path, tmp_path: Path) -> None:
+    """`--onsets` is refused by the default head, or trains one that does not know what an onset is."""
+    shown = yaml.safe_load(run("train", "--onsets", "--print-config").out)
+    assert shown["head"] == {"class": "pianoroll_seq2seq.NotesHead"}
+    assert "Name a head for onsets" in run("train", "--onsets", "--head.channels", 3, "--print-config").refused()
+    for model in ((), ("--model", "Seq2SeqLSTM")):
+        output = tmp_path / "-".join(("run", *model))
+        done = run("train", "--data", midi, *SMALL, *model, "--model.hidden-size", 8, "--onsets", "--output", output)
+        assert done.code == 0, done.err
+        assert type(open_model(output).model.head).__name__ == "NotesHead"  # type: ignore[attr-defined]
+        assert "note:" not in done.err
+    options = ("--model", "Seq2SeqLSTM", "--model.hidden-size", 8, "--head", "BernoulliHead", "--onsets")
+    done = run("train", "--data", midi, *SMALL, *options, "--output", tmp_path / "independent")
+    assert "note: the head BernoulliHead decides independently" in done.err

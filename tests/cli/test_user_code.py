@@ -75,10 +75,24 @@ def test_no_command_imports_the_working_directory(downloads: Path) -> None:
         ["evaluate", "midi", "--model", "model", "--continuations", "1"],
         ["report", "model"],
         ["compare", "model", "--picture", "curves.png", "--page", "runs.html"],
-        ["train", "--data", "midi", *SMALL, *SMALL_MODEL, "--output", "again", "--on-epoch", "StopAfter", "--on-epoch.seconds", 600],
+        [
+            "train",
+            "--data",
+            "midi",
+            *SMALL,
+            *SMALL_MODEL,
+            "--output",
+            "again",
+            "--on-epoch",
+            "StopAfter",
+            "--on-epoch.seconds",
+            600,
+        ],
         ["train", "--config", "model/config.yaml", "--print-config"],
     ]
-    program = "import json, sys; from pianoroll_seq2seq.cli.main import main; print([main(c) for c in json.load(sys.stdin)])"
+    program = (
+        "import json, sys; from pianoroll_seq2seq.cli.main import main; print([main(c) for c in json.load(sys.stdin)])"
+    )
     done = subprocess.run(
         [sys.executable, "-P", "-c", program],  # as the console script: its path begins with the script's own folder
         input=json.dumps([[str(word) for word in command] for command in commands]),
@@ -112,7 +126,9 @@ def test_however_the_program_is_started(here: Path, start: str) -> None:
     write_shadows(here, names)
     flags = ["-P"] if "-P" in start else []
     command = [script] if start == "script" else [sys.executable, *flags, "-m", "pianoroll_seq2seq"]
-    done = subprocess.run([*map(str, command), "train", "--help"], capture_output=True, text=True, check=False, cwd=here)
+    done = subprocess.run(
+        [*map(str, command), "train", "--help"], capture_output=True, text=True, check=False, cwd=here
+    )
     assert (done.returncode, done.stderr) == (0, "")
     assert "--epochs" in done.stdout
     assert what_ran(here) == []
@@ -159,8 +175,10 @@ def test_a_configuration_imports_no_code_of_others(run: Run, here: Path, option:
     assert "my_own_module" not in sys.modules
 
 
-@pytest.mark.parametrize("name", ["os.kill", "os:kill", "torch.load", "torch.optimum.X", "pianoroll_seq2seq_evil.X", "5"])
-def test_a_configuration_names_no_function_of_python(run: Run, here: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    "name", ["os.kill", "os:kill", "torch.load", "torch.optimum.X", "pianoroll_seq2seq_evil.X", "5"]
+)
+def test_a_configuration_names_no_function_of_python(run: Run, here: Path, name: object) -> None:
     """``schedule: os.kill`` is called with the number of the step as a process."""
     (here / "run.yaml").write_text(f"schedule: {name}\n")
     assert "run.yaml: schedule: " in run("train", "--config", "run.yaml", "--print-config").refused()
@@ -170,7 +188,9 @@ def test_a_configuration_uses_code_that_the_user_named(run: Run, here: Path, mon
     """A run with own classes cannot be repeated."""
     monkeypatch.delitem(sys.modules, "own_for_config", raising=False)
     (here / "own_for_config.py").write_text(OWN_MODULE.replace("import triton_of_mine\n", ""))
-    (here / "run.yaml").write_text("model: {class: own_for_config.Mine, hidden_size: 3}\nschedule: own_for_config.halves\n")
+    (here / "run.yaml").write_text(
+        "model: {class: own_for_config.Mine, hidden_size: 3}\nschedule: own_for_config.halves\n"
+    )
     command = ("train", "--config", "run.yaml", "--print-config", "--json")
     for classes in (("own_for_config",), ("own_for_config.Mine", "own_for_config.halves")):
         found = run(*command, "--classes", *classes).json
@@ -205,7 +225,9 @@ def test_a_tracker_of_a_configuration_stays_here(run: Run, here: Path, text: str
     assert run("train", "--config", "run.yaml", "--print-config").code == 0
 
 
-@pytest.mark.parametrize("text", ["config: other.yaml", "classes: [os.kill]", "on-epoch: os.kill", "'tracker.path': /x", "1: 2"])
+@pytest.mark.parametrize(
+    "text", ["config: other.yaml", "classes: [os.kill]", "on-epoch: os.kill", "'tracker.path': /x", "1: 2"]
+)
 def test_a_configuration_holds_options_only(run: Run, here: Path, text: str) -> None:
     """A configuration reads another one, or allows its own code, or has two spellings of which one is not checked."""
     (here / "run.yaml").write_text(text)

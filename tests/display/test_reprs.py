@@ -75,7 +75,7 @@ PRINTED: dict[str, tuple[Callable[[], Any], str]] = {
     "no notes": (NoteTable.empty, "NoteTable(0 notes)"),
     "tempo": (lambda: score().tempo, "TempoMap(ticks_per_beat=480, changes=((0, 400000), (480, 400480), "),
     "roll": (lambda: rolls(1)[0], "PianoRoll('piece 0', 64 frames"),
-    "roll notes": (lambda: rolls(1)[0].notes(), "RollNotes("),
+    "roll notes": (rolls(1)[0].notes, "RollNotes("),
     "audio": (lambda: Audio(np.zeros((48000, 2), np.float32), 48000), "Audio(1.00 s, stereo, 48000 Hz, "),
     "trained": (trained, "TrainedModel('mine', Seq2SeqLSTM, FrameLayout("),
     "rates": (lambda: LearningRates((1e-5, 1e-3, 1e-1), (3.0, 1.0, 9.0)), "LearningRates(1e-05 to 0.1, 3 steps, "),

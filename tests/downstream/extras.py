@@ -23,10 +23,14 @@ from pianoroll_seq2seq import (
     Seq2SeqLSTM,
     SlidingWindows,
     Store,
+    TensorBoardTracker,
     Tracker,
+    WandbTracker,
     compare_sets,
     describe_model,
     find_learning_rate,
+    open_model,
+    push_to_hub,
     read_pypianoroll,
     report_run,
     score_from_music21,
@@ -62,8 +66,16 @@ def prepare(model: Seq2SeqLSTM, windows: SlidingWindows) -> None:
 
 
 def connect() -> tuple[Store, list[Tracker]]:
-    """Azure and MLflow."""
-    return AzureBlobStore("music", account_name="somebody"), [AzureMLTracker(), MLflowTracker("chorales")]
+    """Azure, MLflow, TensorBoard and Weights & Biases."""
+    trackers = [AzureMLTracker(), MLflowTracker("chorales"), TensorBoardTracker("runs/one"), WandbTracker("chorales")]
+    return AzureBlobStore("music", account_name="somebody"), trackers
+
+
+def share(model: Seq2SeqLSTM) -> Seq2SeqLSTM:
+    """The Hugging Face Hub."""
+    assert_type(push_to_hub(model, "somebody/chorales", private=True), str)
+    print(open_model("somebody/chorales", token=False).push_to_hub("somebody/copy"))
+    return Seq2SeqLSTM.from_pretrained("hf://somebody/chorales", revision="v1")
 
 
 def parameters_of(distribution: FrameDistribution) -> torch.Tensor:

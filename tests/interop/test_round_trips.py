@@ -25,7 +25,7 @@ from strategies import (
     tempo_maps,
 )
 
-from pianoroll_seq2seq.errors import NoNotesError
+from pianoroll_seq2seq.errors import LimitError, NoNotesError
 from pianoroll_seq2seq.grid import BeatGrid, SecondsGrid
 from pianoroll_seq2seq.interop import (
     read_pypianoroll,
@@ -170,6 +170,24 @@ def test_a_score_through_midi(writer, score):
     assert again.num_ticks == score.num_ticks
 
 
+@WRITERS
+@pytest.mark.parametrize("kits", [0, 1, 3])
+@pytest.mark.parametrize("melodic", [1, 12, 15, 16, 40])
+def test_more_parts_than_channels(writer, melodic, kits):
+    """The program of one part would become that of all on its channel, in an orchestra or with two drum kits."""
+    parts = [Part(f"part {index}", index, index % 5 == 1 and index // 5 < kits) for index in range(melodic + kits)]
+    count = len(parts)
+    notes = NoteTable(
+        [480 * (index % 3) for index in range(count)] * 2,
+        [480 * (index % 3) + 240 for index in range(count)] * 2,
+        [60] * count + [64] * count,
+        [100] * 2 * count,
+        [*range(count)] * 2,
+    )
+    score = Score(notes, TempoMap(480), tuple(parts))
+    assert read_midi(to_midi_bytes(score, writer=writer)) == score
+
+
 @settings(suppress_health_check=[HealthCheck.too_slow])
 @given(scores_with_ends())
 def test_a_score_through_music21(score):
@@ -244,6 +262,18 @@ def test_notes_that_a_file_cannot_hold_are_counted():
     assert [column.tolist() for column in roll.notes()] == [[0, 4], [2, 8], [61, 62]]
 
 
+def test_instruments_that_share_a_pedal_are_announced():
+    """The pedal of the sixteenth instrument would hold the notes of the first in silence."""
+    midi = pretty_midi.PrettyMIDI()
+    for _ in range(16):
+        midi.instruments.append(pretty_midi.Instrument(0))
+        midi.instruments[-1].notes.append(pretty_midi.Note(64, 60, 0.0, 1.0))
+    assert not announced(lambda: PianoRoll.from_pretty_midi(midi))[1]
+    midi.instruments[15].control_changes.append(pretty_midi.ControlChange(64, 127, 0.0))
+    (warning,) = announced(lambda: PianoRoll.from_pretty_midi(midi))[1]
+    assert warning.startswith("2 instruments")
+
+
 def test_the_pedal_of_a_pretty_midi_object_holds_its_notes():
     """Options of reading work for objects as for files."""
     midi = pretty_midi.PrettyMIDI(resolution=480)
@@ -265,6 +295,14 @@ def test_the_end_of_a_track_is_no_music():
     data = file_bytes(file)
     assert len(PianoRoll.from_midi(data)) == 4
     assert read_midi(data).end_tick is None
+
+
+def test_endless_silence_is_refused():
+    """A marked end hours after the music fills the memory; the message names the silence and how to cut it off."""
+    score = Score(NoteTable([0], [480], [60], [100], [0]), TempoMap(480), end_tick=480 * 2 * 360_000)
+    with pytest.raises(LimitError, match=r"silence follows until 360000 s\. Cut off strays with"):
+        PianoRoll.from_score(score, grid=SecondsGrid(0.02))
+    assert len(PianoRoll.from_score(score.truncate(2.0), grid=SecondsGrid(0.02))) == 100
 
 
 def test_a_track_named_like_the_end_is_not_the_end():

@@ -103,7 +103,7 @@ def test_notes_outside_the_model_are_counted(tmp_path: Path) -> None:
         assert len(trained.generate(path, beats=1)) == 4
     with pytest.raises(PitchRangeError, match=r"wide\.mid: 8 of 32 notes are outside"):
         trained.read_primer(path, outside="error")
-    with pytest.raises(PitchRangeError, match="none|no note|outside"):
+    with pytest.raises(PitchRangeError, match="outside"):
         model(pitches=PitchRange(100, 110)).read_primer(path)
 
 

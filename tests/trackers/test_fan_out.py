@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pianoroll_seq2seq.errors import SettingsError
-from pianoroll_seq2seq.trackers.base import NoTracker, Value
+from pianoroll_seq2seq.trackers.base import NoTracker, Value, log_media
 from pianoroll_seq2seq.trackers.fan_out import FanOut
 from pianoroll_seq2seq.trackers.jsonl import JsonlTracker
 
@@ -160,3 +160,17 @@ def test_fan_outs_of_files(tmp_path: Path) -> None:
 def test_without_trackers_the_error_says_what_to_use() -> None:
     with pytest.raises(SettingsError, match=r"NoTracker\(\)"):
         FanOut()
+
+
+def test_pictures_and_sounds_go_to_all_in_the_way_of_each() -> None:
+    """A tracker beside another that can show pictures gets no file, or the other shows none."""
+    calls: list[Any] = []
+
+    class Gallery(Recorder):
+        def log_media(self, name: str, path: Any, *, step: int) -> None:
+            self.note("media", name, path, step)
+
+    with FanOut(Recorder("a", calls), FanOut(Gallery("b", calls))) as tracker:
+        calls.clear()
+        log_media(tracker, "piece_1", "epoch_1.png", step=7)
+        assert calls == [("a", "artifact", "epoch_1.png"), ("b", "media", "piece_1", "epoch_1.png", 7)]

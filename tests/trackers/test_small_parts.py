@@ -5,12 +5,15 @@ import signal
 import subprocess
 import sys
 import threading
+from pathlib import Path
+from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
 import torch
 from typechecker import as_users_have_it
 
+from pianoroll_seq2seq.trackers.azureml import AzureMLTracker
 from pianoroll_seq2seq.trackers.numbers import finite_metrics
 from pianoroll_seq2seq.trackers.ranks import is_first_process
 from pianoroll_seq2seq.trackers.termination import Termination
@@ -97,3 +100,18 @@ def test_outside_the_main_thread_nothing_is_changed() -> None:
     thread.start()
     thread.join()
     assert handlers == [signal.SIG_DFL]
+
+
+def test_samples_are_one_series_of_images_in_azure_ml(tmp_path: Path) -> None:
+    """Each epoch's picture takes one of the fifty names that a run of Azure ML may have."""
+    run = MagicMock()
+    for epoch in (1, 2):
+        for ending in ("png", "mid"):
+            (tmp_path / f"epoch_{epoch}.{ending}").write_bytes(b"music")
+    with AzureMLTracker(run, local=None) as tracker:
+        for epoch in (1, 2):
+            for ending in ("png", "mid"):
+                tracker.log_media("piece_1", tmp_path / f"epoch_{epoch}.{ending}", step=epoch)
+    images = [(name, Path(options["path"]).name) for _, (name,), options in run.log_image.mock_calls]
+    assert images == [("piece_1", "epoch_1.png"), ("piece_1", "epoch_2.png")]
+    assert [Path(call.args[1]).name for call in run.upload_file.mock_calls] == ["epoch_1.mid", "epoch_2.mid"]

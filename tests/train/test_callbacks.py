@@ -21,6 +21,7 @@ from pianoroll_seq2seq import (
     generate,
 )
 from pianoroll_seq2seq.errors import SettingsError
+from pianoroll_seq2seq.trackers.base import NoTracker
 from pianoroll_seq2seq.train import EpochEnd, StepEnd
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -177,3 +178,18 @@ def test_training_ends_at_its_time_limit() -> None:
     """A job with a time limit is killed in its last epoch."""
     assert len(train(on_epoch=[StopAfter(0.0)])[1].epochs) == 1
     assert len(train(on_epoch=[StopAfter(1e6)])[1].epochs) == 4
+
+
+def test_samples_go_to_the_tracker_of_the_run(tmp_path: Path) -> None:
+    """Music is written, and whoever follows the run elsewhere does not hear of it."""
+    logged: list[tuple[str, str, int]] = []
+
+    class Gallery(NoTracker):
+        def log_media(self, name: str, path: Any, *, step: int) -> None:
+            assert Path(path).exists()
+            logged.append((name, Path(path).name, step))
+
+    sample = SampleMusic([roll(6), roll(6, seed=1)], num_frames=4, folder=tmp_path, every=4, sound=True)
+    _, history = train(on_epoch=[sample], tracker=Gallery())
+    names = [f"epoch_0004_piece_{piece}.{ending}" for piece in (1, 2) for ending in ("mid", "png", "wav")]
+    assert logged == [(f"piece_{name[17]}", name, history.epochs[-1].step) for name in names]

@@ -10,3 +10,7 @@ DAMAGED_ARRAY: tuple[type[Exception], ...] = (
     Warning,  # where warnings are errors: of types that NumPy will not read any more, and of headers of Python 2
 )
 """By NumPy, on a ``.npy`` file or its header."""
+
+UNREADABLE_JSON: tuple[type[Exception], ...] = (OSError, *DAMAGED_JSON)
+UNREADABLE_ARRAY: tuple[type[Exception], ...] = (OSError, EOFError, *DAMAGED_ARRAY)
+"""The same for a file on disk."""

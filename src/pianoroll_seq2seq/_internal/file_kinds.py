@@ -26,7 +26,7 @@ def kind_of(beginning: bytes) -> str | None:
     """The kind of a file with these first bytes, in words, or None if they are not known.
 
     Example:
-        >>> kind_of(b"ID3"), kind_of(b"RIFF\\x00\\x00\\x00\\x00WAVE"), kind_of(b"")
+        >>> kind_of(b"ID3"), kind_of(b"RIFFsizeWAVE"), kind_of(b"")
         ('MP3 sound', 'WAV sound', None)
     """
     for pattern, kind in _KINDS:

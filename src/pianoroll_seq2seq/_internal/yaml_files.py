@@ -49,7 +49,7 @@ class _PlainLoader(yaml.SafeLoader):
 
     def compose_node(self, parent: Node | None, index: int) -> Node | None:
         """A node of the document."""
-        event = self.peek_event()
+        event: Event = self.peek_event()  # type: ignore[no-untyped-call]
         if isinstance(event, AliasEvent):
             raise _error(f"found the alias *{event.anchor}; write the value out", event)
         self._depth += 1
@@ -68,4 +68,4 @@ class _PlainLoader(yaml.SafeLoader):
 
 
 def _error(problem: str, event: Event) -> yaml.MarkedYAMLError:
-    return yaml.MarkedYAMLError(problem=problem, problem_mark=event.start_mark)
+    return yaml.MarkedYAMLError(problem=problem, problem_mark=event.start_mark)  # type: ignore[arg-type]

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from pianoroll_seq2seq._internal.atomic import writing
+from pianoroll_seq2seq._internal.names import utf8_path
 from pianoroll_seq2seq.checkpoint.descriptions import encode, is_description
 from pianoroll_seq2seq.errors import CheckpointError, CheckpointNotFoundError, CheckpointWriteError, OverwriteError
 
@@ -124,8 +125,9 @@ def read_index(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, 
     _require_file(path)
     try:
         with Path(path).open("rb") as file:
-            _index_in(file.read(_FIRST_BYTES + MAX_JSON_BYTES))
-        with safetensors.safe_open(path, framework="pt") as tensors:
+            start = file.read(_FIRST_BYTES)
+            _index_in(start + file.read(min(int.from_bytes(start, "little"), MAX_JSON_BYTES)))
+        with utf8_path(path) as readable, safetensors.safe_open(readable, framework="pt") as tensors:
             metadata = tensors.metadata() or {}
             shapes = {name: tuple(tensors.get_slice(name).get_shape()) for name in tensors.keys()}  # noqa: SIM118
     except (safetensors.SafetensorError, OSError, ValueError) as error:
@@ -180,9 +182,7 @@ def _index_in(data: bytes) -> dict[str, Any]:
 
 def _require_file(path: str | os.PathLike[str]) -> None:
     if not Path(path).is_file():
-        raise CheckpointNotFoundError(
-            f"{os.fspath(path)}: no such checkpoint. Train a model first, or check the path."
-        )
+        raise CheckpointNotFoundError(f"{os.fspath(path)}: no such checkpoint. Train a model first, or check the path.")
 
 
 def _checked(metadata: Mapping[str, str], label: str) -> dict[str, Any]:

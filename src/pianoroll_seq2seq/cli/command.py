@@ -77,7 +77,9 @@ class CommandGroup:
         for own, command in self.commands.items():
             summary = (inspect.getdoc(command.run) or "").partition("\n")[0]
             lines.append(f"  {own:{width}}  {summary.rstrip('.')}")
-        examples = [line for command in self.commands.values() for line in inspect.cleandoc(command.examples).split("\n")]
+        examples = [
+            line for command in self.commands.values() for line in inspect.cleandoc(command.examples).split("\n")
+        ]
         return "\n".join([*lines, "", "Examples:", *(f"  {line}" for line in examples)]) + "\n"
 
 

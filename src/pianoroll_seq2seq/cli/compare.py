@@ -21,6 +21,9 @@ _COLUMNS = (
     ("training", "train_loss", ".4f"),
     ("test nats", "test_nats", ".4f"),
     ("test F1", "test_f1", ".3f"),
+    ("in scale", "music_scale_consistency", ".3f"),
+    ("polyphony", "music_polyphony", ".2f"),
+    ("repeated", "music_repeated_frames", ".3f"),
     ("minutes", "minutes", ".1f"),
 )
 
@@ -56,6 +59,7 @@ class RunFacts:
             "train_loss": self.best.train_loss,
             "test_nats": test.get("nats"),
             "test_f1": test.get("f1"),
+            **{f"music_{name}": value for name, value in self.scores.get("music", {}).items()},
             "minutes": round(sum(epoch.seconds for epoch in self.history.epochs) / 60, 2),
         }
 
@@ -96,7 +100,7 @@ class Comparison:
         rows = []
         for place, run in enumerate(self.runs):
             figures = run.figures()
-            cells = [("-" if figures[key] is None else format(figures[key], form)) for _, key, form in _COLUMNS]
+            cells = [("-" if figures.get(key) is None else format(figures[key], form)) for _, key, form in _COLUMNS]
             rows.append([self.names[place], *cells, *(_shown(values[place]) for values in differing.values())])
         widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
         lines = [

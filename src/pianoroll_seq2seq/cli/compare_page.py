@@ -70,7 +70,7 @@ def _grid(path: Path) -> FrameGrid:
     """The grid of a run's model; sixteenths if it is not known."""
     try:
         description = checkpoint.read_header(path)["details"]["data"]["layout"]
-        layout: FrameLayout = checkpoint.build(description, label=str(path))
-    except (CheckpointError, KeyError):
+        layout = checkpoint.build(description, label=str(path))
+    except (CheckpointError, KeyError, TypeError):
         return SIXTEENTHS
-    return layout.grid
+    return layout.grid if isinstance(layout, FrameLayout) else SIXTEENTHS

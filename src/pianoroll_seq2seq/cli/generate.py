@@ -4,15 +4,15 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
-from cyclopts import Group, Parameter
-from cyclopts.validators import Number
+from cyclopts import Parameter
 
 from pianoroll_seq2seq.cli.class_options import find_classes
 from pianoroll_seq2seq.cli.command import Command
+from pianoroll_seq2seq.cli.generate_options import FILES, FileOptions, PrimerOptions, SamplingOptions
 from pianoroll_seq2seq.cli.music_files import ENDINGS, check_outputs
-from pianoroll_seq2seq.cli.options import BASIC, Count, OptionalCount, Whole
+from pianoroll_seq2seq.cli.options import BASIC, Count
 from pianoroll_seq2seq.cli.recording import RECORDS, RecordOptions, trained_epoch
 from pianoroll_seq2seq.cli.train import TRACKER
 from pianoroll_seq2seq.errors import SettingsError
@@ -23,11 +23,6 @@ if TYPE_CHECKING:
     from pianoroll_seq2seq.pianoroll import PianoRoll
     from pianoroll_seq2seq.pretrained.trained_model import TrainedModel
     from pianoroll_seq2seq.sampling import Sampler
-
-PRIMER = Group("Primer and length", sort_key=10)
-SAMPLING = Group("Sampling", sort_key=20)
-FILES = Group("Files", sort_key=30)
-_OptionalLength = Annotated[float | None, Parameter(validator=Number(gt=0))]
 
 
 @dataclass(frozen=True)
@@ -66,84 +61,6 @@ class Generated:
             for piece in self.pieces
             for file in piece.files
         )
-
-
-@Parameter(name="*", group=PRIMER)
-@dataclass(frozen=True)
-class PrimerOptions:
-    """The beginning and the length of the music."""
-
-    primer: Annotated[Path | None, Parameter(group=BASIC)] = None
-    """MIDI file to continue. Without it the model begins from silence."""
-    primer_frames: OptionalCount = None
-    """Use only so many frames of the primer, from its first note on."""
-    primer_beats: _OptionalLength = None
-    """The same in beats."""
-    primer_seconds: _OptionalLength = None
-    """The same in seconds."""
-    outside: Literal["error", "drop"] = "drop"
-    """Refuse a primer with notes outside the model's pitches, or drop these notes and say how many."""
-    on_damage: Literal["error", "salvage"] = "error"
-    """Refuse a damaged primer, or read it up to the damage."""
-    bpm: Annotated[float, Parameter(validator=Number(gt=0))] = 120.0
-    """Beats per minute, if there is no primer."""
-    beats: Annotated[_OptionalLength, Parameter(group=BASIC)] = None
-    """Length of the new music in beats; 64 by default."""
-    seconds: _OptionalLength = None
-    """Length of the new music in seconds; 32 by default for a model with a grid in seconds."""
-    num_frames: OptionalCount = None
-    """Length of the new music in frames."""
-    only_new: Annotated[bool, Parameter(negative=())] = False
-    """Leave the primer out of the files."""
-
-    def __post_init__(self) -> None:
-        """Validates that lengths are given in one unit."""
-        for names in (("primer_frames", "primer_beats", "primer_seconds"), ("num_frames", "beats", "seconds")):
-            given = [f"--{name.replace('_', '-')} {getattr(self, name)}" for name in names if getattr(self, name)]
-            if len(given) > 1:
-                raise SettingsError(f"A length has one unit, got {' and '.join(given)}. Leave out all but one.")
-            if given and self.primer is None and names[0] == "primer_frames":
-                raise SettingsError(f"{given[0]} is for a primer. Add --primer FILE, or leave it out.")
-
-
-@Parameter(name="*", group=SAMPLING)
-@dataclass(frozen=True)
-class SamplingOptions:
-    """How frames are chosen from the model's distribution."""
-
-    temperature: Annotated[float, Parameter(validator=Number(gt=0))] = 1.0
-    """Below 1 for safer music, above 1 for bolder."""
-    threshold: float | None = None
-    """Do not sample: every pitch with at least this probability sounds. The music tends to freeze."""
-    scale: Annotated[str | None, Parameter(metavar="SCALE")] = None
-    """Keep to a scale, such as 'C major' or f#_dorian."""
-    condition: Annotated[list[str] | None, Parameter(metavar="SCALE|NUMBERS")] = None
-    """Condition for a model that takes one: the name of a scale, or its numbers."""
-    seed: Annotated[Whole, Parameter(group=BASIC)] = 0
-    """The same seed gives the same music."""
-    count: Count = 1
-    """Number of pieces. Their files are numbered."""
-
-    def __post_init__(self) -> None:
-        """Validates that a threshold has no temperature."""
-        if self.threshold is not None and self.temperature != 1.0:
-            raise SettingsError(
-                f"--threshold {self.threshold} samples nothing, so --temperature {self.temperature} has no effect. "
-                f"Leave one of them out."
-            )
-
-
-@Parameter(name="*", group=FILES)
-@dataclass(frozen=True)
-class FileOptions:
-    """How the files are written."""
-
-    program: Annotated[Whole, Parameter(validator=Number(gte=0, lte=127))] = 0
-    """General MIDI program, 0 to 127; 0 is a grand piano."""
-    soundfont: Path | None = None
-    """SoundFont (.sf2) to play with."""
-    overwrite: Annotated[bool, Parameter(negative=())] = False
-    """Replace existing files."""
 
 
 def generate(

@@ -24,7 +24,8 @@ def left_out_lines(refused: Mapping[str, str], num_used: int) -> list[str]:
     Example:
         >>> reason = "{}: {} notes are outside PitchRange(36, 81). Pass outside='drop' to leave them out."
         >>> refused = {name: reason.format(name, count) for count, name in enumerate(("a.mid", "b.mid"), start=5)}
-        >>> print("\\n".join(left_out_lines(refused | {"c.mid": "c.mid: not a MIDI file."}, 7)))
+        >>> for line in left_out_lines(refused | {"c.mid": "c.mid: not a MIDI file."}, 7):
+        ...     print(line)
         left out: 3 of 10 files
           2 files (a.mid, b.mid): 5 notes are outside pitches 36 to 81. Add --outside drop to leave them out.
           c.mid: not a MIDI file.

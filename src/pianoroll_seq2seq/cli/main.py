@@ -172,16 +172,14 @@ def _plain_warnings() -> Iterator[None]:
 @contextlib.contextmanager
 def _any_name_printable() -> Iterator[None]:
     """Prints characters that the terminal's encoding lacks, and bytes of file names that are no text, as escapes."""
-    stream = sys.stdout
-    if not isinstance(stream, io.TextIOWrapper):
-        yield
-        return
-    before = stream.errors
-    stream.reconfigure(errors="backslashreplace")
+    streams = [(each, each.errors) for each in (sys.stdout, sys.stderr) if isinstance(each, io.TextIOWrapper)]
+    for stream, _ in streams:
+        stream.reconfigure(errors="backslashreplace")
     try:
         yield
     finally:
-        stream.reconfigure(errors=before)
+        for stream, errors in streams:
+            stream.reconfigure(errors=errors)
 
 
 def _discard_output(stream: TextIO) -> None:

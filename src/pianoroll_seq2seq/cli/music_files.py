@@ -103,5 +103,5 @@ def draw(roll: "PianoRoll", path: Path, *, primer_frames: int = 0, overwrite: bo
     from pianoroll_seq2seq.display.plot import plot_roll, save_figure
 
     axes = plot_roll(roll, primer_frames=primer_frames)
-    axes.set_title(roll.name, loc="right")
+    axes.set_title(roll.name, loc="right", parse_math=False)
     save_figure(axes, path, overwrite=overwrite)

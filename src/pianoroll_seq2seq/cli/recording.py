@@ -46,9 +46,7 @@ class RecordOptions:
             BlobUrl.parse(self.store)
 
     @contextmanager
-    def open(
-        self, files: Sequence[Path], tracker: ClassChoice | None, *, overwrite: bool
-    ) -> "Iterator[MusicRecorder]":
+    def open(self, files: Sequence[Path], tracker: ClassChoice | None, *, overwrite: bool) -> "Iterator[MusicRecorder]":
         """Opens the tracker and the store, before the work begins.
 
         Args:
@@ -129,13 +127,14 @@ def trained_epoch(path: Path) -> dict[str, float]:
 
     if not path.is_file():
         return {}
-    history: Any = checkpoint.read_header(path)["details"].get("history")
-    best = None if history is None else history.get("best_epoch")
-    if best is None:
-        return {}
-    epoch = history["epochs"][best - 1]
     names = ("epoch", "step", "train_loss", "valid_loss")
-    return {name: epoch[name] for name in names if epoch.get(name) is not None}
+    details: Any = checkpoint.read_header(path)["details"]
+    try:
+        history = details["history"]
+        epoch = history["epochs"][history["best_epoch"] - 1]
+        return {name: epoch[name] for name in names if isinstance(epoch.get(name), (int, float))}
+    except (KeyError, TypeError, IndexError, AttributeError):  # a checkpoint of save holds what its user likes
+        return {}
 
 
 def _check_names(store: "AzureBlobStore", names: Sequence[str], *, overwrite: bool) -> None:

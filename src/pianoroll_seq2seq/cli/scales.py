@@ -29,6 +29,5 @@ def pitch_classes_of(name: str) -> tuple[int, ...]:
             if scale in SCALES:
                 accidental = {"#": 1, "sharp": 1, "b": -1, "flat": -1}.get(found["accidental"] or "", 0)
                 return tuple(sorted((_NATURALS[found["root"]] + accidental + step) % 12 for step in SCALES[scale]))
-    raise SettingsError(
-        f"unknown scale {name!r}. Give a root and one of {', '.join(name.replace('_', ' ') for name in COMMON_FIRST)}, such as 'C major' or 'f#_dorian'."
-    )
+    known = ", ".join(COMMON_FIRST).replace("_", " ")
+    raise SettingsError(f"unknown scale {name!r}. Give a root and one of {known}, such as 'C major' or 'f#_dorian'.")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from pianoroll_seq2seq import checkpoint
+from pianoroll_seq2seq._internal.limits import DEFAULT_LIMITS
 from pianoroll_seq2seq.cli.class_options import find_classes
 from pianoroll_seq2seq.cli.command import log
 from pianoroll_seq2seq.cli.data import Source, read_pieces, scales_of, scoring_windows
@@ -124,7 +125,11 @@ def trained_lengths(source: str) -> tuple[int | None, int | None]:
     data = checkpoint.read_header(path)["details"].get("data")
     if not isinstance(data, Mapping):
         return None, None
-    return data.get("input_frames") or None, data.get("target_frames")
+    lengths = [data.get(name) for name in ("input_frames", "target_frames")]
+    input_frames, target_frames = (
+        length if isinstance(length, int) and 0 < length <= DEFAULT_LIMITS.max_frames else None for length in lengths
+    )
+    return input_frames, target_frames
 
 
 def _compare_music(

@@ -11,7 +11,8 @@ from cyclopts.validators import Number
 
 from pianoroll_seq2seq.cli.class_options import find_classes
 from pianoroll_seq2seq.cli.command import Command
-from pianoroll_seq2seq.cli.generate import FILES, PrimerOptions, SamplingOptions, check_options
+from pianoroll_seq2seq.cli.generate import check_options
+from pianoroll_seq2seq.cli.generate_options import FILES, PrimerOptions, SamplingOptions
 from pianoroll_seq2seq.cli.options import BASIC, Whole
 from pianoroll_seq2seq.cli.recording import RecordOptions
 from pianoroll_seq2seq.cli.submit_options import TRACKERS, JobOptions, Submitted, as_arguments

@@ -1,7 +1,6 @@
 """What the commands of ``submit`` share: where a run is sent, and the folder that goes with it."""
 
 import shutil
-from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -104,7 +103,7 @@ def as_arguments(*groups: "DataclassInstance", **changes: Any) -> list[str]:
         **changes: other values for some of them, or None to leave them out.
 
     Example:
-        >>> from pianoroll_seq2seq.cli.generate import SamplingOptions
+        >>> from pianoroll_seq2seq.cli.generate_options import SamplingOptions
         >>> as_arguments(SamplingOptions(seed=7, condition=["c", "major"]), seed=8)
         ['--condition', 'c', 'major', '--seed', '8']
     """

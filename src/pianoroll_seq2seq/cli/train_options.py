@@ -37,7 +37,7 @@ class WindowOptions:
     short: Literal["error", "pad", "skip"] = "skip"
     """What to do with pieces shorter than a window."""
     onsets: bool = False
-    """Also model where notes begin, not only where they sound. Needs a head for it, such as NotesHead."""
+    """Also model where notes begin, not only where they sound. The head is then NotesHead by default."""
     condition: Condition = "none"
     """Give the model the scale of each piece: the pitch classes that occur in it."""
 
@@ -69,7 +69,7 @@ class TrainOptions:
     """How the model learns."""
 
     epochs: Annotated[Count, Parameter(group=BASIC)] = 20
-    """Passes over the training data."""
+    """Passes over the training data. With a constant --schedule, a finished run goes on if it is given more."""
     batch_size: Count = 32
     """Windows in a step."""
     schedule: Annotated[str, Parameter(metavar="SCHEDULE")] = "cosine"

@@ -2,14 +2,16 @@
 
 import functools
 import inspect
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, fields
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import torch
 
+from pianoroll_seq2seq._internal.atomic import writing
 from pianoroll_seq2seq.cli.class_options import ClassChoice
 from pianoroll_seq2seq.cli.command import log
 from pianoroll_seq2seq.cli.config_file import check_folder, write_config
@@ -27,15 +29,18 @@ from pianoroll_seq2seq.cli.options import DataOptions
 from pianoroll_seq2seq.cli.train_options import RunOptions, TrainOptions, WindowOptions
 from pianoroll_seq2seq.cli.trained_run import TrainedRun, finish_run
 from pianoroll_seq2seq.data.augmentation import Augmentation
-from pianoroll_seq2seq.errors import SettingsError
+from pianoroll_seq2seq.errors import CheckpointError, SettingsError
+from pianoroll_seq2seq.evaluation.music_metrics import mean_metrics
 from pianoroll_seq2seq.models.contract import SequenceModel
+from pianoroll_seq2seq.models.devices import move_model
+from pianoroll_seq2seq.models.heads.bernoulli import BernoulliHead
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.trackers.base import NoTracker, Tracker
 from pianoroll_seq2seq.trackers.fan_out import FanOut
 from pianoroll_seq2seq.trackers.jsonl import JsonlTracker
 from pianoroll_seq2seq.train import OnEpoch, Processes, fit, join_processes
 from pianoroll_seq2seq.train.callbacks import SampleMusic
-from pianoroll_seq2seq.train.run_files import METRICS
+from pianoroll_seq2seq.train.run_files import CONFIG, METRICS
 from pianoroll_seq2seq.windowing import SlidingWindows
 
 
@@ -73,7 +78,7 @@ class TrainingRun:
             model = _build(self.classes, train, options, processes)
             with ExitStack() as stack:
                 if processes.is_first:
-                    write_config(options.output, self.config)
+                    stack.enter_context(_recorded(self.config, options.output))
                 tracker = stack.enter_context(self._tracker(processes))
                 history = fit(
                     model,
@@ -131,8 +136,24 @@ class TrainingRun:
             condition=None if condition is None else [condition],
             picture=find_spec("matplotlib") is not None,
             sound=self.classes["tracker"] is not None,
+            metrics=functools.partial(mean_metrics, prefix="music_"),
         )
         return [*callbacks, samples]
+
+
+@contextmanager
+def _recorded(config: Mapping[str, Any], folder: Path) -> Iterator[None]:
+    """Writes the configuration into the run's folder. That of a run that cannot be resumed with it is put back."""
+    path = folder / CONFIG
+    before = path.read_bytes() if path.is_file() else None
+    write_config(folder, config)
+    try:
+        yield
+    except CheckpointError:
+        if before is not None:
+            with writing(path, overwrite=True) as temporary:
+                temporary.write_bytes(before)
+        raise
 
 
 def _built(choice: ClassChoice | None, *args: Any) -> Any:
@@ -187,13 +208,12 @@ def _build(
     assert choice is not None  # the option has a default
     model = build_model(choice, classes["head"], windows=windows, seed=options.seed)
     if isinstance(model, torch.nn.Module):
-        try:
-            model.to(processes.device if options.device is None else torch.device(options.device))
-        except (RuntimeError, AssertionError) as error:
-            reason = str(error).splitlines()[0]
-            raise SettingsError(
-                f"--device {options.device}: not available on this machine ({reason}). Leave it out."
-            ) from error
+        move_model(model, processes.device if options.device is None else options.device)
+    if windows.layout.has_onsets and isinstance(getattr(model, "head", None), BernoulliHead):
+        log(
+            "note: the head BernoulliHead decides independently where notes sound and where they begin, which fits music "
+            "badly. --model Seq2SeqLSTM --head NotesHead decides both at once."
+        )
     return model
 
 

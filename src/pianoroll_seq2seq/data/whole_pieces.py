@@ -16,6 +16,7 @@ from pianoroll_seq2seq.data.augmentation import Augmentation
 from pianoroll_seq2seq.data.corpus import PackedPieces, pack_rolls
 from pianoroll_seq2seq.data.corpus.packing import unpack_frames
 from pianoroll_seq2seq.data.fingerprint import fingerprint_pieces
+from pianoroll_seq2seq.data.stray_notes import warn_of_stray_notes
 from pianoroll_seq2seq.errors import PieceTooShortError, SettingsError
 from pianoroll_seq2seq.layout import FrameLayout
 from pianoroll_seq2seq.pianoroll import PianoRoll
@@ -84,6 +85,7 @@ class WholePieces(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
         self.max_frames_per_batch = max_frames_per_batch
         self.repeats = repeats
         self._packed: PackedPieces = packed
+        warn_of_stray_notes(self.rolls, stacklevel=2)
         self._groups = [
             group for seed in range(repeats) for group in _groups(packed.num_frames, max_frames_per_batch, seed)
         ]

@@ -123,9 +123,10 @@ def _with_channel_states(events: Events) -> np.ndarray:
     onset = moments(events.onset_tick, events.onset_place)
     settle = loops.compiled(channel_states) if loops.is_active() else channel_states
     for channel, notes, when, kind, value in _by_channel(events, (PROGRAM, *_DRUM_MESSAGES)):
-        # Of resets that follow one another, the last counts.
-        counts = np.append((kind[1:] != RESET) | (kind[:-1] != RESET), True)
-        when, message = when[counts], (kind << MESSAGE_KIND | value)[counts]
+        # Resets that follow one another are one: at the time of the first, with the mode of the last.
+        begins = np.flatnonzero(np.append(True, (kind[1:] != RESET) | (kind[:-1] != RESET)))
+        ends = np.append(begins[1:], len(kind)) - 1
+        when, message = when[begins], kind[begins] << MESSAGE_KIND | value[ends]
         state = np.zeros(len(when) + 1, dtype=np.int64)
         settle(message if loops.is_active() else message.tolist(), channel, state[1:])
         state[0] = DRUM_FLAG if channel == DRUMS_BY_DEFAULT else 0

@@ -11,14 +11,8 @@ import numpy as np
 import symusic
 
 from pianoroll_seq2seq.midi_io.container import Container
-from pianoroll_seq2seq.midi_io.scan import (
-    controls_are_harmless,
-    note_channels,
-    programs_by_channel,
-    status_places,
-    symusic_keeps_place,
-)
-from pianoroll_seq2seq.midi_io.suspicion import exclusives_may_matter, suspicious_controls
+from pianoroll_seq2seq.midi_io.scan import note_channels, programs_by_channel, symusic_reads_correctly_until
+from pianoroll_seq2seq.midi_io.suspicion import MOST_PLACES, controllers_to_check, exclusives_may_matter
 from pianoroll_seq2seq.score import Part
 from pianoroll_seq2seq.tempo import MAX_TICK
 
@@ -142,7 +136,7 @@ def symusic_reads_correctly(data: bytes, container: Container) -> bool:
 
     It counts ticks in 32 bits and lets them wrap silently, so the sum of all numbers that could be times must fit. It
     reads three bytes of a tempo whatever its length is. It loses its place at numbers of more than four bytes and
-    at some system events (:func:`~pianoroll_seq2seq.midi_io.scan.symusic_keeps_place`). And it ignores messages that
+    at some system events (:func:`~pianoroll_seq2seq.midi_io.scan.symusic_reads_correctly_until`). And it ignores messages that
     end the notes of a channel or make it drums. Programs of other tracks are not looked at here.
     """
     if _ODD_TEMPO.search(data):
@@ -162,38 +156,20 @@ def symusic_reads_correctly(data: bytes, container: Container) -> bool:
         return False
     if among_three:  # a number of more than four bytes begins with as many high ones
         odd = np.sort(np.concatenate([odd, np.flatnonzero(triples[1:] & triples[:-1])]))
-    controls = suspicious_controls(data, values)
-    if not len(odd) and not len(controls):
+    controllers = controllers_to_check(data)
+    if not len(odd) and not controllers:
         return True
-    odd_places, control_places = (np.searchsorted(found, container.spans).tolist() for found in (odd, controls))
-    for (start, end), (first, after), (first_control, after_control) in zip(
-        container.spans, odd_places, control_places, strict=True
-    ):
-        if after == first and after_control == first_control:
-            continue
-        last_odd = int(odd[after - 1]) - start if after > first else -1
-        if not _track_is_read_correctly(data[start:end], last_odd, controls[first_control:after_control] - start):
+    places = np.searchsorted(odd, container.spans).tolist()
+    for (start, end), (first, after) in zip(container.spans, places, strict=True):
+        until = int(odd[after - 1]) if after > first else -1
+        if len(controllers) == MOST_PLACES:
+            until = end
+        for place, last in controllers:
+            if start <= place < end:
+                until = max(until, last)
+        if until >= 0 and not symusic_reads_correctly_until(data[start:end], min(until, end - 1) - start):
             return False
     return True
-
-
-def _track_is_read_correctly(track: bytes, last_odd: int, controls: np.ndarray) -> bool:
-    """Whether what looks odd in a track is harmless.
-
-    Args:
-        track: its content.
-        last_odd: the last byte that may begin a system event; -1 if there is none.
-        controls: the bytes that may be statuses of controllers that matter to other tracks.
-    """
-    usual = status_places(track)
-    if usual is not None:
-        begin, statuses = usual
-        if len(controls) and controls[0] < begin:
-            return controls_are_harmless(track)
-        return not np.isin(controls, statuses).any()
-    if last_odd >= 0 and not symusic_keeps_place(track, last_odd):
-        return False
-    return not len(controls) or controls_are_harmless(track)
 
 
 def _most_ticks(values: np.ndarray, high: np.ndarray) -> int:

@@ -6,8 +6,6 @@ It answers questions that symusic does not, in a fraction of the careful reader'
 import re
 from typing import NamedTuple
 
-import numpy as np
-
 # A delta time; then a status of two or of one data byte, its data, and the events of running status after it.
 _DELTA = rb"[\x80-\xff]{0,3}+[\x00-\x7f]"
 _ONE, _TWO = rb"[\x00-\x7f]", rb"[\x00-\x7f]{2}"
@@ -26,17 +24,13 @@ _ONES_OF_RUN = re.compile(
 )
 _ONE_CONTINUES = re.compile(rb"(?:" + _DELTA + _ONE + rb")++")
 _TWO_CONTINUE = re.compile(rb"(?:" + _DELTA + _TWO + rb")++")
-# Events before the notes: programs and controllers, each with its status.
-_SETTINGS = re.compile(rb"(?:" + _DELTA + rb"(?:[\xc0-\xdf]" + _ONE + rb"|[\xb0-\xbf]" + _TWO + rb"))++")
-_NEXT_STATUS = re.compile(_DELTA + rb"[\x80-\xff]")
-_TURNS = np.array([0, 1, -1], dtype=np.int8)
 _LONGEST_EVENT = 8  # bytes of a channel event with its delta time, and one to spare
 # Controllers that neither end notes nor choose a bank of drums (or, after one, another).
 _HARMLESS = rb"(?:[\x01-\x77\x79\x7a][\x00-\x7f]|\x00[\x00-\x77\x7a-\x7d])"
 _HARMLESS_RUNS = re.compile(
     rb"(?:" + _DELTA + rb"(?:[\x80-\xaf\xe0-\xef]" + _TWO + rb"(?:" + _DELTA + _TWO + rb")*+"
     rb"|[\xb0-\xbf]" + _HARMLESS + rb"(?:" + _DELTA + _HARMLESS + rb")*+"
-    rb"|[\xc0-\xdf]" + _ONE + rb"(?:" + _DELTA + _ONE + rb")*+))*+"
+    rb"|[\xc0-\xdf]" + _ONE + rb"(?:" + _DELTA + _ONE + rb")*+))++"
 )
 
 
@@ -45,7 +39,7 @@ class Steps(NamedTuple):
 
     Attributes:
         spans: the spans of consecutive channel events that begin with a status.
-        symusic_keeps_place: see :func:`symusic_keeps_place`.
+        symusic_keeps_place: see :func:`symusic_reads_correctly_until`.
         continued: the kinds of events (the high bits of their status) that follow by running status after a meta or
             system exclusive event.
     """
@@ -55,15 +49,15 @@ class Steps(NamedTuple):
     continued: set[int]
 
 
-def symusic_keeps_place(track: bytes, until: int) -> bool:
-    """Whether symusic keeps its place in a track, up to the event that covers byte ``until``.
+def symusic_reads_correctly_until(track: bytes, until: int) -> bool:
+    """Whether symusic reads a track correctly, up to the event that covers byte ``until``.
 
     It loses its place at system exclusive events in packets, at escapes (status 0xF7), and at running status after a
-    system exclusive event, which it takes for another one. Also False if events do not follow the standard, such as
-    with numbers of more than four bytes.
+    system exclusive event, which it takes for another one. It ignores controllers that end notes or choose a bank of
+    drums. Also False if events do not follow the standard, such as with numbers of more than four bytes.
     """
-    steps = _step_through(track, until)
-    return steps is not None and steps.symusic_keeps_place
+    steps = _step_through(track, until, _HARMLESS_RUNS)
+    return steps is not None and steps.symusic_keeps_place and 0xB0 not in steps.continued
 
 
 def note_channels(track: bytes) -> set[int] | None:
@@ -71,7 +65,7 @@ def note_channels(track: bytes) -> set[int] | None:
 
     None if the track's events do not follow the standard.
     """
-    steps = _step_through(track, len(track) - 1)
+    steps = _step_through(track, len(track) - 1, _RUNS)
     if steps is None:
         return None
     statuses = {status for span in steps.spans for status in _STATUS_OF_RUN.findall(track, *span)}
@@ -83,7 +77,7 @@ def programs_by_channel(track: bytes) -> dict[int, bool] | None:
 
     None if the track's events do not follow the standard.
     """
-    steps = _step_through(track, len(track) - 1)
+    steps = _step_through(track, len(track) - 1, _RUNS)
     if steps is None or 0xC0 in steps.continued:
         return None
     programs: dict[int, bool] = {}
@@ -95,67 +89,14 @@ def programs_by_channel(track: bytes) -> dict[int, bool] | None:
     return programs
 
 
-def controls_are_harmless(track: bytes) -> bool:
-    """Whether no controller of a track ends notes or chooses a bank of drums.
+def _step_through(track: bytes, until: int, consecutive: re.Pattern[bytes]) -> Steps | None:
+    """Steps through a track; None if there is something else than events of the standard.
 
-    Also False if that is not certain, because events do not follow the standard.
+    Args:
+        track: its content.
+        until: the byte whose event is the last to be looked at.
+        consecutive: channel events with their own status.
     """
-    steps = _step_through(track, len(track) - 1)
-    if steps is None or 0xB0 in steps.continued:
-        return False
-    return all(_HARMLESS_RUNS.fullmatch(track, *span) for span in steps.spans)
-
-
-def status_places(track: bytes) -> tuple[int, np.ndarray] | None:
-    """Where the statuses of a track are, found at once from the distances of its high bytes.
-
-    Only for the usual form: meta events and settings, then nothing but events of two data bytes, then the end of
-    track.
-
-    Returns:
-        Where the settings end, and the places of all statuses after them, the last that of the end of track. None if
-        the track has another form.
-    """
-    position = _after_settings(track)
-    if position == len(track):
-        return position, np.zeros(0, dtype=np.int64)
-    if _NEXT_STATUS.match(track, position) is None:
-        return None
-    values = np.frombuffer(track, dtype=np.uint8)
-    high = np.flatnonzero(values[position:] > 127) + position
-    low_bytes = np.diff(high, prepend=position - 1) - 1  # between a high byte and the one before it
-    # A high byte is a status or the beginning of a delta time. From one to the next of its kind there are events of
-    # three low bytes (delta time, data, data). From a delta time to a status it is one more, the other way two.
-    is_status = np.cumsum(_TURNS[low_bytes % 3], dtype=np.int8)
-    if is_status.min() < 0 or is_status.max() > 1 or not is_status[-1]:
-        return None
-    pairs = np.flatnonzero(low_bytes[1:] == 0)  # high bytes with another after them
-    if is_status[pairs].any() or (pairs[2:] - pairs[:-2] == 2).any():
-        return None
-    places = high[is_status > 0]
-    statuses = values[places]
-    usual = (statuses[:-1] < 0xF0) & (statuses[:-1] & 0xE0 != 0xC0)
-    if not usual.all() or not track.startswith(b"\xff\x2f", places[-1]):
-        return None
-    return position, places
-
-
-def _after_settings(track: bytes) -> int:
-    """The end of the meta events and settings at the beginning of a track."""
-    position = 0
-    while position < len(track):
-        settings = _SETTINGS.match(track, position)
-        if settings is not None:
-            position = settings.end()
-            continue
-        system = _system_event(track, position)
-        if system is None or system[1] != 0xFF:
-            break
-        position = system[0]
-    return position
-
-
-def _step_through(track: bytes, until: int) -> Steps | None:
     spans: list[tuple[int, int]] = []
     continued: set[int] = set()
     keeps = True
@@ -163,7 +104,7 @@ def _step_through(track: bytes, until: int) -> Steps | None:
     running = None
     after_exclusive = False
     while position <= until:
-        runs = _RUNS.match(track, position, until + _LONGEST_EVENT)
+        runs = consecutive.match(track, position, until + _LONGEST_EVENT)
         if runs is not None:
             spans.append(runs.span())
             running = None

@@ -89,6 +89,8 @@ def exclusive_message(data: Any, begin: int, end: int) -> int:
     GM System On (1 and 2), GS Reset, XG System On and XG All Parameter Reset are resets. GS's "use for rhythm part" and
     XG's "part mode" make a channel drums, or no drums. Checksums are not compared.
     """
+    if end > begin and data[end - 1] == 0xF7:
+        end -= 1
     size = end - begin
     if size >= 4 and data[begin] == _UNIVERSAL:
         on = data[begin + 2] == 0x09 and (data[begin + 3] == 0x01 or data[begin + 3] == 0x03)

@@ -1,6 +1,7 @@
 """Scores to MIDI files."""
 
 import io
+import itertools
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ from pianoroll_seq2seq._internal.atomic import writing
 from pianoroll_seq2seq._internal.names import as_text
 from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.midi_io.message_list import END_OF_MUSIC
-from pianoroll_seq2seq.score import DRUM_CHANNEL, NoteTable, Score
+from pianoroll_seq2seq.score import DRUM_CHANNEL, NoteTable, Part, Score
 
 _MELODIC_CHANNELS = tuple(channel for channel in range(16) if channel != DRUM_CHANNEL)
 _LONGEST_DELTA = 2**28 - 1  # the ticks between two events that four bytes of seven bits can hold
@@ -38,7 +39,8 @@ def write_midi(
         path: the file to write; missing folders are made.
         overwrite: whether an existing file may be replaced.
         writer: mido, or symusic, which is many times as fast; mido also writes the scores that symusic would change
-            (with notes of no length, or so long that ticks need more than 28 bits).
+            (with notes of no length, with parts of different programs on one channel, or so long that ticks need more
+            than 28 bits).
 
     Returns:
         The path.
@@ -66,10 +68,14 @@ def to_midi_bytes(score: Score, *, writer: Literal["mido", "symusic"] = "mido") 
     """The bytes of the file that :func:`write_midi` writes."""
     if writer not in ("mido", "symusic"):
         raise SettingsError(f"writer must be 'mido' or 'symusic', got {writer!r}.")
-    notes = score.notes
-    if writer == "symusic" and (notes.onset_tick < notes.end_tick).all() and _last_tick(score) <= _LONGEST_DELTA:
-        return _with_symusic(score)
-    return _with_mido(score)
+    return _with_symusic(score) if writer == "symusic" and _symusic_can_write(score) else _with_mido(score)
+
+
+def _symusic_can_write(score: Score) -> bool:
+    """Whether symusic writes a score as it is."""
+    notes, melodic = score.notes, sum(not part.drums for part in score.parts)
+    own_channels = melodic <= len(_MELODIC_CHANNELS) and not _changing_channels(score.parts)
+    return own_channels and bool((notes.onset_tick < notes.end_tick).all()) and _last_tick(score) <= _LONGEST_DELTA
 
 
 def _last_tick(score: Score) -> int:
@@ -116,13 +122,9 @@ def to_mido(score: Score, controllers: Sequence[Sequence[tuple[int, int, int]]] 
         tempi.append((score.end_tick, mido.MetaMessage("text", text=END_OF_MUSIC)))
         tempi.sort(key=lambda event: event[0])
     file.tracks.append(to_track(tempi))
-    melodic = 0
-    for index, part in enumerate(score.parts):
-        if part.drums:
-            channel = DRUM_CHANNEL
-        else:
-            channel = _MELODIC_CHANNELS[melodic % len(_MELODIC_CHANNELS)]
-            melodic += 1
+    channels = channels_of(score.parts)
+    changing = _changing_channels(score.parts)
+    for index, (part, channel) in enumerate(zip(score.parts, channels, strict=True)):
         messages = [
             (0, mido.MetaMessage("track_name", name=as_text(part.name))),
             (0, mido.Message("program_change", program=part.program, channel=channel)),
@@ -131,18 +133,42 @@ def to_mido(score: Score, controllers: Sequence[Sequence[tuple[int, int, int]]] 
             (tick, mido.Message("control_change", channel=channel, control=control, value=value))
             for tick, control, value in (controllers[index] if controllers else ())
         ]
-        played += _note_messages(score.notes.where(score.notes.part == index), channel)
+        notes = score.notes.where(score.notes.part == index)
+        played += _note_messages(notes, channel, part.program if channel in changing else None)
         if controllers:
             played.sort(key=lambda event: event[0])
         file.tracks.append(to_track([*messages, *played]))
     return file
 
 
-def _note_messages(notes: NoteTable, channel: int) -> list[tuple[int, mido.Message]]:
-    """Note-ons and note-offs, in an order in which reading pairs them again."""
+def channels_of(parts: Sequence[Part]) -> list[int]:
+    """The channel of each part: 9 for drums, else one of the fifteen others in turn."""
+    melodic = itertools.cycle(_MELODIC_CHANNELS)
+    return [DRUM_CHANNEL if part.drums else next(melodic) for part in parts]
+
+
+def _changing_channels(parts: Sequence[Part]) -> set[int]:
+    """The channels of parts with different programs."""
+    programs: dict[int, set[int]] = {}
+    for part, channel in zip(parts, channels_of(parts), strict=True):
+        programs.setdefault(channel, set()).add(part.program)
+    return {channel for channel, used in programs.items() if len(used) > 1}
+
+
+def _note_messages(notes: NoteTable, channel: int, program: int | None) -> list[tuple[int, mido.Message]]:
+    """Note-ons and note-offs, in an order in which reading pairs them again.
+
+    Args:
+        notes: the notes of a part.
+        channel: its channel.
+        program: its program, if other parts change that of the channel; it then comes before the onsets of each tick.
+    """
     # At one tick: ends of earlier notes, then onsets, then the ends of notes of no length.
     ends_of_nothing = 2
-    messages = []
+    messages: list[tuple[int, float, mido.Message]] = []
+    if program is not None:
+        change = mido.Message("program_change", program=program, channel=channel)
+        messages = [(tick, 0.5, change) for tick in np.unique(notes.onset_tick).tolist()]
     for onset, end, pitch, velocity in zip(notes.onset_tick, notes.end_tick, notes.pitch, notes.velocity, strict=True):
         note_on = mido.Message("note_on", note=int(pitch), velocity=int(velocity), channel=channel)
         note_off = mido.Message("note_off", note=int(pitch), velocity=0, channel=channel)

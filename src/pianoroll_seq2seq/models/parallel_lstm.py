@@ -21,6 +21,9 @@ from pianoroll_seq2seq.models.layers.lstm_stack import LSTMStack
 from pianoroll_seq2seq.models.pretrained_mixin import PretrainedMixin
 from pianoroll_seq2seq.models.seq2seq_lstm import add_input_noise, check_sizes
 
+_LONGEST_BLOCK = 2**16
+"""Frames of the longest block. No weight depends on it, so a file could name any number."""
+
 
 @dataclass(frozen=True)
 class BlockState:
@@ -49,7 +52,7 @@ class ParallelSeq2SeqLSTM(PretrainedMixin, nn.Module):
 
     Args:
         layout: what the columns of a frame mean, such as ``windows.layout``; or only their number.
-        block_frames: frames of a block: the target frames in training.
+        block_frames: frames of a block, at most 65,536: the target frames in training.
         hidden_size: units of every LSTM layer.
         num_encoder_layers: layers of the encoder.
         num_decoder_layers: layers of the decoder.
@@ -95,8 +98,8 @@ class ParallelSeq2SeqLSTM(PretrainedMixin, nn.Module):
         """Validates the arguments and builds the layers."""
         super().__init__()
         check_sizes(hidden_size, num_encoder_layers, num_decoder_layers, dropout, input_noise)
-        if block_frames < 1:
-            raise SettingsError(f"block_frames must be at least 1, got {block_frames}.")
+        if not 1 <= block_frames <= _LONGEST_BLOCK:
+            raise SettingsError(f"block_frames must be in 1..{_LONGEST_BLOCK}, got {block_frames}.")
         head = build_head(head, hidden_size, layout, 0)
         if head.context_frames != 0:
             raise SettingsError(

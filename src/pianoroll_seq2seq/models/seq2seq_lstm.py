@@ -18,6 +18,7 @@ from pianoroll_seq2seq.models.contract import check_frame_size, check_inputs, ch
 from pianoroll_seq2seq.models.head_state import HeadState, init_head_state
 from pianoroll_seq2seq.models.heads.bernoulli import BernoulliHead
 from pianoroll_seq2seq.models.heads.contract import FrameDistribution, HeadFactory, OutputHead, build_head
+from pianoroll_seq2seq.models.heads.notes import NotesHead
 from pianoroll_seq2seq.models.layers.attention import Attention
 from pianoroll_seq2seq.models.layers.conditioning import Conditioning, ConditionSequence
 from pianoroll_seq2seq.models.layers.copy_attention import CopyAttention, CopyMemory, features_with_copies
@@ -84,7 +85,9 @@ class Seq2SeqLSTM(PretrainedMixin, nn.Module):
         condition_dropout: probability that an example has no condition in training, 0 <= condition_dropout < 1. Above 0
             the model also learns to work without a condition.
         head: the output head: a class such as :class:`~pianoroll_seq2seq.models.heads.nade.NADEHead`, a
-            ``functools.partial`` of one, or a head that is built already. Independent pitches by default.
+            ``functools.partial`` of one, or a head that is built already. By default independent pitches: for a layout
+            with an onset plane :class:`~pianoroll_seq2seq.models.heads.notes.NotesHead`, otherwise
+            :class:`~pianoroll_seq2seq.models.heads.bernoulli.BernoulliHead`.
 
     Attributes:
         layout: the layout, or None if the model was built from a number.
@@ -114,7 +117,7 @@ class Seq2SeqLSTM(PretrainedMixin, nn.Module):
         num_copy_heads: int = 0,
         condition_size: int = 0,
         condition_dropout: float = 0.0,
-        head: OutputHead | HeadFactory = BernoulliHead,
+        head: OutputHead | HeadFactory | None = None,
     ) -> None:
         """Validates the arguments and builds the layers."""
         super().__init__()
@@ -125,6 +128,8 @@ class Seq2SeqLSTM(PretrainedMixin, nn.Module):
             raise SettingsError(f"block_frames must be at least 1, got {block_frames}.")
         frame_size = frame_size_of(layout)
         in_features = features_with_copies(hidden_size, frame_size, num_copy_heads)
+        if head is None:
+            head = NotesHead if isinstance(layout, FrameLayout) and layout.has_onsets else BernoulliHead
         head = build_head(head, in_features, layout, num_copy_heads)
         self.layout: FrameLayout | None = layout if isinstance(layout, FrameLayout) else None
         self.frame_size: int = frame_size

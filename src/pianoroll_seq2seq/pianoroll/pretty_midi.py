@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pianoroll_seq2seq.midi_io.message_list import END_OF_MUSIC
-from pianoroll_seq2seq.midi_io.write import to_midi_bytes, to_mido
+from pianoroll_seq2seq.midi_io.write import channels_of, to_midi_bytes, to_mido
 from pianoroll_seq2seq.score import NoteTable, Part, Score
 from pianoroll_seq2seq.tempo import TempoMap
 
@@ -31,7 +31,8 @@ def score_to_pretty_midi(score: Score) -> "pretty_midi.PrettyMIDI":
 def pretty_midi_to_bytes(midi: "pretty_midi.PrettyMIDI") -> bytes:
     """The notes, sustain pedals and tempi of a ``PrettyMIDI`` object as a MIDI file, times at the nearest tick.
 
-    Warns of notes that a MIDI file cannot hold: those of velocity 0 are left out, those before 0 seconds moved there.
+    Warns of what a MIDI file cannot hold: notes of velocity 0 are left out, those before 0 seconds moved there, and
+    more than fifteen instruments or several drum kits share channels.
 
     Raises:
         MidiError: values out of the range of MIDI.
@@ -44,18 +45,24 @@ def pretty_midi_to_bytes(midi: "pretty_midi.PrettyMIDI") -> bytes:
         warnings.warn(f"{early} notes of the PrettyMIDI object begin before 0 s; moved to 0 s.", stacklevel=3)
     rows, parts, pedals = [], [], []
     for index, instrument in enumerate(midi.instruments):
-        parts.append(Part(instrument.name or "", instrument.program, instrument.is_drum))
+        parts.append(Part(instrument.name or "", int(instrument.program), bool(instrument.is_drum)))
         for note in instrument.notes:
             onset, end = midi.time_to_tick(note.start), midi.time_to_tick(note.end)
             if note.velocity:
                 rows.append((onset, max(onset, end), note.pitch, note.velocity, index))
         changes = [
-            (midi.time_to_tick(change.time), change.number, change.value)
+            (int(midi.time_to_tick(change.time)), change.number, change.value)
             for change in instrument.control_changes
             if change.number == _SUSTAIN_PEDAL
         ]
         pedals.append(sorted(changes, key=lambda change: change[0]))
-    ends = [midi.time_to_tick(text.time) for text in midi.text_events if text.text == END_OF_MUSIC]
+    shared = [index for index, channel in enumerate(channels_of(parts)) if channels_of(parts).count(channel) > 1]
+    if any(pedals[index] for index in shared):
+        warnings.warn(
+            f"{len(shared)} instruments of the PrettyMIDI object share MIDI channels, and so their sustain pedals.",
+            stacklevel=3,
+        )
+    ends = [int(midi.time_to_tick(text.time)) for text in midi.text_events if text.text == END_OF_MUSIC]
     columns = list(zip(*rows, strict=True)) if rows else [()] * 5
     score = Score(
         NoteTable(*(np.array(column) for column in columns)),
@@ -71,7 +78,7 @@ def pretty_midi_to_bytes(midi: "pretty_midi.PrettyMIDI") -> bytes:
 def _tempo_of(midi: "pretty_midi.PrettyMIDI") -> TempoMap:
     seconds, beats_per_minute = midi.get_tempo_changes()
     return TempoMap(
-        midi.resolution,
+        int(midi.resolution),
         [
             (int(midi.time_to_tick(time)), round(60_000_000 / bpm))
             for time, bpm in zip(seconds.tolist(), beats_per_minute.tolist(), strict=True)

@@ -316,7 +316,7 @@ class PianoRoll:
         return midi_io.write_midi(self.to_score(velocity=velocity, program=program), path, overwrite=overwrite)
 
     def to_pretty_midi(self, *, velocity: int = 100, program: int = 0) -> "pretty_midi.PrettyMIDI":
-        """As a ``PrettyMIDI`` object, by way of a MIDI file in memory. A text event of it ends silence after the notes."""
+        """As a ``PrettyMIDI`` object, by way of a MIDI file in memory; a text event marks the end of silence."""
         return score_to_pretty_midi(self.to_score(velocity=velocity, program=program))
 
     def to_audio(self, *, velocity: int = 100, program: int = 0, **options: Unpack[RenderOptions]) -> "Audio":

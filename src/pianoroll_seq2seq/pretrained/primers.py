@@ -30,8 +30,8 @@ def read_primer(
         path: the MIDI file.
         layout: the model's layout.
         length: how much of the file is read, from its first note on (on a grid in beats, from the beat of the first
-            note on). Without a length it is the whole file, with the silence before its first note. It never goes beyond
-            the last note.
+            note on). Without a length it is the whole file, with the silence before its first note. It ends with the
+            last note at the latest.
         outside: leave out notes outside the model's pitches, or raise an error.
         on_damage: raise an error for a damaged file, or read it up to the damage.
 
@@ -49,26 +49,25 @@ def read_primer(
     if not len(notes):
         raise NoNotesError(f"{label}: no notes to continue. Drums have no pitches, so they cannot be a primer.")
     roll = PianoRoll.from_score(score, grid=grid, pitches=pitches, outside=outside).renamed(Path(label).stem)
-    start, end = 0, len(roll)
     if length:
         start = _first_frame(roll)
         num_frames = length.in_frames(grid, roll[start:].tempo)
-        end = min(start + num_frames, len(roll))
-        if end - start < num_frames:
+        onset_frame = grid.lines_at(notes.onset_tick, score.tempo)
+        notes = notes.where((onset_frame >= start) & (onset_frame < start + num_frames))
+        roll = roll[start : start + num_frames]
+        if len(roll) < num_frames:
             _warn(
-                f"{label}: the primer has {end - start} frames instead of {num_frames}, because the file has no more "
+                f"{label}: the primer has {len(roll)} frames instead of {num_frames}, because the file has no more "
                 f"from its first note on."
             )
-    onset_frame = grid.lines_at(notes.onset_tick, score.tempo)
-    read = notes.where((onset_frame >= start) & (onset_frame < end))
-    num_outside = int((~pitches.contains(read.pitch)).sum())
+    num_outside = int((~pitches.contains(notes.pitch)).sum())
     if num_outside:
         names = f"{pitches.name_of(0)} to {pitches.name_of(len(pitches) - 1)}"
         _warn(
-            f"{label}: {num_outside} of {len(read)} notes are outside the model's pitches, {names}, and are left out of "
-            f"the primer."
+            f"{label}: {num_outside} of {len(notes)} notes are outside the model's pitches, {names}, and are left out "
+            f"of the primer."
         )
-    return roll[start:end]
+    return roll
 
 
 def _first_frame(roll: PianoRoll) -> int:

@@ -266,7 +266,10 @@ def open_model(
         raise SettingsError(
             f"{label}: the model has frames of {frame_size} columns, but {layout} has {layout.frame_size}."
         )
-    return TrainedModel(model, layout, name=label, card=Card(details.get("card", {})))
+    card = details.get("card", {})
+    if not isinstance(card, Mapping):
+        raise CheckpointError(f"{label}: expected a card with names and values, got {card!r:.80}.")
+    return TrainedModel(model, layout, name=label, card=Card(card))
 
 
 def _described_layout(details: Mapping[str, Any]) -> Any:

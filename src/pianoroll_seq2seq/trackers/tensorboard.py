@@ -169,6 +169,13 @@ def _event(**content: Any) -> Any:
     return Event(**content)
 
 
+def _summaries() -> Any:
+    """PyTorch's functions that make summaries; they have no types."""
+    from torch.utils.tensorboard import summary
+
+    return summary
+
+
 def _version() -> Any:
     return _event(file_version="brain.Event:2")
 
@@ -182,23 +189,17 @@ def _restart(step: int) -> Any:
 
 def _hyperparameters(params: Mapping[str, Value]) -> Any:
     """The start of a session of the hyperparameters' page. TensorBoard finds the metrics itself."""
-    from torch.utils.tensorboard.summary import hparams
-
-    return _event(summary=hparams({_plain(name): _plain(value) for name, value in params.items()}, {})[1])
+    return _event(summary=_summaries().hparams({_plain(name): _plain(value) for name, value in params.items()}, {})[1])
 
 
 def _table(params: Mapping[str, Value]) -> Any:
-    from torch.utils.tensorboard.summary import text
-
     rows = [[" ".join(_plain(str(text)).replace("|", "\\|").split()) for text in pair] for pair in params.items()]
     lines = [f"|{'|'.join(row)}|" for row in [["parameter", "value"], ["-", "-"], *rows]]
-    return _event(summary=text("parameters", "\n".join(lines)))
+    return _event(summary=_summaries().text("parameters", "\n".join(lines)))
 
 
 def _scalar(name: str, value: float) -> Any:
-    from torch.utils.tensorboard.summary import scalar
-
-    return _event(summary=scalar(_plain(name), float(value)))
+    return _event(summary=_summaries().scalar(_plain(name), float(value)))
 
 
 def _plain(value: Any) -> Any:
@@ -209,15 +210,13 @@ def _plain(value: Any) -> Any:
 
 
 def _media(name: str, path: Path) -> Any:
-    """A picture, a sound, or the path of another file."""
+    """A picture, a sound, or the path of another file. TensorBoard shows one kind under a name."""
     ending = path.suffix.lower()
     if ending in _IMAGES:
-        return _image(name, path)
+        return _image(f"{name}/picture", path)
     if ending in _SOUNDS:
-        return _sound(name, path)
-    from torch.utils.tensorboard.summary import text
-
-    return _event(summary=text(f"files/{_plain(path.name)}", _plain(str(path))))
+        return _sound(f"{name}/sound", path)
+    return _event(summary=_summaries().text(f"files/{_plain(path.name)}", _plain(str(path))))
 
 
 def _image(name: str, path: Path) -> Any:

@@ -5,7 +5,7 @@ A callback is any function of one argument, an :class:`~pianoroll_seq2seq.train.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -37,6 +37,8 @@ class SampleMusic:
         condition: as in :func:`~pianoroll_seq2seq.sampling.generate` with a list of primers, for a conditional model.
         picture: whether to draw pictures.
         sound: whether to write sound (WAV).
+        metrics: figures of the new music of all primers by their names, which are logged beside the losses, such as
+            ``partial(mean_metrics, prefix="music_")``.
 
     Raises:
         SettingsError: no primers, or a number below 1.
@@ -57,6 +59,7 @@ class SampleMusic:
     condition: np.ndarray | Sequence[np.ndarray] | None = None
     picture: bool = True
     sound: bool = False
+    metrics: Callable[[Sequence[PianoRoll]], Mapping[str, float]] | None = None
 
     def __post_init__(self) -> None:
         """Validates the arguments."""
@@ -79,11 +82,14 @@ class SampleMusic:
             seed=self.seed,
             condition=self.condition,
         )
+        step = event.history.epochs[-1].step
+        if self.metrics is not None:
+            event.tracker.log_metrics(self.metrics(generated), step=step)
         for number, (primer, continuation) in enumerate(zip(self.primers, generated, strict=True), start=1):
             path = Path(self.folder) / f"epoch_{epoch:04}_piece_{number}.mid"
             roll = primer + continuation
             for file in self._write(roll, path, primer_frames=len(primer), title=f"epoch {epoch}"):
-                log_media(event.tracker, f"piece_{number}", file, step=event.history.epochs[-1].step)
+                log_media(event.tracker, f"piece_{number}", file, step=step)
 
     def _write(self, roll: PianoRoll, path: Path, *, primer_frames: int, title: str) -> list[Path]:
         """Writes the files of one piece."""

@@ -3,16 +3,17 @@
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pianoroll_seq2seq._internal.atomic import writing
 from pianoroll_seq2seq._internal.display_hook import html_of, plot_of
-from pianoroll_seq2seq.errors import SettingsError
+from pianoroll_seq2seq.errors import MissingExtraError, SettingsError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from pandas import DataFrame
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,25 @@ class History:
         """The inverse of :meth:`to_json`."""
         epochs = tuple(Epoch(**epoch) for epoch in data["epochs"])
         return cls(epochs, data["best_epoch"], data["stopped_by"])
+
+    def to_frame(self) -> "DataFrame":
+        """A pandas table with a row for each epoch: losses, learning rate and seconds, indexed by the epoch's number.
+
+        Raises:
+            MissingExtraError: pandas is not installed (extra ``pandas``).
+
+        Example:
+            The five best epochs: ::
+
+                history.to_frame().nsmallest(5, "valid_loss")
+        """
+        try:
+            import pandas as pd
+        except ImportError as error:
+            raise MissingExtraError("pandas", "pandas", "History.to_frame") from error
+        rows = [asdict(epoch) for epoch in self.epochs]
+        columns = [field.name for field in fields(Epoch)]
+        return pd.DataFrame(rows, columns=columns).set_index("epoch").astype({"valid_loss": float})
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Writes JSON lines: one for each epoch, then one with the rest. Replaces an existing file."""

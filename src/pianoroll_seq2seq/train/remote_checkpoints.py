@@ -10,7 +10,6 @@ import json
 import os
 import secrets
 import shutil
-import warnings
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -18,6 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from pianoroll_seq2seq._internal.log import warn
 from pianoroll_seq2seq.checkpoint.descriptions import encode
 from pianoroll_seq2seq.checkpoint.files import parse
 from pianoroll_seq2seq.errors import CheckpointError, OverwriteError, StoreConflictError, StoreError
@@ -156,7 +156,7 @@ class RemoteCheckpoints:
                 self._start_upload()
                 self._finish_upload()
         except CheckpointError as error:
-            warnings.warn(str(error), stacklevel=3)
+            warn(str(error), stacklevel=3)
         finally:
             self._pool.shutdown()
 
@@ -196,7 +196,7 @@ class RemoteCheckpoints:
                 f"give each a prefix of its own."
             ) from error
         except (StoreError, OSError) as error:
-            warnings.warn(f"A checkpoint could not be sent to the store; training continues. {error}", stacklevel=4)
+            warn(f"A checkpoint could not be sent to the store; training continues. {error}", stacklevel=4)
 
     def _push(self, snapshot: Path, position: Position) -> None:
         key = f"{_CHECKPOINTS}{position.epoch:05d}-{position.steps:07d}-{self._token}.safetensors"

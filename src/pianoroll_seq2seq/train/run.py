@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pianoroll_seq2seq._internal.log import logger
 from pianoroll_seq2seq._internal.progress import tqdm
 from pianoroll_seq2seq.checkpoint import optimizers
 from pianoroll_seq2seq.checkpoint.files import add_prefix, parse, strip_prefix
@@ -99,6 +100,7 @@ class Run:
         except (KeyError, TypeError, RuntimeError) as error:
             raise CheckpointError(f"{label}: not the checkpoint of a run of fit ({error!r}).") from error
         self._continue(planned)
+        logger.info("resumed from %s: %s epochs and %s steps done", label, len(self.history.epochs), self.progress.steps)
         if self.folder is not None and self.history.epochs and not self.folder.has_valid_best():
             self._write_best()
 
@@ -152,6 +154,7 @@ class Run:
             except Interrupted:
                 self._save()
                 raise
+        logger.info("stopped by %s, best epoch %s", self.history.stopped_by, self.history.best_epoch)
         loop.model.load_state_dict(self.best_weights)
         loop.check_interrupt()  # a signal after the last step: all is saved
 
@@ -178,6 +181,8 @@ class Run:
         losses = {"train_loss": record.train_loss}
         if record.valid_loss is not None:
             losses["valid_loss"] = record.valid_loss
+        shown = ", ".join(f"{name} {value:.4f}" for name, value in losses.items())
+        logger.info("epoch %s of %s: %s (%.1f s)", record.epoch, self.loop.config.epochs, shown, record.seconds)
         bar.set_postfix({name: f"{value:.3f}" for name, value in losses.items()})
         self.tracker.log_metrics(
             losses | {"epoch": float(record.epoch), "learning_rate": record.learning_rate, "seconds": record.seconds},

@@ -1,7 +1,6 @@
 """The folder of a run: its checkpoints, its best model and its history."""
 
 import os
-import warnings
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from pianoroll_seq2seq._internal.locks import LOCK_NAME, file_lock
+from pianoroll_seq2seq._internal.log import warn
 from pianoroll_seq2seq.checkpoint.files import parse, read, write
 from pianoroll_seq2seq.errors import CheckpointError, OverwriteError
 from pianoroll_seq2seq.train.history import History
@@ -79,7 +79,7 @@ class RunFolder:
                 errors.append(str(error))
             else:
                 if errors:
-                    warnings.warn(f"{errors[0]} Training resumes from {path}.", stacklevel=4)
+                    warn(f"{errors[0]} Training resumes from {path}.", stacklevel=4)
                 return path, data
         if errors:
             raise CheckpointError(

@@ -6,7 +6,7 @@ Windows of a piece begin every ``hop`` frames and never reach into another piece
 
 import copy
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -19,12 +19,16 @@ from pianoroll_seq2seq.data.conditions import Conditions, transpose_chroma
 from pianoroll_seq2seq.data.corpus import Corpus, PackedPieces, pack_rolls
 from pianoroll_seq2seq.data.corpus.packing import unpack_frames
 from pianoroll_seq2seq.data.fingerprint import fingerprint_conditions, fingerprint_pieces
+from pianoroll_seq2seq.data.stray_notes import warn_of_stray_notes
 from pianoroll_seq2seq.errors import PieceTooShortError, SettingsError
 from pianoroll_seq2seq.grid import SecondsGrid
 from pianoroll_seq2seq.layout import FrameLayout
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.windowing.gather import WindowGatherer
 from pianoroll_seq2seq.windowing.index import WindowIndex
+
+_VERY_LONG = 10
+"""Times the median length of the pieces."""
 
 
 class SlidingWindows(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
@@ -56,6 +60,10 @@ class SlidingWindows(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
         layout: the layout.
         padded: names of the pieces that were padded.
         skipped: names of the skipped pieces.
+
+    Warns:
+        UserWarning: pieces that are padded or skipped, or that have a few notes after a long silence
+            (:func:`~pianoroll_seq2seq.data.stray_notes.find_stray_notes`).
 
     Raises:
         SettingsError: a size below 1, an unknown ``short``, an augmentation of the tempo on a grid in beats, or pitch
@@ -113,6 +121,7 @@ class SlidingWindows(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
         self._gatherer = WindowGatherer(
             packed, self._pieces, window_frames=self.window_frames, has_onsets=self.layout.has_onsets
         )
+        warn_of_stray_notes(self._unusual_pieces(packed.num_frames), stacklevel=2)
         num_frames = np.maximum(packed.num_frames[self._pieces], self.window_frames)
         self._index = WindowIndex(num_frames, self.window_frames, hop)
 
@@ -287,6 +296,11 @@ class SlidingWindows(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
                 f"size {size}. Put pitch_class_vector(...) first."
             )
         return conditions
+
+    def _unusual_pieces(self, num_frames: np.ndarray) -> Iterator[PianoRoll]:
+        """The pieces to be looked through for stray notes: all; of a corpus, which is on disk, only very long ones."""
+        limit = _VERY_LONG * float(np.median(num_frames)) if isinstance(self.rolls, Corpus) else 0
+        return (self.rolls[piece] for piece in self._pieces.tolist() if num_frames[piece] > limit)
 
     def _handle_short_pieces(self, packed: PackedPieces) -> np.ndarray:
         """The indices of the pieces that have windows.

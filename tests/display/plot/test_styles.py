@@ -1,5 +1,7 @@
 """Plots in matplotlib's light and dark styles."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from matplotlib import pyplot
@@ -16,12 +18,12 @@ def roll() -> PianoRoll:
     return PianoRoll.from_active(np.eye(24, dtype=bool), grid=BeatGrid(2), pitches=PitchRange(48, 71))
 
 
-def difference(colour: str, ground: str) -> float:
+def difference(colour: Any, ground: Any) -> float:
     """The largest difference of a colour from the ground, 0 to 1."""
     return max(abs(a - b) for a, b in zip(to_rgb(colour), to_rgb(ground), strict=True))
 
 
-def line_colours(ax: Axes) -> list[str]:
+def line_colours(ax: Axes) -> list[Any]:
     return [line.get_color() for line in ax.get_lines()]
 
 
@@ -39,7 +41,7 @@ def test_everything_differs_from_the_ground(style: str) -> None:
         assert all(difference(colour, ground) > 0.3 for colour in line_colours(ax)[-1:])
         ax = plot_voices({f"voice {number}": roll() for number in range(len(VOICES))})
         bars, marks = ax.collections[::2], ax.collections[1::2]
-        faces = [to_rgb(collection.get_facecolor()[0]) for collection in bars]
+        faces = [to_rgb(tuple(np.asarray(collection.get_facecolor())[0])) for collection in bars]
         assert len(set(faces)) == len(VOICES)
         assert all(difference(face, ground) > 0.3 for face in faces)
-        assert all(difference(mark.get_color()[0], ground) > 0.3 for mark in marks)
+        assert all(difference(np.asarray(mark.get_edgecolor())[0], ground) > 0.3 for mark in marks)

@@ -1,4 +1,4 @@
-"""Addresses of trained models: registered in a workspace, left by an earlier run, or kept in a datastore or a container.
+"""Addresses of trained models: registered ones, those of earlier runs, and those in datastores and containers.
 
 =========================================================== ========================================================
 ``azureml:NAME``, ``azureml:NAME:VERSION``                  a registered model, its latest or a certain version

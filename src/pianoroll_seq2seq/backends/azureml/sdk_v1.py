@@ -72,7 +72,6 @@ class SubmittedRun:
 
         Files that exist already are not downloaded again.
         """
-
         return fetch_files(self.file_names(), folder, prefix, self.download)
 
     def download(self, name: str, path: Path) -> None:

@@ -46,8 +46,6 @@ def build_corpus(
     The bytes of the result do not depend on the executor or on interruptions. If several processes call it at once,
     one builds and the others wait for the corpus.
 
-    A script must call it under ``if __name__ == "__main__":``, since the worker processes import the script.
-
     Args:
         paths: a folder whose ``.mid``, ``.midi``, ``.kar`` and ``.rmi`` files are read, also those of its subfolders;
             or the files.
@@ -58,7 +56,7 @@ def build_corpus(
         labels: a function from the path of a file to its labels (scale, composer, style), which are stored with the
             piece: strings, ints and finite floats by name.
         executor: runs the work: any :class:`concurrent.futures.Executor`, such as Dask's ``Client.get_executor()``,
-            whose workers see the same folders. By default a process for each core.
+            whose workers see the same folders. By default a process for each core; they do not import your script.
         files_per_shard: files in a shard, the unit of work.
         progress: whether to show a progress bar.
         **reading: such as ``track="MELODY"``, ``drums=True`` or ``on_damage="salvage"``: see

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, overload
 
 import numpy as np
 
-from pianoroll_seq2seq._internal.damage import DAMAGED_ARRAY, DAMAGED_JSON
+from pianoroll_seq2seq._internal.damage import DAMAGED_JSON, UNREADABLE_ARRAY, UNREADABLE_JSON
 from pianoroll_seq2seq.data.corpus.packing import PackedPieces, bytes_per_frame, unpack
 from pianoroll_seq2seq.data.corpus.shard import Labels
 from pianoroll_seq2seq.errors import CorpusError, CorpusNotFoundError
@@ -182,7 +182,7 @@ class Corpus(Sequence[PianoRoll]):
                 if mapped.dtype != np.uint8 or mapped.ndim != 3 or len(mapped) != 2:
                     raise ValueError(f"{mapped.dtype} of shape {mapped.shape}")
                 self._maps[shard] = mapped
-            except (OSError, EOFError, *DAMAGED_ARRAY) as error:
+            except UNREADABLE_ARRAY as error:
                 if isinstance(error, OSError) and error.errno == errno.EMFILE:
                     raise CorpusError(
                         f"{path}: too many open files; each shard needs one. Raise the limit (ulimit -n), or build the "
@@ -199,7 +199,7 @@ class Corpus(Sequence[PianoRoll]):
             found = len(pieces), index["frames"]
             size = path.with_suffix(".npy").stat().st_size
             expected = 128 + 2 * shard["frames"] * bytes_per_frame(self.pitches)
-        except (OSError, *DAMAGED_JSON) as error:
+        except UNREADABLE_JSON as error:
             raise CorpusError(_damaged(path, error)) from error
         if found != (shard["pieces"], shard["frames"]) or size != expected:
             raise CorpusError(
@@ -241,7 +241,7 @@ def _manifest(folder: Path) -> dict[str, Any]:
         raise CorpusNotFoundError(f"{folder}: not a corpus (no manifest.json). Check the path.")
     try:
         manifest: dict[str, Any] = dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, *DAMAGED_JSON) as error:
+    except UNREADABLE_JSON as error:
         raise CorpusError(_damaged(path, error)) from error
     if manifest.get("format") != FORMAT or manifest.get("version") != VERSION:
         raise CorpusError(

@@ -1,8 +1,8 @@
 """Still SVG images: a piano roll, and loss curves. They need no package, no script and no style.
 
-Each is an ``<img>`` that contains its SVG, since untrusted notebooks keep images but remove inline SVG. It has dark ink on
-white ground: an image cannot know whether the page around it is light or dark, and so it can be read on both. On a page
-that follows the theme of the system, it can do so too.
+Each is an ``<img>`` that contains its SVG, since untrusted notebooks keep images but remove inline SVG. It has dark ink
+on white ground, to be read on light and dark pages: an image cannot know which one is around it. On a page that follows
+the theme of the system, it can do so too.
 """
 
 import base64
@@ -121,7 +121,7 @@ def _image(height: float, label: str, parts: Sequence[str], *, style: str = _LIG
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{height:.0f}" '
         f'viewBox="0 0 {_WIDTH} {height:.0f}" fill="none" {_FONT}><style>{style}</style>{"".join(parts)}</svg>'
     )
-    source = base64.b64encode(svg.encode()).decode()
+    source = base64.b64encode(svg.encode("utf-8", "backslashreplace")).decode()
     return f'<img alt="{escape(label)}" src="data:image/svg+xml;base64,{source}" style="max-width: 100%">'
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pianoroll_seq2seq._internal.atomic import writing
+from pianoroll_seq2seq._internal.names import as_text
 from pianoroll_seq2seq.errors import MissingExtraError, SettingsError, ShapeError
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def save_figure(ax: "Axes", path: str | os.PathLike[str], *, overwrite: bool = F
         SettingsError: a format that matplotlib cannot write, or axes that were removed from their figure.
     """
     from matplotlib import pyplot
+    from matplotlib.text import Text
 
     path = Path(path)
     figure = ax.get_figure(root=True)
@@ -39,6 +41,8 @@ def save_figure(ax: "Axes", path: str | os.PathLike[str], *, overwrite: bool = F
     if kind not in (kinds := figure.canvas.get_supported_filetypes()):
         raise SettingsError(f"{path}: cannot save a figure as {kind!r}. Choose one of {', '.join(sorted(kinds))}.")
     with writing(path, overwrite=overwrite) as temporary:
+        for text in figure.findobj(Text):  # names of files that are not UTF-8, which matplotlib refuses
+            text.set_text(as_text(text.get_text()))
         figure.savefig(temporary, format=kind, dpi=150, bbox_inches="tight")
     pyplot.close(figure)
     return path

@@ -7,10 +7,9 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-import safetensors
-
 from pianoroll_seq2seq import checkpoint
 from pianoroll_seq2seq._internal.yaml_files import read_yaml
+from pianoroll_seq2seq.checkpoint.files import read_index
 from pianoroll_seq2seq.display.piece import Piece
 from pianoroll_seq2seq.display.report.page import model_facts, write_report
 from pianoroll_seq2seq.errors import CheckpointError, SettingsError
@@ -99,9 +98,8 @@ def _model(path: Path) -> Mapping[str, Any]:
     """The facts in a checkpoint about its model, data and training; empty if there is no file."""
     if not path.is_file():
         return {}
-    header = checkpoint.read_header(path)
-    with safetensors.safe_open(path, framework="pt") as file:
-        sizes = [prod(file.get_slice(name).get_shape()) for name in file.keys()]  # noqa: SIM118 (not a mapping)
+    header, shapes = read_index(path)
+    sizes = [prod(shape) for shape in shapes.values()]
     details = header["details"]
     return {
         "card": details.get("card", {}),

@@ -44,32 +44,35 @@ def sample_skipping_silence(
     Returns:
         Frames (rows, pitches) of zeros and ones, of the dtype of ``uniform``.
     """
-    return _sample(logits_given, uniform)
+    return _sample(logits_given, uniform)[0]
 
 
-def _sample(logits_given: LogitsGiven, uniform: Tensor, conditionals: Tensor | None = None) -> Tensor:
-    """As :func:`sample_skipping_silence`.
+def _sample(logits_given: LogitsGiven, uniform: Tensor, *, keep: bool = False) -> tuple[Tensor, Tensor]:
+    """A sample, as :func:`sample_skipping_silence` finds it, and the conditionals.
 
     Args:
         logits_given: the conditionals.
         uniform: random numbers from [0, 1), (rows, pitches).
-        conditionals: is filled with the probability of each pitch given those of the sample below it, if given. The
-            last pass over each row knows them.
+        keep: whether to return the probability of each pitch given those of the sample below it, which the last pass
+            over each row finds; they have no meaning otherwise.
     """
+    conditionals = uniform
     frames = torch.zeros_like(uniform)
     place = torch.arange(uniform.shape[1], device=uniform.device)
     rows = torch.arange(len(uniform), device=uniform.device)
     decided = torch.full_like(rows, -1)  # the latest pitch that sounds of each of the rows
     while len(rows):
         chances = torch.sigmoid(logits_given(frames.index_select(0, rows), rows))
-        if conditionals is not None:
-            conditionals[rows] = chances.to(conditionals.dtype)
+        if keep and len(rows) == len(frames):
+            conditionals = chances
+        elif keep:
+            conditionals[rows] = chances
         sounds = (uniform < chances) & (place > decided[:, None])
         any_sounds, first = sounds.view(torch.uint8).max(dim=1)
         left = any_sounds.nonzero().squeeze(1)
         rows, decided, uniform = (values.index_select(0, left) for values in (rows, first, uniform))
         frames[rows, decided] = 1.0
-    return frames
+    return frames, conditionals
 
 
 @torch.no_grad()
@@ -116,9 +119,7 @@ def estimated_mean(
     step = max(1, _ROWS // max(1, rows))
     for begin in range(0, num_samples, step):
         some = uniform[begin : begin + step]
-        numbers = some.repeat_interleave(rows, dim=0)
-        chances = torch.empty_like(numbers)
-        _sample(logits_of_repeated, numbers, chances)
+        _, chances = _sample(logits_of_repeated, some.repeat_interleave(rows, dim=0), keep=True)
         sums.append(chances.view(len(some), rows, pitches).sum(dim=0))
     return torch.stack(sums).sum(dim=0) / num_samples
 
