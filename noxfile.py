@@ -29,6 +29,13 @@ def install(session: nox.Session, *, extras: str, groups: tuple[str, ...] = ()) 
     session.install(*CONSTRAINTS, "-e", f".[{extras}]", *packages)
 
 
+def install_azurite(session: nox.Session) -> None:
+    """Installs the emulator of Blob storage, once for all sessions."""
+    installed = Path(".nox/azurite/node_modules/azurite").is_dir()
+    if not installed and (shutil.which("npm") or os.environ.get("CI")):  # without npm, the tests that need it skip
+        session.run("npm", "install", "--silent", "--prefix", ".nox/azurite", AZURITE, external=True)
+
+
 @nox.session
 def demo(session: nox.Session) -> None:
     """Trains on scales and chords, and writes music, pictures and scores to runs/demo."""
@@ -41,9 +48,7 @@ def demo(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Every behavior once, in minutes, with branch coverage; ``nox -s tests -- tests/cli`` runs one folder."""
     install(session, extras="fast,plot,audio,studio,datasets,metrics,azure,hub,sweep", groups=("test",))
-    installed = Path(".nox/azurite/node_modules/azurite").is_dir()
-    if not installed and (shutil.which("npm") or os.environ.get("CI")):  # without npm, the tests that need it skip
-        session.run("npm", "install", "--silent", "--prefix", ".nox/azurite", AZURITE, external=True)
+    install_azurite(session)
     arguments = session.posargs or [*SIDE_BY_SIDE, *COVERAGE]
     session.run("pytest", "-m", f"not (slow or {ELSEWHERE})", *arguments, env=ONE_THREAD)
 
@@ -59,6 +64,7 @@ def tests_full(session: nox.Session) -> None:
 def azureml(session: nox.Session) -> None:
     """The tests that need Azure ML's client (SDK v1)."""
     install(session, extras="plot,azureml", groups=("test", "azureml"))
+    install_azurite(session)
     arguments = session.posargs or ["tests/trackers", "tests/backends"]
     session.run("pytest", "-m", "azureml", *arguments, env=ONE_THREAD)
 

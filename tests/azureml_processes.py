@@ -31,7 +31,7 @@ def run(service: Service, script: str) -> str:
         cwd=service.folder,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # models as small as the tests' are fastest on one thread
+os.environ.setdefault("WANDB_ERROR_REPORTING", "false")  # no test sends anything
 import matplotlib
 import pytest
 

@@ -37,9 +37,7 @@ class _Key:
     velocity: int
 
     def sounded(self, end: int) -> Sounded:
-        return Sounded(
-            self.track, self.channel, self.program, self.drums, self.onset, end, self.pitch, self.velocity
-        )
+        return Sounded(self.track, self.channel, self.program, self.drums, self.onset, end, self.pitch, self.velocity)
 
 
 @dataclass

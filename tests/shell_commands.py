@@ -44,7 +44,11 @@ def _check(command: list[str], line: str) -> None:
             _check_session(rest, line)
         case ["nox", "--list"]:
             pass
-        case ["pianoroll-seq2seq", *rest] | ["python", "-m", "pianoroll_seq2seq", *rest]:
+        case (
+            ["pianoroll-seq2seq", *rest]
+            | ["python", "-m", "pianoroll_seq2seq", *rest]
+            | ["python", "-P", "-m", "pianoroll_seq2seq", *rest]
+        ):
             _check_program(rest, line)
         case ["python", "-m", "build" | "pip" | "venv", *_]:
             pass

@@ -136,7 +136,8 @@ class Part:
     Args:
         name: the track's name.
         program: General MIDI program, 0..127 (0 is a grand piano).
-        drums: whether it is the drum kit (channel 10), whose note numbers are instruments, not pitches.
+        drums: whether it is a drum kit (channel 10, and channels that a file makes drums), whose note numbers are
+            instruments, not pitches.
         track: index of the track in the file it was read from, counted from 0; not compared.
         channel: its channel there, 0..15; not compared.
 

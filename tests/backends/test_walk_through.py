@@ -28,7 +28,7 @@ Workspace.from_config = lambda: workspace
 """
 
 
-@pytest.mark.parametrize("script", ["make_cluster", "submit_epochs", "compare_runs", "fetch_music"])
+@pytest.mark.parametrize("script", ["make_cluster", "submit_epochs", "compare_runs", "fetch_music", "generate_music"])
 def test_help_needs_no_client(script: str) -> None:
     done = subprocess.run(
         [sys.executable, "-W", "error", EXAMPLES / f"{script}.py", "--help"],

@@ -50,10 +50,10 @@ MODELS: dict[str, Callable[[], nn.Module]] = {
     "guided": lambda: GuidedModel(Seq2SeqLSTM(LAYOUT, hidden_size=4, condition_size=3, condition_dropout=0.1), 0.5),
 }
 ABSURD: dict[str, tuple[str, dict[str, Any]]] = {
-    "hidden_size": ("default", {"hidden_size": 7000}),
+    "hidden_size": ("default", {"hidden_size": 7000, "head": {"in_features": 7000}}),
     "num_encoder_layers": ("default", {"num_encoder_layers": 10**9}),
     "num_decoder_layers": ("default", {"num_decoder_layers": 10**18}),
-    "frame_size": ("default", {"layout": 10**9}),
+    "frame_size": ("default", {"layout": 10**9, "head": {"layout": 10**9}}),
     "a size beyond 64 bits": ("default", {"hidden_size": 10**30}),
     "condition_size": ("NADE", {"condition_size": 10**8}),
     "num_copy_heads": ("copies", {"num_copy_heads": 10**7}),

@@ -35,9 +35,9 @@ def reader(here: Path, midi: Path, small_run: Path, monkeypatch: pytest.MonkeyPa
     folder.mkdir()
     for path in sorted(midi.iterdir())[:2]:
         (folder / path.name).symlink_to(path)
-    onsets = [480 * (20 + beat) for beat in range(64)]
-    pitches = [40 + beat % 60 for beat in range(64)]  # the model that comes with the library ends at 81
-    notes = NoteTable(onsets, [onset + 480 for onset in onsets], pitches, [90] * 64, [0] * 64)
+    onsets = [480 * (20 + beat) for beat in range(40)]
+    pitches = [40 + beat % 60 for beat in range(40)]  # the model that comes with the library ends at 81
+    notes = NoteTable(onsets, [onset + 480 for onset in onsets], pitches, [90] * 40, [0] * 40)
     write_midi(Score(notes, TempoMap(480)), folder / "wide.mid")
     (folder / "broken.mid").write_bytes(b"MThd")
     shutil.copy(folder / "wide.mid", here / "song.mid")

@@ -7,6 +7,7 @@ import mido
 import numpy as np
 import pytest
 from command_line import Run
+from event_player import gs_rhythm_part, xg_part_mode
 
 from pianoroll_seq2seq import NoteTable, Part, Score, TempoMap, write_midi
 from pianoroll_seq2seq.cli.inspect import inspect
@@ -70,6 +71,24 @@ def test_a_folder_with_files_that_cause_trouble(run: Run, tmp_path: Path) -> Non
     assert "stray.mid: stray notes" in done.out
     assert "read:" not in done.out  # progress is none of the result
     assert list(run("inspect", tmp_path, "--json").json["unreadable"]) == ["text.mid"]
+
+
+def test_messages_that_make_channels_drums_are_named(run: Run, tmp_path: Path) -> None:
+    """Notes that are missing from a roll, or drum hits in it: only the file's messages say why."""
+    tracks = [
+        [mido.Message("sysex", data=gs_rhythm_part(10, 2)), mido.Message("sysex", data=xg_part_mode(9, 0))],
+        [mido.Message("control_change", channel=4, control=0, value=127), mido.Message("program_change", channel=4)],
+        [
+            mido.Message(kind, channel=channel, note=60, time=time)
+            for channel in (0, 4, 9, 10)
+            for kind, time in (("note_on", 0), ("note_off", 480))
+        ],
+    ]
+    mido.MidiFile(tracks=[mido.MidiTrack(track) for track in tracks]).save(tmp_path / "drums.mid")
+    text = run("inspect", tmp_path / "drums.mid").out
+    assert "drums on channel 5 (4 counted from 0), by a bank of XG or GM2" in text
+    assert "no drums on channel 10 (9 counted from 0), by an XG message" in text
+    assert "drums on channel 11 (10 counted from 0), by a GS message" in text
 
 
 def test_tracks_that_end_long_after_the_music(run: Run, tmp_path: Path) -> None:

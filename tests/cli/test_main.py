@@ -156,12 +156,10 @@ def test_the_help_without_docstrings() -> None:
     """``python -OO`` removes the texts that the help is made of, and the help fails."""
     code = (
         "import sys; from pianoroll_seq2seq.cli.main import COMMANDS, main\n"
-        "commands = [*([name] for name in COMMANDS), ['train', '--model', 'CopyingLSTM', '--optimizer', 'SGD']]\n"
-        "sys.exit(max(main([*command, '--help']) for command in commands))"
+        "sys.exit(max(main([name, '--help']) for name in COMMANDS))"
     )
     done = subprocess.run([sys.executable, "-OO", "-c", code], check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert "--model.hidden-size INT" in done.stdout
     assert "--epochs INT" in done.stdout
 
 

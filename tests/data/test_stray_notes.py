@@ -62,23 +62,32 @@ def test_seconds_are_those_of_the_tempo() -> None:
     assert find_stray_notes(with_stray(61), min_seconds=5) is not None
 
 
-@pytest.mark.parametrize("make", ["windows", "whole pieces"])
+TRAINING_DATA: dict[str, Any] = {
+    "windows": lambda rolls: SlidingWindows(rolls, input_frames=8, target_frames=8, hop=8),
+    "whole pieces": lambda rolls: WholePieces(rolls, max_frames_per_batch=100),
+}
+
+
+@pytest.mark.parametrize("make", TRAINING_DATA)
 def test_training_data_warn_and_say_what_to_do(make: str) -> None:
     """A model is trained on the silence, and nobody is told."""
     rolls = [music(40, name="good"), *(with_stray(8 * 64_800, name=f"bad{number}") for number in range(4))]
     match = (
-        r"because 4 pieces have a few notes far behind their end\. bad0: silence from 0:00:04 to 18:00:04, then 1 note; "
-        r"bad1: .*and 1 more\. Remove these notes from the files, or cut the rolls: roll\[:32\]"
+        r"because 4 pieces have a few notes far behind their end\. bad0: silence from 0:00:04 to 18:00:04, then 1 "
+        r"note; bad1: .*and 1 more\. Remove these notes from the files, or cut the rolls: roll\[:32\]"
     )
     with pytest.warns(UserWarning, match=match) as caught:
-        if make == "windows":
-            windows = SlidingWindows(rolls, input_frames=8, target_frames=8, hop=8)
-        else:
-            WholePieces(rolls, max_frames_per_batch=100)
+        TRAINING_DATA[make](rolls)
     assert [warning.filename for warning in caught] == [__file__]
-    if make == "windows":
-        windows.with_hop(4)  # the warning was given before
-    SlidingWindows([roll[:32] for roll in rolls], input_frames=8, target_frames=8, hop=8)
+    windows = TRAINING_DATA[make]([roll[:32] for roll in rolls])
+    assert len(windows) > 0
+
+
+def test_the_warning_is_given_once() -> None:
+    rolls = [with_stray(5000)]
+    with pytest.warns(UserWarning, match="long silence"):
+        windows = TRAINING_DATA["windows"](rolls)
+    windows.with_hop(4)
 
 
 def test_real_pieces_have_none(pop909_dir: Path) -> None:

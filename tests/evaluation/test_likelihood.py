@@ -1,17 +1,27 @@
 """Likelihoods of whole pieces, against sums of the model's own log-probabilities."""
 
+from functools import partial
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 
 from pianoroll_seq2seq import (
     BeatGrid,
+    BernoulliHead,
     CopyingLSTM,
     FrameLayout,
+    NADEHead,
     NotesHead,
+    ParallelSeq2SeqLSTM,
     PianoRoll,
     PitchRange,
+    RelativeBernoulliHead,
+    RelativeWindowHead,
     Seq2SeqLSTM,
+    SlidingWindows,
+    evaluate,
     likelihood,
 )
 from pianoroll_seq2seq.errors import GridError, PitchRangeError, SettingsError, ShapeError
@@ -147,3 +157,51 @@ def test_pieces_and_mixtures_of_another_layout_are_refused(layout: FrameLayout, 
     ):
         with pytest.raises(error):
             call()
+
+
+HEADS: dict[str, Any] = {
+    "default": {},
+    "Bernoulli": {"head": BernoulliHead},
+    "NADE": {"head": NADEHead},
+    "RelativeBernoulli": {"head": RelativeBernoulliHead},
+    "RelativeWindow": {"head": RelativeWindowHead},
+    "Notes": {"head": NotesHead},
+}
+ANY_MODEL: dict[str, Any] = {
+    "Seq2SeqLSTM": Seq2SeqLSTM,
+    "Seq2SeqLSTM, copying": partial(Seq2SeqLSTM, num_copy_heads=2),
+    "ParallelSeq2SeqLSTM": partial(ParallelSeq2SeqLSTM, block_frames=4),
+    "CopyingLSTM": CopyingLSTM,
+}
+
+
+@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("model", ANY_MODEL)
+def test_the_default_arguments_work_or_say_what_to_pass(model: str, head: str) -> None:
+    """``likelihood(model, rolls)`` ends in an error of PyTorch's."""
+    if model == "ParallelSeq2SeqLSTM" and head not in ("default", "Bernoulli", "NADE"):
+        pytest.skip("a head that reads past frames")
+    scale = PianoRoll.from_active(np.eye(12, dtype=bool), pitches=PitchRange(60, 71))
+    built = ANY_MODEL[model](FrameLayout.of(scale, onsets=head == "Notes"), hidden_size=4, **HEADS[head])
+    if model == "CopyingLSTM":
+        assert likelihood(built, [scale]).num_frames == 12
+        return
+    with pytest.raises(ShapeError, match=r"reads at least one input frame .*\(1, 0, \d+\)\. Pass input_frames"):
+        likelihood(built, [scale])
+    assert likelihood(built, [scale], input_frames=4, target_frames=4).num_frames == 12
+
+
+def test_progress_is_shown_only_when_asked(capfd: pytest.CaptureFixture[str]) -> None:
+    """Minutes pass without a sign of life; or a library prints of its own accord."""
+    scale = PianoRoll.from_active(np.eye(12, dtype=bool), pitches=PitchRange(60, 71))
+    windows = SlidingWindows([scale], input_frames=4, target_frames=4, hop=4)
+    model = Seq2SeqLSTM(12, hidden_size=4)
+    likelihood(model, [scale], input_frames=4)
+    evaluate(model, windows)
+    assert capfd.readouterr() == ("", "")
+    likelihood(model, [scale], input_frames=4, progress=True)
+    evaluate(model, windows, progress=True)
+    shown = capfd.readouterr()
+    assert shown.out == ""
+    assert "1/1" in shown.err
+    assert "2/2" in shown.err

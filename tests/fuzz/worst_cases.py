@@ -84,6 +84,27 @@ def _long_notes(step: int, count: int, tempo: int = 500_000) -> bytes:
     return b"\x00\xff\x51\x03" + tempo.to_bytes(3, "big") + _NOTE_ON + begun + ended
 
 
+def _many_pitches(status: int) -> bytes:
+    """A note on each pitch that never ends."""
+    return b"".join(b"\x00%c%c\x40" % (status, pitch) for pitch in range(128))
+
+
+def _many_channels() -> bytes:
+    return b"".join(_many_pitches(0x90 | channel) for channel in range(16))
+
+
+def _some(contents: list[bytes]) -> bytes:
+    """As many of these tracks as a header can say and the size holds."""
+    tracks, room = [], SIZE - 14
+    for content in contents[:65_535]:
+        track = _track(content)
+        if len(track) > room:
+            break
+        tracks.append(track)
+        room -= len(track)
+    return _head(len(tracks)) + b"".join(tracks)
+
+
 # How each is made, and how it is read.
 CASES = {
     "notes": (lambda: _filled(b"\x00\x3c\x40\x00\x3c\x00", _NOTE_ON), {}),
@@ -132,6 +153,42 @@ CASES = {
     "pedals": (lambda: _filled(b"\x00\x40\x7f\x00\x40\x00", b"\x00\xb0\x40\x7f", _NOTE), {"sustain": True}),
     "pedals and notes": (lambda: _filled(b"\x00\x90\x3c\x40\x01\x3c\x00\x00\xb0\x40\x7f"), {"sustain": True}),
     "a pedal, then notes": (lambda: _filled(b"\x00\x3c\x40\x01\x3c\x00", b"\x00\xb0\x40\x7f" + _NOTE_ON), _BENT),
+    "pedals up and down, many notes": (
+        lambda: _filled(b"\x00\x90\x3c\x40\x01\x3c\x00\x00\xb0\x40\x7f\x01\x40\x00", _many_pitches(0x90)),
+        _BENT,
+    ),
+    "all notes off again and again": (lambda: _filled(b"\x00\x90\x3c\x40\x01\xb0\x7b\x00", _many_pitches(0x90)), {}),
+    "all notes off again and again, every policy": (
+        lambda: _filled(b"\x00\x90\x3c\x40\x01\xb0\x7b\x00", _many_pitches(0x90)),
+        _BENT,
+    ),
+    "all notes off again and again, compiled": (
+        lambda: _filled(b"\x00\x90\x3c\x40\x01\xb0\x7b\x00", _many_pitches(0x90)),
+        _BENT | _COMPILED,
+    ),
+    "all notes off, other tracks": (
+        lambda: _some(
+            [
+                b"\x00\xb0\x7b\x00" + b"\x01\x7b\x00" * (_ROOM // 6) + _END,
+                *[_NOTE_ON + b"\x7f\x3c\x00" * 3 + _END] * 99_999,
+            ]
+        ),
+        {},
+    ),
+    "resets": (lambda: _filled(b"\x00\xf0\x05\x7e\x7f\x09\x01\xf7", _many_channels(), _NOTE), {}),
+    "resets and programs": (
+        lambda: _filled(b"\x00\xf0\x05\x7e\x7f\x09\x01\xf7\x00\xc0\x05\x00\x90\x3c\x40", _many_channels(), _NOTE),
+        _BENT,
+    ),
+    "banks": (lambda: _filled(b"\x00\xb0\x00\x7f\x00\xc0\x05\x00\x90\x3c\x40", after=_NOTE), {}),
+    "what looks like controllers": (
+        lambda: _one(b"\x00\xff\x01" + _number(3 * (_ROOM // 3 - 9)) + b"\x40\xb0\x00" * (_ROOM // 3 - 9) + _NOTE),
+        {},
+    ),
+    "programs of shared channels": (
+        lambda: _many(b"".join(b"\x00%c\x05" % (0xC0 | at) for at in range(16)) + _NOTE + _END),
+        {},
+    ),
     "system exclusive": (lambda: _filled(b"\x00\xf0\x01\xf7", after=_NOTE), {}),
     "one system exclusive": (lambda: _one(b"\x00\xf0" + _number(_ROOM - 20) + b"A" * (_ROOM - 20) + _NOTE), {}),
     "escapes": (lambda: _filled(_ESCAPE, after=_NOTE), {}),

@@ -285,7 +285,9 @@ def test_a_held_note_ends_where_another_track_strikes_it_again():
 
 def test_other_messages_of_a_channel_do_not_matter():
     """Pressure, bends, soft pedals and volume have the shape of what matters."""
-    others = b"\x00\xd0\x7b\x00\xa0\x3c\x7f\x00\xe0\x7b\x7b" + control(0, 66, 127) + control(0, 7, 0) + control(0, 11, 0)
+    others = (
+        b"\x00\xd0\x7b\x00\xa0\x3c\x7f\x00\xe0\x7b\x7b" + control(0, 66, 127) + control(0, 7, 0) + control(0, 11, 0)
+    )
     for data in (smf(others + NOTE), smf(others, NOTE)):
         assert spans(by_all(data, sustain=True)) == [(0, 480, 60)]
 
@@ -311,7 +313,10 @@ def test_smpte_time_and_a_single_track_are_no_exception():
 def test_ordinary_files_stay_with_the_fast_reader(before):
     """Resets at the beginning, the usual controllers, and bytes that only look like messages cost nothing."""
     data = smf(before + NOTE, NOTE)
-    with mock.patch.object(read, "_carefully", side_effect=AssertionError("read carefully")), loops.forced(active=False):
+    with (
+        mock.patch.object(read, "_carefully", side_effect=AssertionError("read carefully")),
+        loops.forced(active=False),
+    ):
         assert len(read_midi(data).notes) >= 2
 
 

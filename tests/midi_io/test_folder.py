@@ -115,8 +115,7 @@ def test_odd_names_are_read(tmp_path: Path) -> None:
     assert [roll.name for roll in rolls] == corpus.names
     assert list(failures) == list(corpus.failures) == [os.fsdecode(b"bad\xe9.mid")]
     assert len({*corpus.names}) == len(ODD)
-    assert {"a.mid", "a.kar", "A", "caf\\udce9"} < {*corpus.names}
-    "".join(corpus.names).encode("utf-8")
+    assert {"a.mid", "a.kar", "A", os.fsdecode(b"caf\xe9")} < {*corpus.names}
     again = build_corpus(source, tmp_path / "corpus", progress=False)
     assert again.names == corpus.names
 

@@ -339,7 +339,7 @@ NO_MIDI = {
     "text": (b"# A song, la la la\n" * 9, "not a MIDI file; it starts with b'# A ', expected b'MThd'"),
     "tracks alone": (BODY, "not a MIDI file; it starts with b'MTrk'"),
     "RIFF of sound": (b"RIFF\x00\x00\x00\x00WAVEfmt ", "not a MIDI file; it starts with b'RIFF'"),
-    "RIFF without a header": (RIFF, "not a MIDI file; it starts with b'RIFF'"),
+    "RIFF without a header": (RIFF, "a RIFF file without MIDI data; expected a chunk 'data'"),
     "zeros": (bytes(10_000), "not a MIDI file"),
 }
 

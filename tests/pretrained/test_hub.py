@@ -15,6 +15,7 @@ from documents import DOCS, blocks_of
 from hub_server import READER, WRITER, HubServer, Repo
 
 from pianoroll_seq2seq import FrameLayout, PitchRange, Seq2SeqLSTM, TrainedModel, open_model, push_to_hub
+from pianoroll_seq2seq.cli.submit_generate import _send_model
 from pianoroll_seq2seq.errors import (
     CheckpointError,
     CheckpointNotFoundError,
@@ -263,3 +264,12 @@ def test_the_command_line_opens_a_model_of_the_hub(hub: HubServer, tmp_path: Pat
     )
     assert ended.returncode == 0, ended.stderr
     assert Path("a.mid").exists()
+
+
+def test_a_model_of_the_hub_is_sent_with_a_job(hub: HubServer, tmp_path: Path) -> None:
+    """A job on another machine looks for a folder that is not there, or gets links into this machine's cache."""
+    model().push_to_hub(NAME, token=WRITER)
+    (tmp_path / "job").mkdir()
+    sent = tmp_path / "job" / _send_model(tmp_path / "job", f"hf://{NAME}")
+    assert not any(path.is_symlink() for path in sent.rglob("*"))
+    assert is_same(open_model(sent).model, model())

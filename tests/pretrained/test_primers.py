@@ -91,6 +91,7 @@ def test_silence_after_the_last_note_is_no_music_to_continue(tmp_path: Path) -> 
     notes = NoteTable([0], [480], [60], [90], [0])
     path = write_midi(Score(notes, TempoMap(480), end_tick=480 * 100), tmp_path / "late_end.mid")
     assert len(model().read_primer(path)) == 4
+    assert len(model().read_primer(path, beats=16)) == 64  # but rests within a length that was asked for count
 
 
 def test_notes_outside_the_model_are_counted(tmp_path: Path) -> None:

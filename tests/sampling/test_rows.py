@@ -174,7 +174,12 @@ def test_the_numbers_of_a_row_are_its_own() -> None:
     rows = RowGenerators(7, 5)
     expected = uniform((5, 40), generator=rows)
     for row, parts in enumerate(
-        ([first[0], more[0], again[0]], [first[1], again[1]], [first[2], again[2]], [first[3], more[1], last[0], again[3]])
+        (
+            [first[0], more[0], again[0]],
+            [first[1], again[1]],
+            [first[2], again[2]],
+            [first[3], more[1], last[0], again[3]],
+        )
     ):
         found = torch.cat(parts)
         assert torch.equal(found, expected[row, : len(found)])

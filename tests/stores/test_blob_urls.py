@@ -52,3 +52,30 @@ def test_a_store_by_its_address(azurite: Azurite) -> None:
         store.put("notes.txt", b"good")
     with azurite.container_client(container) as client:
         assert [blob.name for blob in client.list_blobs()] == ["runs/7/notes.txt"]
+
+
+def test_the_identity_that_a_cluster_was_assigned(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run of Azure ML has no access to the container, because it logs in as somebody else."""
+    import azure.identity
+
+    used: list[dict[str, str]] = []
+
+    class Login:
+        def __init__(self, **given: str) -> None:
+            used.append(given)
+
+        def get_token(self, *scopes: str, **options: object) -> None:
+            raise AssertionError("no request is sent")
+
+        def close(self) -> None:
+            """Does nothing."""
+
+    monkeypatch.setattr(azure.identity, "DefaultAzureCredential", Login)
+    for name in ("STORAGE_ACCOUNT_NAME", "STORAGE_ACCOUNT_KEY", "AZURE_CLIENT_ID", "DEFAULT_IDENTITY_CLIENT_ID"):
+        monkeypatch.delenv(name, raising=False)
+    AzureBlobStore.from_url(f"{ACME}/music").close()
+    monkeypatch.setenv("DEFAULT_IDENTITY_CLIENT_ID", "assigned")
+    AzureBlobStore.from_url(f"{ACME}/music").close()
+    monkeypatch.setenv("AZURE_CLIENT_ID", "explicit")  # which the credential itself reads
+    AzureBlobStore.from_url(f"{ACME}/music").close()
+    assert used == [{}, {"managed_identity_client_id": "assigned"}, {}]

@@ -35,7 +35,9 @@ def unchecked(call: Any, *arguments: Any, **named: Any) -> Any:
     return call(*arguments, **named)
 
 
-@pytest.mark.parametrize("wrong", [[], (), [ROLL], ROLL, {}, "windows", np.zeros((2, 4, 5))], ids=lambda each: str(type(each)))
+@pytest.mark.parametrize(
+    "wrong", [[], (), [ROLL], ROLL, {}, "windows", np.zeros((2, 4, 5))], ids=lambda each: str(type(each))
+)
 def test_what_is_no_windows_is_refused(wrong: Any) -> None:
     """Rolls, or an empty list as validation, end in an error of Python's."""
     model, windows = make_model(), make_windows()
@@ -87,17 +89,25 @@ def test_float64_trains_like_float32() -> None:
     np.testing.assert_allclose(history.valid_losses, expected.valid_losses, rtol=1e-4)
 
 
+def cpu_has(dtype: torch.dtype) -> bool:
+    try:
+        torch.nn.LSTM(1, 1).to(dtype)(torch.zeros(1, 1, 1, dtype=dtype))
+    except RuntimeError:
+        return False
+    return True
+
+
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])
 def test_models_of_any_type_are_scored_and_generate(dtype: torch.dtype) -> None:
     """A model in another type than float32 ends in an error of PyTorch's."""
     plain, other = make_model(), make_model().to(dtype)
     windows = make_windows()
     tolerance = 0.05 if dtype.itemsize < 4 else 1e-4
-    try:
-        scored = likelihood(other, [ROLL], input_frames=4)
-    except SettingsError as error:  # a CPU without this type
-        assert "which this CPU cannot compute with" in str(error)
+    if not cpu_has(dtype):
+        with pytest.raises(SettingsError, match="which this CPU cannot compute with"):
+            likelihood(other, [ROLL], input_frames=4)
         return
+    scored = likelihood(other, [ROLL], input_frames=4)
     assert scored.nats == pytest.approx(likelihood(plain, [ROLL], input_frames=4).nats, rel=tolerance)
     assert evaluate(other, windows).model.all.nats == pytest.approx(
         evaluate(plain, windows).model.all.nats, rel=tolerance
@@ -112,7 +122,9 @@ def test_the_device_is_chosen_by_fit() -> None:
     """The model has to be moved by hand."""
     model = make_model()
     fit_small(model, make_windows(), epochs=1, device="cpu")
-    fit_small(model, make_windows(), epochs=1, device=torch.device("cpu"), optimizer=torch.optim.Adam(model.parameters()))
+    fit_small(
+        model, make_windows(), epochs=1, device=torch.device("cpu"), optimizer=torch.optim.Adam(model.parameters())
+    )
     for device in ("teapot", *(() if torch.cuda.is_available() else ("cuda",))):
         with pytest.raises(SettingsError, match=f"The device '{device}' is not available on this machine"):
             fit_small(model, make_windows(), epochs=1, device=device)
@@ -155,7 +167,9 @@ def test_a_tracker_that_fit_opened_knows_of_a_failure(tmp_path: Path) -> None:
 # ---- The log and the table
 
 
-def test_the_log_follows_a_run(tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_log_follows_a_run(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
     """A job without a terminal shows no sign of life; or the library prints without being asked."""
     fit_small(make_model(), make_windows(), make_windows(1), epochs=2, checkpoint_dir=tmp_path)
     assert capfd.readouterr() == ("", "")

@@ -121,7 +121,10 @@ def two_groups(model: Any, *, swapped: bool = False, **later: Any) -> torch.opti
         (partial(two_groups, weight_decay=0.3), r"param_groups\[1\]\.weight_decay was 0\.1 and is now 0\.3\."),
         (partial(two_groups, lr=0.03), r"param_groups\[1\]\.learning_rate was 0\.02 and is now 0\.03\."),
         (partial(two_groups, betas=(0.1, 0.2)), r"\[1\]\.betas was \[0\.9, 0\.999\] and is now \[0\.1, 0\.2\]"),
-        (partial(two_groups, swapped=True), r"\[0\] updates no longer encoder\.\S+, .* and 1 more and now also decoder"),
+        (
+            partial(two_groups, swapped=True),
+            r"\[0\] updates no longer encoder\.\S+, .* and 1 more and now also decoder",
+        ),
         (lambda model: torch.optim.AdamW(model.parameters(), lr=0.01), "had 2 parameter groups and now has 1"),
     ],
     ids=["weight decay", "rate", "betas", "swapped", "one group"],
@@ -149,7 +152,9 @@ def test_frozen_parameters_are_compared(tmp_path: Path) -> None:
         return model
 
     first, _ = train(tmp_path, model=frozen(), epochs=1)
-    assert all(torch.equal(*pair) for pair in zip(first.encoder.parameters(), make_model().encoder.parameters()))
+    assert all(
+        torch.equal(*pair) for pair in zip(first.encoder.parameters(), make_model().encoder.parameters(), strict=True)
+    )
     train(tmp_path, model=frozen(), epochs=2)
     refused(tmp_path, "frozen parameters: no longer encoder")
 
@@ -216,7 +221,7 @@ def test_more_epochs_are_as_if_all_were_asked_for_at_once(tmp_path: Path, schedu
 def test_a_schedule_that_spans_all_epochs_cannot_be_extended(tmp_path: Path, schedule: str, epochs: int) -> None:
     """An extended run has learning rates that no run has, or the error does not say what to do."""
     train(tmp_path, schedule=SCHEDULES[schedule])
-    match = rf"another number of epochs.*its schedule, \S*{schedule.split('(')[0]}.*spans all epochs"
+    match = rf"another number of epochs.*its schedule, \S*{schedule.partition('(')[0]}.*spans all epochs"
     message = refused(tmp_path, match, schedule=SCHEDULES[schedule], epochs=epochs)
     assert "schedule=None; --schedule constant" in message
     assert f"planned for 2 and would now have {epochs}" in message
@@ -295,7 +300,9 @@ def test_other_conditions_are_named(tmp_path: Path) -> None:
     train(tmp_path, train=conditioned(0, 1, 2), **sizes)
     message = refused(tmp_path, "the conditions of the training pieces are others", train=conditioned(0, 2, 1), **sizes)
     assert "pieces are in another order" not in message
-    refused(tmp_path, r"pitch_classes was False and is now True", train=conditioned(0, 1, 2, pitch_classes=True), **sizes)
+    refused(
+        tmp_path, r"pitch_classes was False and is now True", train=conditioned(0, 1, 2, pitch_classes=True), **sizes
+    )
 
 
 def test_whole_pieces_are_compared(tmp_path: Path) -> None:
@@ -354,7 +361,7 @@ def test_a_store_names_what_differs_and_lets_runs_be_extended(tmp_path: Path) ->
     store = LocalStore(tmp_path / "store")
     whole, expected = train(None, epochs=4)
     train(tmp_path / "one", checkpoint_store=store)
-    with pytest.raises(CheckpointError, match="the store's checkpoint: .*the training pieces are others"):
+    with pytest.raises(CheckpointError, match=r"the store's checkpoint: .*the training pieces are others"):
         train(tmp_path / "two", checkpoint_store=store, train=windows(4))
     assert not (tmp_path / "two" / "last.safetensors").exists()
     model, history = train(tmp_path / "three", checkpoint_store=store, epochs=4)
@@ -395,7 +402,7 @@ def test_parameters_that_are_left_out_are_named(tmp_path: Path) -> None:
 
 
 def test_a_model_that_is_frozen_as_a_whole_is_refused() -> None:
-    with pytest.raises(SettingsError, match="frozen.*nothing to train"):
+    with pytest.raises(SettingsError, match=r"frozen.*nothing to train"):
         train(None, model=make_model().requires_grad_(False))
 
 

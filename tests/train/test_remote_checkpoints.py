@@ -172,7 +172,9 @@ def test_the_newer_of_the_two_checkpoints_is_used(tmp_path: Path, whole: Any) ->
 def test_another_run_in_the_store_is_refused(tmp_path: Path) -> None:
     store = LocalStore(tmp_path / "store")
     run(tmp_path / "one", checkpoint_store=store, epochs=1)
-    with pytest.raises(CheckpointError, match=r"the store's checkpoint: cannot resume .*batch_size was 5 and is now 6.*prefix"):
+    with pytest.raises(
+        CheckpointError, match=r"the store's checkpoint: cannot resume .*batch_size was 5 and is now 6.*prefix"
+    ):
         run(tmp_path / "two", checkpoint_store=store, batch_size=6)
     with pytest.raises(OverwriteError, match="The store holds a run already"):
         run(tmp_path / "three", checkpoint_store=store, resume=False)

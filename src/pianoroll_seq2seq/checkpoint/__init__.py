@@ -5,6 +5,7 @@ It may also contain the state of training. Loading executes nothing: there is no
 only classes of this library and those that the caller names are built. A checksum detects changes.
 """
 
+from pianoroll_seq2seq.checkpoint.budget import Budget as Budget
 from pianoroll_seq2seq.checkpoint.descriptions import build as build
 from pianoroll_seq2seq.checkpoint.descriptions import describe as describe
 from pianoroll_seq2seq.checkpoint.files import FORMAT_VERSION as FORMAT_VERSION

@@ -18,7 +18,7 @@ class EvaluateOptions:
     """What is scored, and how."""
 
     model: Annotated[str, Parameter(group=BASIC, metavar="MODEL")] = "bach-chorales"
-    """Model that comes with the library, folder of a run, or checkpoint."""
+    """Model that comes with the library, folder of a run, checkpoint, or hf://USER/NAME on the Hugging Face Hub."""
     outside: Literal["error", "drop"] = "error"
     """Refuse a file with notes outside the model's pitches, or drop these notes."""
     input_frames: OptionalCount = None

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pianoroll_seq2seq.pianoroll import PianoRoll
     from pianoroll_seq2seq.pretrained.trained_model import TrainedModel
     from pianoroll_seq2seq.sampling import Sampler
+    from pianoroll_seq2seq.trackers.base import Value
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,8 @@ def generate(
 
     Args:
         output: Files to write: MIDI, sound or a picture, by their endings.
-        model: Model that comes with the library, folder of a run, checkpoint, or address of one in Azure Storage.
+        model: Model that comes with the library, folder of a run, checkpoint, hf://USER/NAME on the Hugging Face Hub,
+            or address of one in Azure Storage.
         primer: the beginning and the length.
         sampling: how frames are chosen.
         files: how the files are written.
@@ -97,8 +99,8 @@ def generate(
         generated = _generate(
             paths_of_pieces, model, primer, sampling, files, classes=find_classes(classes or ()), threads=threads
         )
-        params = {"model": generated.model, "seed": sampling.seed, "temperature": sampling.temperature}
-        recorder.record(generated, params | {"pieces": len(generated.pieces)})
+        params: dict[str, Value] = {"model": generated.model, "pieces": len(generated.pieces)}
+        recorder.record(generated, {**params, "seed": sampling.seed, "temperature": sampling.temperature})
     return generated
 
 

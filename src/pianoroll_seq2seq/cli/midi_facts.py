@@ -10,10 +10,11 @@ from jaxtyping import Float64, Int64
 from pianoroll_seq2seq._internal.limits import DEFAULT_LIMITS
 from pianoroll_seq2seq.errors import MidiError
 from pianoroll_seq2seq.midi_io import read_midi
+from pianoroll_seq2seq.midi_io.channels import drums_by_message
 from pianoroll_seq2seq.midi_io.container import open_container
 from pianoroll_seq2seq.midi_io.message_list import last_tick
 from pianoroll_seq2seq.midi_io.source import bytes_of
-from pianoroll_seq2seq.score import Score
+from pianoroll_seq2seq.score import DRUM_CHANNEL, Score
 from pianoroll_seq2seq.tempo import MAX_TICK
 
 _MANY_TEMPI = 50
@@ -29,7 +30,7 @@ class PartFacts:
     track: int | None
     """Index of the track in the file, from 0."""
     channel: int | None
-    """0..15; 9 is the drums."""
+    """0..15; 9 is the drums, unless the file says otherwise."""
     program: int
     """General MIDI program, 0..127."""
     name: str
@@ -103,7 +104,12 @@ def inspect_file(path: Path, label: str, *, with_ends: bool = False) -> Inspecte
         notes=len(score.notes),
         tempi=tempi,
         parts=_parts(score),
-        problems=(*problems, *_problems(score, tempi), *(_late_ends(path, score) if with_ends else ())),
+        problems=(
+            *problems,
+            *_drums(path, score),
+            *_problems(score, tempi),
+            *(_late_ends(path, score) if with_ends else ()),
+        ),
     )
     return Inspected(facts, np.bincount(tones.pitch, minlength=128), tones.onset_tick / score.ticks_per_beat)
 
@@ -117,6 +123,19 @@ def _parts(score: Score) -> tuple[PartFacts, ...]:
             PartFacts(part.track, part.channel, part.program, part.name, part.drums, len(pitch), lowest, highest)
         )
     return tuple(found)
+
+
+def _drums(path: Path, score: Score) -> list[str]:
+    """The channels that messages of the file make drums, and a channel 10 that they make none."""
+    if all(part.drums == (part.channel == DRUM_CHANNEL) for part in score.parts):
+        return []
+    data, label = bytes_of(path, DEFAULT_LIMITS)
+    causes = drums_by_message(data, open_container(data, label, salvage=True).spans)
+    return [
+        f"{'no drums' if channel == DRUM_CHANNEL else 'drums'} on channel {channel + 1} ({channel} counted from 0), "
+        f"by {cause}"
+        for channel, cause in causes.items()
+    ]
 
 
 def _late_ends(path: Path, score: Score) -> list[str]:

@@ -152,12 +152,14 @@ def _send(folder: Path, path: Path | None, place: str) -> str | None:
 
 def _send_model(folder: Path, model: str) -> str:
     """Copies a model of this machine into the folder to send; returns the name or path by which the run opens it."""
+    from pianoroll_seq2seq.pretrained.hub import download, hub_name
     from pianoroll_seq2seq.pretrained.shipped import pretrained_names
     from pianoroll_seq2seq.train.run_files import BEST
 
     if model in pretrained_names():
         return model
-    path = Path(model)
+    on_hub = hub_name(model)
+    path = Path(model) if on_hub is None else download(on_hub)
     return str(_send(folder, path / BEST if (path / BEST).is_file() else path, "model"))
 
 

@@ -140,7 +140,8 @@ def _without_default_head(arguments: Mapping[str, Any]) -> dict[str, Any]:
         SettingsError: an argument of the default head was given.
     """
     kind = HEAD.find(HEAD.defaults["class"])
-    defaults = {name: each.default for name, each in inspect.signature(kind).parameters.items()} | HEAD.defaults
+    parameters = inspect.signature(kind).parameters
+    defaults = {**{name: each.default for name, each in parameters.items()}, **HEAD.defaults}
     left = {}
     for key, value in arguments.items():
         option, _, name = key.partition("__")

@@ -208,11 +208,14 @@ def _build(
     assert choice is not None  # the option has a default
     model = build_model(choice, classes["head"], windows=windows, seed=options.seed)
     if isinstance(model, torch.nn.Module):
-        move_model(model, processes.device if options.device is None else options.device)
+        try:
+            move_model(model, processes.device if options.device is None else options.device)
+        except SettingsError as error:
+            raise SettingsError(f"--device {options.device}: {error}") from error
     if windows.layout.has_onsets and isinstance(getattr(model, "head", None), BernoulliHead):
         log(
-            "note: the head BernoulliHead decides independently where notes sound and where they begin, which fits music "
-            "badly. --model Seq2SeqLSTM --head NotesHead decides both at once."
+            "note: the head BernoulliHead decides independently where notes sound and where they begin, which fits "
+            "music badly. --model Seq2SeqLSTM --head NotesHead decides both at once."
         )
     return model
 

@@ -34,7 +34,7 @@ def fingerprint_pieces(rolls: Sequence[PianoRoll]) -> dict[str, int | str]:
 def fingerprint_conditions(conditions: Conditions, pieces: Iterable[int]) -> str:
     """A hash of the conditions of some pieces, in order."""
     return _hash(
-        f"{table.shape} {hashlib.sha256(np.ascontiguousarray(table)).hexdigest()}"
+        f"{table.shape} {hashlib.sha256(np.ascontiguousarray(table).data).hexdigest()}"
         for table in (conditions.values[conditions.first[piece] : conditions.last[piece] + 1] for piece in pieces)
     )
 

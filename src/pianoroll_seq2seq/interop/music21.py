@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pianoroll_seq2seq._internal.names import as_text
 from pianoroll_seq2seq.errors import MidiError, MissingExtraError, NoNotesError
 from pianoroll_seq2seq.score import NoteTable, Part, Score
 from pianoroll_seq2seq.tempo import DEFAULT_TICKS_PER_BEAT, MAX_TICKS_PER_BEAT, TempoMap
@@ -135,11 +136,11 @@ def score_to_music21(score: Score) -> "music21.stream.Score":
     ticks_per_beat, table = score.ticks_per_beat, score.notes
     for index, part in enumerate(score.parts):
         voice = m21.stream.Part()
-        voice.partName = part.name  # None would be the name of its instrument
+        voice.partName = as_text(part.name)  # None would be the name of its instrument
         voice.atSoundingPitch = True
         instrument = m21.instrument.UnpitchedPercussion() if part.drums else m21.instrument.Instrument()
-        instrument.partName, instrument.midiProgram = part.name or None, part.program
-        instrument.instrumentName = instrument.instrumentName or part.name or "Instrument"
+        instrument.partName, instrument.midiProgram = as_text(part.name) or None, part.program
+        instrument.instrumentName = instrument.instrumentName or as_text(part.name) or "Instrument"
         voice.insert(0, instrument)
         mine = table.where(table.part == index)
         for onset, end, pitch, velocity in zip(

@@ -1,8 +1,9 @@
 """Reading and writing MIDI files.
 
 ``source`` gets the bytes, ``container`` finds the tracks, symusic (``fast``) or the careful reader (``events``) reads
-their notes in ticks, ``policy`` applies the caller's options, ``planes`` makes piano rolls of them, ``write`` writes
-files. Ticks are converted to time by :mod:`pianoroll_seq2seq.tempo` alone.
+their notes in ticks, ``channels`` applies the messages of all tracks to them and ``policy`` the caller's options,
+``planes`` makes piano rolls of them, ``write`` writes files. Ticks are converted to time by
+:mod:`pianoroll_seq2seq.tempo` alone.
 """
 
 from pianoroll_seq2seq.midi_io.folder import midi_paths as midi_paths

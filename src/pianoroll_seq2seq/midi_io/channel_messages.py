@@ -38,7 +38,7 @@ def channel_states(messages: Any, channel: int, states: Any) -> None:
         if kind == PROGRAM:
             program = value
             if mode != GS_MODE:  # banks 126 and 127 of GS are the sounds of older instruments
-                if bank == 120 or bank == 126 or bank == 127:
+                if bank in (120, 126, 127):
                     kit = 1
                 elif bank == 121 or mode == XG_MODE:
                     kit = 0

@@ -31,6 +31,7 @@ from pianoroll_seq2seq.midi_io.walk import PLACE_BITS, VOICE_CHANNEL
 
 _ENDINGS = (SOUND_OFF, NOTES_OFF, RESET)
 _DRUM_MESSAGES = (BANK, RHYTHM_PART, PART_MODE, RESET)
+_DRUM_NAMES = {RHYTHM_PART: "a GS message", PART_MODE: "an XG message", BANK: "a bank of XG or GM2"}
 _NEVER = np.iinfo(np.int64).max
 _RANK_BITS = 40  # no file has as many notes
 _PITCHES = 128
@@ -56,9 +57,7 @@ def read_channels(
         ended = events.end_tick >= 0
         late = ended & (moments(events.end_tick, events.end_place) > limits)
         if late.any():  # their ends belong to other notes, perhaps
-            events = read_events(
-                data, spans, last_in_first_out=last_in_first_out, pedals=pedals, limits=limits
-            )
+            events = read_events(data, spans, last_in_first_out=last_in_first_out, pedals=pedals, limits=limits)
             ended = events.end_tick >= 0
         stopped = ~ended & (limits < _NEVER)
         events = events._replace(
@@ -68,6 +67,27 @@ def read_channels(
     if events.has(*_DRUM_MESSAGES) or (programs and events.has(PROGRAM) and len(spans) > 1):
         return events._replace(voice=_with_channel_states(events))
     return events
+
+
+def drums_by_message(data: bytes, spans: Sequence[tuple[int, int]]) -> dict[int, str]:
+    """The messages that make channels drums, or channel 10 no drums.
+
+    Args:
+        data: the file.
+        spans: the first byte of each track's content and the byte after its last.
+
+    Returns:
+        Kinds of messages, by the channels (0..15) of notes whose drums they change.
+    """
+    events = read_channels(data, spans, last_in_first_out=False, pedals=False, programs=False)
+    drums = events.voice & DRUM_FLAG > 0
+    channel = events.voice >> VOICE_CHANNEL & 0x0F
+    changed = set(channel[drums != (channel == DRUMS_BY_DEFAULT)].tolist())
+    return {
+        number: " and ".join(name for kind, name in _DRUM_NAMES.items() if (kinds == kind).any())
+        for number, _, _, kinds, _ in _by_channel(events, tuple(_DRUM_NAMES))
+        if number in changed
+    }
 
 
 def sustained(events: Events) -> np.ndarray:
@@ -126,19 +146,21 @@ def _with_channel_states(events: Events) -> np.ndarray:
         # Resets that follow one another are one: at the time of the first, with the mode of the last.
         begins = np.flatnonzero(np.append(True, (kind[1:] != RESET) | (kind[:-1] != RESET)))
         ends = np.append(begins[1:], len(kind)) - 1
-        when, message = when[begins], kind[begins] << MESSAGE_KIND | value[ends]
-        state = np.zeros(len(when) + 1, dtype=np.int64)
+        changes, message = when[begins], kind[begins] << MESSAGE_KIND | value[ends]
+        state = np.zeros(len(changes) + 1, dtype=np.int64)
         settle(message if loops.is_active() else message.tolist(), channel, state[1:])
         state[0] = DRUM_FLAG if channel == DRUMS_BY_DEFAULT else 0
-        voice[notes] = voice[notes] >> VOICE_CHANNEL << VOICE_CHANNEL | state[np.searchsorted(when, onset[notes])]
+        voice[notes] = voice[notes] >> VOICE_CHANNEL << VOICE_CHANNEL | state[np.searchsorted(changes, onset[notes])]
     return voice
 
 
 def _by_channel(
     events: Events, kinds: Sequence[int]
 ) -> Iterator[tuple[int, np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
-    """For each channel that has notes and messages of these kinds: its number, the indices of its notes, and the
-    moments, kinds and values of the messages, in order.
+    """The channels that have notes and messages of these kinds.
+
+    Yields:
+        The number of a channel, the indices of its notes, and the moments, kinds and values of its messages, in order.
     """
     chosen = np.zeros(16, dtype=bool)
     chosen[list(kinds)] = True

@@ -105,8 +105,8 @@ def _header_at(data: bytes, label: str, salvage: bool) -> int:
             start = _search_header(data)  # its chunks have wrong sizes
         if start < 0:
             raise MidiError(
-                f"{label}: a RIFF file without MIDI data; expected a chunk 'data' that starts with {_HEADER!r}. Copy or "
-                f"download it again."
+                f"{label}: a RIFF file without MIDI data; expected a chunk 'data' that starts with {_HEADER!r}. "
+                f"Copy or download it again."
             )
     elif salvage:
         start = _search_header(data)

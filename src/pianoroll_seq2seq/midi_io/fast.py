@@ -135,9 +135,9 @@ def symusic_reads_correctly(data: bytes, container: Container) -> bool:
     """Whether symusic, if it accepts these bytes, reads them correctly.
 
     It counts ticks in 32 bits and lets them wrap silently, so the sum of all numbers that could be times must fit. It
-    reads three bytes of a tempo whatever its length is. It loses its place at numbers of more than four bytes and
-    at some system events (:func:`~pianoroll_seq2seq.midi_io.scan.symusic_reads_correctly_until`). And it ignores messages that
-    end the notes of a channel or make it drums. Programs of other tracks are not looked at here.
+    reads three bytes of a tempo whatever its length is. It loses its place at numbers of more than four bytes and at
+    some system events (:func:`~pianoroll_seq2seq.midi_io.scan.symusic_reads_correctly_until`). And it ignores messages
+    that end the notes of a channel or make it drums. Programs of other tracks are not looked at here.
     """
     if _ODD_TEMPO.search(data):
         return False

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
-from pianoroll_seq2seq._internal.names import as_text
 from pianoroll_seq2seq.errors import MidiNotFoundError
 
 _ENDINGS = (".mid", ".midi", ".kar", ".rmi")
@@ -23,7 +22,7 @@ def midi_paths(folder: Path) -> list[Path]:
         MidiNotFoundError: no such folder, or no MIDI file in it.
     """
     if not folder.is_dir():
-        if Path(folder).is_file():
+        if folder.is_file():
             raise MidiNotFoundError(f"{folder}: a file; expected a folder. Give the folder that holds it.")
         raise MidiNotFoundError(f"{folder}: no such folder. Check the path.")
     named = sorted(path for path in _below(folder) if path.suffix.lower() in _ENDINGS)
@@ -39,15 +38,13 @@ def midi_paths(folder: Path) -> list[Path]:
 def piece_names(sources: Iterable[str]) -> dict[str, str]:
     """The names of pieces, by the paths of their files: without the ending, except where two would have one name.
 
-    A name is text, whatever the bytes of the path are.
-
     Example:
         >>> piece_names(["b.mid", "songs/a.kar", "songs/a.mid"])
         {'b.mid': 'b', 'songs/a.kar': 'songs/a.kar', 'songs/a.mid': 'songs/a.mid'}
     """
     stems = {source: str(PurePosixPath(source).with_suffix("")) for source in sources}
     count = Counter(stems.values())
-    return {source: as_text(stem if count[stem] == 1 else source) for source, stem in stems.items()}
+    return {source: stem if count[stem] == 1 else source for source, stem in stems.items()}
 
 
 def _below(folder: Path) -> Iterator[Path]:

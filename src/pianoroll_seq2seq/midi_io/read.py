@@ -7,8 +7,10 @@ rules:
 - the delta time of every message counts; a note-on of velocity 0 ends a note;
 - an end goes to the oldest sounding note of its track, channel and pitch (first in, first out); a note
   that never ends is dropped, as symusic, pretty_midi and note_seq do (:class:`Policies` can change both);
-- a part is one track's notes on one channel with one program (so every part has notes); channel 10 is
-  the drums; the last name of a track counts;
+- programs, pedals and drums belong to the channel, in the order of events over all tracks, and so do messages that
+  end all notes of a channel (:mod:`~pianoroll_seq2seq.midi_io.channels`);
+- a part is one track's notes on one channel with one program, as drums or not (so every part has notes); the last name
+  of a track counts;
 - tempi count from every track; the last on a tick wins, in the order of tracks.
 """
 

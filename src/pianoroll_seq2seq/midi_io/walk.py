@@ -83,7 +83,7 @@ def system_event(data: Any, position: int) -> tuple[int, int, int]:  # noqa: PLR
     return _OTHER, position, position + 1 + data_bytes
 
 
-def exclusive_message(data: Any, begin: int, end: int) -> int:
+def exclusive_message(data: Any, begin: int, end: int) -> int:  # noqa: PLR0911 (one return a kind of message)
     """The message of a system exclusive event with its content in ``data[begin:end]``; 0 if it is none of these.
 
     GM System On (1 and 2), GS Reset, XG System On and XG All Parameter Reset are resets. GS's "use for rhythm part" and
@@ -99,19 +99,20 @@ def exclusive_message(data: Any, begin: int, end: int) -> int:
         if data[begin + 1] & 0xF0 != 0x10 or data[begin + 2] != 0x4C:
             return 0
         high, middle, low, value = data[begin + 3], data[begin + 4] * 1, data[begin + 5], data[begin + 6] * 1
-        if high == 0x00 and middle == 0x00 and (low == 0x7E or low == 0x7F):
+        if high == 0x00 and middle == 0x00 and low in (0x7E, 0x7F):
             return RESET << MESSAGE_KIND | ALL_CHANNELS << MESSAGE_CHANNEL | XG_MODE
         if high == 0x08 and middle < 16 and low == 0x07:
-            return PART_MODE << MESSAGE_KIND | middle << MESSAGE_CHANNEL | (value > 0)
+            part: int = middle << MESSAGE_CHANNEL | (1 if value > 0 else 0)
+            return PART_MODE << MESSAGE_KIND | part
         return 0
     if size >= 8 and data[begin] == _ROLAND and data[begin + 2] == 0x42 and data[begin + 3] == 0x12:
         high, middle, low, value = data[begin + 4], data[begin + 5] * 1, data[begin + 6], data[begin + 7] * 1
-        if low == 0x7F and middle == 0x00 and (high == 0x40 or high == 0x00):
+        if low == 0x7F and middle == 0x00 and high in (0x00, 0x40):
             return RESET << MESSAGE_KIND | ALL_CHANNELS << MESSAGE_CHANNEL | GS_MODE
         if high == 0x40 and middle & 0xF0 == 0x10 and low == 0x15:
-            block = middle & 0x0F  # block 0 is channel 10, blocks 1 to 9 are channels 1 to 9
+            block: int = middle & 0x0F  # block 0 is channel 10, blocks 1 to 9 are channels 1 to 9
             channel = DRUMS_BY_DEFAULT if block == 0 else block - 1 if block < 10 else block
-            return RHYTHM_PART << MESSAGE_KIND | channel << MESSAGE_CHANNEL | (value > 0)
+            return RHYTHM_PART << MESSAGE_KIND | channel << MESSAGE_CHANNEL | (1 if value > 0 else 0)
     return 0
 
 
@@ -238,14 +239,14 @@ def walk(  # noqa: PLR0912, PLR0915, PLR0917 (one branch a kind of event; calls 
                 end_places[note] = position
                 firsts[key] = nexts[note]
                 waiting -= 1
-        elif kind == 0xC0 or kind == 0xB0:
+        elif kind in (0xB0, 0xC0):
             what, value = 0, first
             if kind == 0xC0:
                 what = PROGRAM
                 state_of[channel] = state_of[channel] & DRUM_FLAG | first
             elif first == 0:
                 what, value = BANK, second if second < 128 else 127
-            elif first == 64 or first == 121:  # 121 resets all controllers
+            elif first in (64, 121):  # 121 resets all controllers
                 if pedals:
                     what, value = PEDAL, 1 if first == 64 and second >= 64 else 0
             elif first == 120:

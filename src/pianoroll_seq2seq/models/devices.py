@@ -20,8 +20,7 @@ def move_model(model: SequenceModel, device: str | torch.device) -> None:
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
         raise SettingsError(
-            f"The device {str(device)!r} is not available on this machine ({reason}). Leave out device, or --device on "
-            f"the command line."
+            f"The device {str(device)!r} is not available on this machine ({reason}). Leave out device."
         ) from error
 
 

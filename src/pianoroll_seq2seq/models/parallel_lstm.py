@@ -9,7 +9,13 @@ from torch import Tensor, nn
 
 from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.layout import FrameLayout, frame_size_of
-from pianoroll_seq2seq.models.contract import check_frame_size, check_inputs, check_primer, inference, require_conditional
+from pianoroll_seq2seq.models.contract import (
+    check_frame_size,
+    check_inputs,
+    check_primer,
+    inference,
+    require_conditional,
+)
 from pianoroll_seq2seq.models.head_state import HeadState, init_head_state
 from pianoroll_seq2seq.models.heads.bernoulli import BernoulliHead
 from pianoroll_seq2seq.models.heads.contract import FrameDistribution, HeadFactory, OutputHead, build_head
@@ -17,6 +23,7 @@ from pianoroll_seq2seq.models.layers.attention import Attention
 from pianoroll_seq2seq.models.layers.conditioning import Conditioning, ConditionSequence
 from pianoroll_seq2seq.models.layers.dropout import Dropout
 from pianoroll_seq2seq.models.layers.encoder import Encoder
+from pianoroll_seq2seq.models.layers.latest_frames import LatestFrames
 from pianoroll_seq2seq.models.layers.lstm_stack import LSTMStack
 from pianoroll_seq2seq.models.pretrained_mixin import PretrainedMixin
 from pianoroll_seq2seq.models.seq2seq_lstm import add_input_noise, check_sizes
@@ -31,15 +38,13 @@ class BlockState:
 
     Args:
         head: the state of the head.
-        inputs: the latest frames, as many as the primer has, (batch, frames, frame_size).
-        num_written: frames of the block that have been read.
+        inputs: the latest frames, as many as the primer has, and how many of the block they include.
         block: the features of the whole block, (batch, block_frames, hidden_size).
         conditions: the conditions of all frames.
     """
 
     head: HeadState
-    inputs: Tensor
-    num_written: int
+    inputs: LatestFrames
     block: Tensor
     conditions: ConditionSequence
 
@@ -179,12 +184,11 @@ class ParallelSeq2SeqLSTM(PretrainedMixin, nn.Module):
     ) -> tuple[FrameDistribution, BlockState]:
         """Reads one more frame: the distribution of the frame after it, and the new state."""
         head, conditions = state.head.update(frame), state.conditions.advance()
-        inputs = torch.cat([state.inputs[:, 1:], frame.unsqueeze(1)], dim=1)
-        num_written = state.num_written + 1
-        if num_written == self.block_frames:
-            return self._start_block(inputs, head, conditions)
-        following = BlockState(head, inputs, num_written, state.block, conditions)
-        return head.predict(state.block[:, num_written]), following
+        inputs = state.inputs.after(frame)
+        if inputs.num_written == self.block_frames:
+            return self._start_block(inputs.tensor(), head, conditions)
+        following = BlockState(head, inputs, state.block, conditions)
+        return head.predict(state.block[:, inputs.num_written]), following
 
     def attention_weights(
         self,
@@ -218,7 +222,7 @@ class ParallelSeq2SeqLSTM(PretrainedMixin, nn.Module):
     ) -> tuple[FrameDistribution, BlockState]:
         """Reads the inputs and computes the features of the next block."""
         block = self._block_features(inputs, self.block_frames, conditions)
-        return head.predict(block[:, 0]), BlockState(head, inputs, 0, block, conditions)
+        return head.predict(block[:, 0]), BlockState(head, LatestFrames(inputs), block, conditions)
 
     def _block_features(self, inputs: Tensor, num_frames: int, conditions: ConditionSequence) -> Tensor:
         """The features of the head for a whole block: (batch, num_frames, hidden_size)."""

@@ -14,7 +14,13 @@ from torch.nn import functional
 
 from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.layout import FrameLayout, frame_size_of
-from pianoroll_seq2seq.models.contract import check_frame_size, check_inputs, check_primer, inference, require_conditional
+from pianoroll_seq2seq.models.contract import (
+    check_frame_size,
+    check_inputs,
+    check_primer,
+    inference,
+    require_conditional,
+)
 from pianoroll_seq2seq.models.head_state import HeadState, init_head_state
 from pianoroll_seq2seq.models.heads.bernoulli import BernoulliHead
 from pianoroll_seq2seq.models.heads.contract import FrameDistribution, HeadFactory, OutputHead, build_head
@@ -24,6 +30,7 @@ from pianoroll_seq2seq.models.layers.conditioning import Conditioning, Condition
 from pianoroll_seq2seq.models.layers.copy_attention import CopyAttention, CopyMemory, features_with_copies
 from pianoroll_seq2seq.models.layers.dropout import Dropout, bernoulli_mask
 from pianoroll_seq2seq.models.layers.encoder import Encoder, decoder_memory
+from pianoroll_seq2seq.models.layers.latest_frames import LatestFrames
 from pianoroll_seq2seq.models.layers.lstm_stack import LSTMStack
 from pianoroll_seq2seq.models.layers.stepping import LSTMStepper, Memory, lstm_stepper
 from pianoroll_seq2seq.models.pretrained_mixin import PretrainedMixin
@@ -35,9 +42,8 @@ class DecoderState:
 
     Args:
         head: the state of the head.
-        inputs: the latest frames, as many as the primer has, for the next run of the encoder, (batch, frames,
-            frame_size); None if it runs only once.
-        num_written: frames since the encoder ran.
+        inputs: the latest frames, as many as the primer has, for the next run of the encoder; None if it runs only
+            once.
         decoder: the decoder's memory.
         encoded: the encoder's outputs for attention, (batch, input_frames, hidden_size); None without attention.
         conditions: the conditions of all frames.
@@ -46,8 +52,7 @@ class DecoderState:
     """
 
     head: HeadState
-    inputs: Tensor | None
-    num_written: int
+    inputs: LatestFrames | None
     decoder: LSTMStepper
     encoded: Tensor | None
     conditions: ConditionSequence
@@ -214,17 +219,15 @@ class Seq2SeqLSTM(PretrainedMixin, nn.Module):
     ) -> tuple[FrameDistribution, DecoderState]:
         """Reads one more frame: the distribution of the frame after it, and the new state."""
         head, conditions = state.head.update(frame), state.conditions.advance()
-        inputs, num_written = state.inputs, state.num_written + 1
-        if inputs is not None:
-            inputs = torch.cat([inputs[:, 1:], frame.unsqueeze(1)], dim=1)
-            if num_written == self.block_frames:
-                return self._start_block(inputs, head, conditions)
+        inputs = None if state.inputs is None else state.inputs.after(frame)
+        if inputs is not None and inputs.num_written == self.block_frames:
+            return self._start_block(inputs.tensor(), head, conditions)
         output, decoder = state.decoder.step(conditions.concat_next_step(frame))
         copy_memory = None
         if self.copy is not None and state.copy_memory is not None:
             copy_memory = self.copy.after(frame, state.features, state.copy_memory)
         features = self._step_features(output, state.encoded)
-        following = DecoderState(head, inputs, num_written, decoder, state.encoded, conditions, features, copy_memory)
+        following = DecoderState(head, inputs, decoder, state.encoded, conditions, features, copy_memory)
         return self._predict(following), following
 
     def attention_weights(
@@ -275,8 +278,8 @@ class Seq2SeqLSTM(PretrainedMixin, nn.Module):
         attended = None if self.attention is None else encoded
         copy_memory = None if self.copy is None else self.copy.start(_shifted(encoded), inputs)
         features = self._step_features(output, attended)
-        kept = None if self.block_frames is None else inputs
-        state = DecoderState(head, kept, 0, decoder, attended, conditions, features, copy_memory)
+        kept = None if self.block_frames is None else LatestFrames(inputs)
+        state = DecoderState(head, kept, decoder, attended, conditions, features, copy_memory)
         return self._predict(state), state
 
     def _predict(self, state: DecoderState) -> FrameDistribution:

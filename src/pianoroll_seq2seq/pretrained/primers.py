@@ -30,8 +30,7 @@ def read_primer(
         path: the MIDI file.
         layout: the model's layout.
         length: how much of the file is read, from its first note on (on a grid in beats, from the beat of the first
-            note on). Without a length it is the whole file, with the silence before its first note. It ends with the
-            last note at the latest.
+            note on). Without a length it is the whole file, from its beginning to the end of its last note.
         outside: leave out notes outside the model's pitches, or raise an error.
         on_damage: raise an error for a damaged file, or read it up to the damage.
 
@@ -44,7 +43,9 @@ def read_primer(
         PitchRangeError: notes outside the pitches and ``outside="error"``, or no note inside them.
     """
     label, pitches, grid = os.fspath(path), layout.pitches, layout.grid
-    score = replace(read_midi(path, on_damage=on_damage), end_tick=None, name=label)
+    score = replace(read_midi(path, on_damage=on_damage), name=label)
+    if not length:
+        score = replace(score, end_tick=None)
     notes = score.without_drums().notes
     if not len(notes):
         raise NoNotesError(f"{label}: no notes to continue. Drums have no pitches, so they cannot be a primer.")

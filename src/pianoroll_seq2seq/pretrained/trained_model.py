@@ -86,7 +86,7 @@ class TrainedModel:
             path: the MIDI file.
             beats: how many beats (quarter notes) to read, from the beat of the first note on,
             seconds: or how many seconds, from the first note on,
-            num_frames: or how many frames; the whole file by default, with the silence before its first note.
+            num_frames: or how many frames; by default the whole file, to the end of its last note.
             outside: leave out notes outside the model's pitches, or raise an error.
             on_damage: raise an error for a damaged file, or read it up to the damage.
 

@@ -94,13 +94,13 @@ class TensorBoardTracker:
 
     def log_params(self, params: Mapping[str, Value]) -> None:
         """Logs parameters: as hyperparameters of the run, and as a table."""
-        if self._is_open():
+        if self._tracks():
             self._write("parameters", _hyperparameters, params)
             self._write("parameters", _table, params)
 
     def log_metrics(self, metrics: Mapping[str, float], *, step: int) -> None:
         """Logs metrics as scalars."""
-        if self._is_open():
+        if self._tracks():
             self._continue_at(step)
             for name, value in metrics.items():
                 self._write(name, _scalar, name, value)
@@ -111,20 +111,20 @@ class TensorBoardTracker:
 
     def log_media(self, name: str, path: str | os.PathLike[str], *, step: int) -> None:
         """Logs a picture or a sound (WAV), to be shown and played step by step; of other files the path."""
-        if self._is_open():
+        if self._tracks():
             self._continue_at(step)
             self._write(os.fspath(path), _media, _plain(name), Path(path))
 
     def flush(self) -> None:
         """Forces all events to disk."""
-        if self._is_open():
+        if self._tracks():
             assert self._file is not None  # it is open
             try:
                 os.fsync(self._file.fileno())
             except OSError as error:
                 self._reports.warn("TensorBoard's events are not on the disk", f"{self.folder}: {error}")
 
-    def _is_open(self) -> bool:
+    def _tracks(self) -> bool:
         """Whether this process tracks.
 
         Raises:

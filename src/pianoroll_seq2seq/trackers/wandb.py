@@ -117,33 +117,33 @@ class WandbTracker:
 
     def log_params(self, params: Mapping[str, Value]) -> None:
         """Logs parameters, as the configuration of the run. Those of a continued run are replaced."""
-        if self._is_open():
+        if self._tracks():
             self._call("parameters", self._run.config.update, dict(params), allow_val_change=True)
 
     def log_metrics(self, metrics: Mapping[str, float], *, step: int) -> None:
         """Logs metrics with their step."""
-        if self._is_open():
+        if self._tracks():
             numbers = {name: float(value) for name, value in metrics.items()}
             self._call("metrics", self._run.log, numbers | {_STEP: int(step)})
 
     def log_artifact(self, path: str | os.PathLike[str]) -> None:
         """Logs a file of the run; a copy of it goes to the folder of W&B."""
-        if self._is_open():
+        if self._tracks():
             self._call(os.fspath(path), self._save, Path(path))
 
     def log_media(self, name: str, path: str | os.PathLike[str], *, step: int) -> None:
         """Logs a picture or a sound, to be shown and played step by step, and any other file as an artifact."""
         if Path(path).suffix.lower() in _IMAGES + _SOUNDS:
-            if self._is_open():
+            if self._tracks():
                 self._call(os.fspath(path), self._show, name, Path(path), step)
         else:
             self.log_artifact(path)
 
     def flush(self) -> None:
         """Waits for nothing: W&B writes everything to this machine at once, and sends it by itself."""
-        self._is_open()
+        self._tracks()
 
-    def _is_open(self) -> bool:
+    def _tracks(self) -> bool:
         """Whether this process tracks.
 
         Raises:

@@ -53,11 +53,11 @@ def _check_epochs(
     if changed is None:
         return
     raise CheckpointError(
-        f"{label}: cannot resume this run with another number of epochs. It was planned for {before['epochs']} and would "
-        f"now have {now['epochs']}; its schedule, {now['name']}, spans all epochs, so that the learning rates of the "
-        f"{steps} steps done would have been others from step {changed + 1} on. Pass epochs={before['epochs']}, or train "
-        f"from the beginning in another checkpoint_dir (--output). Runs can be extended with a schedule that depends on "
-        f"the step alone, such as a constant learning rate (schedule=None; --schedule constant)."
+        f"{label}: cannot resume this run with another number of epochs. It was planned for {before['epochs']} and "
+        f"would now have {now['epochs']}; its schedule, {now['name']}, spans all epochs, so that the learning rates of "
+        f"the {steps} steps done would have been others from step {changed + 1} on. Pass epochs={before['epochs']}, or "
+        f"train from the beginning in another checkpoint_dir (--output). Runs can be extended with a schedule that "
+        f"depends on the step alone, such as a constant learning rate (schedule=None; --schedule constant)."
     )
 
 

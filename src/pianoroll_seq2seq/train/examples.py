@@ -106,7 +106,8 @@ def check_examples(examples: object, argument: str) -> None:
         SettingsError: names what came, and the fix.
     """
     if not isinstance(examples, Examples):
-        got = f"a {type(examples).__name__}" + (" without items" if examples in ([], ()) else "")
+        is_empty = isinstance(examples, list | tuple) and not examples
+        got = f"a {type(examples).__name__}" + (" without items" if is_empty else "")
         optional = " Pass None to train without validation." if argument == "valid" else ""
         raise SettingsError(
             f"{argument} must be windows, got {got}. Cut rolls into windows: SlidingWindows(rolls, input_frames=..., "

@@ -13,7 +13,7 @@ from pianoroll_seq2seq._internal.display_hook import plot_of
 from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.models.contract import SequenceModel
 from pianoroll_seq2seq.train.events import StepEnd
-from pianoroll_seq2seq.train.examples import Examples
+from pianoroll_seq2seq.train.examples import Examples, check_examples
 from pianoroll_seq2seq.train.fitting import fit
 from pianoroll_seq2seq.train.optimizers import default_optimizer
 
@@ -96,6 +96,7 @@ def find_learning_rate(
             f"The rates must rise (0 < lowest < highest) in at least 3 steps, got lowest={lowest}, highest={highest}, "
             f"steps={steps}."
         )
+    check_examples(train, "train")
     trial = copy.deepcopy(model)
     rates: list[float] = []
     losses: list[float] = []

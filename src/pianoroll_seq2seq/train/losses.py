@@ -8,11 +8,16 @@ from torch import Tensor
 
 from pianoroll_seq2seq.errors import TrainingDivergedError
 from pianoroll_seq2seq.models.contract import SequenceModel, device_of, inference, predict
-from pianoroll_seq2seq.train.examples import Examples, fetch
+from pianoroll_seq2seq.train.examples import Examples, check_examples, fetch
 
 
 def mean_loss(model: SequenceModel, examples: Examples, *, batch_size: int = 256) -> float:
-    """The mean of ``-log_prob`` over the target frames of all examples, in nats per frame."""
+    """The mean of ``-log_prob`` over the target frames of all examples, in nats per frame.
+
+    Raises:
+        SettingsError: no examples.
+    """
+    check_examples(examples, "examples")
     return loss_sum(model, examples, np.arange(len(examples)), batch_size) / examples.num_target_frames
 
 

@@ -31,8 +31,8 @@ def check_optimizer(optimizer: torch.optim.Optimizer, model: SequenceModel) -> N
     foreign = [parameter for parameter in own if id(parameter) not in names]
     if foreign:
         raise SettingsError(
-            f"{len(foreign)} of the optimizer's {len(own)} parameters do not belong to the model that is trained. Build "
-            f"the optimizer after the model, from its parameters: "
+            f"{len(foreign)} of the optimizer's {len(own)} parameters do not belong to the model that is trained. "
+            f"Build the optimizer after the model, from its parameters: "
             f"torch.optim.{type(optimizer).__name__}(model.parameters(), ...)."
         )
     if not any(parameter.requires_grad for parameter in own):
@@ -51,7 +51,7 @@ def check_optimizer(optimizer: torch.optim.Optimizer, model: SequenceModel) -> N
         warnings.warn(
             f"The optimizer does not have {len(left_out)} of the model's {len(names)} parameters: {listed}. They keep "
             f"their values. If you mean that, freeze them: parameter.requires_grad_(False).",
-            stacklevel=4,
+            stacklevel=3,
         )
 
 

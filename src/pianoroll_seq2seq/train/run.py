@@ -100,7 +100,9 @@ class Run:
         except (KeyError, TypeError, RuntimeError) as error:
             raise CheckpointError(f"{label}: not the checkpoint of a run of fit ({error!r}).") from error
         self._continue(planned)
-        logger.info("resumed from %s: %s epochs and %s steps done", label, len(self.history.epochs), self.progress.steps)
+        logger.info(
+            "resumed from %s: %s epochs and %s steps done", label, len(self.history.epochs), self.progress.steps
+        )
         if self.folder is not None and self.history.epochs and not self.folder.has_valid_best():
             self._write_best()
 

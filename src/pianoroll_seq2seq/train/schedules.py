@@ -70,9 +70,7 @@ def sample_schedule(schedule: Schedule | None, total: int) -> dict[str, Any]:
     }
 
 
-def schedule_difference(
-    before: Mapping[str, Any], now: Mapping[str, Any], schedule: Schedule | None
-) -> Iterator[str]:
+def schedule_difference(before: Mapping[str, Any], now: Mapping[str, Any], schedule: Schedule | None) -> Iterator[str]:
     """How a schedule differs from one that was sampled, over the same number of steps; nothing if it does not.
 
     Args:
@@ -85,8 +83,8 @@ def schedule_difference(
         new = _factor(schedule, step, total)
         if not _is_close(old, new):
             yield (
-                f"run.schedule was {before['name']} and is now {now['name']}: its factor of step {step + 1} was {old:g} "
-                f"and is now {new:g}"
+                f"run.schedule was {before['name']} and is now {now['name']}: its factor of step {step + 1} was "
+                f"{old:g} and is now {new:g}"
             )
             return
     if not factors:

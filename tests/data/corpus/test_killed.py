@@ -150,8 +150,9 @@ def test_a_worker_that_is_killed_from_outside(source: Path, tmp_path: Path, whol
     while not list(out.glob("*.at")):
         assert process.poll() is None
         time.sleep(0.002)
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-    workers = [int(child) for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
+    threads = Path(f"/proc/{process.pid}/task").iterdir()
+    children = [child for thread in threads for child in (thread / "children").read_text().split()]
+    workers = [int(child) for child in children if b"corpus.processes" in Path(f"/proc/{child}/cmdline").read_bytes()]
     os.kill(workers[0], signal.SIGKILL)
     _, errors = process.communicate(timeout=60)
     assert (process.returncode, errors) == (0, "")

@@ -82,7 +82,7 @@ def test_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(MidiNotFoundError, match="nowhere: no such folder"):
         read_folder(tmp_path / "nowhere")
     (tmp_path / "file.mid").write_bytes(b"")
-    with pytest.raises(FileNotFoundError, match="no such folder"):
+    with pytest.raises(FileNotFoundError, match=r"file\.mid: a file; expected a folder"):
         read_folder(str(tmp_path / "file.mid"))
 
 

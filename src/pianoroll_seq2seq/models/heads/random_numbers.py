@@ -82,7 +82,7 @@ class RowGenerators(torch.Generator):
     _streams: _Streams
     _rows: np.ndarray | None
 
-    def __new__(cls, seed: int, count: int, device: torch.device = _CPU) -> "RowGenerators":
+    def __new__(cls, *_: Any, **__: Any) -> "RowGenerators":
         """PyTorch's part of the object."""
         return super().__new__(cls)
 
@@ -131,7 +131,8 @@ def uniform(shape: Sequence[int], *, generator: torch.Generator, device: torch.d
 
 def is_rowwise(value: Any, method: str) -> bool:
     """Whether a distribution or a sampler says ``rowwise = True`` in the class that defines the method."""
-    return _says_rowwise(type(value), method) and bool(value.rowwise)
+    kind: type = type(value)
+    return _says_rowwise(kind, method) and bool(value.rowwise)
 
 
 @cache

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -184,8 +185,12 @@ def _signatures(text: str) -> tuple[str, ...]:
 
 
 def _identity() -> Any:
+    """The login of this machine. A job of Azure ML names the identity that its cluster was assigned."""
     try:
         from azure.identity import DefaultAzureCredential
     except ImportError as error:
         raise MissingExtraError("azure-identity", "azure", "An account without a key") from error
+    assigned = os.environ.get("DEFAULT_IDENTITY_CLIENT_ID")
+    if assigned and not os.environ.get("AZURE_CLIENT_ID"):
+        return DefaultAzureCredential(managed_identity_client_id=assigned)
     return DefaultAzureCredential()
