@@ -49,6 +49,10 @@ class ShapeError(PianoRollSeq2SeqError, ValueError):
     """Arrays or tensors of the wrong shape or type."""
 
 
+class ModelInUseError(PianoRollSeq2SeqError, RuntimeError):
+    """A model that another thread trains, or one to be trained that another thread uses."""
+
+
 class TrainingDivergedError(PianoRollSeq2SeqError, ArithmeticError):
     """The training loss is no longer finite."""
 

@@ -16,6 +16,7 @@ from azureml_processes import run
 from azureml_service import Service, running
 from azurite import ACCOUNT, KEY, Azurite, azurite
 
+from pianoroll_seq2seq.cli.main import main
 from pianoroll_seq2seq.models.seq2seq_lstm import Seq2SeqLSTM
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.pitches import PitchRange
@@ -29,10 +30,7 @@ PITCHES = PitchRange(55, 72)
 BEGIN = """
 from pianoroll_seq2seq.cli.main import main
 Workspace.from_config = lambda: workspace
-job = ["--compute", "cluster", "--gpu", "--json"]
-short = ["--beats", 4, "--count", 2, "--seed", 3]
-def generate(*words):
-    assert main(["submit", "generate", *map(str, [*words, *job])]) == 0, words
+job = ["--compute", "cluster", "--gpu"]
 """
 
 
@@ -107,51 +105,58 @@ def check(service: Service, run_id: str, folder: Path) -> dict[str, Any]:
     return record
 
 
-def test_the_four_places_of_a_model(service, trained, tmp_path, azurite: Azurite):
-    """A model that the documentation names cannot be opened on the node, or another one is."""
+@pytest.mark.parametrize(
+    "named",
+    [
+        ("azureml:scale-chords", "azureml:scale-chords:1"),
+        ("azureml://jobs/earlier", "azureml://jobs/earlier/outputs/artifacts/paths/outputs/run/best.safetensors"),
+        ("azureml://datastores/music/paths/runs/7", "$AZUREML_DATAREFERENCE_model"),
+        ("BLOB/runs/7", "BLOB/runs/7"),
+    ],
+    ids=["registered", "run", "datastore", "container"],
+)
+def test_the_places_of_a_model(service, trained, tmp_path, azurite: Azurite, named):
+    """A model cannot be opened on the node, another one is, or its music does not get into the container."""
     container = azurite.new_container()
+    root = f"{azurite.url}/{container}"
+    address, argument = (text.replace("BLOB", root) for text in named)
     with azurite.container_client(container) as client:
         client.create_container()
-        client.upload_blob("runs/7/best.safetensors", (trained / "best.safetensors").read_bytes())
-        client.upload_blob("runs/7/last.safetensors", (trained / "last.safetensors").read_bytes())
-    blob, music = f"{azurite.url}/{container}/runs/7", f"{azurite.url}/{container}/music"
+        for name in ("best.safetensors", "last.safetensors"):
+            client.upload_blob(f"runs/7/{name}", (trained / name).read_bytes())
     account = {"STORAGE_ACCOUNT_NAME": ACCOUNT, "STORAGE_ACCOUNT_KEY": KEY}
+    options = ["--beats", "4", "--count", "2", "--seed", "3"]
     run(
         service,
-        f"import os; os.environ |= {account!r}"
-        + BEGIN
-        + f"""
-register_checkpoint({str(trained / "best.safetensors")!r}, workspace=workspace, name="scale-chords")
-generate("--model", "azureml:scale-chords", *short, "--store", {music!r}, "--wav")
-generate("--model", "azureml://jobs/earlier", *short)
-generate("--model", "azureml://datastores/music/paths/runs/7", *short)
-generate("--model", {blob!r}, *short)
+        f"""import os; os.environ |= {account!r}
+{BEGIN}
+if "scale-chords" in {address!r}:
+    register_checkpoint({str(trained / "best.safetensors")!r}, workspace=workspace, name="scale-chords")
+words = [*{options!r}, "--store", "{root}/music", "--wav"]
+assert main(["submit", "generate", "--model", {address!r}, *words, *job]) == 0
 """,
     )
-    runs = list(service.definitions)
-    models = ["azureml:scale-chords:1", "azureml://jobs/earlier/outputs/artifacts/paths/outputs/run/best.safetensors"]
-    for run_id, model in zip(runs, [*models, "$AZUREML_DATAREFERENCE_model", blob], strict=True):
-        words = service.definitions[run_id]["arguments"]
-        assert words[words.index("--model") + 1] == model
-    reference = service.definitions[runs[2]]["dataReferences"]["model"]
-    assert (reference["dataStoreName"], reference["pathOnDataStore"]) == ("music", "runs/7")
-    assert reference["mode"] == "download"
-
-    pieces = []
-    for number, run_id in enumerate(runs):
-        place = tmp_path / f"node-{number}"
-        printed = node(service, run_id, place, stored=trained, **account)
-        assert KEY not in printed
-        record = check(service, run_id, place / "outputs" / "music")
-        assert record["model"] in (*models, str(trained), blob)
-        pieces.append(PianoRoll.from_midi(place / "outputs" / "music" / "piece-2.mid", pitches=PITCHES))
-    assert all(piece == pieces[0] for piece in pieces)  # the same model, seed and length
+    ((run_id, definition),) = service.definitions.items()
+    assert definition["arguments"][definition["arguments"].index("--model") + 1] == argument
+    if argument.startswith("$"):
+        reference = definition["dataReferences"]["model"]
+        assert (reference["dataStoreName"], reference["pathOnDataStore"]) == ("music", "runs/7")
+        assert reference["mode"] == "download"
+    printed = node(service, run_id, tmp_path / "node", stored=trained, **account)
+    music = tmp_path / "node" / "outputs" / "music"
+    record = check(service, run_id, music)
+    assert record["model"] == argument.replace("$AZUREML_DATAREFERENCE_model", str(trained))
+    assert main(["generate", "--model", str(trained), *options, "--output", str(tmp_path / "here.mid")]) == 0
+    here, there = (
+        PianoRoll.from_midi(path, pitches=PITCHES) for path in (tmp_path / "here-2.mid", music / "piece-2.mid")
+    )
+    assert here == there
     written = ["metrics.json", *(f"piece-{n}.{ending}" for n in (1, 2) for ending in ("mid", "png", "wav"))]
     with azurite.container_client(container) as client:
-        stored = [blob.name for blob in client.list_blobs("music/")]
-        assert stored == [f"music/{runs[0]}/{name}" for name in written]
-        copied = client.download_blob(f"music/{runs[0]}/piece-2.mid").readall()
-        assert copied == (tmp_path / "node-0" / "outputs" / "music" / "piece-2.mid").read_bytes()
+        assert [blob.name for blob in client.list_blobs("music/")] == [f"music/{run_id}/{name}" for name in written]
+        copied = client.download_blob(f"music/{run_id}/piece-2.mid").readall()
+    assert copied == (music / "piece-2.mid").read_bytes()
+    assert KEY not in printed
     assert not [request.path for request in service.requests if KEY.encode() in request.body]
     assert not [name for name, content in service.files.items() if KEY.encode() in content]
 

@@ -149,7 +149,7 @@ def test_arguments_of_a_class_are_options(shape: ClassOption) -> None:
     assert (choice.kind, choice.path) == (Shape, "shapes.Shape")
     assert choice.to_config() == {"class": "shapes.Shape", "width": 3, "names": ["a", "b"], "size": 2.0}
     for tokens, message in (
-        (["--shape", "Shape"], "--shape.width requires an argument"),
+        (["--shape", "Shape"], "--shape.width is missing"),
         (["--shape", "Shape", "--shape.width", "w"], "--shape.width"),
         (["--shape", "Shape", "--shape.width", "1", "--shape.frame-size", "1"], "--shape.frame-size"),
         (["--shape", "Shape", "--shape.width", "1", "--shape.other", "1"], "--shape.other"),

@@ -231,3 +231,10 @@ def test_a_foreign_class_under_a_name_of_the_library(run: Run, here: Path, path:
     """Any class is built that a module of the library has imported for itself."""
     (here / "run.yaml").write_text(f"on_epoch: {path}\n")
     assert "Name it where it is defined" in run("train", "--config", "run.yaml", "--print-config").refused()
+
+
+def test_a_submitted_configuration_is_checked_here(run: Run, here: Path) -> None:
+    """A job waits for a machine, and then fails because its configuration names an own class."""
+    (here / "run.yaml").write_text("model: my_own_module.Mine\n")
+    command = ("submit", "train", "run.yaml", "--compute", "cluster")
+    assert "--classes my_own_module.Mine" in run(*command).refused()

@@ -18,8 +18,14 @@ HERE = Path(__file__).parent
 SEED = 1
 
 
-QUICK = {"note-ons, then note-offs", "a roll of the most cells", "full tracks, every policy", "tempi"}
-"""Worst files of each kind: many notes, many frames, many tracks, many tempi."""
+QUICK = {
+    "note-ons, then note-offs",
+    "all notes off again and again",
+    "a roll of the most cells",
+    "full tracks, every policy",
+    "tempi",
+}
+"""Worst files of each kind: many notes, many endings, many frames, many tracks, many tempi."""
 
 
 def _seeds() -> list[str]:

@@ -338,7 +338,7 @@ NO_MIDI = {
     "four bytes": (b"MThd", "cut short inside its header (4 of 14 bytes)"),
     "text": (b"# A song, la la la\n" * 9, "not a MIDI file; it starts with b'# A ', expected b'MThd'"),
     "tracks alone": (BODY, "not a MIDI file; it starts with b'MTrk'"),
-    "RIFF of sound": (b"RIFF\x00\x00\x00\x00WAVEfmt ", "not a MIDI file; it starts with b'RIFF'"),
+    "RIFF of sound": (b"RIFF\x00\x00\x00\x00WAVEfmt ", "not a MIDI file; it is WAV sound"),
     "RIFF without a header": (RIFF, "a RIFF file without MIDI data; expected a chunk 'data'"),
     "zeros": (bytes(10_000), "not a MIDI file"),
 }
@@ -354,7 +354,7 @@ def test_what_is_no_midi_is_named(tmp_path, kind, on_damage):
 
 def test_paths_that_cannot_be_read_are_named(tmp_path):
     """A folder, a missing file, a file of someone else: each with its own words."""
-    with pytest.raises(MidiError, match="cannot be read"):
+    with pytest.raises(MidiError, match="a folder; expected a MIDI file"):
         read_midi(tmp_path)
     with pytest.raises(MidiNotFoundError, match=r"no\.mid: no such file"):
         read_midi(tmp_path / "no.mid")

@@ -15,6 +15,7 @@ def studio(
     port: Whole = 8765,
     browser: bool = True,
     threads: Count = 1,
+    token: bool = True,
 ) -> None:
     """Serves a page on this machine where you draw or upload a primer and a model continues it, until Ctrl-C.
 
@@ -23,6 +24,7 @@ def studio(
         port: Port on 127.0.0.1; 0 takes a free one.
         browser: Do not open the page in the browser.
         threads: CPU threads for one piece.
+        token: Let all users of this machine in: an address without a token.
 
     Raises:
         MissingExtraError: the extra ``studio`` is not installed.
@@ -31,7 +33,7 @@ def studio(
     """
     from pianoroll_seq2seq.studio import run_studio
 
-    run_studio(models=models or (), port=port, open_browser=browser, threads=threads)
+    run_studio(models=models or (), port=port, open_browser=browser, threads=threads, token=token)
 
 
 COMMAND = Command(

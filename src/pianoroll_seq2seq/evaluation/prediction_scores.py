@@ -26,7 +26,8 @@ from torch import Tensor
 from pianoroll_seq2seq._internal.display_hook import html_of
 from pianoroll_seq2seq._internal.progress import tqdm
 from pianoroll_seq2seq.errors import SettingsError
-from pianoroll_seq2seq.models.contract import SequenceModel, device_of, inference, layout_of, predict
+from pianoroll_seq2seq.models.contract import SequenceModel, device_of, layout_of, predict
+from pianoroll_seq2seq.models.modes import inference
 from pianoroll_seq2seq.windowing import SlidingWindows
 
 

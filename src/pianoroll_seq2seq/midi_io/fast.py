@@ -118,7 +118,8 @@ def programs_stay_in_tracks(tracks: list[bytes], parts: list[Part]) -> bool:
         changing = set()
         for index in having:
             if index not in programs:
-                programs[index] = programs_by_channel(tracks[index])
+                until = max(tracks[index].rfind(bytes([0xC0 | each])) for each in tracks_of)
+                programs[index] = programs_by_channel(tracks[index], until)
             found = programs[index]
             if found is None:
                 return False

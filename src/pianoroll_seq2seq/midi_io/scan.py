@@ -9,29 +9,31 @@ from typing import NamedTuple
 # A delta time; then a status of two or of one data byte, its data, and the events of running status after it.
 _DELTA = rb"[\x80-\xff]{0,3}+[\x00-\x7f]"
 _ONE, _TWO = rb"[\x00-\x7f]", rb"[\x00-\x7f]{2}"
-_RUN = (
-    rb"(?:[\x80-\xbf\xe0-\xef]" + _TWO + rb"(?:" + _DELTA + _TWO + rb")*+"
-    rb"|[\xc0-\xdf]" + _ONE + rb"(?:" + _DELTA + _ONE + rb")*+)"
-)
+# Controllers that neither end notes nor choose a bank of drums (or, after one, another).
+_HARMLESS = rb"(?:[\x01-\x77\x79\x7a][\x00-\x7f]|\x00[\x00-\x77\x7a-\x7d])"
+
+
+def _run(statuses: bytes, data: bytes) -> bytes:
+    return b"[" + statuses + b"]" + data + rb"(?:" + _DELTA + data + rb")*+"
+
+
+def _consecutive(*runs: bytes) -> re.Pattern[bytes]:
+    return re.compile(rb"(?:" + _DELTA + rb"(?:" + b"|".join(runs) + rb"))++")
+
+
+_TWOS, _ONES = _run(rb"\x80-\xbf\xe0-\xef", _TWO), _run(rb"\xc0-\xdf", _ONE)
+_RUNS = _consecutive(_TWOS, _ONES)
+_RUNS_WITHOUT_PROGRAMS = _consecutive(_TWOS, _run(rb"\xd0-\xdf", _ONE))
+_HARMLESS_RUNS = _consecutive(_run(rb"\x80-\xaf\xe0-\xef", _TWO), _run(rb"\xb0-\xbf", _HARMLESS), _ONES)
+_PROGRAM_RUN = re.compile(_DELTA + rb"(" + _run(rb"\xc0-\xcf", _ONE) + rb")")
+_STATUS_OF_RUN = re.compile(_DELTA + rb"(?=([\x80-\xef]))(?:" + _TWOS + rb"|" + _ONES + rb")")
 _NUMBER = re.compile(_DELTA)
+_NO_STATUS = re.compile(_DELTA + _ONE)
 # Consecutive tempi, time and key signatures of their usual lengths: often all that a track has.
 _METAS = re.compile(rb"(?:" + _DELTA + rb"\xff(?:\x51\x03.{3}|\x58\x04.{4}|\x59\x02.{2}))++", re.DOTALL)
-_RUNS = re.compile(rb"(?:" + _DELTA + _RUN + rb")++")
-_STATUS_OF_RUN = re.compile(_DELTA + rb"(?=([\x80-\xef]))" + _RUN)
-_ONES_OF_RUN = re.compile(
-    _DELTA + rb"(?:[\x80-\xbf\xe0-\xef]" + _TWO + rb"(?:" + _DELTA + _TWO + rb")*+"
-    rb"|([\xc0-\xdf]" + _ONE + rb"(?:" + _DELTA + _ONE + rb")*+))"
-)
 _ONE_CONTINUES = re.compile(rb"(?:" + _DELTA + _ONE + rb")++")
 _TWO_CONTINUE = re.compile(rb"(?:" + _DELTA + _TWO + rb")++")
 _LONGEST_EVENT = 8  # bytes of a channel event with its delta time, and one to spare
-# Controllers that neither end notes nor choose a bank of drums (or, after one, another).
-_HARMLESS = rb"(?:[\x01-\x77\x79\x7a][\x00-\x7f]|\x00[\x00-\x77\x7a-\x7d])"
-_HARMLESS_RUNS = re.compile(
-    rb"(?:" + _DELTA + rb"(?:[\x80-\xaf\xe0-\xef]" + _TWO + rb"(?:" + _DELTA + _TWO + rb")*+"
-    rb"|[\xb0-\xbf]" + _HARMLESS + rb"(?:" + _DELTA + _HARMLESS + rb")*+"
-    rb"|[\xc0-\xdf]" + _ONE + rb"(?:" + _DELTA + _ONE + rb")*+))++"
-)
 
 
 class Steps(NamedTuple):
@@ -42,11 +44,13 @@ class Steps(NamedTuple):
         symusic_keeps_place: see :func:`symusic_reads_correctly_until`.
         continued: the kinds of events (the high bits of their status) that follow by running status after a meta or
             system exclusive event.
+        programs: the programs that are no consecutive events: their statuses, each with what follows it.
     """
 
     spans: list[tuple[int, int]]
     symusic_keeps_place: bool
     continued: set[int]
+    programs: list[bytes]
 
 
 def symusic_reads_correctly_until(track: bytes, until: int) -> bool:
@@ -72,20 +76,18 @@ def note_channels(track: bytes) -> set[int] | None:
     return {status[0] & 0x0F for status in statuses if status[0] & 0xF0 == 0x90}
 
 
-def programs_by_channel(track: bytes) -> dict[int, bool] | None:
-    """The channels, 0..15, of all program changes, and whether there may be others than program 0.
+def programs_by_channel(track: bytes, until: int) -> dict[int, bool] | None:
+    """The channels, 0..15, of program changes up to byte ``until``, and whether there may be others than program 0.
 
     None if the track's events do not follow the standard.
     """
-    steps = _step_through(track, len(track) - 1, _RUNS)
+    steps = _step_through(track, until, _RUNS_WITHOUT_PROGRAMS)
     if steps is None or 0xC0 in steps.continued:
         return None
     programs: dict[int, bool] = {}
-    for span in steps.spans:
-        for run in _ONES_OF_RUN.findall(track, *span):
-            if run[:1] and run[0] & 0xF0 == 0xC0:
-                channel = run[0] & 0x0F
-                programs[channel] = programs.get(channel, False) or len(run) > 2 or run[1] > 0
+    for run in steps.programs:
+        channel = run[0] & 0x0F
+        programs[channel] = programs.get(channel, False) or len(run) > 2 or run[1] > 0
     return programs
 
 
@@ -99,17 +101,23 @@ def _step_through(track: bytes, until: int, consecutive: re.Pattern[bytes]) -> S
     """
     spans: list[tuple[int, int]] = []
     continued: set[int] = set()
-    keeps = True
+    programs: list[bytes] = []
+    keeps, after_exclusive, after_program = True, False, False
     position = last_status = 0
     running = None
-    after_exclusive = False
     while position <= until:
         runs = consecutive.match(track, position, until + _LONGEST_EVENT)
         if runs is not None:
             spans.append(runs.span())
             running = None
-            after_exclusive = False
-        elif spans:  # running status may continue after a meta event
+            after_exclusive = after_program = False
+        elif (program := _PROGRAM_RUN.match(track, position)) is not None:
+            runs = program
+            programs.append(program[1])
+            spans.append(program.span())
+            running = None
+            after_exclusive, after_program = False, True
+        elif spans and _NO_STATUS.match(track, position):  # running status may continue after a meta event
             if running is None:
                 last_status = _STATUS_OF_RUN.findall(track, *spans[-1])[-1][0]
                 running = _ONE_CONTINUES if last_status & 0xE0 == 0xC0 else _TWO_CONTINUE
@@ -119,6 +127,8 @@ def _step_through(track: bytes, until: int, consecutive: re.Pattern[bytes]) -> S
                 continued.add(last_status & 0xF0)
         if runs is not None:
             position = runs.end()
+            if after_program:
+                until = max(until, min(position, len(track) - 1))  # more may follow by running status
             continue
         system = _system_event(track, position)
         if system is None:
@@ -126,9 +136,9 @@ def _step_through(track: bytes, until: int, consecutive: re.Pattern[bytes]) -> S
         position, status = system
         keeps = keeps and status != 0xF7
         after_exclusive = after_exclusive or status == 0xF0
-        if after_exclusive:
+        if after_exclusive or after_program:
             until = max(until, min(position, len(track) - 1))  # the next event decides
-    return Steps(spans, keeps, continued) if position <= len(track) else None
+    return Steps(spans, keeps, continued, programs) if position <= len(track) else None
 
 
 def _system_event(track: bytes, position: int) -> tuple[int, int] | None:

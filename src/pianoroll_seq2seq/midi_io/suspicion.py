@@ -18,7 +18,7 @@ _HARMLESS = rb"(?:[\x01-\x77\x79\x7a][\x00-\xff]|\x00[\x00-\x77\x7a-\x7d])" + _D
 # many are looked at is limited, since each status begins anew.
 _CONTROLLERS = re.compile(
     rb"\xb0(?=(" + _HARMLESS + rb"(?=[\x00-\x7f\xff])"
-    rb"(?:(?:" + _HARMLESS + rb"){0,16}+(?:" + _HARMFUL + rb"|(\xff)(?!\x2f))|((?:" + _HARMLESS + rb"){17}))"
+    rb"(?:(?:" + _HARMLESS + rb"){0,64}+(?:" + _HARMFUL + rb"|(\xff)(?!\x2f))|((?:" + _HARMLESS + rb"){65}))"
     rb"|" + _HARMFUL + rb"|[\x80-\xff]))"
 )
 MOST_PLACES = 256

@@ -7,7 +7,6 @@ of other pitches. A model with conditions has a ``condition_size`` and takes the
 """
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from functools import cache
 from typing import Any, Protocol, runtime_checkable
 
@@ -176,18 +175,6 @@ def choose_layout(model: object, layout: FrameLayout | None) -> FrameLayout | No
     if own is not None and layout is not None:
         own.check_same(layout, "The layout")
     return own or layout
-
-
-@contextmanager
-def inference(model: SequenceModel) -> Iterator[None]:
-    """Without gradients and in evaluation mode; afterwards the model's mode is restored."""
-    was_training = model.training
-    model.train(False)
-    try:
-        with torch.no_grad():
-            yield
-    finally:
-        model.train(was_training)
 
 
 def device_of(model: SequenceModel) -> torch.device:

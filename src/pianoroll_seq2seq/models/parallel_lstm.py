@@ -13,7 +13,6 @@ from pianoroll_seq2seq.models.contract import (
     check_frame_size,
     check_inputs,
     check_primer,
-    inference,
     require_conditional,
 )
 from pianoroll_seq2seq.models.head_state import HeadState, init_head_state
@@ -25,6 +24,7 @@ from pianoroll_seq2seq.models.layers.dropout import Dropout
 from pianoroll_seq2seq.models.layers.encoder import Encoder
 from pianoroll_seq2seq.models.layers.latest_frames import LatestFrames
 from pianoroll_seq2seq.models.layers.lstm_stack import LSTMStack
+from pianoroll_seq2seq.models.modes import inference
 from pianoroll_seq2seq.models.pretrained_mixin import PretrainedMixin
 from pianoroll_seq2seq.models.seq2seq_lstm import add_input_noise, check_sizes
 

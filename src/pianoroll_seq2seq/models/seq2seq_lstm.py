@@ -18,7 +18,6 @@ from pianoroll_seq2seq.models.contract import (
     check_frame_size,
     check_inputs,
     check_primer,
-    inference,
     require_conditional,
 )
 from pianoroll_seq2seq.models.head_state import HeadState, init_head_state
@@ -33,6 +32,7 @@ from pianoroll_seq2seq.models.layers.encoder import Encoder, decoder_memory
 from pianoroll_seq2seq.models.layers.latest_frames import LatestFrames
 from pianoroll_seq2seq.models.layers.lstm_stack import LSTMStack
 from pianoroll_seq2seq.models.layers.stepping import LSTMStepper, Memory, lstm_stepper
+from pianoroll_seq2seq.models.modes import inference
 from pianoroll_seq2seq.models.pretrained_mixin import PretrainedMixin
 
 

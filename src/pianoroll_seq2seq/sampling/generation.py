@@ -1,7 +1,7 @@
 """The generation loop: a model predicts a frame, a sampler chooses it, and the model reads it back."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from typing import Any, Protocol, overload, runtime_checkable
 
 import numpy as np
@@ -18,11 +18,11 @@ from pianoroll_seq2seq.models.contract import (
     choose_layout,
     device_of,
     dtype_of,
-    inference,
     require_conditional,
 )
 from pianoroll_seq2seq.models.heads.contract import FrameDistribution
 from pianoroll_seq2seq.models.heads.random_numbers import RowGenerators
+from pianoroll_seq2seq.models.modes import Evaluation, inference
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.sampling.generations import Generations
 from pianoroll_seq2seq.sampling.samplers import Draw, Sampler, sample_rows
@@ -104,6 +104,7 @@ def generate(
             without ``condition_dropout``.
         ShapeError: no primers, primers without frames or of different lengths, or conditions of another number or
             length.
+        ModelInUseError: ``fit`` trains the model in another thread.
 
     Example:
         >>> from pianoroll_seq2seq import PianoRoll, PitchRange, Seq2SeqLSTM
@@ -160,6 +161,7 @@ def generate_frames(
         ShapeError: frames of another size than the layout's, or conditions of another number.
         SettingsError: a condition that the model does not read, or none for a model trained without
             ``condition_dropout``.
+        ModelInUseError: ``fit`` trains the model in another thread.
 
     Example:
         >>> from itertools import islice
@@ -181,7 +183,8 @@ def generate_frames(
     device = torch.device("cpu") if trained is None else device_of(trained)
     dtype = torch.float32 if trained is None else dtype_of(trained)
     generators = RowGenerators(seed, len(primers), device)
-    with _without_gradients(trained):
+    evaluating = nullcontext() if trained is None else Evaluation(trained)
+    with evaluating, torch.inference_mode():
         past = torch.tensor(primers, dtype=dtype, device=device)
         if condition is None:
             distribution, state = model.start(past)
@@ -195,7 +198,7 @@ def generate_frames(
     while True:
         yield array
         # Gradients are on again while the caller has the frame: the caller may be training.
-        with _without_gradients(trained):
+        with evaluating, torch.inference_mode():
             distribution, state = model.advance(frame, state)
             before, frame = frame, sample_rows(sampler, distribution, generators).to(dtype)
             if has_onsets:
@@ -208,13 +211,6 @@ def _consistent_onsets(frame: Tensor, before: Tensor) -> Tensor:
     active, onset = frame.chunk(2, dim=-1)
     begins = active > before.chunk(2, dim=-1)[0]
     return torch.cat([active, active * torch.maximum(onset, begins.to(onset.dtype))], dim=-1)
-
-
-def _without_gradients(model: SequenceModel | None) -> AbstractContextManager[Any]:
-    """Without gradients, and in evaluation mode. Changing the mode visits all modules, so it is done only if needed."""
-    if model is not None and model.training:
-        return inference(model)
-    return torch.inference_mode()
 
 
 def _check_primers(primers: Sequence[PianoRoll]) -> None:

@@ -1,6 +1,6 @@
 """Bounds on the size of one request."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from pianoroll_seq2seq.errors import SettingsError
 
@@ -15,6 +15,8 @@ class RequestLimits:
         max_primer_notes: notes in a primer that is a list of notes.
         max_primer_frames: frames of the primer.
         max_num_frames: frames to generate.
+        max_frame_pairs: frames of the primer times frames to generate. A model may read the whole primer again for
+            every block of frames that it writes, or look back at all of it for every frame.
         min_temperature: the lowest temperature of a sampler that draws.
         max_temperature: the highest temperature of a sampler that draws.
 
@@ -27,14 +29,15 @@ class RequestLimits:
     max_primer_notes: int = 10_000
     max_primer_frames: int = 10_000
     max_num_frames: int = 10_000
+    max_frame_pairs: int = 10_000_000
     min_temperature: float = 0.05
     max_temperature: float = 10.0
 
     def __post_init__(self) -> None:
         """Validates the bounds."""
-        for name in ("max_request_bytes", "max_midi_bytes", "max_primer_notes", "max_primer_frames", "max_num_frames"):
-            if getattr(self, name) < 1:
-                raise SettingsError(f"RequestLimits.{name} must be at least 1, got {getattr(self, name)}.")
+        for bound in fields(self):
+            if bound.name.startswith("max_") and getattr(self, bound.name) < 1 and "temperature" not in bound.name:
+                raise SettingsError(f"RequestLimits.{bound.name} must be at least 1, got {getattr(self, bound.name)}.")
         if not 0 < self.min_temperature <= self.max_temperature:
             raise SettingsError(
                 f"RequestLimits needs 0 < min_temperature <= max_temperature, got {self.min_temperature} and "

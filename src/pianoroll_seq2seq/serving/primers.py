@@ -73,6 +73,21 @@ def roll_limits(layout: FrameLayout, limits: RequestLimits) -> Limits:
     )
 
 
+def check_frame_pairs(primer: PianoRoll, num_frames: int, limits: RequestLimits) -> None:
+    """Refuses many frames to generate after a long primer.
+
+    Raises:
+        RequestError: names both numbers.
+    """
+    if len(primer) * num_frames > limits.max_frame_pairs:
+        problem = (
+            f"{num_frames} frames after a primer of {len(primer)}; the limit for their product is "
+            f"{limits.max_frame_pairs}. Send only the last part of the music, or ask for at most "
+            f"{limits.max_frame_pairs // len(primer)} frames after this primer."
+        )
+        raise RequestError(413, "num_frames", problem)
+
+
 def primer_too_long(field: str, grid: FrameGrid, limits: RequestLimits) -> RequestError:
     """The error of a primer of too many frames."""
     problem = f"over {limits.max_primer_frames} frames of {grid}. Send only the last part of the music."

@@ -26,7 +26,13 @@ from pianoroll_seq2seq.pretrained.trained_model import open_model
 from pianoroll_seq2seq.sampling import AutoregressiveModel, generate
 from pianoroll_seq2seq.serving.errors import RequestError
 from pianoroll_seq2seq.serving.limits import RequestLimits
-from pianoroll_seq2seq.serving.primers import primer_too_long, roll_from_notes, roll_limits, ticks_per_beat_for
+from pianoroll_seq2seq.serving.primers import (
+    check_frame_pairs,
+    primer_too_long,
+    roll_from_notes,
+    roll_limits,
+    ticks_per_beat_for,
+)
 from pianoroll_seq2seq.serving.requests import PrimerNote, note_fields, parse_json, parse_request
 from pianoroll_seq2seq.tempo import DEFAULT_US_PER_BEAT, TempoMap
 
@@ -107,6 +113,7 @@ class Service:
         """
         parsed = parse_request(request, self.limits, unit=self._unit, condition_size=self.condition_size)
         primer = self._read_midi(parsed.primer) if isinstance(parsed.primer, bytes) else self._read_notes(parsed.primer)
+        check_frame_pairs(primer, parsed.num_frames, self.limits)
         condition = None if parsed.condition is None else np.array(parsed.condition, np.float32)
         try:
             continuation = generate(

@@ -10,12 +10,13 @@ from pianoroll_seq2seq.errors import MissingExtraError, PianoRollSeq2SeqError, S
 from pianoroll_seq2seq.midi_io import to_midi_bytes
 from pianoroll_seq2seq.pretrained.trained_model import TrainedModel
 from pianoroll_seq2seq.serving.errors import RequestError
+from pianoroll_seq2seq.studio.access import AccessToken, RequireToken
 from pianoroll_seq2seq.studio.generation_request import parse_generation_request
 from pianoroll_seq2seq.studio.limits import StudioLimits
 from pianoroll_seq2seq.studio.page import ASSETS, page_asset, page_html
 from pianoroll_seq2seq.studio.partial_piece import PartialPiece
 from pianoroll_seq2seq.studio.primers import import_primer
-from pianoroll_seq2seq.studio.security import ALLOWED_HOSTS, SecureHeaders, page_id_of, read_body
+from pianoroll_seq2seq.studio.security import ALLOWED_HOSTS, HEADERS, SecureHeaders, page_id_of, read_body
 from pianoroll_seq2seq.studio.sessions import Job, Sessions
 from pianoroll_seq2seq.studio.streaming import stream_piece
 
@@ -97,13 +98,16 @@ class Studio:
             return _download(await _convert(lambda: roll.to_audio().to_bytes("wav")), "audio/wav", "continued.wav")
 
 
-def studio_app(models: Iterable[TrainedModel], *, limits: StudioLimits = StudioLimits()) -> Starlette:
+def studio_app(
+    models: Iterable[TrainedModel], *, limits: StudioLimits = StudioLimits(), token: AccessToken | None = None
+) -> Starlette:
     """The application, for any ASGI server that serves it on this machine only.
 
     Args:
         models: the models that the page offers, the first one selected; their names must differ. They are put into
             evaluation mode.
         limits: bounds on requests.
+        token: what the address must have; None answers every user of this machine.
 
     Raises:
         SettingsError: no models, or two models of the same name.
@@ -123,10 +127,17 @@ def studio_app(models: Iterable[TrainedModel], *, limits: StudioLimits = StudioL
         Route("/pieces/{piece_id}.mid", studio.midi),
         Route("/pieces/{piece_id}.wav", studio.wav),
     ]
+    middleware = [Middleware(SecureHeaders), Middleware(TrustedHostMiddleware, allowed_hosts=list(ALLOWED_HOSTS))]
+    if token is not None:
+        middleware.append(Middleware(RequireToken, token))
     app = Starlette(
         routes=routes,
-        middleware=[Middleware(SecureHeaders), Middleware(TrustedHostMiddleware, allowed_hosts=list(ALLOWED_HOSTS))],
-        exception_handlers={RequestError: _request_error_response, HTTPException: _http_error_response},
+        middleware=middleware,
+        exception_handlers={
+            RequestError: _request_error_response,
+            HTTPException: _http_error_response,
+            Exception: _unexpected_error_response,
+        },
     )
     app.state.studio = studio
     return app
@@ -172,6 +183,12 @@ def _download(data: bytes, media_type: str, name: str) -> Response:
 async def _request_error_response(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestError)
     return JSONResponse(error.to_json(), status_code=error.status)
+
+
+async def _unexpected_error_response(_: Request, error: Exception) -> Response:
+    """The answer to an error of the program itself, outside of all middleware; the server logs it."""
+    body = RequestError(500, "studio", f"the request failed ({type(error).__name__}); see the terminal.").to_json()
+    return JSONResponse(body, status_code=500, headers=HEADERS)
 
 
 async def _http_error_response(request: Request, error: Exception) -> Response:

@@ -12,7 +12,7 @@ from pianoroll_seq2seq.pretrained.trained_model import TrainedModel
 from pianoroll_seq2seq.sampling import Sampler, ScaleConstrained
 from pianoroll_seq2seq.serving.errors import RequestError
 from pianoroll_seq2seq.serving.fields import number_field
-from pianoroll_seq2seq.serving.primers import roll_from_notes, ticks_per_beat_for
+from pianoroll_seq2seq.serving.primers import check_frame_pairs, roll_from_notes, ticks_per_beat_for
 from pianoroll_seq2seq.serving.requests import parse_json, parse_request
 from pianoroll_seq2seq.studio.limits import StudioLimits
 from pianoroll_seq2seq.tempo import TempoMap
@@ -76,6 +76,7 @@ def parse_generation_request(raw: bytes, models: Mapping[str, TrainedModel], lim
     primer = roll_from_notes(
         parsed.primer, trained.layout, tempo, ticks_per_unit=tempo.ticks_per_beat, limits=limits.request
     )
+    check_frame_pairs(primer, num_frames, limits.request)
     sampler, condition = parsed.sampler, None
     if scale is not None and trained.condition_size == NUM_PITCH_CLASSES:
         condition = pitch_class_vector(scale)

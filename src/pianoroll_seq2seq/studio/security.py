@@ -19,7 +19,7 @@ ALLOWED_HOSTS = ("127.0.0.1", "localhost")
 PAGE_HEADER = "x-studio-page"
 """Holds a random id that the page chooses when it opens."""
 _PAGE_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
-_HEADERS = {
+HEADERS = {
     "content-security-policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -43,7 +43,7 @@ class SecureHeaders:
     def __init__(self, app: "ASGIApp") -> None:
         """Wraps an application."""
         self._app = app
-        self._headers = [(name.encode(), value.encode()) for name, value in _HEADERS.items()]
+        self._headers = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
 
     async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
         """Calls the application and adds the headers to its response."""
@@ -81,11 +81,16 @@ async def read_body(request: "Request", max_bytes: int, field: str) -> bytes:
         field: the name of the body in the error.
 
     Raises:
-        RequestError: the body is larger.
+        RequestError: the body is larger, or ended early.
     """
+    from starlette.requests import ClientDisconnect
+
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > max_bytes:
-            raise RequestError(413, field, f"over {max_bytes} bytes. Send a smaller one.")
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > max_bytes:
+                raise RequestError(413, field, f"over {max_bytes} bytes. Send a smaller one.")
+    except ClientDisconnect as error:  # nobody reads this answer
+        raise RequestError(400, field, "ended before all of it had been sent.") from error
     return bytes(body)

@@ -14,14 +14,17 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
 
 _LOOPBACK = "127.0.0.1"
-_SHUTDOWN_SECONDS = 1
+_SHUTDOWN_SECONDS = 10
+"""Longest wait for what models and files are being computed; connections end sooner."""
 
 
-def run_studio(*, models: Sequence[str] = (), port: int = 8765, open_browser: bool = True, threads: int = 1) -> None:
+def run_studio(
+    *, models: Sequence[str] = (), port: int = 8765, open_browser: bool = True, threads: int = 1, token: bool = True
+) -> None:
     """Serves the studio on this machine only, until Ctrl-C.
 
     On its page you draw a primer or open a MIDI file, and listen to a model continue it while it still writes. The
-    address is printed to standard error.
+    address is printed to standard error. It has a token, so that other users of the machine cannot open the page.
 
     Args:
         models: models to offer beside the one that comes with the library: names, folders of runs, or checkpoints.
@@ -29,6 +32,7 @@ def run_studio(*, models: Sequence[str] = (), port: int = 8765, open_browser: bo
         port: the port on 127.0.0.1; 0 for any free port.
         open_browser: whether to open the page in the default browser.
         threads: PyTorch's threads for one piece. One is fastest for most models, since a single frame is little work.
+        token: whether the address has a token; without one every user of this machine can use the studio.
 
     Raises:
         MissingExtraError: the extra ``studio`` is not installed.
@@ -38,15 +42,20 @@ def run_studio(*, models: Sequence[str] = (), port: int = 8765, open_browser: bo
     import torch
 
     from pianoroll_seq2seq.pretrained.trained_model import DEFAULT_MODEL, open_model
+    from pianoroll_seq2seq.studio.access import AccessToken
     from pianoroll_seq2seq.studio.app import studio_app
 
     if threads < 1:
         raise SettingsError(f"threads must be at least 1, got {threads}.")
-    server = make_server(studio_app([open_model(name) for name in dict.fromkeys((*models, DEFAULT_MODEL))]))
+    access = AccessToken() if token else None
+    opened = [open_model(name) for name in dict.fromkeys((*models, DEFAULT_MODEL))]
+    server = make_server(studio_app(opened, token=access))
     listener = listen(port)
-    address = f"http://{_LOOPBACK}:{listener.getsockname()[1]}/"
+    page = f"http://{_LOOPBACK}:{listener.getsockname()[1]}/"
+    address = page if access is None else f"{page}?token={access.text}"
     print(f"The studio is open at {address} (Ctrl-C closes it)", file=sys.stderr, flush=True)
     if open_browser:
+        address = page if access is None else f"{page}?token={access.ticket()}"
         threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
     threads_before = torch.get_num_threads()
     torch.set_num_threads(threads)
@@ -69,8 +78,11 @@ def make_server(app: "Starlette") -> "uvicorn.Server":
         import uvicorn
     except ImportError as error:
         raise MissingExtraError("uvicorn", "studio", "The studio") from error
+    from pianoroll_seq2seq.studio.connections import TimedConnection
+
     config = uvicorn.Config(
         app,
+        http=TimedConnection,
         log_level="warning",
         access_log=False,
         server_header=False,

@@ -115,6 +115,7 @@ def fit(
             in 16 bits.
         GridError, PitchRangeError, ShapeError: ``train`` is not in the layout of the model, or ``valid`` is not in that
             of ``train``.
+        ModelInUseError: another thread trains the model, or generates or scores with it.
         TrainingDivergedError: the loss is no longer a number; checkpoints of earlier epochs are kept.
         CheckpointError: ``checkpoint_dir`` or ``checkpoint_store`` holds a run of another model, other data or other
             settings (the message names each), or one whose schedule depends on the number of epochs, or only damaged

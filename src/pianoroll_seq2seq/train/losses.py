@@ -7,7 +7,8 @@ import numpy as np
 from torch import Tensor
 
 from pianoroll_seq2seq.errors import TrainingDivergedError
-from pianoroll_seq2seq.models.contract import SequenceModel, device_of, inference, predict
+from pianoroll_seq2seq.models.contract import SequenceModel, device_of, predict
+from pianoroll_seq2seq.models.modes import inference
 from pianoroll_seq2seq.train.examples import Examples, check_examples, fetch
 
 

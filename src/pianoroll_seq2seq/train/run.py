@@ -1,8 +1,10 @@
 """A run: its epochs, its checkpoints, and its resumption."""
 
 import os
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -17,6 +19,7 @@ from pianoroll_seq2seq.checkpoint.files import add_prefix, parse, strip_prefix
 from pianoroll_seq2seq.checkpoint.models import load_into
 from pianoroll_seq2seq.errors import CheckpointError
 from pianoroll_seq2seq.models.contract import SequenceModel
+from pianoroll_seq2seq.models.modes import training
 from pianoroll_seq2seq.trackers.base import Tracker
 from pianoroll_seq2seq.train.differences import check_same_run
 from pianoroll_seq2seq.train.early_stopping import EarlyStopping
@@ -30,6 +33,9 @@ from pianoroll_seq2seq.train.progress import Progress
 from pianoroll_seq2seq.train.remote_checkpoints import Position, RemoteCheckpoints
 from pianoroll_seq2seq.train.run_folder import RunFolder
 from pianoroll_seq2seq.train.schedules import schedule_name
+
+
+_one_at_a_time = threading.RLock()
 
 
 @dataclass
@@ -141,11 +147,14 @@ class Run:
         Raises:
             Interrupted: a signal came; the run is saved.
             TrainingDivergedError: the loss is no longer a number.
+            ModelInUseError: another thread uses the model.
         """
         loop, epochs = self.loop, self.loop.config.epochs
         done = len(self.history.epochs) * loop.steps_per_epoch + self.progress.steps
         total = epochs * loop.steps_per_epoch
         with (
+            training(loop.model),
+            _alone(loop),
             tqdm(total=total, initial=done, unit="step", disable=not show) as bar,
             torch.random.fork_rng(devices=[loop.device] if loop.device.type == "cuda" else []),
         ):
@@ -230,6 +239,23 @@ class Run:
         details = {key: identity[key] for key in ("data", "optimizer", "schedule", "run")}
         details["history"] = self.history.to_json()
         return {"model": identity["model"], "details": details}
+
+
+@contextmanager
+def _alone(loop: Loop) -> Iterator[None]:
+    """A context in which no other thread trains: all would draw from PyTorch's one sequence of random numbers.
+
+    Raises:
+        Interrupted: a signal came while it waited for the other training to end.
+    """
+    if not _one_at_a_time.acquire(blocking=False):
+        logger.warning("fit waits until the training in another thread ends. Train in several processes instead.")
+        while not _one_at_a_time.acquire(timeout=0.1):
+            loop.check_interrupt()
+    try:
+        yield
+    finally:
+        _one_at_a_time.release()
 
 
 def _copy_weights(model: SequenceModel) -> dict[str, Tensor]:

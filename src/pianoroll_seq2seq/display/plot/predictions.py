@@ -13,7 +13,8 @@ from torch import Tensor
 from pianoroll_seq2seq.data.conditions import stack_conditions
 from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.layout import FrameLayout
-from pianoroll_seq2seq.models.contract import SequenceModel, choose_layout, device_of, inference, predict
+from pianoroll_seq2seq.models.contract import SequenceModel, choose_layout, device_of, predict
+from pianoroll_seq2seq.models.modes import inference
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.windowing import SlidingWindows
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 OCTAVE = 12
+_MOST_PAIRS = 2**20
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,16 @@ def exponential_averages(frames: Tensor, decays: Tensor, *, last: int | None = N
     """
     count = frames.shape[1]
     first = 0 if last is None else count + 1 - last
-    moment = torch.arange(first, count + 1, device=frames.device)
-    age = moment[:, None] - 1 - torch.arange(count, device=frames.device)  # below 0 for frames yet to come
+    moments = torch.arange(first, count + 1, device=frames.device)
+    # A weight for each pair of a moment and a frame: for a long piece they are computed for some moments at a time.
+    parts = moments.split(max(_MOST_PAIRS // max(count, 1), 1))
+    averages = [_averages_before(part, frames, decays) for part in parts]
+    return averages[0] if len(averages) == 1 else torch.cat(averages, dim=1)
+
+
+def _averages_before(moments: Tensor, frames: Tensor, decays: Tensor) -> Tensor:
+    """The averages of the frames before some moments: (batch, moments, rates, frame_size)."""
+    age = moments[:, None] - 1 - torch.arange(frames.shape[1], device=frames.device)  # below 0 for frames yet to come
     weights = torch.where(age >= 0, decays[:, None, None] ** age.clamp(min=0), 0.0)
     weights = weights / weights.sum(dim=2, keepdim=True).clamp(min=1)
     return torch.einsum("rmt,btp->bmrp", weights, frames)
