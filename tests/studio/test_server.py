@@ -25,7 +25,9 @@ def test_it_opens_on_this_machine_alone_and_ends_with_ctrl_c() -> None:
             assert "Ctrl-C closes it" in line
             address = line.split(" at ")[1].split()[0]
             assert address.startswith("http://127.0.0.1:")
-            page = httpx.get(address, trust_env=False).raise_for_status()
+            assert httpx.get(address.partition("?")[0], trust_env=False).status_code == 403
+            client = httpx.Client(trust_env=False, follow_redirects=True)
+            page = client.get(address).raise_for_status()
             assert "bach-chorales" in page.text
             request: dict[str, Any] = {
                 "model": "bach-chorales",
@@ -35,7 +37,7 @@ def test_it_opens_on_this_machine_alone_and_ends_with_ctrl_c() -> None:
                 "seed": 0,
             }
             sent = {"json": request, "headers": {"X-Studio-Page": "page-of-the-test"}}
-            with httpx.stream("POST", f"{address}continue", trust_env=False, **sent) as answer:
+            with client.stream("POST", f"{page.url}continue", **sent) as answer:
                 assert "piece_id" in next(answer.iter_lines())
                 process.send_signal(signal.SIGINT)
                 _, output = process.communicate(timeout=15)

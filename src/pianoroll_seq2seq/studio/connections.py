@@ -23,15 +23,21 @@ class TimedConnection(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A request must arrive."""
         super().connection_made(transport)
-        self._arriving = self.loop.call_later(REQUEST_SECONDS, self._close)
+        self._wait_for_request()
 
     def data_received(self, data: bytes) -> None:
         """A part of a request has arrived: the rest must follow. After the whole, nothing is waited for."""
         super().data_received(data)
         if self.cycle is not None and not self.cycle.more_body and not self.cycle.response_complete:
             self._cancel_arriving()
-        elif self._arriving is None:
-            self._arriving = self.loop.call_later(REQUEST_SECONDS, self._close)
+        else:
+            self._wait_for_request()
+
+    def on_response_complete(self) -> None:
+        """The next request may have begun behind the one before."""
+        super().on_response_complete()
+        if self.cycle.more_body:
+            self._wait_for_request()
 
     def pause_writing(self) -> None:
         """The other side does not read: it has some time to begin."""
@@ -56,6 +62,10 @@ class TimedConnection(H11Protocol):
 
     def _close(self) -> None:
         self.transport.abort()
+
+    def _wait_for_request(self) -> None:
+        if self._arriving is None:
+            self._arriving = self.loop.call_later(REQUEST_SECONDS, self._close)
 
     def _cancel_arriving(self) -> None:
         if self._arriving is not None:

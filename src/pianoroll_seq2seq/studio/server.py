@@ -11,7 +11,7 @@ from pianoroll_seq2seq.errors import MissingExtraError, SettingsError
 
 if TYPE_CHECKING:
     import uvicorn
-    from starlette.applications import Starlette
+    from starlette.types import ASGIApp
 
 _LOOPBACK = "127.0.0.1"
 _SHUTDOWN_SECONDS = 10
@@ -68,7 +68,7 @@ def run_studio(
         listener.close()
 
 
-def make_server(app: "Starlette") -> "uvicorn.Server":
+def make_server(app: "ASGIApp") -> "uvicorn.Server":
     """A uvicorn server with only the features that the studio needs.
 
     Raises:

@@ -34,7 +34,6 @@ from pianoroll_seq2seq.train.remote_checkpoints import Position, RemoteCheckpoin
 from pianoroll_seq2seq.train.run_folder import RunFolder
 from pianoroll_seq2seq.train.schedules import schedule_name
 
-
 _one_at_a_time = threading.RLock()
 
 

@@ -1,8 +1,11 @@
 """Exponentially weighted averages of past frames, against a plain loop."""
 
+from typing import Any
+
 import pytest
 import torch
 
+from pianoroll_seq2seq.models.heads import exponential_average
 from pianoroll_seq2seq.models.heads.exponential_average import (
     ExponentialAverage,
     chroma,
@@ -55,3 +58,22 @@ def test_chroma_sums_over_octaves_and_rotates() -> None:
     classes = chroma(values)
     assert classes.tolist() == [0 + 12, 1 + 13, *range(2, 12)]
     assert classes[rotations()[3]].tolist() == [*range(3, 12), 12, 14, 2]
+
+
+def test_long_pieces_take_little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The weights of all pairs of frames are in memory at once: 3 GB for a primer of 10,000 frames."""
+    frames = (torch.rand(2, 50, 7, generator=torch.Generator().manual_seed(0)) < 0.3).float()
+    decays = torch.tensor([0.5, 0.9])
+    whole = {last: exponential_averages(frames, decays, last=last) for last in (None, 1, 20)}
+    pairs: list[int] = []
+    real = torch.where
+
+    def where(condition: torch.Tensor, *values: Any) -> torch.Tensor:
+        pairs.append(condition.numel())
+        return real(condition, *values)
+
+    monkeypatch.setattr(exponential_average, "_MOST_PAIRS", 400)
+    monkeypatch.setattr(torch, "where", where)
+    for last, expected in whole.items():
+        torch.testing.assert_close(exponential_averages(frames, decays, last=last), expected)
+    assert max(pairs) <= 400
