@@ -22,10 +22,10 @@ def test_the_studio_gets_its_models(run: Run, monkeypatch: pytest.MonkeyPatch) -
     received: list[dict[str, Any]] = []
     monkeypatch.setattr(studio, "run_studio", lambda **given: received.append(given))
     assert run("studio").code == 0
-    assert run("studio", "runs/a", "runs/b", "--port", 0, "--no-browser", "--threads", 2).code == 0
+    assert run("studio", "runs/a", "runs/b", "--port", 0, "--no-browser", "--no-token", "--threads", 2).code == 0
     assert received == [
-        {"models": (), "port": 8765, "open_browser": True, "threads": 1},
-        {"models": ["runs/a", "runs/b"], "port": 0, "open_browser": False, "threads": 2},
+        {"models": (), "port": 8765, "open_browser": True, "threads": 1, "token": True},
+        {"models": ["runs/a", "runs/b"], "port": 0, "open_browser": False, "threads": 2, "token": False},
     ]
 
 

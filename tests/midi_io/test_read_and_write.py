@@ -1,6 +1,7 @@
 """MIDI files: if these fail, music is read or written wrong, or a user's file is lost."""
 
 import contextlib
+import errno
 import io
 import os
 import re
@@ -271,14 +272,18 @@ def test_a_file_is_overwritten_only_when_asked(tmp_path):
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
-def test_a_write_that_fails_leaves_no_trace(tmp_path, overwrite):
+def test_a_write_that_fails_leaves_no_trace(tmp_path, monkeypatch, overwrite):
     """Half a file in place of the old one, and rubbish beside it."""
-    unwritable = Score(SONG.notes, SONG.tempo, (Part("\ud800"), Part("Bass")))  # half a character
     path = tmp_path / "song.mid"
     if overwrite:
         write_midi(SONG, path)
-    with pytest.raises(UnicodeEncodeError):
-        write_midi(unwritable, path, overwrite=overwrite)
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match=r"No space left on device: .*song.mid"):
+        write_midi(Score(SONG.notes, TempoMap(480), SONG.parts), path, overwrite=overwrite)
     assert os.listdir(tmp_path) == (["song.mid"] if overwrite else [])
     if overwrite:
         assert read_midi(path) == SONG
@@ -313,7 +318,7 @@ def test_a_missing_file_is_named(tmp_path):
 
 def test_a_folder_is_not_a_file(tmp_path):
     """Passing the folder for a file is a common slip."""
-    assert "cannot be read (Is a directory)" in _refused(tmp_path)
+    assert "a folder; expected a MIDI file. Name a file in it." in _refused(tmp_path)
 
 
 def test_files_that_are_no_midi_are_named(tmp_path):
@@ -322,7 +327,9 @@ def test_files_that_are_no_midi_are_named(tmp_path):
     path.write_bytes(b"")
     assert "the file is empty (0 bytes). Copy or download it again." in _refused(path)
     path.write_bytes(b"<html>Not found</html>")
-    assert "not a MIDI file; it starts with b'<htm', expected b'MThd'" in _refused(path)
+    assert "not a MIDI file; it is a web page." in _refused(path)
+    path.write_bytes(b"never seen")
+    assert "not a MIDI file; it starts with b'neve', expected b'MThd'" in _refused(path)
     path.write_bytes(to_midi_bytes(SONG)[:10])
     assert "cut short inside its header (10 of 14 bytes)" in _refused(path)
 

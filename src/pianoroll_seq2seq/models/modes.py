@@ -99,9 +99,10 @@ def training(model: SequenceModel) -> Iterator[None]:
     with _lock:
         use = _uses.get(id(identity), _Use())
         if use.readers or use.trainer not in (None, thread):
+            doing = "generates or scores with" if use.readers else "trains"
             raise ModelInUseError(
-                f"This {type(model).__name__} is in use: another thread {'generates or scores' if use.readers else 'trains'} "
-                f"with it. Train a copy (copy.deepcopy(model)), or wait until the other call has ended."
+                f"This {type(model).__name__} is in use: another thread {doing} it. Train a copy "
+                f"(copy.deepcopy(model)), or wait until the other call has ended."
             )
         before, use.trainer = use.trainer, thread
         _uses[id(identity)] = use

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 REQUEST_SECONDS = 10.0
 """In this time a request must have arrived as a whole, from its first byte to the end of its body."""
@@ -28,7 +28,8 @@ class TimedConnection(H11Protocol):
     def data_received(self, data: bytes) -> None:
         """A part of a request has arrived: the rest must follow. After the whole, nothing is waited for."""
         super().data_received(data)
-        if self.cycle is not None and not self.cycle.more_body and not self.cycle.response_complete:
+        cycle: RequestResponseCycle | None = self.cycle  # of the latest request, if there was any
+        if cycle is not None and not cycle.more_body and not cycle.response_complete:
             self._cancel_arriving()
         else:
             self._wait_for_request()
