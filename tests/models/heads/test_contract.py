@@ -49,7 +49,7 @@ def test_a_factory_with_any_keywords_gets_the_candidates() -> None:
     assert model.head.settings()["num_candidates"] == 2
 
 
-@pytest.mark.parametrize("head", [None, "NADEHead"], ids=repr)
+@pytest.mark.parametrize("head", [5, "NADEHead"], ids=repr)
 def test_what_is_no_head_is_refused(head: object) -> None:
     """A head by name ends in Python's own words."""
     with pytest.raises(SettingsError, match=re.escape(f"got {head!r}")):
