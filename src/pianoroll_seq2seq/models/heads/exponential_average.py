@@ -62,8 +62,12 @@ def exponential_averages(frames: Tensor, decays: Tensor, *, last: int | None = N
     moments = torch.arange(first, count + 1, device=frames.device)
     # A weight for each pair of a moment and a frame: for a long piece they are computed for some moments at a time.
     parts = moments.split(max(_MOST_PAIRS // max(count, 1), 1))
-    averages = [_averages_before(part, frames, decays) for part in parts]
-    return averages[0] if len(averages) == 1 else torch.cat(averages, dim=1)
+    if len(parts) == 1:
+        return _averages_before(moments, frames, decays)
+    averages = frames.new_empty(len(frames), len(moments), len(decays), frames.shape[2])
+    for part in parts:
+        averages[:, part - first] = _averages_before(part, frames, decays)
+    return averages
 
 
 def _averages_before(moments: Tensor, frames: Tensor, decays: Tensor) -> Tensor:
