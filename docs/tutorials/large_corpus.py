@@ -26,8 +26,8 @@ folder = write_scale_chords("midi/scales")
 # %% [markdown]
 # ## Build
 #
-# By default one process per core does the work; `executor=` takes any other executor, such as Dask's. Metadata of a file
-# is stored with it as its labels.
+# By default one process per core does the work; `executor=` takes any other executor, such as Dask's. Metadata of a
+# file is stored with it as its labels.
 
 # %%
 from pianoroll_seq2seq import BeatGrid, PitchRange, build_corpus

@@ -61,7 +61,7 @@ def exponential_averages(frames: Tensor, decays: Tensor, *, last: int | None = N
     first = 0 if last is None else count + 1 - last
     moments = torch.arange(first, count + 1, device=frames.device)
     # A weight for each pair of a moment and a frame: for a long piece they are computed for some moments at a time.
-    parts = moments.split(max(_MOST_PAIRS // max(count, 1), 1))
+    parts = torch.split(moments, max(_MOST_PAIRS // max(count, 1), 1))
     if len(parts) == 1:
         return _averages_before(moments, frames, decays)
     averages = frames.new_empty(len(frames), len(moments), len(decays), frames.shape[2])
