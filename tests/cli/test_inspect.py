@@ -40,6 +40,18 @@ def test_one_file(run: Run, tmp_path: Path) -> None:
     assert "suggested: --frames-per-beat 2 --pitches 60 64" in text
 
 
+def test_names_do_not_control_the_terminal(run: Run, tmp_path: Path) -> None:
+    """The name of a track changes the window's title, or is taken for lines of the program."""
+    song = replace(score([0]), parts=(Part("\x1b]0;title\x07\x1b[31mred\r\nno problems\u202e" + 100 * "x"),))
+    write_midi(song, tmp_path / "a.mid")
+    text = run("inspect", tmp_path / "a.mid").out
+    assert r"\x1b]0;title\x07\x1b[31mred\r\nno problems\u202exxx" in text
+    assert "x…\n" in text
+    assert not set(text) & set("\x1b\x07\r\u202e")
+    (part,) = run("inspect", tmp_path / "a.mid", "--json").json["files"][0]["parts"]
+    assert part["name"] == song.parts[0].name  # programs get it as it is
+
+
 @pytest.mark.parametrize(("frames_per_beat", "step"), [(1, 480), (3, 160), (4, 120), (6, 80), (16, 30)])
 def test_the_suggested_grid_is_the_coarsest_that_fits(tmp_path: Path, frames_per_beat: int, step: int) -> None:
     """Triplets are put on a grid of sixteenths."""

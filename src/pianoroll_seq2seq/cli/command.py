@@ -14,6 +14,7 @@ from cyclopts import App, CycloptsError, MissingArgumentError, Parameter, Unused
 from cyclopts.config import Dict
 from rich.console import Console
 
+from pianoroll_seq2seq._internal.names import printable
 from pianoroll_seq2seq.cli.class_options import ClassOption, class_parameters
 from pianoroll_seq2seq.cli.config_file import check_code, flat_options, read_config
 from pianoroll_seq2seq.cli.help_format import HelpFormat
@@ -239,4 +240,4 @@ def _readable(error: CycloptsError, command: Command) -> str:
 
 def log(line: str) -> None:
     """Prints a line about progress to standard error. Standard output is for results."""
-    print(line, file=sys.stderr, flush=True)
+    print(printable(line, keep="\n"), file=sys.stderr, flush=True)

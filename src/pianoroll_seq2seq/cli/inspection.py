@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from pianoroll_seq2seq._internal.names import printable
 from pianoroll_seq2seq._internal.progress import tqdm
 from pianoroll_seq2seq.cli.left_out import left_out_lines
 from pianoroll_seq2seq.cli.midi_facts import FileFacts, Inspected, inspect_file
@@ -20,6 +21,7 @@ _CANDIDATES = (1, 2, 3, 4, 6, 8, 12, 16, 24)
 _TOLERANCE_BEATS = 0.02
 _REQUIRED_SHARE = 0.95
 _MAX_LINES = 20
+_LONGEST_NAME = 80  # characters of the name of a part
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,8 @@ def _file_lines(file: FileFacts) -> list[str]:
             pitches = f"{ALL_PITCHES.name_of(part.lowest)}..{ALL_PITCHES.name_of(part.highest)}"
         program = "drums" if part.drums else str(part.program)
         track, channel = ("?" if place is None else str(place) for place in (part.track, part.channel))
-        lines.append(f"  {track:>5} {channel:>7} {program:>7} {part.notes:>7}  {pitches:11} {part.name}")
+        name = printable(part.name, longest=_LONGEST_NAME)
+        lines.append(f"  {track:>5} {channel:>7} {program:>7} {part.notes:>7}  {pitches:11} {name}")
     return lines
 
 

@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from typing import TextIO
 
+from pianoroll_seq2seq._internal.names import printable
 from pianoroll_seq2seq.errors import (
     CheckpointWriteError,
     DownloadError,
@@ -130,7 +131,7 @@ def _run_command(name: str, tokens: list[str]) -> int:
         _print_error(f"error: {message if isinstance(error, UsageError) else in_options(message, flags_of(command))}")
         return code
     if result is not None:
-        print(json.dumps(result.to_json(), indent=2) if call.as_json else result)
+        print(json.dumps(result.to_json(), indent=2) if call.as_json else printable(str(result), keep="\n"))
     return OK
 
 
@@ -151,7 +152,7 @@ def message_of(error: Exception) -> str:
 
 
 def _print_error(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    print(printable(line, keep="\n"), file=sys.stderr, flush=True)
 
 
 def _print_warning(message: Warning | str, *_: object, **__: object) -> None:
