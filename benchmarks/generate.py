@@ -26,6 +26,7 @@ from harness import Contender, Measurement, Results, Spread, measure, print_meas
 from torch import nn
 
 from pianoroll_seq2seq import BernoulliHead, RelativeBernoulliHead, Seq2SeqLSTM, generate_frames
+from pianoroll_seq2seq.models.heads.random_numbers import RowGenerators, uniform
 from pianoroll_seq2seq.models.layers.stepping import CellStepper, FusedStepper, LSTMStepper, Memory, NumPyStepper
 
 HEADS = {"BernoulliHead": BernoulliHead, "RelativeBernoulliHead": RelativeBernoulliHead}
@@ -45,7 +46,7 @@ def plain_loop(model: Seq2SeqLSTM) -> Frames:
     encoder, decoder = layers
 
     def frames(primers: np.ndarray) -> Iterator[np.ndarray]:
-        generator = torch.Generator().manual_seed(0)
+        generator = RowGenerators(0, len(primers))  # so that both write the same music
         with torch.no_grad():
             past = torch.tensor(primers, dtype=torch.float32)
             _, memory = encoder(past)
@@ -53,7 +54,7 @@ def plain_loop(model: Seq2SeqLSTM) -> Frames:
             with torch.no_grad():
                 features, memory = decoder(past[:, -1:], memory)
                 probability = model.head(features, past).mean
-                sampled = (torch.rand(probability.shape, generator=generator) < probability).float()
+                sampled = (uniform(probability.shape, generator=generator) < probability).float()
                 # A head that reads no past needs the last frame only.
                 past = sampled if model.head.context_frames == 0 else torch.cat([past, sampled], dim=1)
             yield sampled[:, 0].bool().numpy()

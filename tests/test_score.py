@@ -255,6 +255,6 @@ def test_the_end_of_a_score_is_its_silence():
         assert replace(score, end_tick=end) == score
     assert replace(longer, notes=note_table([(0, 2400, 60, 100, 0)])).end_tick is None
     assert Score(note_table([]), TempoMap(480), end_tick=7).num_ticks == 7
-    for end in (-1, MAX_TICK + 1):
-        with pytest.raises(MidiError, match=r"end_tick must be in 0\.\."):
+    for end in (-1, MAX_TICK + 1, 1920.0, "1920"):
+        with pytest.raises(MidiError, match=r"end_tick must be an integer in 0\.\."):
             replace(score, end_tick=end)

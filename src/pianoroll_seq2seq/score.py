@@ -183,8 +183,8 @@ class Score:
     def __post_init__(self) -> None:
         """Validates that every note's part exists, and the end."""
         if self.end_tick is not None:
-            if not 0 <= self.end_tick <= MAX_TICK:
-                raise MidiError(f"Score.end_tick must be in 0..{MAX_TICK}, got {self.end_tick}.")
+            if not _is_tick(self.end_tick):
+                raise MidiError(f"Score.end_tick must be an integer in 0..{MAX_TICK}, got {self.end_tick!r}.")
             if self.end_tick <= self.notes.end_tick.max(initial=0):
                 object.__setattr__(self, "end_tick", None)
         highest = int(self.notes.part.max(initial=-1))
@@ -278,6 +278,10 @@ class Score:
         notes = self.notes.where(self.notes.onset_tick < tick)
         cut = NoteTable(notes.onset_tick, np.minimum(notes.end_tick, tick), notes.pitch, notes.velocity, notes.part)
         return replace(self, notes=cut, end_tick=None if self.end_tick is None else min(self.end_tick, tick))
+
+
+def _is_tick(value: object) -> bool:
+    return isinstance(value, int | np.integer) and 0 <= value <= MAX_TICK
 
 
 def matching_parts(

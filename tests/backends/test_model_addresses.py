@@ -48,7 +48,17 @@ def test_other_addresses_are_refused(address: str) -> None:
         parse_model_address(address)
 
 
-@pytest.mark.parametrize("address", [f"{BLOB}?sv=1&sig=c2VjcmV0", "azureml://datastores/music?sig=c2VjcmV0"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        f"{BLOB}?sv=1&sig=c2VjcmV0",
+        "azureml://datastores/music?sig=c2VjcmV0",
+        "azureml://datastores/music?sig=c2VjcmV0/paths/7",
+        "azureml://datastores/music/paths/7?sig=c2VjcmV0",
+        "azureml:scale-chords?sig=c2VjcmV0",
+        "azureml://jobs/scale-chords_1?sig=c2VjcmV0",
+    ],
+)
 def test_an_address_with_a_secret_is_refused(address: str) -> None:
     """The signature is sent with the run, for everyone to read, or printed."""
     with pytest.raises(SettingsError) as refused:

@@ -1,7 +1,10 @@
 """``render``: MIDI files as sound or pictures, and generated music as sound."""
 
+import contextlib
+import os
 import shutil
 import sys
+import threading
 import wave
 from importlib.util import find_spec
 from pathlib import Path
@@ -55,6 +58,40 @@ def test_a_file_is_played_with_its_controllers(run: Run, tmp_path: Path) -> None
     assert "muted: the plain synthesizer does not play modulation" in done.err
     with wave.open(str(tmp_path / "muted.wav")) as sound:
         assert not any(sound.readframes(sound.getnframes()))
+
+
+def test_a_damaged_file(run: Run, midi: Path, tmp_path: Path) -> None:
+    """Asked for what is left of a damaged file, the command draws it but does not play it."""
+    damaged = tmp_path / "damaged.mid"
+    damaged.write_bytes((midi / "scale_c_major_pentatonic.mid").read_bytes()[:-9])
+    made = [tmp_path / name for name in ("song.wav", "song.png", "song.mid")]
+    assert "--on-damage salvage" in run("render", damaged, "--output", *made, *PLAIN).refused()
+    run("render", damaged, "--output", *made, *PLAIN, "--on-damage", "salvage")
+    assert seconds(made[0]) == pytest.approx(read_midi(made[2]).end_seconds + 0.5, abs=1e-3)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="named pipes are POSIX's")
+def test_a_pipe_is_read_once(run: Run, midi: Path, tmp_path: Path) -> None:
+    """``render <(command)`` finds an empty file, or waits for ever for a second writer."""
+    pipe = tmp_path / "song.mid"
+    os.mkfifo(pipe)
+    content = (midi / "scale_c_major_pentatonic.mid").read_bytes()
+    done = threading.Event()
+
+    def write() -> None:
+        pipe.write_bytes(content)
+        while not done.wait(0.05):  # whoever opens it again gets nothing, rather than to wait
+            with contextlib.suppress(OSError):
+                os.close(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK))
+
+    threading.Thread(target=write, daemon=True).start()
+    made = [tmp_path / name for name in ("song.wav", "copy.mid")]
+    try:
+        run("render", pipe, "--output", *made, *PLAIN)
+    finally:
+        done.set()
+    assert seconds(made[0]) == pytest.approx(read_midi(content).end_seconds + 0.5, abs=1e-3)
+    assert read_midi(made[1]) == read_midi(content)
 
 
 def test_generated_music_as_sound(run: Run, small_run: Path, tmp_path: Path) -> None:

@@ -14,6 +14,8 @@ from command_line import Run
 from pianoroll_seq2seq import History, studio, write_midi
 from pianoroll_seq2seq.backends import azureml
 from pianoroll_seq2seq.backends.azureml import RegisteredModel, StoredFolder, model_addresses
+from pianoroll_seq2seq.cli.generate_options import SamplingOptions
+from pianoroll_seq2seq.cli.submit_options import as_arguments
 from pianoroll_seq2seq.data.datasets.scale_chords import scale_chords
 
 
@@ -164,6 +166,7 @@ def test_what_is_sent_generates_as_it_would_here(
         (("--store", "music"), "https://ACCOUNT.blob.core.windows.net/CONTAINER/PATH"),
         (("--primer", "none.mid"), "none.mid"),
         (("--scale", "H major"), "H major"),
+        (("--threshold", "0"), "probability"),
         (("--condition", "C major"), "takes no condition"),
         (("--soundfont", "none.sf2"), "none.sf2"),
         (("--send", "none.py"), "none.py"),
@@ -179,6 +182,24 @@ def test_generating_that_would_fail_is_not_sent(
     assert reason in message
     assert "c2VjcmV0" not in message
     assert not sent
+
+
+@pytest.mark.parametrize("name", ["generate.py", "config.yaml", "model", "twice.py"])
+def test_own_files_are_not_replaced(run: Run, small_run: Path, sent: dict[str, Any], tmp_path: Path, name: str) -> None:
+    """The run's script, or another file of the user, replaces a module that was to be sent."""
+    places = [tmp_path / "one" / name, tmp_path / "other" / name][: 1 + (name == "twice.py")]
+    for path in places:
+        path.parent.mkdir()
+        path.write_text("") if path.suffix else path.mkdir()
+    given = ("--model", small_run, "--compute", "cluster")
+    refused = run("submit", "generate", *given, *(word for path in places for word in ("--send", path))).refused()
+    assert f"another file of the name {name}" in refused
+    assert not sent
+
+
+def test_a_threshold_of_zero_is_not_left_out() -> None:
+    """Options whose value is 0 are not sent, and the run samples instead."""
+    assert as_arguments(SamplingOptions(threshold=0.0)) == ["--threshold", "0.0"]
 
 
 def test_an_address_is_checked_by_the_workspace(

@@ -25,7 +25,7 @@ from strategies import (
     tempo_maps,
 )
 
-from pianoroll_seq2seq.errors import LimitError, NoNotesError
+from pianoroll_seq2seq.errors import LimitError, MidiError, NoNotesError
 from pianoroll_seq2seq.grid import BeatGrid, SecondsGrid
 from pianoroll_seq2seq.interop import (
     read_pypianoroll,
@@ -260,6 +260,31 @@ def test_notes_that_a_file_cannot_hold_are_counted():
     roll, warned = announced(lambda: PianoRoll.from_pretty_midi(midi))
     assert [message.split(" notes")[0] for message in warned] == ["1", "1"]
     assert [column.tolist() for column in roll.notes()] == [[0, 4], [2, 8], [61, 62]]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"start": float("nan")}, "must be finite"),
+        ({"end": float("inf")}, "must be finite"),
+        ({"start": 1e9, "end": 1e9 + 1}, "at tick 2147483647 at the latest"),
+        ({"pedal": 300}, "must be in 0..127"),
+        ({"pedal": 64.5}, "must be in 0..127"),
+        ({"pedal_time": 1e12}, "at tick 2147483647 at the latest"),
+    ],
+)
+def test_values_that_no_file_can_hold_are_refused(changes, words):
+    """A traceback of another library, or a file of megabytes that takes half a minute to write."""
+    midi = pretty_midi.PrettyMIDI()
+    midi.instruments.append(pretty_midi.Instrument(0))
+    note = pretty_midi.Note(90, 60, 0.0, 1.0)
+    note.start, note.end = changes.get("start", note.start), changes.get("end", note.end)
+    midi.instruments[0].notes = [note]
+    pedal = pretty_midi.ControlChange(64, 0, changes.get("pedal_time", 0.0))
+    pedal.value = changes.get("pedal", 0)
+    midi.instruments[0].control_changes = [pedal]
+    with pytest.raises(MidiError, match=words):
+        PianoRoll.from_pretty_midi(midi)
 
 
 def test_instruments_that_share_a_pedal_are_announced():

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from data.corpus.sabotage import Inline, write_song
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from pianoroll_seq2seq import PianoRoll, build_corpus, read_folder
@@ -60,6 +60,38 @@ def test_what_is_no_file_is_left_out_with_a_word(tmp_path: Path, monkeypatch: py
 
 
 @posix
+def test_links_that_cannot_be_followed_are_left_out(tmp_path: Path) -> None:
+    """One link in a circle, or to a name that is too long, ends the reading of a folder."""
+    write_song(tmp_path / "a.mid", 1)
+    (tmp_path / "b.mid").symlink_to("b.mid")
+    (tmp_path / "c.mid").symlink_to("c" * 300)
+    (tmp_path / "d").symlink_to("d" * 300)
+    with pytest.warns(UserWarning, match="left out") as warned:
+        assert found(tmp_path) == ["a.mid"]
+    assert [str(one.message).split(" is left out: ")[1] for one in warned] == [
+        "Too many levels of symbolic links.",
+        "File name too long.",
+    ]
+
+
+@posix
+@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="root may enter every folder")
+def test_a_folder_that_may_be_listed_but_not_entered(tmp_path: Path) -> None:
+    """It ends the reading of a folder."""
+    write_song(tmp_path / "a.mid", 1)
+    (tmp_path / "closed").mkdir()
+    write_song(tmp_path / "closed" / "b.mid", 2)
+    (tmp_path / "closed" / "inner").mkdir()
+    (tmp_path / "closed").chmod(0o444)
+    try:
+        with pytest.warns(UserWarning, match="left out: Permission denied") as warned:
+            assert found(tmp_path) == ["a.mid"]
+        assert len(warned) == 2
+    finally:
+        (tmp_path / "closed").chmod(0o755)
+
+
+@posix
 def test_only_what_is_no_file(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.mid")
     with pytest.warns(UserWarning, match="left out"), pytest.raises(MidiNotFoundError, match=r"no \.mid"):
@@ -74,6 +106,7 @@ SOURCES = st.lists(
 )
 
 
+@example(["a.kar", "a.mid", "a.mid.mid", "a.mid.mid.kar"])
 @given(SOURCES)
 def test_no_two_pieces_have_one_name(sources: list[str]) -> None:
     """``a.kar`` takes the place of ``a.mid`` wherever pieces are told apart by their names."""

@@ -100,6 +100,22 @@ def test_revisions(hub: HubServer) -> None:
         open_model("bach-chorales", revision="v2")
 
 
+@pytest.mark.parametrize("trouble", ["broken", "offline"])
+def test_a_download_that_was_cut(hub: HubServer, monkeypatch: pytest.MonkeyPatch, trouble: str) -> None:
+    """Whoever continues without a connection is told that the model is none."""
+    from huggingface_hub import constants, hf_hub_download
+
+    model().push_to_hub(NAME, token=WRITER)
+    hf_hub_download(NAME, "config.json")
+    hub.broken = trouble == "broken"
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", trouble == "offline")
+    with pytest.raises(StoreError, match="cannot be reached, and the model is not in the cache"):
+        open_model(NAME)
+    hub.broken = False
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    assert is_same(open_model(NAME).model, model())
+
+
 def test_only_weights_and_settings_are_downloaded_and_nothing_runs(hub: HubServer, tmp_path: Path) -> None:
     """A model of a stranger runs a program on this machine, or fills its disk."""
 
@@ -228,6 +244,7 @@ def test_a_local_folder_wins_and_a_mistyped_one_is_not_looked_up(hub: HubServer)
         ("a/b/c", None),
         ("models/best.safetensors", None),
         ("bach-chorales", None),
+        (f"{'x' * 300}/small", f"{'x' * 300}/small"),
         ("C:\\models", None),
         (Path("somebody/small"), None),
     ],

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.layout import FrameLayout
 from pianoroll_seq2seq.models.copying_lstm import CopyingLSTM
 from pianoroll_seq2seq.models.heads.bernoulli import Bernoulli, BernoulliHead
@@ -144,6 +145,20 @@ def test_seeds_that_differ_in_their_upper_bits_give_other_music() -> None:
     seeds = (5, 5 + 2**32, 5 + 2**62, -5, -(2**63))
     pieces = [generate(built, primers(1)[0], num_frames=20, seed=seed, layout=layout) for seed in seeds]
     assert len({piece.active.tobytes() for piece in pieces}) == len(seeds)
+
+
+@pytest.mark.parametrize("kind", [np.int8, np.int64, np.uint64])
+def test_a_seed_of_numpy_is_the_same_seed(kind: Any) -> None:
+    built, layout = model("Bernoulli")
+    one, other = (generate(built, primers(1)[0], num_frames=9, seed=seed, layout=layout) for seed in (5, kind(5)))
+    assert (one.active == other.active).all()
+
+
+@pytest.mark.parametrize("seed", [1.5, "5", None, 2**63])
+def test_other_seeds_are_refused(seed: Any) -> None:
+    built, layout = model("Bernoulli")
+    with pytest.raises(SettingsError, match="seed must be a 64-bit integer, got"):
+        generate(built, primers(1)[0], num_frames=9, seed=seed, layout=layout)
 
 
 @pytest.mark.parametrize("head", ["Bernoulli", "a user's"])

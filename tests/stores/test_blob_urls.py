@@ -29,14 +29,32 @@ def test_the_parts_of_an_address(url: str, parts: tuple[str, str, str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["music", f"{ACME}/", f"{ACME}/music//7", "http://acme.blob.core.windows.net/music", "https:///music"]
+    "url",
+    [
+        "music",
+        f"{ACME}/",
+        f"{ACME}/music//7",
+        "http://acme.blob.core.windows.net/music",
+        "https:///music",
+        "https://[acme/music",
+        f"{ACME}:port/music",
+        f"{ACME}/music/../other",
+        f"{ACME}/music/./7",
+    ],
 )
 def test_other_addresses_are_refused(url: str) -> None:
     with pytest.raises(SettingsError, match="https://ACCOUNT"):
         BlobUrl.parse(url)
 
 
-@pytest.mark.parametrize("url", [f"{ACME}/music?sv=1&sig=c2VjcmV0", "https://u:c2VjcmV0@acme.blob.core.windows.net/m/"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"{ACME}/music?sv=1&sig=c2VjcmV0",
+        "https://u:c2VjcmV0@acme.blob.core.windows.net/m/",
+        "https://:c2VjcmV0@acme.blob.core.windows.net/m/",
+    ],
+)
 def test_an_address_with_a_secret_is_refused(url: str) -> None:
     """The secret gets into logs and arguments."""
     with pytest.raises(SettingsError, match="must not contain a signature or a password") as refused:

@@ -193,6 +193,12 @@ def test_what_is_no_file_is_not_sent(store: Store, folder: Path) -> None:
         assert push_folder(folder, store).sent == tuple(sorted(FILES))
 
 
+def test_a_link_in_a_circle(store: Store, folder: Path) -> None:
+    """It ends a sync with a traceback."""
+    (folder / "circle").symlink_to("circle")
+    assert push_folder(folder, store).sent == tuple(sorted(FILES))
+
+
 def test_links(store: Store, folder: Path, tmp_path: Path) -> None:
     """A link in a run's folder sends the home directory to the cloud, or one to the last checkpoint stops the sync."""
     (folder / "latest").symlink_to(folder / "shards")
@@ -242,6 +248,20 @@ def test_keys_that_cannot_be_files_are_refused(azurite: Azurite, tmp_path: Path)
             pull_folder(store, tmp_path / "elsewhere")
         assert list((tmp_path / "outside").iterdir()) == []
         assert (tmp_path / "elsewhere" / "0").read_bytes() == b"1"
+
+
+def test_what_is_in_the_way_here(store: Store, tmp_path: Path) -> None:
+    """A folder in the place of one file, or a file in that of a folder, costs the user all others."""
+    for key in ("a", "b/x", "c"):
+        store.put(key, b"1")
+    into = tmp_path / "into"
+    (into / "a").mkdir(parents=True)
+    (into / "b").write_bytes(b"mine")
+    with pytest.raises(SettingsError, match="2 of 3 objects were not downloaded") as caught:
+        pull_folder(store, into)
+    assert "a is a folder, where the store has a file" in str(caught.value)
+    assert "b is a file, where the store has a folder" in str(caught.value)
+    assert contents(into) == {"b": b"mine", "c": b"1"}
 
 
 def test_files_that_cannot_be_keys_are_refused(store: Store, folder: Path, tmp_path: Path) -> None:

@@ -128,19 +128,20 @@ def test_samples_are_seen_and_heard(tmp_path: Path) -> None:
         assert [(step, value["_type"]) for step, value in shown] == [(step, kind) for step in steps]
         kept = (run.folder / "files" / shown[1][1]["path"]).read_bytes()
         assert kept == (tmp_path / "samples" / f"epoch_0002_piece_1.{ending}").read_bytes()
-    assert "epoch_0002_piece_1.mid" in run.files
+    assert "artifacts/epoch_0002_piece_1.mid" in run.files
 
 
-def test_files_are_kept_as_they_were(tmp_path: Path) -> None:
-    """A file of an offline run is gone, or another one, when the run is sent."""
-    path = tmp_path / "scores.json"
+@pytest.mark.parametrize("name", ["scores.json", "config.yaml", "wandb-summary.json", "output.log"])
+def test_files_are_kept_as_they_were(tmp_path: Path, name: str) -> None:
+    """A file of an offline run is gone, or another one, when the run is sent; W&B has files of such names itself."""
+    path = tmp_path / name
     path.write_text('{"f1": 0.5}')
     with tracker_of(tmp_path) as tracker:
         tracker.log_artifact(path)
         path.unlink()
     run = only_run(tmp_path)
-    assert json.loads((run.folder / "files" / "scores.json").read_text()) == {"f1": 0.5}
-    assert "scores.json" in run.files
+    assert json.loads((run.folder / "files" / "artifacts" / name).read_text()) == {"f1": 0.5}
+    assert f"artifacts/{name}" in run.files
 
 
 def test_what_cannot_be_logged_is_a_warning(tmp_path: Path) -> None:

@@ -17,12 +17,14 @@ from pianoroll_seq2seq import (
     JsonlTracker,
     PianoRoll,
     Tracker,
+    cosine_schedule,
     evaluate,
     find_learning_rate,
     fit,
     generate,
     likelihood,
 )
+from pianoroll_seq2seq.checkpoint import restore
 from pianoroll_seq2seq.errors import MissingExtraError, SettingsError, TrainingDivergedError
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -194,6 +196,47 @@ def test_warnings_of_long_work_are_in_the_log_too(tmp_path: Path, caplog: pytest
     assert "Training resumes from" in caplog.text
 
 
+@pytest.mark.parametrize("seed", [-1, 1.5, "7", None])
+def test_a_seed_is_a_whole_number(seed: Any) -> None:
+    arguments: dict[str, Any] = {"epochs": 1, "batch_size": 4, "progress": False, "seed": seed}
+    with pytest.raises(SettingsError, match="seed must be an integer, at least 0, got"):
+        fit(make_model(), make_windows(), **arguments)
+
+
+@pytest.mark.parametrize("schedule", [None, cosine_schedule()])
+def test_the_learning_rate_of_an_optimizer_that_is_used_again(tmp_path: Path, schedule: Any) -> None:
+    """A user lowers the rate between two runs, which has no effect; or the second run goes on with a rate of 0."""
+    model = make_model()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
+    for rate in (0.5, 0.5, 0.25):
+        optimizer.param_groups[0]["lr"] = rate
+        folder = tmp_path / str(len(list(tmp_path.iterdir())))
+        rates: list[float] = []
+        history = fit_small(
+            model,
+            make_windows(),
+            optimizer=optimizer,
+            schedule=schedule,
+            checkpoint_dir=folder,
+            on_step=[lambda event, rates=rates: rates.append(event.learning_rate)],
+        )
+        factors = [1.0 if schedule is None else schedule(step, len(rates)) for step in range(len(rates))]
+        assert rates == [rate * factor for factor in factors]
+        assert history.epochs[-1].learning_rate == rates[-1]
+        assert optimizer.param_groups[0]["lr"] == rate
+        restore(folder / "last.safetensors", model, optimizer)
+        assert optimizer.param_groups[0]["lr"] == rate
+
+
+def test_an_optimizer_that_needs_a_closure_is_refused() -> None:
+    model = make_model()
+    with pytest.raises(SettingsError, match=r"LBFGS needs a function .*closure"):
+        fit_small(model, make_windows(), optimizer=torch.optim.LBFGS(model.parameters()))
+    with pytest.raises(SettingsError, match="'meta' holds no weights"):
+        fit_small(model, make_windows(), device="meta")
+    assert have_same_weights(model, make_model())
+
+
 def test_a_history_as_a_table() -> None:
     pandas = pytest.importorskip("pandas")
     history = fit_small(make_model(), make_windows(), make_windows(1), epochs=2)
@@ -204,6 +247,7 @@ def test_a_history_as_a_table() -> None:
     assert fit_small(make_model(), make_windows(), epochs=1).to_frame()["valid_loss"].isna().all()
     assert isinstance(History().to_frame(), pandas.DataFrame)
     assert History().to_frame().empty
+    assert (History().to_frame().dtypes == table.dtypes).all()  # so that nsmallest and means work
 
 
 def test_a_table_needs_pandas(monkeypatch: pytest.MonkeyPatch) -> None:

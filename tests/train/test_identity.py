@@ -1,6 +1,7 @@
 """A run is resumed only with what it was made of, and the error names what differs; finished runs can be extended."""
 
 import itertools
+import signal
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -25,7 +26,8 @@ from pianoroll_seq2seq import (
 )
 from pianoroll_seq2seq.data.corpus import Corpus
 from pianoroll_seq2seq.errors import CheckpointError, SettingsError
-from pianoroll_seq2seq.train.schedules import Schedule
+from pianoroll_seq2seq.train.events import EpochEnd
+from pianoroll_seq2seq.train.schedules import Schedule, sample_schedule, schedule_difference
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -143,6 +145,34 @@ def test_how_an_update_is_computed_may_change(tmp_path: Path) -> None:
     train(tmp_path, make=lambda model: torch.optim.AdamW(model.parameters(), fused=True))
 
 
+@pytest.mark.parametrize("rate", [np.float32(0.25), np.float64(0.25), torch.tensor(0.25)], ids=["32", "64", "tensor"])
+def test_values_of_any_type_are_saved(tmp_path: Path, rate: Any) -> None:
+    """An epoch is lost because a NumPy number or a tensor cannot be written into the checkpoint."""
+    arguments: dict[str, Any] = {
+        "make": lambda model: torch.optim.SGD(model.parameters(), lr=rate, momentum=rate),
+        "seed": np.int64(3),
+        "batch_size": np.int32(5),
+        "clip_norm": np.float32(0.5),
+        "ema_decay": np.float64(0.5),
+        "schedule": lambda step, total: np.float32(0.5),
+        "train": windows(input_frames=np.int64(4), hop=np.int16(2)),
+    }
+    whole, _ = train(None, **arguments | {"epochs": np.int64(2)})
+    train(tmp_path, **arguments | {"epochs": 1})
+    model, _ = train(tmp_path, **arguments | {"seed": 3, "batch_size": 5, "clip_norm": 0.5, "epochs": np.int64(2)})
+    assert have_same_weights(model, whole)
+
+
+@pytest.mark.parametrize("types", [(torch.float64, torch.float32), (torch.float32, torch.float64)], ids=str)
+def test_another_type_of_weights_is_named(tmp_path: Path, types: tuple[torch.dtype, torch.dtype]) -> None:
+    """Half of the digits are lost because weights in float64 are loaded into a model in float32."""
+    before, now = types
+    train(tmp_path, model=make_model().to(before))
+    train(tmp_path, model=make_model().to(before))
+    with pytest.raises(CheckpointError, match=rf"run\.dtype was {before} and is now {now}"):
+        train(tmp_path, model=make_model().to(now), epochs=3)
+
+
 def test_frozen_parameters_are_compared(tmp_path: Path) -> None:
     """A run whose encoder was frozen goes on with all parameters."""
 
@@ -201,6 +231,20 @@ def test_a_schedule_with_the_same_values_is_the_same(tmp_path: Path) -> None:
     train(tmp_path / "constant", schedule=lambda step, total: 1.0)
 
 
+@pytest.mark.parametrize("total", [40, 3000, 100_003])
+def test_a_schedule_that_differs_at_one_step_is_named(total: int) -> None:
+    """Constants in a function differ so little that none of the compared steps falls between them."""
+
+    def jump(at: int) -> Schedule:
+        return lambda step, _: 1.0 if step < at else 0.5
+
+    for place in (0, total // 3, total - 2):
+        before, now = (sample_schedule(jump(at), total) for at in (place, place + 1))
+        assert not list(schedule_difference(before, before, jump(place)))
+        (message,) = schedule_difference(before, now, jump(place + 1))
+        assert "its factor of step" in message
+
+
 # ---- More epochs
 
 
@@ -246,6 +290,21 @@ def test_fewer_epochs_return_the_run_as_it_is(tmp_path: Path) -> None:
     again, same = train(tmp_path, epochs=1)
     assert same == history
     assert have_same_weights(model, again)
+
+
+@pytest.mark.parametrize("epochs", [1, 2])
+def test_fewer_epochs_than_an_interrupted_run_has_done(tmp_path: Path, epochs: int) -> None:
+    """The history says that the run is still being trained."""
+
+    def interrupt(event: EpochEnd) -> None:
+        if len(event.history.epochs) == 2:
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path, epochs=4, on_epoch=[interrupt])
+    history = train(tmp_path, epochs=epochs)[1]
+    assert (len(history.epochs), history.stopped_by) == (2, "epochs")
+    assert train(tmp_path, epochs=4)[1].stopped_by == "epochs"
 
 
 # ---- The data
@@ -341,6 +400,40 @@ def test_examples_of_a_users_class_are_compared(tmp_path: Path) -> None:
     train(tmp_path, train=OwnExamples(windows()))
     train(tmp_path, train=OwnExamples(windows()))
     refused(tmp_path, "the training examples are others", train=OwnExamples(windows(0, 1, 3)))
+
+
+class Shifted(SlidingWindows):
+    """Windows of a user's class with batches of its own."""
+
+    pitches = 1
+
+    def conditioned_batch(self, indices: Any, **named: Any) -> Any:
+        inputs, targets, condition = super().conditioned_batch(indices, **named)
+        return inputs.roll(self.pitches, -1), targets.roll(self.pitches, -1), condition
+
+
+class Named(Shifted):
+    """The same, which says what its batches are made of."""
+
+    def fingerprint(self) -> dict[str, Any]:
+        return super().fingerprint() | {"pitches": self.pitches}
+
+
+def test_batches_of_a_subclass_are_compared(tmp_path: Path) -> None:
+    """A subclass changes the batches, but has the fingerprint of the windows that it was derived from."""
+
+    def shifted(pitches: int, kind: Any = Shifted) -> Any:
+        made = kind([roll(seed) for seed in range(3)], input_frames=4, target_frames=4, hop=2)
+        made.pitches = pitches
+        return made
+
+    train(tmp_path)
+    refused(tmp_path, "the batches of the training examples are others", train=shifted(1))
+    train(tmp_path / "own", train=shifted(1))
+    train(tmp_path / "own", train=shifted(1))
+    refused(tmp_path / "own", "the batches of the training examples are others", train=shifted(2))
+    train(tmp_path / "named", train=shifted(1, Named))
+    refused(tmp_path / "named", r"data\.train\.pitches was 1 and is now 2", train=shifted(2, Named))
 
 
 def test_a_corpus_is_compared_by_its_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

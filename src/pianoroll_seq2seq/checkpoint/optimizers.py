@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -21,8 +22,9 @@ def pack(optimizer: torch.optim.Optimizer) -> tuple[dict[str, Any], dict[str, Te
             if isinstance(value, Tensor):
                 tensors[f"optimizer.{index}.{key}"] = contiguous_copy(value)
             else:
-                values[str(index)][key] = value
-    return {"state": values, "param_groups": encode(state["param_groups"])}, tensors
+                values[str(index)][key] = _plain(value)
+    groups = [{key: _plain(value) for key, value in group.items()} for group in state["param_groups"]]
+    return {"state": values, "param_groups": encode(groups)}, tensors
 
 
 def unpack(optimizer: torch.optim.Optimizer, values: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
@@ -32,3 +34,10 @@ def unpack(optimizer: torch.optim.Optimizer, values: Mapping[str, Any], tensors:
         index, key = name.split(".", 1)
         state[int(index)][key] = tensor
     optimizer.load_state_dict({"state": state, "param_groups": values["param_groups"]})
+
+
+def _plain(value: Any) -> Any:
+    """A value of an optimizer for JSON. A learning rate or a beta may be a tensor or of NumPy."""
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    return value.tolist() if isinstance(value, Tensor | np.generic) else value

@@ -15,7 +15,7 @@ from pianoroll_seq2seq.errors import LimitError, MidiError, MidiNotFoundError, S
 
 if TYPE_CHECKING:
     from pianoroll_seq2seq.grid import BeatGrid, SecondsGrid
-    from pianoroll_seq2seq.score import Score
+    from pianoroll_seq2seq.midi_io.source import NamedBytes
 
 _MAX_LINES = 20
 
@@ -86,9 +86,10 @@ def render(
         SettingsError: an unknown ending.
         OverwriteError: a file exists already.
     """
+    from pianoroll_seq2seq._internal.limits import DEFAULT_LIMITS
     from pianoroll_seq2seq._internal.progress import tqdm
     from pianoroll_seq2seq.grid import SIXTEENTHS
-    from pianoroll_seq2seq.midi_io import read_midi
+    from pianoroll_seq2seq.midi_io.source import NamedBytes, bytes_of
 
     plan = _plan(source, output, endings)
     check_outputs([path for paths in plan.values() for path in paths], overwrite=overwrite)
@@ -96,9 +97,10 @@ def render(
     refused: dict[str, str] = {}
     for midi, paths in tqdm(plan.items(), "render", unit="file", disable=len(plan) == 1):
         try:
-            score = read_midi(midi, on_damage=on_damage)
+            data, label = bytes_of(midi, DEFAULT_LIMITS)  # once: a pipe cannot be read again
             for path in paths:
-                _write(midi, score, path, sound, grid.grid() or SIXTEENTHS, overwrite=overwrite)
+                music = NamedBytes(data, label)
+                _write(music, path, sound, grid.grid() or SIXTEENTHS, on_damage=on_damage, overwrite=overwrite)
                 written.append(str(path))
         except (MidiError, LimitError) as error:
             if not source.is_dir():
@@ -132,21 +134,29 @@ def _plan(source: Path, output: list[str], endings: list[str] | None) -> dict[Pa
 
 
 def _write(
-    midi: Path, score: "Score", path: Path, sound: SoundOptions, grid: "BeatGrid | SecondsGrid", *, overwrite: bool
+    music: "NamedBytes",
+    path: Path,
+    sound: SoundOptions,
+    grid: "BeatGrid | SecondsGrid",
+    *,
+    on_damage: Literal["error", "salvage"],
+    overwrite: bool,
 ) -> None:
     if path.suffix.lower() in SOUND:
         from pianoroll_seq2seq.display.audio import to_audio
 
-        to_audio(midi, **asdict(sound)).save(path, overwrite=overwrite)
+        to_audio(music, on_damage=on_damage, **asdict(sound)).save(path, overwrite=overwrite)
     elif path.suffix.lower() == ".png":
+        from pianoroll_seq2seq.midi_io import read_midi
         from pianoroll_seq2seq.pianoroll import PianoRoll
         from pianoroll_seq2seq.pitches import ALL_PITCHES
 
+        score = read_midi(music, on_damage=on_damage)
         draw(PianoRoll.from_score(score, grid=grid, pitches=ALL_PITCHES), path, overwrite=overwrite)
     else:
-        from pianoroll_seq2seq.midi_io import write_midi
+        from pianoroll_seq2seq.midi_io import read_midi, write_midi
 
-        write_midi(score, path, overwrite=overwrite)
+        write_midi(read_midi(music, on_damage=on_damage), path, overwrite=overwrite)
 
 
 COMMAND = Command(

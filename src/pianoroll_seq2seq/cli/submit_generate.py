@@ -122,12 +122,15 @@ def _check_options(primer: PrimerOptions, sampling: SamplingOptions) -> None:
     """Checks what can be checked without the model.
 
     Raises:
-        SettingsError: an unknown scale.
+        SettingsError: an unknown scale, or a threshold out of range.
         MidiError: a primer that cannot be read.
     """
     from pianoroll_seq2seq.cli.scales import pitch_classes_of
     from pianoroll_seq2seq.midi_io.read import read_midi
+    from pianoroll_seq2seq.sampling.samplers import Threshold
 
+    if sampling.threshold is not None:
+        Threshold(sampling.threshold)
     if sampling.scale is not None:
         pitch_classes_of(sampling.scale)
     if primer.primer is not None:

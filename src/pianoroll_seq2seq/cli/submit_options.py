@@ -77,12 +77,18 @@ class JobOptions:
             path = Path(name)
             if not path.exists():
                 raise SettingsError(f"--send {name}: no such file or folder.")
+            target = folder / path.resolve().name
+            if target.exists() or target.name in (script, *_OWN_NAMES):
+                raise SettingsError(f"--send {name}: the run has another file of the name {target.name}. Rename yours.")
             if path.is_dir():
-                shutil.copytree(path, folder / path.resolve().name, ignore=shutil.ignore_patterns("__pycache__"))
+                shutil.copytree(path, target, ignore=shutil.ignore_patterns("__pycache__"))
             else:
-                shutil.copy2(path, folder / path.name)
+                shutil.copy2(path, target)
         (folder / script).write_text(_PROGRAM.format(command=command), encoding="utf-8")
 
+
+_OWN_NAMES = ("config.yaml", "inputs", "model", "outputs")
+"""What a run has beside its script."""
 
 _PROGRAM = '''"""Runs a command of pianoroll-seq2seq with the arguments of this script."""
 
@@ -114,6 +120,6 @@ def as_arguments(*groups: "DataclassInstance", **changes: Any) -> list[str]:
             flag = f"--{field.name.replace('_', '-')}"
             if value is True:
                 arguments.append(flag)
-            elif value not in (None, False, field.default):
+            elif value is not None and value is not False and value != field.default:
                 arguments += [flag, *(map(str, value) if isinstance(value, list) else [str(value)])]
     return arguments

@@ -26,10 +26,12 @@ def midi_paths(folder: Path) -> list[Path]:
             raise MidiNotFoundError(f"{folder}: a file; expected a folder. Give the folder that holds it.")
         raise MidiNotFoundError(f"{folder}: no such folder. Check the path.")
     named = sorted(path for path in _below(folder) if path.suffix.lower() in _ENDINGS)
-    paths = [path for path in named if path.is_file()]
-    for path in sorted({*named} - {*paths}):
-        what = "a link to nothing" if path.is_symlink() else "a named pipe, a socket or a device"
-        warnings.warn(f"{path} is left out: it is no file, but {what}.", stacklevel=2)
+    paths = []
+    for path in named:
+        if os.path.isfile(path):  # as Path.is_file(), which raises some errors
+            paths.append(path)
+        else:
+            warnings.warn(f"{path} is left out: {_why_no_file(path)}.", stacklevel=2)
     if not paths:
         raise MidiNotFoundError(f"{folder}: no .mid, .midi, .kar or .rmi file in it or below. Check the path.")
     return paths
@@ -38,13 +40,19 @@ def midi_paths(folder: Path) -> list[Path]:
 def piece_names(sources: Iterable[str]) -> dict[str, str]:
     """The names of pieces, by the paths of their files: without the ending, except where two would have one name.
 
+    No two have one name.
+
     Example:
         >>> piece_names(["b.mid", "songs/a.kar", "songs/a.mid"])
         {'b.mid': 'b', 'songs/a.kar': 'songs/a.kar', 'songs/a.mid': 'songs/a.mid'}
     """
-    stems = {source: str(PurePosixPath(source).with_suffix("")) for source in sources}
-    count = Counter(stems.values())
-    return {source: stem if count[stem] == 1 else source for source, stem in stems.items()}
+    names = {source: str(PurePosixPath(source).with_suffix("")) for source in sources}
+    while True:  # a name with its ending may be that of another piece: a.mid of a.mid and a.kar, and of a.mid.mid
+        count = Counter(names.values())
+        again = {source: name if count[name] == 1 else source for source, name in names.items()}
+        if again == names:
+            return names
+        names = again
 
 
 def _below(folder: Path) -> Iterator[Path]:
@@ -58,8 +66,18 @@ def _below(folder: Path) -> Iterator[Path]:
                 folders.clear()
                 continue
             yield from (Path(where, name) for name in names)
-            links += (path for name in folders if (path := Path(where, name)).is_symlink())
+            links += (path for name in folders if os.path.islink(path := Path(where, name)))
         waiting += sorted(links)
+
+
+def _why_no_file(path: Path) -> str:
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return "it is no file, but a link to nothing"
+    except OSError as error:  # a link in a circle or to a name that is too long, or a folder that may not be entered
+        return error.strerror or str(error)
+    return "it is no file, but a named pipe, a socket or a device"
 
 
 def _warn(error: OSError) -> None:

@@ -17,6 +17,15 @@ class ByteReader(Protocol):
         ...
 
 
+class NamedBytes(io.BytesIO):
+    """The content of a file that was read already (a pipe can be read once only), under its name in messages."""
+
+    def __init__(self, data: bytes, name: str) -> None:
+        """Takes the content and the name."""
+        super().__init__(data)
+        self.name = name
+
+
 MidiSource = str | os.PathLike[str] | bytes | bytearray | memoryview | ByteReader
 """A path, the bytes of a file, or a file opened in binary mode."""
 

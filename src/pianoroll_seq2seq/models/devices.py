@@ -16,6 +16,8 @@ def move_model(model: SequenceModel, device: str | torch.device) -> None:
     if not isinstance(model, nn.Module):
         raise SettingsError(f"Only a torch.nn.Module can be moved to a device, got a {type(model).__name__}.")
     try:
+        if torch.device(device).type == "meta":
+            raise SettingsError("The device 'meta' holds no weights. Choose another device, such as cpu.")
         model.to(torch.device(device))
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]

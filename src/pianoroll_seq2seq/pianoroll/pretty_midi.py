@@ -5,15 +5,18 @@ down; ours does not.
 """
 
 import io
+import math
 import warnings
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pianoroll_seq2seq.errors import MidiError
 from pianoroll_seq2seq.midi_io.message_list import END_OF_MUSIC
 from pianoroll_seq2seq.midi_io.write import channels_of, to_midi_bytes, to_mido
 from pianoroll_seq2seq.score import NoteTable, Part, Score
-from pianoroll_seq2seq.tempo import TempoMap
+from pianoroll_seq2seq.tempo import MAX_TICK, TempoMap
 
 if TYPE_CHECKING:
     import pretty_midi
@@ -45,18 +48,24 @@ def pretty_midi_to_bytes(midi: "pretty_midi.PrettyMIDI") -> bytes:
         warnings.warn(f"{early} notes of the PrettyMIDI object begin before 0 s; moved to 0 s.", stacklevel=3)
     rows, parts, pedals = [], [], []
     for index, instrument in enumerate(midi.instruments):
-        parts.append(Part(instrument.name or "", int(instrument.program), bool(instrument.is_drum)))
+        parts.append(Part(str(instrument.name or ""), int(instrument.program), bool(instrument.is_drum)))
         for note in instrument.notes:
-            onset, end = midi.time_to_tick(note.start), midi.time_to_tick(note.end)
+            onset, end = _tick(midi, note.start), _tick(midi, note.end)
             if note.velocity:
                 rows.append((onset, max(onset, end), note.pitch, note.velocity, index))
-        changes = [
-            (int(midi.time_to_tick(change.time)), change.number, change.value)
-            for change in instrument.control_changes
-            if change.number == _SUSTAIN_PEDAL
-        ]
+        changes = []
+        for change in instrument.control_changes:
+            if change.number == _SUSTAIN_PEDAL:
+                if change.value not in range(128):
+                    raise MidiError(
+                        f"Instrument {index} of the PrettyMIDI object: a pedal must be in 0..127, got {change.value!r} "
+                        f"at {change.time} s."
+                    )
+                changes.append((_tick(midi, change.time), change.number, int(change.value)))
         pedals.append(sorted(changes, key=lambda change: change[0]))
-    shared = [index for index, channel in enumerate(channels_of(parts)) if channels_of(parts).count(channel) > 1]
+    channels = channels_of(parts)
+    count = Counter(channels)
+    shared = [index for index, channel in enumerate(channels) if count[channel] > 1]
     if any(pedals[index] for index in shared):
         warnings.warn(
             f"{len(shared)} instruments of the PrettyMIDI object share MIDI channels, and so their sustain pedals.",
@@ -73,6 +82,20 @@ def pretty_midi_to_bytes(midi: "pretty_midi.PrettyMIDI") -> bytes:
     buffer = io.BytesIO()
     to_mido(score, pedals).save(file=buffer)
     return buffer.getvalue()
+
+
+def _tick(midi: "pretty_midi.PrettyMIDI", seconds: float) -> int:
+    """The tick at a time.
+
+    Raises:
+        MidiError: no time, or one too late for a MIDI file.
+    """
+    tick = midi.time_to_tick(seconds) if math.isfinite(seconds) else math.inf
+    if tick > MAX_TICK:
+        raise MidiError(
+            f"Times of the PrettyMIDI object must be finite and at tick {MAX_TICK} at the latest, got {seconds} s."
+        )
+    return int(tick)
 
 
 def _tempo_of(midi: "pretty_midi.PrettyMIDI") -> TempoMap:

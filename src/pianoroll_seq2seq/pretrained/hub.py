@@ -44,7 +44,7 @@ def hub_name(source: str | os.PathLike[str]) -> str | None:
         return None
     if source.startswith(HUB):
         return source.removeprefix(HUB).strip("/")
-    is_name = _NAME.fullmatch(source) and not Path(source).exists() and not Path(source).parent.exists()
+    is_name = _NAME.fullmatch(source) and not any(map(os.path.exists, (source, os.path.dirname(source))))
     return source if is_name else None
 
 
@@ -69,23 +69,20 @@ def download(name: str, *, revision: str | None = None, token: str | bool | None
         raise SettingsError(f"{HUB}{name}@{named}: has the revision {named!r}, but revision={revision!r} is given too.")
     revision = revision or named or None
     hub = _client("A model of the Hugging Face Hub")
+    asked = {"token": token, "library_name": LIBRARY, "library_version": __version__}
     with _errors(f"{HUB}{name}", revision):
-        folder = Path(
-            hub.snapshot_download(
-                name,
-                revision=revision,
-                token=token,
-                allow_patterns=[CONFIG, WEIGHTS],
-                library_name=LIBRARY,
-                library_version=__version__,
-            )
-        )
-    missing = [file for file in (CONFIG, WEIGHTS) if not (folder / file).is_file()]
-    if missing:
-        raise CheckpointError(
-            f"{HUB}{name}: not a model of {LIBRARY}: it has no {' and no '.join(missing)}. Other files are not read: a "
-            f"pickle may run any program. Ask its author for the files that push_to_hub writes."
-        )
+        folder = Path(hub.snapshot_download(name, revision=revision, allow_patterns=[CONFIG, WEIGHTS], **asked))
+        missing = [file for file in (CONFIG, WEIGHTS) if not (folder / file).is_file()]
+        try:
+            for file in missing:  # the Hub has none, or cannot be reached after an earlier download was cut
+                hub.hf_hub_download(name, file, revision=folder.name, **asked)
+        except hub.errors.LocalEntryNotFoundError:
+            raise
+        except hub.errors.EntryNotFoundError as error:
+            raise CheckpointError(
+                f"{HUB}{name}: not a model of {LIBRARY}: it has no {' and no '.join(missing)}. Other files are not "
+                f"read: a pickle may run any program. Ask its author for the files that push_to_hub writes."
+            ) from error
     return folder
 
 
@@ -176,7 +173,9 @@ def _errors(label: str, revision: str | None) -> Iterator[None]:
     except errors.LocalTokenNotFoundError as error:
         raise StoreAccessError(f"{label}: not logged in. Log in with 'hf auth login', or pass token=.") from error
     except errors.LocalEntryNotFoundError as error:
-        raise StoreError(f"{label}: the Hub cannot be reached, and the model is not in the cache.") from error
+        raise StoreError(
+            f"{label}: the Hub cannot be reached, and the model is not in the cache, or not all of it."
+        ) from error
     except PianoRollSeq2SeqError:
         raise
     except Exception as error:  # any error of the client and of the network

@@ -10,6 +10,7 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from pianoroll_seq2seq._internal.progress import tqdm
+from pianoroll_seq2seq._internal.whole_numbers import is_whole
 from pianoroll_seq2seq.data.conditions import stack_conditions
 from pianoroll_seq2seq.errors import SettingsError, ShapeError
 from pianoroll_seq2seq.layout import FrameLayout
@@ -170,8 +171,8 @@ def generate_frames(
         >>> [frame.shape for frame in islice(stream, 2)]
         [(1, 12), (1, 12)]
     """
-    if not -(2**63) <= seed < 2**63:
-        raise SettingsError(f"seed must be a 64-bit integer, got {seed}.")
+    if not is_whole(seed) or not -(2**63) <= seed < 2**63:
+        raise SettingsError(f"seed must be a 64-bit integer, got {seed!r}.")
     layout = choose_layout(model, layout)
     if layout is not None and primers.shape[-1] != layout.frame_size:
         raise ShapeError(

@@ -153,9 +153,10 @@ def _files(root: Path) -> Iterator[str]:
         for name in (*folders, *names):
             path = Path(where, name)
             if path.is_symlink():
-                if not path.resolve().is_relative_to(inside):
+                target = Path(os.path.realpath(path))  # unlike Path.resolve(), it accepts a link to itself
+                if not target.is_relative_to(inside):
                     raise SettingsError(
-                        f"{path} is a link that leads out of the folder to {path.resolve()}. Put the target in "
+                        f"{path} is a link that leads out of the folder to {target}. Put the target in "
                         f"its place, or sync that folder separately."
                     )
             elif path.is_file():
@@ -202,8 +203,11 @@ def _why_no_file(root: Path, name: str, there: Mapping[str, StoredObject]) -> st
     for parent in ("/".join(parts[:depth]) for depth in range(1, len(parts))):
         if parent in there:
             return f"the store holds {parent!r} too, and a file and a folder of one name cannot exist."
-        if _is_link(root / parent):
-            return f"{root / parent} is a link, maybe out of the folder. Remove the link."
+        if _is_link(root / parent) or os.path.isfile(root / parent):
+            what = "link, maybe out of the folder" if _is_link(root / parent) else "file"
+            return f"{root / parent} is a {what}, where the store has a folder. Move it away."
+    if os.path.isdir(root / name):
+        return f"{root / name} is a folder, where the store has a file. Move it away."
     return _why_not_here([root / name, *(root / part for part in parts)])
 
 

@@ -22,6 +22,8 @@ from pianoroll_seq2seq.trackers.termination import Termination
 Mode = Literal["online", "offline", "disabled"]
 _IMAGES = (".png", ".jpg", ".jpeg", ".gif", ".bmp")
 _SOUNDS = (".wav", ".flac", ".ogg", ".mp3")
+_ARTIFACTS = "artifacts"
+"""The folder of the run's files for those of the user: W&B has files of its own there, such as ``config.yaml``."""
 _STEP = "step"
 """The name of the horizontal axis of all metrics."""
 
@@ -182,9 +184,10 @@ class WandbTracker:
             ) from error
 
     def _save(self, path: Path) -> None:
-        copy = Path(self._run.dir) / path.name
+        copy = Path(self._run.dir) / _ARTIFACTS / path.name
+        copy.parent.mkdir(exist_ok=True)
         shutil.copyfile(path, copy)
-        self._run.save(copy, base_path=copy.parent, policy="now")
+        self._run.save(copy, base_path=self._run.dir, policy="now")
 
     def _show(self, name: str, path: Path, step: int) -> None:
         import wandb

@@ -1,8 +1,11 @@
 """How to train: the numbers among the arguments of ``fit``."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Literal, get_args
 
+import numpy as np
+
+from pianoroll_seq2seq._internal.whole_numbers import is_whole
 from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.train.precision import Precision
 from pianoroll_seq2seq.train.schedules import Schedule
@@ -46,7 +49,11 @@ class TrainConfig:
     """Of the order of examples, their augmentation, and dropout."""
 
     def __post_init__(self) -> None:
-        """Validates the arguments."""
+        """Validates the arguments. Numbers of NumPy become Python's, which a checkpoint can hold."""
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, np.generic):
+                object.__setattr__(self, field.name, value.item())
         self._check_counts()
         self._check_ranges()
         if self.precision not in get_args(Precision) or self.monitor not in get_args(Monitor):
@@ -69,6 +76,8 @@ class TrainConfig:
             )
 
     def _check_ranges(self) -> None:
+        if not is_whole(self.seed) or self.seed < 0:
+            raise SettingsError(f"seed must be an integer, at least 0, got {self.seed!r}.")
         positive_norm = self.clip_norm is None or self.clip_norm > 0
         if not positive_norm or not self.min_delta >= 0 or not self.checkpoint_seconds >= 0:
             raise SettingsError(

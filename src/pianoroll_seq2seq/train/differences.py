@@ -71,7 +71,7 @@ def _data_differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iter
 
 def _part_differences(part: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
     """Differences in the training or the validation data. Hashes are named by what they are hashes of."""
-    hashes, name = ("content", "order", "conditions"), _PARTS[part]
+    hashes, name = ("content", "order", "conditions", "batches"), _PARTS[part]
     if before.get("content") != now["content"]:
         kind = "pieces" if "pieces" in now else "examples"
         count, new_count = before.get(kind), now[kind]
@@ -80,6 +80,8 @@ def _part_differences(part: str, before: Mapping[str, Any], now: Mapping[str, An
         yield f"the {name} pieces are in another order"
     if before.get("conditions") != now.get("conditions") and (before.get("content") == now["content"]):
         yield f"the conditions of the {name} pieces are others"
+    if before.get("batches") != now.get("batches"):
+        yield f"the batches of the {name} examples are others"
     for key in (*before, *(key for key in now if key not in before)):
         if key not in (*hashes, "pieces", "examples"):
             yield from _differences(f"data.{part}.{key}", before.get(key), now.get(key))

@@ -91,7 +91,8 @@ class ConditionedExamples(Examples, Protocol):
 class FingerprintedExamples(Protocol):
     """Examples that say what they are made of, so that a run is not resumed with others.
 
-    Of examples without this method, ``fit`` compares their number and the content of some of them.
+    Of examples without this method, ``fit`` compares their number and the content of some of them, and so it does for a
+    subclass that has another ``batch`` and no ``fingerprint`` of its own.
     """
 
     def fingerprint(self) -> Mapping[str, Any]:

@@ -104,8 +104,8 @@ class History:
         except ImportError as error:
             raise MissingExtraError("pandas", "pandas", "History.to_frame") from error
         rows = [asdict(epoch) for epoch in self.epochs]
-        columns = [field.name for field in fields(Epoch)]
-        return pd.DataFrame(rows, columns=columns).set_index("epoch").astype({"valid_loss": float})
+        types = {field.name: int if field.name in ("epoch", "step") else float for field in fields(Epoch)}
+        return pd.DataFrame(rows, columns=list(types)).astype(types).set_index("epoch")
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Writes JSON lines: one for each epoch, then one with the rest. Replaces an existing file."""

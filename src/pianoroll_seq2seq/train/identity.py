@@ -17,12 +17,12 @@ from pianoroll_seq2seq.train.loop import Loop
 from pianoroll_seq2seq.train.optimizers import optimizer_name, parameter_names
 from pianoroll_seq2seq.train.schedules import sample_schedule
 
-_IMPLEMENTATION = frozenset(
-    {"params", "param_names", "lr", "initial_lr", "foreach", "fused", "capturable", "differentiable"}
-)
+_IMPLEMENTATION = frozenset({"params", "param_names", "lr", "foreach", "fused", "capturable", "differentiable"})
 """Entries of a parameter group that are described otherwise, or say only how the same update is computed."""
 _SAMPLED = 64
 """Examples that are hashed of a class without ``fingerprint``."""
+_BATCHES = ("batch", "conditioned_batch", "target_mask", "num_target_frames", "__len__")
+"""The methods from which training takes its examples."""
 
 
 def describe_run(loop: Loop, valid: Examples | None) -> dict[str, Any]:
@@ -84,24 +84,46 @@ def describe_optimizer(loop: Loop) -> dict[str, Any]:
 def _fingerprint(examples: Examples) -> Mapping[str, Any]:
     """What examples are made of; of a class that does not say it, a hash of some of them."""
     if isinstance(examples, FingerprintedExamples):
-        return examples.fingerprint()
+        said = examples.fingerprint()
+        return said if _says_all(type(examples)) else {**said, "batches": _sampled_hash(examples)}
+    return {
+        "examples": len(examples),
+        "input_frames": examples.input_frames,
+        "target_frames": examples.target_frames,
+        "content": _sampled_hash(examples),
+    }
+
+
+def _says_all(kind: type) -> bool:
+    """Whether no subclass of the class that defines ``fingerprint`` has batches of its own."""
+    owner = next(base for base in kind.__mro__ if "fingerprint" in base.__dict__)
+    below = kind.__mro__[: kind.__mro__.index(owner)]
+    return not any(name in base.__dict__ for base in below for name in _BATCHES)
+
+
+def _sampled_hash(examples: Examples) -> str:
+    """A hash of some of the examples."""
     digest = hashlib.sha256()
     for index in np.unique(np.linspace(0, len(examples) - 1, _SAMPLED).astype(np.int64)):
         for part in fetch(examples, index[None]):
             if part is not None:
                 digest.update(f"{tuple(part.shape)}".encode())
-                digest.update(part.contiguous().numpy().data)
-    return {
-        "examples": len(examples),
-        "input_frames": examples.input_frames,
-        "target_frames": examples.target_frames,
-        "content": digest.hexdigest(),
-    }
+                digest.update(part.detach().cpu().contiguous().numpy().data)
+    return digest.hexdigest()
+
+
+def without_numpy(value: Any) -> Any:
+    """A description with Python's numbers instead of NumPy's, which sizes of models and windows may be."""
+    if isinstance(value, Mapping):
+        return {key: without_numpy(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_numpy(inner) for inner in value]
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _plain(value: Any) -> Any:
     """A value of a parameter group as JSON holds it."""
-    if isinstance(value, Tensor):
+    if isinstance(value, Tensor | np.generic):
         return value.tolist()
     if isinstance(value, list | tuple):
         return [_plain(inner) for inner in value]

@@ -4,7 +4,7 @@ import itertools
 import math
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -53,9 +53,7 @@ class Loop:
         self.device: torch.device = device_of(self.model)
         self.processes: Processes = Processes.current(self.device)
         self.steps_per_epoch: int = math.ceil(len(self.train) / config.batch_size)
-        self.base_rates: list[float] = [
-            float(group.setdefault("initial_lr", group["lr"])) for group in self.optimizer.param_groups
-        ]
+        self.base_rates: list[float] = [float(group["lr"]) for group in self.optimizer.param_groups]
         self.mixed_precision: MixedPrecision = MixedPrecision(config.precision, self.device, config.clip_norm)
         self._dtype = dtype_of(self.model)
         self._sum_dtype = torch.float32 if self.device.type == "mps" else torch.float64  # MPS has no float64
@@ -72,11 +70,6 @@ class Loop:
         return self.config.epochs * self.steps_per_epoch
 
     @property
-    def learning_rate(self) -> float:
-        """The current learning rate."""
-        return float(self.optimizer.param_groups[0]["lr"])
-
-    @property
     def averaged_model(self) -> SequenceModel:
         """The model to validate and to save: the averaged one, or the model itself without averaging."""
         return self.model if self.average is None else self.average.model
@@ -84,6 +77,27 @@ class Loop:
     def step_number(self, progress: Progress) -> int:
         """Optimizer steps since the start of training."""
         return (progress.epoch - 1) * self.steps_per_epoch + progress.steps
+
+    def learning_rate(self, number: int) -> float:
+        """The learning rate of a step, counted from 0, of the first parameter group."""
+        return self.base_rates[0] * self._factor(number)
+
+    def _factor(self, number: int) -> float:
+        schedule = self.config.schedule
+        return 1.0 if schedule is None else float(schedule(number, self.total_steps))
+
+    @contextmanager
+    def _learning_rates(self, number: int) -> Iterator[None]:
+        """The learning rates of a step. Outside of it the optimizer has those that its user gave it."""
+        groups, factor = self.optimizer.param_groups, self._factor(number)
+        given = [group["lr"] for group in groups]
+        for group, rate in zip(groups, self.base_rates, strict=True):
+            group["lr"] = rate * factor
+        try:
+            yield
+        finally:
+            for group, rate in zip(groups, given, strict=True):
+                group["lr"] = rate
 
     def _label(self, progress: Progress) -> str:
         return f"epoch {progress.epoch}, by step {self.step_number(progress)}"
@@ -150,10 +164,6 @@ class Loop:
 
     def _step(self, number: int, step: Step, batches: Iterator[Batch]) -> Tensor:
         """One update. Returns the loss summed over the examples of this process, on the device."""
-        schedule = self.config.schedule
-        factor = 1.0 if schedule is None else schedule(number, self.total_steps)
-        for group, rate in zip(self.optimizer.param_groups, self.base_rates, strict=True):
-            group["lr"] = rate * factor
         self.optimizer.zero_grad(set_to_none=True)
         total = torch.zeros((), dtype=self._sum_dtype, device=self.device)
         for part in step.parts:
@@ -166,7 +176,8 @@ class Loop:
                 self.mixed_precision.backward(loss * part.weight)
             if part.weight:
                 total += loss.detach() * len(part.indices.examples)
-        self.mixed_precision.update(self.optimizer, self._parameters)
+        with self._learning_rates(number):
+            self.mixed_precision.update(self.optimizer, self._parameters)
         if self.average is not None:
             self.average.update(number + 1)
         return total
@@ -186,7 +197,7 @@ class Loop:
                 torch.cuda.manual_seed(seed)
 
     def _call_on_step(self, progress: Progress, number: int, loss: Tensor) -> None:
-        event = StepEnd(progress.epoch, number + 1, loss, self.learning_rate)
+        event = StepEnd(progress.epoch, number + 1, loss, self.learning_rate(number))
         for callback in self.on_step:
             progress.stopped |= should_stop(callback(event))
 

@@ -1,5 +1,6 @@
 """The optimizer of a run, and whether it trains the model."""
 
+import inspect
 import warnings
 
 import torch
@@ -24,8 +25,14 @@ def check_optimizer(optimizer: torch.optim.Optimizer, model: SequenceModel) -> N
     """Refuses an optimizer of another model, and warns if it leaves out parameters that are not frozen.
 
     Raises:
-        SettingsError: it has parameters that are not the model's, or there is nothing to train.
+        SettingsError: it has parameters that are not the model's, there is nothing to train, or it needs a closure.
     """
+    closure = inspect.signature(optimizer.step).parameters.get("closure")
+    if closure is not None and closure.default is inspect.Parameter.empty:
+        raise SettingsError(
+            f"fit computes the loss once a step, but {type(optimizer).__name__} needs a function that computes it "
+            f"again (closure). Choose another optimizer, such as torch.optim.AdamW."
+        )
     names = parameter_names(model)
     own = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     foreign = [parameter for parameter in own if id(parameter) not in names]

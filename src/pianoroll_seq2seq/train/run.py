@@ -18,7 +18,7 @@ from pianoroll_seq2seq.checkpoint import optimizers
 from pianoroll_seq2seq.checkpoint.files import add_prefix, parse, strip_prefix
 from pianoroll_seq2seq.checkpoint.models import load_into
 from pianoroll_seq2seq.errors import CheckpointError
-from pianoroll_seq2seq.models.contract import SequenceModel
+from pianoroll_seq2seq.models.contract import SequenceModel, dtype_of
 from pianoroll_seq2seq.models.modes import training
 from pianoroll_seq2seq.trackers.base import Tracker
 from pianoroll_seq2seq.train.differences import check_same_run
@@ -26,7 +26,7 @@ from pianoroll_seq2seq.train.early_stopping import EarlyStopping
 from pianoroll_seq2seq.train.events import EpochEnd, OnEpoch, should_stop
 from pianoroll_seq2seq.train.examples import Examples
 from pianoroll_seq2seq.train.history import Epoch, History
-from pianoroll_seq2seq.train.identity import describe_optimizer, describe_run, describe_settings
+from pianoroll_seq2seq.train.identity import describe_optimizer, describe_run, describe_settings, without_numpy
 from pianoroll_seq2seq.train.interruption import Interrupted
 from pianoroll_seq2seq.train.loop import Loop
 from pianoroll_seq2seq.train.progress import Progress
@@ -62,7 +62,9 @@ class Run:
     def identity(self) -> dict[str, Any]:
         """What a resumed run must have in common with this one. It takes a look at all pieces."""
         described = describe_run(self.loop, self.valid)
-        return described | {"optimizer": self._optimizer, "run": self.settings}
+        run = self.settings | {"dtype": str(dtype_of(self.loop.model))}  # a state_dict loads into any type
+        whole: dict[str, Any] = without_numpy(described | {"optimizer": self._optimizer, "run": run})
+        return whole
 
     @property
     def params(self) -> dict[str, Any]:
@@ -139,6 +141,8 @@ class Run:
             self.history = self.early_stopping.update(replace(history, stopped_by=None), stopped=False)
         elif history.stopped_by == "callback" and more and epochs > planned:
             self.history = replace(history, stopped_by=None)
+        elif history.stopped_by is None and history.epochs and not more:
+            self.history = replace(history, stopped_by="epochs")
 
     def train(self, *, show: bool) -> None:
         """Trains all remaining epochs; ``show`` shows a progress bar.
@@ -176,7 +180,8 @@ class Run:
         valid_loss = None if self.valid is None else loop.validation_loss(self.valid, progress)
         train_loss = progress.loss_sum / progress.windows
         step = loop.step_number(progress)
-        record = Epoch(progress.epoch, step, train_loss, valid_loss, loop.learning_rate, progress.seconds)
+        rate = loop.learning_rate(step - 1)
+        record = Epoch(progress.epoch, step, train_loss, valid_loss, rate, progress.seconds)
         self.history = self.early_stopping.update(
             replace(self.history, epochs=(*self.history.epochs, record)), stopped=progress.stopped
         )

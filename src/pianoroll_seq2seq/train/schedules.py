@@ -11,8 +11,8 @@ from pianoroll_seq2seq.errors import SettingsError
 Schedule = Callable[[int, int], float]
 """From (step, total steps) to the factor on the learning rate. It has no state that a checkpoint would have to hold."""
 
-_SAMPLES = 256
-"""Steps at which two schedules are compared."""
+_BLOCKS = 256
+"""Blocks of steps by whose mean factors two schedules are compared."""
 
 
 @dataclass(frozen=True)
@@ -62,11 +62,11 @@ def schedule_name(schedule: Schedule | None) -> str:
 
 
 def sample_schedule(schedule: Schedule | None, total: int) -> dict[str, Any]:
-    """A schedule's name and its factors at some of ``total`` steps, for JSON."""
+    """A schedule's name and its mean factors in equal blocks of ``total`` steps, for JSON."""
     return {
         "name": schedule_name(schedule),
         "steps": total,
-        "factors": [_factor(schedule, step, total) for step in _sampled_steps(total)],
+        "factors": [_mean_factor(schedule, block, total) for block in _blocks(total)],
     }
 
 
@@ -79,12 +79,13 @@ def schedule_difference(before: Mapping[str, Any], now: Mapping[str, Any], sched
         schedule: the schedule of this run.
     """
     total, factors = int(before.get("steps", 0)), before.get("factors") or []
-    for step, old in zip(_sampled_steps(total), factors, strict=False):
-        new = _factor(schedule, step, total)
+    for block, old in zip(_blocks(total), factors, strict=False):
+        new = _mean_factor(schedule, block, total)
         if not _is_close(old, new):
+            steps = f"step {block[0] + 1}" if len(block) == 1 else f"steps {block[0] + 1} to {block[-1] + 1}"
             yield (
-                f"run.schedule was {before['name']} and is now {now['name']}: its factor of step {step + 1} was "
-                f"{old:g} and is now {new:g}"
+                f"run.schedule was {before['name']} and is now {now['name']}: its factor of {steps} was "
+                f"{old:.8g} and is now {new:.8g}"
             )
             return
     if not factors:
@@ -111,9 +112,14 @@ def first_change(schedule: Schedule | None, before: int, now: int, steps: int) -
     return None
 
 
-def _sampled_steps(total: int) -> list[int]:
-    count = min(total, _SAMPLES)
-    return [index * (total - 1) // max(1, count - 1) for index in range(count)]
+def _blocks(total: int) -> list[range]:
+    """All steps, in blocks of equal size; of one step each if there are few."""
+    count = min(total, _BLOCKS)
+    return [range(index * total // count, (index + 1) * total // count) for index in range(count)]
+
+
+def _mean_factor(schedule: Schedule | None, steps: range, total: int) -> float:
+    return 1.0 if schedule is None else math.fsum(_factor(schedule, step, total) for step in steps) / len(steps)
 
 
 def _factor(schedule: Schedule | None, step: int, total: int) -> float:

@@ -197,6 +197,38 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
         to_audio(file_of(*note(0, 480))[:-6])
 
 
+@pytest.mark.parametrize(
+    "stray",
+    [control(20 * 960, 7, 100), (20 * 960, mido.MetaMessage("set_tempo", tempo=400_000))],
+    ids=["control", "tempo"],
+)
+def test_what_comes_after_the_sound_is_not_rendered(stray: Event, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A controller hours after the last note makes the SoundFont fill the memory with silence."""
+    midirenderer = pytest.importorskip("midirenderer")
+    played: list[float] = []
+
+    def render_wave_from(instruments: bytes, midi: bytes) -> bytes:
+        played.append(mido.MidiFile(file=io.BytesIO(midi)).length)
+        return original(instruments, midi)
+
+    original = midirenderer.render_wave_from
+    monkeypatch.setattr(midirenderer, "render_wave_from", render_wave_from)
+    assert sound_of(*note(0, 480), stray, synthesizer="soundfont").seconds == 2.5
+    assert played[0] == pytest.approx(2.75)
+
+
+@BOTH
+def test_a_damaged_file_is_played_up_to_its_damage(synthesizer: Synthesizer) -> None:
+    """Whoever asks for what is left of a damaged file hears nothing."""
+    whole = [*note(0, 480), *note(480, 960)]
+    damaged = file_of(*whole)[:-8]  # within the last end of a note, in a track that is cut short
+    sound = to_audio(damaged, synthesizer=synthesizer, on_damage="salvage")
+    assert sound.seconds == 2.5
+    assert level_db(sound, 0.1, 0.4) > -40
+    with pytest.raises(MidiError, match="cut short"):
+        to_audio(damaged, synthesizer=synthesizer)
+
+
 def test_long_notes_bend_without_a_click() -> None:
     """A held note is computed in chunks; between two of them its wave would jump."""
     data = file_of(*note(0, 480 * 50), (480, mido.Message("pitchwheel", pitch=3000)))

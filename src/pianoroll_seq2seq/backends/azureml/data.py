@@ -34,13 +34,13 @@ class StoredFolder:
         """Validates the arguments."""
         if not re.fullmatch(r"[A-Za-z0-9_]{1,255}", self.datastore):
             raise SettingsError(
-                f"datastore must be a name of letters, digits and underscores, got {self.datastore!r}. The workspace "
-                f"lists its datastores."
+                f"datastore must be a name of letters, digits and underscores, got {redacted(self.datastore)!r}. The "
+                f"workspace lists its datastores."
             )
         parts = self.path.rstrip("/").split("/")
-        if not all(parts) or {".", ".."} & set(parts) or "\\" in self.path:
+        if not all(parts) or {".", ".."} & set(parts) or {"\\", "?"} & set(self.path):
             raise SettingsError(
-                f"path must be relative to the root of the datastore, such as music/midi, got {self.path!r}."
+                f"path must be relative to the root of the datastore, such as music/midi, got {redacted(self.path)!r}."
             )
         if self.access not in get_args(AccessMode):
             raise SettingsError(f"access must be one of {', '.join(get_args(AccessMode))}, got {self.access!r}.")

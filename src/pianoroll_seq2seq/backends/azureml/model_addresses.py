@@ -29,8 +29,8 @@ from pianoroll_seq2seq.train.run_files import BEST
 
 LATEST = "latest"
 _ENDING = ".safetensors"
-_MODEL = re.compile(r"azureml:(?!/)(?P<name>[^:@/]+)(?:[:@](?P<version>[^:@/]+))?")
-_RUN = re.compile(r"azureml://jobs/(?P<run>[^/]+)(?:/outputs/artifacts/paths/(?P<path>.+))?/?")
+_MODEL = re.compile(r"azureml:(?P<name>\w[\w.-]*)(?:[:@](?P<version>\w[\w.-]*))?")
+_RUN = re.compile(r"azureml://jobs/(?P<run>\w[\w.-]*)(?:/outputs/artifacts/paths/(?P<path>.+))?/?")
 _FORMS = (
     "azureml:NAME:VERSION, azureml://jobs/RUN, azureml://datastores/NAME/paths/PATH, or "
     "https://ACCOUNT.blob.core.windows.net/CONTAINER/PATH"

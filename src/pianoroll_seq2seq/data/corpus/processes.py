@@ -22,6 +22,8 @@ import cloudpickle
 
 from pianoroll_seq2seq.errors import CorpusError
 
+_BEGIN = b"\0the answers of a worker\n"
+"""What a worker writes first: the interpreter, or a module that it imports, may have printed something before."""
 _PROGRAM = f"import sys; sys.path[:] = sys.argv[1:]; from {__name__} import serve; serve()"
 
 
@@ -66,7 +68,10 @@ class WorkerProcesses(Executor):
 
     def _call(self, call: tuple[Any, ...]) -> Any:
         pickled = cloudpickle.dumps(call)
-        worker = self._idle.pop() if self._idle else _Worker()
+        try:
+            worker = self._idle.pop()
+        except IndexError:  # asking first would be a race with the other threads
+            worker = _Worker()
         self._workers.add(worker)
         try:
             is_returned, value = worker.answer(pickled)
@@ -104,17 +109,29 @@ class _Worker:
         assert self._process.stdout is not None
         self._calls: IO[bytes] = self._process.stdin
         self._answers: IO[bytes] = self._process.stdout
+        self._has_begun = False
 
     def answer(self, call: bytes) -> tuple[bool, Any]:
         """What a call returned, or what it raised."""
         try:
             pickle.dump(call, self._calls)
             self._calls.flush()
+            if not self._has_begun:
+                self._skip_to_answers()
             answered = pickle.load(self._answers)  # noqa: S301 (from a worker)
         except (OSError, EOFError, pickle.UnpicklingError) as error:
             raise WorkerDiedError(f"the worker process {self._process.pid} died") from error
         is_returned, value = answered
         return is_returned, value
+
+    def _skip_to_answers(self) -> None:
+        read = b""
+        while not read.endswith(_BEGIN):
+            byte = self._answers.read(1)
+            if not byte:
+                raise EOFError
+            read = read[1 - len(_BEGIN) :] + byte
+        self._has_begun = True
 
     def end(self) -> None:
         self._process.kill()
@@ -137,6 +154,7 @@ def serve() -> None:
     with open(os.devnull, "r+b") as nothing:
         os.dup2(nothing.fileno(), 0)
         os.dup2(nothing.fileno() if sys.stderr is None else 2, 1)  # what a call prints is no answer
+    answers.write(_BEGIN)
     waiting: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_receive, args=(calls, waiting), daemon=True).start()
     while True:

@@ -1,9 +1,8 @@
 """Renders music as sound."""
 
 import math
-import os
 import warnings
-from typing import Unpack, get_args
+from typing import Literal, Unpack, get_args
 
 import numpy as np
 from jaxtyping import Float32
@@ -18,7 +17,7 @@ from pianoroll_seq2seq.errors import LimitError, SettingsError
 from pianoroll_seq2seq.midi_io import read_midi
 from pianoroll_seq2seq.midi_io.container import open_container
 from pianoroll_seq2seq.midi_io.message_list import Message, channel_messages
-from pianoroll_seq2seq.midi_io.source import MidiSource, bytes_of
+from pianoroll_seq2seq.midi_io.source import MidiSource, NamedBytes, bytes_of
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.score import Score
 
@@ -29,7 +28,12 @@ _MIN_SAMPLE_RATE = 8000
 
 
 def to_audio(
-    music: PianoRoll | Score | MidiSource, *, velocity: int = 100, program: int = 0, **options: Unpack[RenderOptions]
+    music: PianoRoll | Score | MidiSource,
+    *,
+    velocity: int = 100,
+    program: int = 0,
+    on_damage: Literal["error", "salvage"] = "error",
+    **options: Unpack[RenderOptions],
 ) -> Audio:
     """Renders music as sound.
 
@@ -41,6 +45,7 @@ def to_audio(
             bytes, or a file opened in binary mode.
         velocity: velocity of all notes of a roll, 1..127.
         program: General MIDI program of a roll, 0..127 (0 is a grand piano).
+        on_damage: what to do with a damaged file: raise an error, or play each track up to its damage.
         **options: the following keyword arguments.
         synthesizer: ``soundfont`` (extra ``audio``), ``plain``, or ``auto`` (the default): a SoundFont if available.
         soundfont: a file (.sf2) with the instruments; by default the one in pretty_midi.
@@ -82,7 +87,7 @@ def to_audio(
     _check(options)
     messages = None
     if not isinstance(music, PianoRoll | Score):
-        music, messages = _read(music)
+        music, messages = _read(music, on_damage)
     seconds = music.seconds if isinstance(music, PianoRoll) else music.end_seconds
     if seconds + options["tail_seconds"] > MAX_SECONDS:
         raise LimitError(
@@ -99,11 +104,11 @@ def to_audio(
     return Audio(samples, rate)
 
 
-def _read(source: MidiSource) -> tuple[Score, list[Message]]:
+def _read(source: MidiSource, on_damage: Literal["error", "salvage"]) -> tuple[Score, list[Message]]:
     """The notes of a file, held by the sustain pedal, and all messages of its channels."""
     data, label = bytes_of(source, DEFAULT_LIMITS)
-    score = read_midi(source if isinstance(source, str | os.PathLike) else data, sustain=True)
-    return score, channel_messages(data, open_container(data, label, salvage=False).spans)
+    score = read_midi(NamedBytes(data, label), on_damage=on_damage, sustain=True)
+    return score, channel_messages(data, open_container(data, label, salvage=on_damage == "salvage").spans)
 
 
 def _synthesize(

@@ -1,6 +1,7 @@
 """Rendering with a SoundFont, a file of recorded instruments (.sf2), by the package midirenderer."""
 
 import io
+import itertools
 import os
 import wave
 from collections.abc import Sequence
@@ -65,7 +66,7 @@ def synthesize(
         raise SettingsError(f"{path}: cannot read this SoundFont ({error.strerror or error}).") from error
     for volume in _VOLUMES:
         file = _of_score(score, volume) if messages is None else _of_messages(score, messages, volume)
-        midi = _with_length(file, score, num_frames / SAMPLE_RATE)
+        midi = _of_length(file, score, num_frames / SAMPLE_RATE)
         try:
             rendered = render_wave_from(instruments, midi)
         except BaseException as error:  # a panic of its Rust code is not an Exception
@@ -137,10 +138,16 @@ def _of_messages(score: Score, messages: Sequence[Message], volume: int) -> mido
     return file
 
 
-def _with_length(file: mido.MidiFile, score: Score, min_seconds: float) -> bytes:
-    """The bytes of a file that lasts some time at least."""
+def _of_length(file: mido.MidiFile, score: Score, min_seconds: float) -> bytes:
+    """The bytes of a file that lasts a little longer than some time.
+
+    It is cut off there: midirenderer renders up to the last event, and a controller may come hours after the music.
+    """
     units = round((min_seconds + _EXTRA_SECONDS) * 1e6 * score.ticks_per_beat)
     end = int(score.tempo.nearest_ticks(np.array([units]))[0])
+    for track in file.tracks:
+        ticks = itertools.accumulate(message.time for message in track)
+        del track[sum(1 for _ in itertools.takewhile(lambda tick: tick <= end, ticks)) :]
     file.tracks.append(mido.MidiTrack([mido.MetaMessage("end_of_track", time=min(end, _MAX_DELTA_TICKS))]))
     buffer = io.BytesIO()
     file.save(file=buffer)

@@ -22,7 +22,7 @@ class _Streams:
     """The streams of all rows, and the numbers drawn in advance."""
 
     def __init__(self, seed: int, count: int, device: torch.device) -> None:
-        self.seeds = [np.random.SeedSequence(seed % 2**64, spawn_key=(row,)) for row in range(count)]
+        self.seeds = [np.random.SeedSequence(int(seed) % 2**64, spawn_key=(row,)) for row in range(count)]
         self.generators = [np.random.default_rng(each) for each in self.seeds]
         self.torch_generators: dict[int, torch.Generator] = {}
         self.device = device

@@ -29,8 +29,12 @@ class BlobUrl:
             >>> BlobUrl.parse("https://acme.blob.core.windows.net/music/demo/").path
             'demo'
         """
-        parts = urlsplit(url)
-        if parts.query or parts.fragment or parts.username:
+        try:
+            parts = urlsplit(url)
+            _ = parts.port  # raises for what is no number
+        except ValueError:
+            raise SettingsError(_expected(url)) from None
+        if parts.query or parts.fragment or "@" in parts.netloc:
             raise SettingsError(
                 f"An address in Azure Storage must not contain a signature or a password, because the address is shown "
                 f"and logged; got {parts.scheme}://{parts.hostname or ''}{parts.path} with one. Leave out everything "
@@ -40,14 +44,19 @@ class BlobUrl:
         is_local = parts.scheme in ("http", "https") and parts.hostname in LOOPBACK
         names = [unquote(name) for name in parts.path.strip("/").split("/")]
         account = names.pop(0) if is_local else ""
-        if not (is_local or (parts.scheme == "https" and parts.hostname)) or not names or not all(names):
-            raise SettingsError(
-                f"Expected an address in Azure Storage, https://ACCOUNT.blob.core.windows.net/CONTAINER/PATH, got "
-                f"{redacted(url)!r}."
-            )
+        is_remote = parts.scheme == "https" and parts.hostname
+        if not (is_local or is_remote) or not names or not all(names) or {".", ".."} & set(names):
+            raise SettingsError(_expected(url))
         root = f"{parts.scheme}://{parts.netloc}"
         return cls(f"{root}/{account}" if is_local else root, names[0], "/".join(names[1:]))
 
     def __str__(self) -> str:
         """The address."""
         return "/".join([self.account_url, *map(quote, (self.container, *([self.path] if self.path else [])))])
+
+
+def _expected(url: str) -> str:
+    return (
+        f"Expected an address in Azure Storage, https://ACCOUNT.blob.core.windows.net/CONTAINER/PATH, got "
+        f"{redacted(url)!r}."
+    )
