@@ -281,7 +281,7 @@ class Score:
 
 
 def _is_tick(value: object) -> bool:
-    return isinstance(value, int | np.integer) and 0 <= value <= MAX_TICK
+    return isinstance(value, (int, np.integer)) and bool(0 <= int(value) <= MAX_TICK)
 
 
 def matching_parts(

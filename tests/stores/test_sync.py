@@ -193,6 +193,20 @@ def test_what_is_no_file_is_not_sent(store: Store, folder: Path) -> None:
         assert push_folder(folder, store).sent == tuple(sorted(FILES))
 
 
+def test_a_file_that_is_deleted_meanwhile(tmp_path: Path, folder: Path) -> None:
+    """A training that goes on, and removes a file of its own, ends the sync of its folder with a traceback."""
+
+    class Slow(LocalStore):
+        def list(self, prefix: str = "") -> Iterator[StoredObject]:
+            (folder / "manifest.json").unlink()
+            return super().list(prefix)
+
+    store = Slow(tmp_path / "store")
+    with pytest.raises(SettingsError, match=r"1 of 5 files were not sent(.|\n)*'manifest.json': it cannot be read"):
+        push_folder(folder, store)
+    assert {stored.key for stored in LocalStore(tmp_path / "store").list()} == {*FILES} - {"manifest.json"}
+
+
 def test_a_link_in_a_circle(store: Store, folder: Path) -> None:
     """It ends a sync with a traceback."""
     (folder / "circle").symlink_to("circle")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pianoroll_seq2seq._internal.progress import tqdm
-from pianoroll_seq2seq.errors import SettingsError
+from pianoroll_seq2seq.errors import PianoRollSeq2SeqError, SettingsError
 from pianoroll_seq2seq.stores.base import Store, StoredObject, checked_key
 from pianoroll_seq2seq.stores.internal_files import is_internal
 from pianoroll_seq2seq.stores.sources import sha256_of
@@ -46,7 +46,7 @@ def push_folder(folder: str | os.PathLike[str], store: Store, prefix: str = "", 
 
     Raises:
         SettingsError: no such folder, or a link that leads out of it: nothing was sent. Or files whose names are no
-            keys: all others were sent.
+            keys, or that cannot be read, such as those deleted meanwhile: all others were sent.
         StoreConflictError, OverwriteError: somebody else stored one of the files meanwhile. Sync again.
         StoreError: the store refuses, or cannot be reached. The next sync sends the rest.
 
@@ -69,14 +69,20 @@ def push_folder(folder: str | os.PathLike[str], store: Store, prefix: str = "", 
     names = [name for name in found if name not in refused]
     there = {stored.key: stored for stored in store.list(start)}
     sent, unchanged, sent_bytes = [], [], 0
-    with _bar("push", sum((root / name).stat().st_size for name in names), progress) as bar:
+    with _bar("push", sum(_size(root / name) for name in names), progress) as bar:
         for name in names:
             path, before = root / name, there.get(start + name)
-            if before is not None and _is_same(store, before, path):
-                unchanged.append(name)
-                bar.update(before.size)
+            try:
+                if before is not None and _is_same(store, before, path):
+                    unchanged.append(name)
+                    bar.update(before.size)
+                    continue
+                stored = store.put(start + name, path, etag=None if before is None else before.etag)
+            except PianoRollSeq2SeqError:  # of the store
+                raise
+            except OSError as error:
+                refused[name] = f"it cannot be read ({error.strerror or error})."
                 continue
-            stored = store.put(start + name, path, etag=None if before is None else before.etag)
             sent.append(name)
             sent_bytes += stored.size
             bar.update(stored.size)
@@ -144,6 +150,13 @@ def _start(prefix: str) -> str:
 
 def _bar(what: str, size: int, progress: bool) -> "tqdm[Any]":
     return tqdm(total=size, desc=what, unit="B", unit_scale=True, disable=not progress)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:  # deleted meanwhile
+        return 0
 
 
 def _files(root: Path) -> Iterator[str]:
