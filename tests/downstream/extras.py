@@ -67,7 +67,8 @@ def prepare(model: Seq2SeqLSTM, windows: SlidingWindows) -> None:
 
 def connect() -> tuple[Store, list[Tracker]]:
     """Azure, MLflow, TensorBoard and Weights & Biases."""
-    trackers = [AzureMLTracker(), MLflowTracker("chorales"), TensorBoardTracker("runs/one"), WandbTracker("chorales")]
+    trackers: list[Tracker] = [AzureMLTracker(), MLflowTracker("chorales")]
+    trackers += [TensorBoardTracker("runs/one"), WandbTracker("chorales")]
     return AzureBlobStore("music", account_name="somebody"), trackers
 
 
