@@ -152,6 +152,10 @@ def test_a_tracker_that_is_not_open_is_opened(tmp_path: Path, kind: str) -> None
         fit_small(make_model(), make_windows(), epochs=1, tracker=tracker)
         tracker.log_metrics({"score": 1.0}, step=5)
     assert statuses(one.path) == ["running", "finished"] * 2
+    with one, other:  # each by itself
+        fit_small(make_model(), make_windows(), epochs=1, tracker=tracker)
+        one.log_metrics({"score": 1.0}, step=5)
+    assert statuses(one.path) == ["running", "finished"] * 3
 
 
 def test_a_tracker_that_fit_opened_knows_of_a_failure(tmp_path: Path) -> None:

@@ -38,8 +38,12 @@ class FanOut:
         if not trackers:
             raise SettingsError("FanOut needs at least one tracker. To keep nothing, use NoTracker().")
         self.trackers = trackers
-        self.is_open = False
-        """Whether the trackers are open."""
+        self._is_open = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the trackers are open: together, or each by itself."""
+        return self._is_open or all(getattr(tracker, "is_open", True) for tracker in self.trackers)
 
     def __enter__(self) -> "FanOut":
         """Opens all trackers. If one fails, the open ones are closed, as failed runs."""
@@ -51,12 +55,12 @@ class FanOut:
         except BaseException as error:
             _close(opened, type(error), error, error.__traceback__)
             raise
-        self.is_open = True
+        self._is_open = True
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         """Closes all trackers."""
-        self.is_open = False
+        self._is_open = False
         _close(self.trackers, kind, error, trace)
 
     def log_params(self, params: Mapping[str, Value]) -> None:
