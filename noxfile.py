@@ -18,8 +18,7 @@ ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 SIDE_BY_SIDE = ["--numprocesses=logical", "--maxprocesses=4", "--dist=worksteal"]
 """The cores share the tests; a process takes about 1 GB."""
 COVERAGE = ["--cov", "--cov-report=term", "--cov-fail-under=90"]
-WITH_SERVICES = "mlflow or tensorboard or wandb or inference"
-ELSEWHERE = f"azureml or azureml_v2 or {WITH_SERVICES}"
+ELSEWHERE = "azureml or azureml_v2 or mlflow or inference or tensorboard or wandb"
 """Marks of tests that share no environment with the rest, and have a session of their own."""
 
 
@@ -84,10 +83,18 @@ def azureml_v2(session: nox.Session) -> None:
 
 @nox.session
 def trackers(session: nox.Session) -> None:
-    """The tests that need MLflow, TensorBoard, Weights & Biases, or Azure ML's inference server."""
-    install(session, extras="plot,tensorboard,wandb", groups=("test", "trackers"))
+    """The tests that need TensorBoard, or Weights & Biases' client."""
+    install(session, extras="plot,tensorboard,wandb", groups=("test",))
+    arguments = session.posargs or ["tests/trackers", "tests/contracts"]
+    session.run("pytest", "-m", "tensorboard or wandb", *arguments, env=ONE_THREAD)
+
+
+@nox.session
+def mlflow(session: nox.Session) -> None:
+    """The tests that need MLflow's server, or Azure ML's inference server, which does not go with W&B's client."""
+    install(session, extras="plot", groups=("test", "mlflow"))
     arguments = session.posargs or ["tests/trackers", "tests/contracts", "tests/test_score_script.py"]
-    session.run("pytest", "-m", WITH_SERVICES, *arguments, env=ONE_THREAD)
+    session.run("pytest", "-m", "mlflow or inference", *arguments, env=ONE_THREAD)
 
 
 @nox.session

@@ -19,7 +19,7 @@ STARTS_WITHIN_SECONDS = 90
 def needs_mlflow() -> None:
     """Skips the test if the full MLflow is not installed; in CI, fails."""
     if importlib.util.find_spec("mlflow") is None or importlib.util.find_spec("sqlalchemy") is None:
-        reason = "MLflow's server is not installed (nox -s trackers)"
+        reason = "MLflow's server is not installed (nox -s mlflow)"
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)

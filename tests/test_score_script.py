@@ -84,7 +84,7 @@ class Server:
 
 def needs_server() -> None:
     if importlib.util.find_spec("azureml_inference_server_http") is None:
-        reason = "Azure ML's inference server is not installed (nox -s trackers)"
+        reason = "Azure ML's inference server is not installed (nox -s mlflow)"
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)
