@@ -1,11 +1,14 @@
 """Addresses of models: what they name, and which checkpoint is meant."""
 
+import socket
+import time
 from pathlib import Path
 
 import pytest
 from azurite import ACCOUNT, KEY, Azurite, azurite
 
 from pianoroll_seq2seq import FrameLayout, Seq2SeqLSTM, checkpoint, open_model, save_pretrained
+from pianoroll_seq2seq.backends.azureml import sdk_v1
 from pianoroll_seq2seq.backends.azureml.data import BlobFile, RegisteredModel, RunFile, StoredFolder
 from pianoroll_seq2seq.backends.azureml.model_addresses import (
     choose_checkpoint,
@@ -129,3 +132,16 @@ def test_a_checkpoint_in_a_container(azurite: Azurite, tmp_path: Path, monkeypat
 def test_an_unknown_client() -> None:
     with pytest.raises(SettingsError, match="sdk must be one of"):
         find_model("azureml:a", workspace=None, sdk="v3")  # type: ignore[arg-type]
+
+
+def test_a_container_out_of_reach_does_not_hold_up_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A private network, which only the cluster is in, costs minutes of trying again, and the run is not sent."""
+    monkeypatch.setenv("STORAGE_ACCOUNT_NAME", ACCOUNT)
+    monkeypatch.setenv("STORAGE_ACCOUNT_KEY", KEY)
+    monkeypatch.setattr(time, "sleep", lambda seconds: pytest.fail(f"waits {seconds} s to try again"))
+    monkeypatch.setattr(sdk_v1, "check_workspace", lambda workspace: None)
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))  # and never listens
+        address = f"http://127.0.0.1:{closed.getsockname()[1]}/{ACCOUNT}/music/runs/7"
+        with pytest.warns(UserWarning, match="was not checked before the run is sent"):
+            assert find_model(address, workspace=None, sdk="v1") == BlobFile(address)

@@ -13,6 +13,7 @@ The first four are those of ``az ml``.
 
 import os
 import re
+import warnings
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import Any, get_args
@@ -21,7 +22,14 @@ from pianoroll_seq2seq._internal.redaction import redacted
 from pianoroll_seq2seq.backends.azureml import sdk_v1, sdk_v2
 from pianoroll_seq2seq.backends.azureml.data import BlobFile, JobInput, RegisteredModel, RunFile, StoredFolder
 from pianoroll_seq2seq.backends.azureml.environments import Sdk
-from pianoroll_seq2seq.errors import CheckpointNotFoundError, MissingExtraError, SettingsError, StoreAccessError
+from pianoroll_seq2seq.errors import (
+    CheckpointNotFoundError,
+    MissingExtraError,
+    NotStoredError,
+    SettingsError,
+    StoreAccessError,
+    StoreError,
+)
 from pianoroll_seq2seq.pretrained.folders import CONFIG, WEIGHTS
 from pianoroll_seq2seq.stores.azure_blob.store import AzureBlobStore
 from pianoroll_seq2seq.stores.azure_blob.urls import BlobUrl
@@ -87,6 +95,9 @@ def find_model(address: str, *, workspace: Any, sdk: Sdk = "v1") -> JobInput:
         SettingsError: an address of another form, or no such model, version, run or datastore.
         CheckpointNotFoundError: no checkpoint there, or several of which none is the best of a run.
         MissingExtraError: the client is not installed.
+
+    Warns:
+        UserWarning: a container that this machine cannot reach, and so is not checked.
     """
     if sdk not in get_args(Sdk):
         raise SettingsError(f"sdk must be one of {', '.join(get_args(Sdk))}, got {sdk!r}.")
@@ -213,14 +224,18 @@ def _check_stored(folder: StoredFolder, client: Any, workspace: Any) -> None:
 
 
 def _check_blob(blob: BlobFile) -> None:
-    """Checks that there is a checkpoint, if this machine has access to the container."""
+    """Checks that there is a checkpoint, if this machine has access to the container, and reaches it at once."""
     try:
-        _blob_names(blob.uri)
+        _blob_names(blob.uri, retries=0)
     except (StoreAccessError, MissingExtraError):
         return  # the machine of the run may have access
+    except NotStoredError:
+        raise
+    except StoreError as error:
+        warnings.warn(f"{blob.uri} was not checked before the run is sent. {error}", stacklevel=4)
 
 
-def _blob_names(url: str) -> tuple[BlobUrl, list[str]]:
+def _blob_names(url: str, **options: Any) -> tuple[BlobUrl, list[str]]:
     """The folder of the model in its container, and the names of its files.
 
     Raises:
@@ -229,7 +244,7 @@ def _blob_names(url: str) -> tuple[BlobUrl, list[str]]:
     place = BlobUrl.parse(url)
     is_file = place.path.endswith(_ENDING)
     start = "" if is_file or not place.path else f"{place.path}/"
-    with AzureBlobStore(place.container, account_url=place.account_url) as store:
+    with AzureBlobStore(place.container, account_url=place.account_url, **options) as store:
         if is_file:
             keys = [place.path] if store.find(place.path) else []
         else:
