@@ -102,7 +102,7 @@ def test_revisions(hub: HubServer) -> None:
 
 @pytest.mark.parametrize("trouble", ["broken", "offline"])
 def test_a_download_that_was_cut(hub: HubServer, monkeypatch: pytest.MonkeyPatch, trouble: str) -> None:
-    """Whoever continues without a connection is told that the model is none."""
+    """Without a connection, the message says that the model is none."""
     from huggingface_hub import constants, hf_hub_download
 
     model().push_to_hub(NAME, token=WRITER)
@@ -151,7 +151,7 @@ def test_private_models_need_a_token(hub: HubServer, monkeypatch: pytest.MonkeyP
 
 
 def test_a_public_model_does_not_become_private_in_silence(hub: HubServer) -> None:
-    """Whoever asks for a private model publishes it, because there is a public one of this name."""
+    """A model that should be private is published, because there is a public one of this name."""
     hub.repos[NAME] = Repo()
     with pytest.raises(SettingsError, match=r"is public.*Nothing was sent"):
         model().push_to_hub(NAME, token=WRITER, private=True)

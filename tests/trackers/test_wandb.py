@@ -177,7 +177,7 @@ print("trained")
 
 
 def test_without_a_login_the_error_says_what_to_do(tmp_path: Path) -> None:
-    """Whoever has no account reads a traceback of W&B's, or waits at a prompt."""
+    """A user without an account reads a traceback of W&B's, or waits at a prompt."""
     with pytest.raises(SettingsError, match=r"wandb login.*mode=\"offline\""), WandbTracker("scales", folder=tmp_path):
         pytest.fail("not reached")
 

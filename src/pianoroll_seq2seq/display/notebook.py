@@ -83,14 +83,14 @@ def _(value: History) -> str:
 @html_of.register(audio.Audio)
 def _(value: audio.Audio) -> str:
     """A player. The sound itself is in the notebook, so long music is cut."""
-    heard = audio.Audio(value.samples[: int(_MAX_SOUND_SECONDS * value.sample_rate)], value.sample_rate)
+    excerpt = audio.Audio(value.samples[: int(_MAX_SOUND_SECONDS * value.sample_rate)], value.sample_rate)
     kind: Format
     try:
-        kind, sound = "flac", heard.to_bytes("flac")
+        kind, sound = "flac", excerpt.to_bytes("flac")
     except MissingExtraError:
-        kind, sound = "wav", heard.to_bytes("wav")
+        kind, sound = "wav", excerpt.to_bytes("wav")
     source = f"data:audio/{kind};base64,{base64.b64encode(sound).decode()}"
-    cut = f"The first {heard.seconds:.0f} of {value.seconds:.0f} seconds; " if heard.seconds < value.seconds else ""
+    cut = f"The first {excerpt.seconds:.0f} of {value.seconds:.0f} seconds; " if excerpt.seconds < value.seconds else ""
     note = f"<p>{cut}<code>save(path)</code> writes all of it.</p>" if cut else ""
     return f'<div><audio controls preload="metadata" src="{source}" style="width: 100%"></audio>{note}</div>'
 

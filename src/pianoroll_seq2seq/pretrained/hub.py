@@ -114,7 +114,7 @@ def push_to_hub(
         MissingExtraError: huggingface_hub is not installed.
         StoreAccessError: not logged in, or a token that may not write there.
         StoreError: the Hub cannot be reached, or refuses the files.
-        SettingsError: not a name of the Hub; a private model was asked for and the existing one is public; the layout
+        SettingsError: not a name of the Hub; ``private`` is True and the existing one is public; the layout
             is unknown.
         CheckpointError: a model without ``settings()``, or settings or a card that JSON cannot hold.
     """

@@ -91,7 +91,7 @@ class TrainedModel:
             on_damage: raise an error for a damaged file, or read it up to the damage.
 
         Warns:
-            UserWarning: notes were left out, or the file has less music than was asked for.
+            UserWarning: notes were left out, or the file has less music than requested.
 
         Raises:
             MidiError: a file that cannot be read.

@@ -219,7 +219,7 @@ def test_what_comes_after_the_sound_is_not_rendered(stray: Event, monkeypatch: p
 
 @BOTH
 def test_a_damaged_file_is_played_up_to_its_damage(synthesizer: Synthesizer) -> None:
-    """Whoever asks for what is left of a damaged file hears nothing."""
+    """What is left of a damaged file is silent."""
     whole = [*note(0, 480), *note(480, 960)]
     damaged = file_of(*whole)[:-8]  # within the last end of a note, in a track that is cut short
     sound = to_audio(damaged, synthesizer=synthesizer, on_damage="salvage")
