@@ -18,6 +18,8 @@ ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 SIDE_BY_SIDE = ["--numprocesses=logical", "--maxprocesses=4", "--dist=worksteal"]
 """The cores share the tests; a process takes about 1 GB."""
 COVERAGE = ["--cov", "--cov-report=term", "--cov-fail-under=90"]
+PATIENT = "--override-ini=faulthandler_timeout=600"
+"""For tests that start several programs one after another, each with a client of Azure ML that takes long to import."""
 ELSEWHERE = "azureml or azureml_v2 or mlflow or inference or tensorboard or wandb"
 """Marks of tests that share no environment with the rest, and have a session of their own."""
 
@@ -65,7 +67,7 @@ def azureml(session: nox.Session) -> None:
     install(session, extras="plot,azureml", groups=("test", "azureml"))
     install_azurite(session)
     arguments = session.posargs or ["tests/trackers", "tests/backends"]
-    session.run("pytest", "-m", "azureml", *arguments, env=ONE_THREAD)
+    session.run("pytest", "-m", "azureml", PATIENT, *arguments, env=ONE_THREAD)
 
 
 @nox.session
@@ -78,7 +80,7 @@ def azureml_v2(session: nox.Session) -> None:
     constraints.write_text("\n".join(line for line in lines if not line.startswith(older)), encoding="utf-8")
     packages = nox.project.dependency_groups(PYPROJECT, "azureml")
     session.install("-c", str(constraints), "-e", ".[plot,azureml-v2]", "pathspec", "pytest", *packages)
-    session.run("pytest", "-m", "azureml_v2", *(session.posargs or ["tests/backends"]), env=ONE_THREAD)
+    session.run("pytest", "-m", "azureml_v2", PATIENT, *(session.posargs or ["tests/backends"]), env=ONE_THREAD)
 
 
 @nox.session
