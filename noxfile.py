@@ -48,7 +48,9 @@ def demo(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Every behavior once, in minutes, with branch coverage; ``nox -s tests -- tests/cli`` runs one folder."""
-    install(session, extras="fast,plot,audio,studio,datasets,metrics,azure,hub,sweep,tensorboard", groups=("test",))
+    install(
+        session, extras="fast,plot,audio,studio,datasets,metrics,azure,hub,sweep,tensorboard,wandb", groups=("test",)
+    )
     install_azurite(session)
     arguments = session.posargs or [*SIDE_BY_SIDE, *COVERAGE]
     session.run("pytest", "-m", f"not (slow or {ELSEWHERE})", *arguments, env=ONE_THREAD)
