@@ -7,13 +7,17 @@ import numpy as np
 
 from pianoroll_seq2seq.data.conditions import Conditions
 from pianoroll_seq2seq.data.corpus import Corpus
-from pianoroll_seq2seq.data.corpus.packing import pack
+from pianoroll_seq2seq.data.corpus.packing import hash_planes, pack
 from pianoroll_seq2seq.pianoroll import PianoRoll
 
 
 def piece_hashes(rolls: Sequence[PianoRoll]) -> list[str]:
     """A hash of each piece's planes; names and tempi do not count. Those of a corpus come from its index."""
-    return rolls.roll_hashes if isinstance(rolls, Corpus) else [_roll_hash(roll) for roll in rolls]
+    return (
+        rolls.roll_hashes
+        if isinstance(rolls, Corpus)
+        else [hash_planes(pack(roll.active), pack(roll.onset)) for roll in rolls]
+    )
 
 
 def fingerprint_pieces(rolls: Sequence[PianoRoll]) -> dict[str, int | str]:
@@ -37,13 +41,6 @@ def fingerprint_conditions(conditions: Conditions, pieces: Iterable[int]) -> str
         f"{table.shape} {hashlib.sha256(np.ascontiguousarray(table).data).hexdigest()}"
         for table in (conditions.values[conditions.first[piece] : conditions.last[piece] + 1] for piece in pieces)
     )
-
-
-def _roll_hash(roll: PianoRoll) -> str:
-    """As ``build_corpus`` computes it."""
-    digest = hashlib.sha256(pack(roll.active).data)
-    digest.update(pack(roll.onset).data)
-    return digest.hexdigest()
 
 
 def _hash(lines: Iterable[str]) -> str:

@@ -69,13 +69,13 @@ def download(name: str, *, revision: str | None = None, token: str | bool | None
         raise SettingsError(f"{HUB}{name}@{named}: has the revision {named!r}, but revision={revision!r} is given too.")
     revision = revision or named or None
     hub = _client("A model of the Hugging Face Hub")
-    asked = {"token": token, "library_name": LIBRARY, "library_version": __version__}
+    options = {"token": token, "library_name": LIBRARY, "library_version": __version__}
     with _errors(f"{HUB}{name}", revision):
-        folder = Path(hub.snapshot_download(name, revision=revision, allow_patterns=[CONFIG, WEIGHTS], **asked))
+        folder = Path(hub.snapshot_download(name, revision=revision, allow_patterns=[CONFIG, WEIGHTS], **options))
         missing = [file for file in (CONFIG, WEIGHTS) if not (folder / file).is_file()]
         try:
             for file in missing:  # the Hub has none, or cannot be reached after an earlier download was cut
-                hub.hf_hub_download(name, file, revision=folder.name, **asked)
+                hub.hf_hub_download(name, file, revision=folder.name, **options)
         except hub.errors.LocalEntryNotFoundError:
             raise
         except hub.errors.EntryNotFoundError as error:

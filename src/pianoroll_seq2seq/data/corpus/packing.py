@@ -1,5 +1,6 @@
 """Frames as bits: 11 bytes a frame and plane at 88 pitches, an eighth of a byte a cell."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -104,3 +105,10 @@ def pack_rolls(rolls: Sequence[PianoRoll], layout: FrameLayout | None = None) ->
             planes[1, begin : begin + len(roll)] = pack(roll.note_starts())
     names = [roll.name for roll in rolls]
     return PackedPieces([planes[0]], np.zeros_like(offset), offset, num_frames, names, layout, list(planes[1:]))
+
+
+def hash_planes(active: np.ndarray, onset: np.ndarray) -> str:
+    """The SHA-256 of a piece's planes, as :func:`pack` gives them, in hexadecimal digits."""
+    digest = hashlib.sha256(active.data)
+    digest.update(onset.data)
+    return digest.hexdigest()

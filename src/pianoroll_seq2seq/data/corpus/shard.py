@@ -18,7 +18,7 @@ import numpy as np
 
 from pianoroll_seq2seq._internal.atomic import writing
 from pianoroll_seq2seq._internal.limits import DEFAULT_LIMITS
-from pianoroll_seq2seq.data.corpus.packing import bytes_per_frame, pack
+from pianoroll_seq2seq.data.corpus.packing import bytes_per_frame, hash_planes, pack
 from pianoroll_seq2seq.errors import MidiError, PitchRangeError
 from pianoroll_seq2seq.grid import FrameGrid
 from pianoroll_seq2seq.midi_io.planes import Reading, read_planes
@@ -171,12 +171,10 @@ def read_piece(file: SourceFile, task: ShardTask) -> PackedPiece:
     active, onset = pack(planes.active), pack(planes.onset)
     with path.open("rb") as opened:
         content = hashlib.sha256(opened.read(limit)).hexdigest()
-    planes_hash = hashlib.sha256(active.data)
-    planes_hash.update(onset.data)
     entry = {
         "source": file.source,
         "file_sha256": content,
-        "roll_sha256": planes_hash.hexdigest(),
+        "roll_sha256": hash_planes(active, onset),
         "frames": len(active),
         "ticks_per_beat": planes.tempo.ticks_per_beat,
         "tempo": planes.tempo.changes,
