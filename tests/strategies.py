@@ -18,9 +18,10 @@ import numpy as np
 from hypothesis import strategies as st
 
 from pianoroll_seq2seq.grid import BeatGrid, SecondsGrid
+from pianoroll_seq2seq.parts import Part
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.pitches import PitchRange
-from pianoroll_seq2seq.score import NoteTable, Part, Score
+from pianoroll_seq2seq.score import NoteTable, Score
 from pianoroll_seq2seq.tempo import MAX_TICK, TempoMap
 
 # ---------------------------------------------------------------------------------------------- strategies
@@ -39,6 +40,8 @@ ORDINARY_TICKS = st.integers(0, 20_000)
 
 TICKS = st.one_of(ORDINARY_TICKS, st.integers(0, MAX_TICK), st.integers(MAX_TICK - 5, MAX_TICK))
 """Ticks up to the last one accepted: lines of odd grids need more than 64 bits there."""
+
+MIDI_VALUES = st.integers(0, 127)
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 
@@ -83,6 +86,29 @@ def scores(draw, ticks=TICKS):
             onsets, ends = (sorted(column) for column in zip(*spans, strict=True))
             rows += [(on, end, pitch, draw(st.integers(1, 127)), part) for on, end in zip(onsets, ends, strict=True)]
     return _built(Score, _built(note_table, rows), draw(tempo_maps(ticks=ticks)), tuple(parts))
+
+
+@st.composite
+def part_rolls(draw, max_parts: int = 3) -> PianoRoll:
+    """Rolls of one to three named parts, some with drums, some with velocities, some cut out of longer music."""
+    names = draw(st.lists(st.text("abcd", min_size=1, max_size=3), min_size=1, max_size=max_parts, unique=True))
+    parts = tuple(
+        Part(
+            name, draw(st.integers(0, 127)), draw(st.booleans()), pitches=PitchRange(low, low + draw(st.integers(0, 4)))
+        )
+        for name in names
+        for low in [draw(st.integers(0, 120))]
+    )
+    shape = (draw(st.integers(0, 6)), sum(len(part.pitches) for part in parts))
+    cells = draw(st.lists(st.integers(0, 3), min_size=shape[0] * shape[1], max_size=shape[0] * shape[1]))
+    kinds = np.array(cells, dtype=np.int64).reshape(shape)  # 0 and 1: silent, 2: held, 3: begins
+    active, onset = kinds > 1, kinds == 3
+    onset[1:] |= active[1:] & ~active[:-1]
+    velocity = None
+    if draw(st.booleans()):
+        velocity = np.where(onset, draw(st.integers(1, 120)) + np.arange(onset.size).reshape(shape) % 8, 0)
+    grid = draw(GRIDS)
+    return _built(lambda: PianoRoll(active, onset, grid, tempo=TempoMap(9600), velocity=velocity, parts=parts))
 
 
 def _messages(tempi):

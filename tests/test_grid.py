@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from strategies import SONG_TEMPI, TICKS, ExactClock, half_up, tempo_maps
 
 from pianoroll_seq2seq.errors import GridError
-from pianoroll_seq2seq.grid import SIXTEENTHS, BeatGrid, FrameGrid, SecondsGrid
+from pianoroll_seq2seq.grid import SIXTEENTHS, BeatGrid, FrameGrid, SecondsGrid, estimate_offset, offset_in
 from pianoroll_seq2seq.tempo import MAX_TICK, TempoMap
 
 FRACTIONS = st.one_of(
@@ -154,3 +154,92 @@ def test_a_beat_of_no_frames_is_refused(frames_per_beat):
     """The message shows the value and what sixteenths are."""
     with pytest.raises(GridError, match=rf"frames_per_beat must be in 1\.\.32767, got {frames_per_beat} .*sixteenths"):
         BeatGrid(frames_per_beat)
+
+
+# ------------------------------------------------------------------------------------------------------------- offsets
+
+FRAMES_PER_BEAT = st.one_of(st.sampled_from([1, 3, 4, 12]), st.integers(1, 200))
+
+
+def best_offset(onset_ticks, frames_per_beat: int, ticks_per_beat: int) -> int:
+    """The offset by its definition: every offset is tried, closest to 0 first."""
+    half = ticks_per_beat // (2 * frames_per_beat)
+    reach = max(ticks_per_beat // 5, 1)
+
+    def fit(offset: int) -> int:
+        phases = [(tick - offset) * frames_per_beat % ticks_per_beat for tick in onset_ticks]
+        return sum(max(reach - min(phase, ticks_per_beat - phase), 0) for phase in phases)
+
+    offsets = sorted(range(-half, half + 1), key=lambda offset: (abs(offset), offset < 0))
+    return max(offsets, key=fit)  # the first of several
+
+
+@given(st.lists(st.integers(0, 3000), max_size=8), FRAMES_PER_BEAT, st.integers(1, 100))
+def test_the_offset_is_the_best_of_all(onset_ticks, frames_per_beat, ticks_per_beat):
+    """Two running sums in place of a convolution: one index off, and every note of a file is a tick off."""
+    ticks = np.array(onset_ticks, dtype=np.int64)
+    expected = best_offset(onset_ticks, frames_per_beat, ticks_per_beat)
+    assert estimate_offset(ticks, frames_per_beat, ticks_per_beat) == expected
+    assert estimate_offset(ticks[::-1], frames_per_beat, ticks_per_beat) == expected
+
+
+@given(st.lists(st.integers(0, 500), min_size=1, max_size=20), st.integers(1, 24), st.integers(1, 40), st.data())
+def test_music_beside_the_beats_is_moved_onto_them(lines, frames_per_beat, step, data):
+    """The files of POP909: all notes are on sixteenths, but these are a constant number of ticks late."""
+    late = data.draw(st.integers(-((step - 1) // 2), step // 2))
+    ticks = (np.array(lines) + 1) * step + late
+    assert estimate_offset(ticks, frames_per_beat, step * frames_per_beat) == late
+
+
+@given(st.lists(st.integers(0, 2000), max_size=20), FRAMES_PER_BEAT, st.one_of(st.just(480), st.integers(1, 2000)))
+def test_music_on_the_grid_stays(lines, frames_per_beat, ticks_per_beat):
+    """A roll that was written would be moved when it is read again, by what its ticks were rounded."""
+    grid, tempo = BeatGrid(frames_per_beat, offset="auto"), TempoMap(ticks_per_beat)
+    ticks = grid.ticks_at(np.array(lines, dtype=np.int64), tempo)
+    assert estimate_offset(ticks, frames_per_beat, ticks_per_beat) == 0
+
+
+@given(st.lists(TICKS, max_size=20), FRAMES_PER_BEAT, st.integers(1, 32_767))
+def test_no_offset_leads_before_the_first_line(ticks, frames_per_beat, ticks_per_beat):
+    """Notes on frame -1; or a second reading moves the music again."""
+    grid, tempo = BeatGrid(frames_per_beat, offset="auto"), TempoMap(ticks_per_beat)
+    onset_tick = np.array(ticks, dtype=np.int64)
+    offset = offset_in(grid, [onset_tick], tempo)
+    assert 2 * abs(offset) * frames_per_beat <= ticks_per_beat
+    assert (grid.lines_at(onset_tick - offset, tempo) >= 0).all()
+    assert offset_in(grid, [np.maximum(onset_tick - offset, 0)], tempo) == 0
+
+
+@pytest.mark.parametrize("others", ["ornaments", "triplets", "swing"])
+def test_notes_beside_the_grid_do_not_pull_it_away(others):
+    """A third of the notes are played freely or in triplets, and no note of the others is on its line any more."""
+    generator = np.random.default_rng(3)
+    on_grid = 37 + 120 * generator.integers(0, 1000, size=200)
+    beats = 37 + 480 * generator.integers(0, 250, size=100)
+    off_grid = {
+        "ornaments": generator.integers(0, 100_000, size=100),
+        "triplets": beats + generator.choice([160, 320], size=100),
+        "swing": beats + 310,
+    }[others]
+    assert estimate_offset(np.concatenate([on_grid, off_grid]), 4, 480) == 37
+
+
+def test_all_parts_of_a_file_have_one_offset():
+    """A file without notes fails, or a grid without an offset costs time and moves notes."""
+    tempo, parts = TempoMap(480), [np.array([10, 130]), np.array([10]), np.zeros(0, dtype=np.int64)]
+    assert offset_in(BeatGrid(4, offset="auto"), parts, tempo) == 10
+    assert offset_in(BeatGrid(4), parts, tempo) == offset_in(SecondsGrid(0.02), parts, tempo) == 0
+    assert offset_in(BeatGrid(4, offset="auto"), [], tempo) == offset_in(BeatGrid(4, offset="auto"), parts[2:], tempo) == 0
+
+
+def test_the_offset_is_not_a_property_of_frames():
+    """Rolls of files with an offset cannot be used with each other, or with a model of other files."""
+    grid = BeatGrid(4, offset="auto")
+    assert grid == BeatGrid(4)
+    assert len({grid, BeatGrid(4)}) == 1
+    assert grid != BeatGrid(8, offset="auto")
+    assert BeatGrid(**grid.settings()).offset == "auto"
+    assert BeatGrid(4).settings() == {"frames_per_beat": 4}
+    assert repr(grid) == "BeatGrid(frames_per_beat=4, offset='auto')"
+    with pytest.raises(GridError, match=r"shift"):
+        BeatGrid(4, offset=37)  # type: ignore[arg-type]

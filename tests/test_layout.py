@@ -100,7 +100,7 @@ def test_other_planes_are_named() -> None:
     [(), ("onset",), ("onset", "active"), ("active", "active"), ("active", "velocity"), "active", ["active", 3]],
 )
 def test_wrong_planes_are_errors(planes: Any) -> None:
-    with pytest.raises(SettingsError, match="must begin with 'active' and name each plane once"):
+    with pytest.raises(SettingsError, match=r"planes must be \('active',\), \('active', 'onset'\) or"):
         FrameLayout(planes=planes)
 
 

@@ -11,7 +11,10 @@ from hypothesis import strategies as st
 from strategies import ORDINARY_TICKS, ExactClock, note_table, scores
 
 from pianoroll_seq2seq.errors import MidiError, PianoRollSeq2SeqError, ShapeError
-from pianoroll_seq2seq.score import NoteTable, Part, Score
+from pianoroll_seq2seq.grid import BeatGrid
+from pianoroll_seq2seq.meter import Meter, TimeSignature
+from pianoroll_seq2seq.parts import Part
+from pianoroll_seq2seq.score import NoteTable, Score
 from pianoroll_seq2seq.tempo import MAX_TICK, TempoMap
 
 COLUMNS = ("onset_tick", "end_tick", "pitch", "velocity", "part")
@@ -258,3 +261,37 @@ def test_the_end_of_a_score_is_its_silence():
     for end in (-1, MAX_TICK + 1, 1920.0, "1920"):
         with pytest.raises(MidiError, match=r"end_tick must be an integer in 0\.\."):
             replace(score, end_tick=end)
+
+
+@given(scores(ORDINARY_TICKS), st.integers(0, 10_000))
+def test_music_that_is_moved_keeps_its_times(score, ticks):
+    """Music that is moved onto a grid plays at other tempi, or its silence at the end is cut off."""
+    later = score.shift(ticks)
+    start = later.tempo.seconds(np.array([ticks]))[0]
+    assert later.notes.onset_tick.tolist() == (score.notes.onset_tick + ticks).tolist()
+    assert later.num_ticks == score.num_ticks + ticks
+    np.testing.assert_allclose(
+        later.tempo.seconds(later.notes.end_tick), score.tempo.seconds(score.notes.end_tick) + start, rtol=1e-12
+    )
+    assert later.shift(-ticks) == score
+    assert score.shift(0) is score
+
+
+def test_notes_that_would_be_moved_before_the_beginning():
+    """The first chord of a file, a few ticks before all others, stops it from being read."""
+    score = Score(NoteTable([0, 40], [10, 500], [60, 64], [90, 90], [0, 0]), TempoMap(480), end_tick=600).shift(-40)
+    assert (score.notes.onset_tick.tolist(), score.notes.end_tick.tolist()) == ([0, 0], [0, 460])
+    assert score.end_tick == 560
+
+
+def test_a_score_on_a_grid():
+    """Music is moved onto a grid that was asked for none, or the bar lines move off the grid with it."""
+    meter = Meter([TimeSignature(0, 3, 4)])
+    tempo = TempoMap(480, [(0, 500_000), (1477, 250_000)])
+    score = Score(NoteTable([37, 517], [480, 960], [60, 64], [90, 90], [0, 0]), tempo, meter=meter)
+    moved = score.on_grid(BeatGrid(4, offset="auto"))
+    assert moved.notes.onset_tick.tolist() == [0, 480]
+    assert moved.tempo == TempoMap(480, [(0, 500_000), (1440, 250_000)])
+    assert moved.meter == meter
+    assert score.on_grid(BeatGrid(4)) is score
+    assert moved.on_grid(BeatGrid(4, offset="auto")) is moved

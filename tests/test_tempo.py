@@ -10,7 +10,7 @@ import pretty_midi
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import DIVISIONS, TEMPI, TICKS, ExactClock, file_bytes, half_up, midi_files, tempo_maps
+from strategies import DIVISIONS, ORDINARY_TICKS, TEMPI, TICKS, ExactClock, file_bytes, half_up, midi_files, tempo_maps
 
 from pianoroll_seq2seq.errors import MidiError
 from pianoroll_seq2seq.midi_io import read_midi
@@ -118,6 +118,15 @@ def test_music_cut_at_a_tick_keeps_its_times(tempo, tick, ticks):
             whole = tempo.time_units(np.array([tick + later, tick]))
             assert cut.time_units(np.array([later]))[0] == whole[0] - whole[1]
     assert tempo.concatenate(cut, tick) == tempo
+
+
+@given(tempo_maps(), st.integers(0, 10_000), st.lists(ORDINARY_TICKS, max_size=6))
+def test_music_that_is_moved_later_keeps_its_times(tempo, ticks_later, ticks):
+    """A file is moved onto the grid, and each of its tempi counts from a tick too early."""
+    moved = tempo.from_tick(-ticks_later)
+    start = moved.time_units(np.array([ticks_later]))[0]
+    for tick in ticks:
+        assert moved.time_units(np.array([tick + ticks_later]))[0] - start == tempo.time_units(np.array([tick]))[0]
 
 
 @given(tempo_maps(st.just(480)), tempo_maps(st.just(480), ticks=st.integers(0, 1000)), st.integers(0, 10_000))

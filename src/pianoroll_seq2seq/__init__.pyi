@@ -34,6 +34,9 @@ from .interop import score_from_music21 as score_from_music21
 from .interop import score_to_music21 as score_to_music21
 from .interop import write_pypianoroll as write_pypianoroll
 from .layout import FrameLayout as FrameLayout
+from .meter import KeySignature as KeySignature
+from .meter import Meter as Meter
+from .meter import TimeSignature as TimeSignature
 from .midi_io import read_midi as read_midi
 from .midi_io import write_midi as write_midi
 from .models.classifier_free_guidance import GuidedModel as GuidedModel
@@ -52,6 +55,7 @@ from .models.heads.relative_window import RelativeWindowHead as RelativeWindowHe
 from .models.heads.relative_window_frame import RelativeWindow as RelativeWindow
 from .models.parallel_lstm import ParallelSeq2SeqLSTM as ParallelSeq2SeqLSTM
 from .models.seq2seq_lstm import Seq2SeqLSTM as Seq2SeqLSTM
+from .parts import Part as Part
 from .pianoroll import PianoRoll as PianoRoll
 from .pianoroll import concatenate as concatenate
 from .pitches import PitchRange as PitchRange
@@ -69,7 +73,6 @@ from .sampling import generate as generate
 from .sampling import generate_frames as generate_frames
 from .sampling.generations import Generations as Generations
 from .score import NoteTable as NoteTable
-from .score import Part as Part
 from .score import Score as Score
 from .serving import load_service as load_service
 from .stores.azure_blob import AzureBlobStore as AzureBlobStore

@@ -1,7 +1,7 @@
 """What the columns of a model's frame mean.
 
-A model reads and writes frames: vectors of zeros and ones. A :class:`FrameLayout` says where frames are in time, which
-pitches they cover, and which planes of a piano roll they contain. Windows have a layout, models are built from it,
+A model reads and writes frames: vectors of numbers. A :class:`FrameLayout` says where frames are in time, which parts
+and pitches they cover, and which planes of a piano roll they contain. Windows have a layout, models are built from it,
 checkpoints store it, and generation uses it to convert rolls to frames and back.
 """
 
@@ -14,14 +14,17 @@ from jaxtyping import Int64
 
 from pianoroll_seq2seq.errors import GridError, PitchRangeError, SettingsError, ShapeError
 from pianoroll_seq2seq.grid import SIXTEENTHS, FrameGrid
+from pianoroll_seq2seq.parts import Part, named_parts, part_columns, spanned_pitches
 from pianoroll_seq2seq.pitches import PIANO, PitchRange
 
-Plane = Literal["active", "onset"]
-"""A plane of a piano roll: the pitch sounds in a frame, or a note of it begins there."""
+Plane = Literal["active", "onset", "velocity"]
+"""A plane of a piano roll: the pitch sounds in a frame, a note of it begins there, and the velocity of that note."""
+
+_PLANES: tuple[Plane, ...] = get_args(Plane)
 
 
 class OnGrid(Protocol):
-    """Anything with a grid and a pitch range, such as a :class:`~pianoroll_seq2seq.pianoroll.PianoRoll`."""
+    """Anything with a grid and parts, such as a :class:`~pianoroll_seq2seq.pianoroll.PianoRoll`."""
 
     @property
     def grid(self) -> FrameGrid:
@@ -29,81 +32,109 @@ class OnGrid(Protocol):
         ...
 
     @property
-    def pitches(self) -> PitchRange:
-        """The pitches of the columns."""
+    def parts(self) -> tuple[Part, ...]:
+        """The parts, with the pitches of their columns."""
         ...
 
 
 @dataclass(frozen=True)
 class FrameLayout:
-    """The meaning of a frame's columns: one block of columns for each plane, lowest pitch first.
+    """The meaning of a frame's columns.
+
+    A frame has one block of columns for each plane. A block has the columns of each part, in order, and a part has one
+    column for each of its pitches, lowest first.
 
     Args:
         grid: the time grid of the frames.
-        pitches: the pitches that each plane covers.
-        planes: the planes, in the order of their columns: ``("active",)``, or ``("active", "onset")`` for a model that
-            distinguishes repeated notes from held ones.
+        pitches: the pitches of a layout of one part. If there are several, the range that they span.
+        planes: the planes, in the order of their columns: ``("active",)``; ``("active", "onset")`` for a model that
+            distinguishes repeated notes from held ones; or all three, for a model of velocities too.
+        parts: the parts, each with its pitches; one part without a name by default.
 
     Raises:
-        SettingsError: unknown or repeated planes, or a first plane other than ``active``.
+        SettingsError: other planes, or several parts of which two have the same name or one has none.
 
     Example:
         >>> layout = FrameLayout(pitches=PitchRange(60, 71), planes=("active", "onset"))
         >>> layout.frame_size, layout.columns("onset")
         (24, slice(12, 24, None))
+        >>> melody, bass = Part("melody", pitches=PitchRange(60, 71)), Part("bass", pitches=PitchRange(36, 59))
+        >>> two = FrameLayout(parts=(melody, bass))
+        >>> two.frame_size, two.columns("active", "bass")
+        (36, slice(12, 36, None))
     """
 
     grid: FrameGrid = SIXTEENTHS
     pitches: PitchRange = PIANO
     planes: tuple[Plane, ...] = ("active",)
+    parts: tuple[Part, ...] = ()
 
     def __post_init__(self) -> None:
-        """Validates the planes. A list, as in JSON, becomes a tuple."""
+        """Validates the planes and the parts. A list, as in JSON, becomes a tuple."""
         for value, kind, example in ((self.grid, FrameGrid, "BeatGrid(4)"), (self.pitches, PitchRange, "PitchRange()")):
             if not isinstance(value, kind):
                 raise SettingsError(f"FrameLayout needs a {kind.__name__}, such as {example}, got {value!r}.")
         planes: tuple[str, ...] = tuple(self.planes)
-        known = get_args(Plane)
-        if planes[:1] != ("active",) or len(set(planes)) < len(planes) or not set(planes) <= set(known):
+        if not planes or planes != _PLANES[: len(planes)]:
             raise SettingsError(
-                f"FrameLayout.planes must begin with 'active' and name each plane once, of {known}; got {planes}."
+                f"FrameLayout.planes must be ('active',), ('active', 'onset') or {_PLANES}; got {planes}."
             )
         object.__setattr__(self, "planes", planes)
+        object.__setattr__(self, "parts", named_parts(self.parts, self.pitches, owner="FrameLayout"))
+        object.__setattr__(self, "pitches", spanned_pitches(self.parts))
 
     @classmethod
-    def of(cls, music: OnGrid, *, onsets: bool = False) -> "FrameLayout":
+    def of(cls, music: OnGrid, *, onsets: bool = False, velocity: bool = False) -> "FrameLayout":
         """The layout of a roll, a corpus or a data set.
 
         Args:
-            music: anything with ``grid`` and ``pitches``.
+            music: anything with ``grid`` and ``parts``.
             onsets: whether frames have the onset plane too.
+            velocity: whether frames have the velocity plane, and so the onset plane too.
 
         Example:
             >>> FrameLayout.of(FrameLayout(), onsets=True).planes
             ('active', 'onset')
         """
-        return cls(music.grid, music.pitches, ("active", "onset") if onsets else ("active",))
+        return cls(music.grid, planes=_PLANES[: 3 if velocity else 2 if onsets else 1], parts=music.parts)
+
+    @property
+    def plane_size(self) -> int:
+        """Columns of one plane: the pitches of all parts."""
+        return sum(len(part.pitches) for part in self.parts)
 
     @property
     def frame_size(self) -> int:
         """Columns of a frame."""
-        return len(self.planes) * len(self.pitches)
+        return len(self.planes) * self.plane_size
 
     @property
     def has_onsets(self) -> bool:
         """Whether frames have the onset plane."""
         return "onset" in self.planes
 
-    def columns(self, plane: Plane) -> slice:
-        """The columns of one plane.
+    @property
+    def has_velocity(self) -> bool:
+        """Whether frames have the velocity plane."""
+        return "velocity" in self.planes
+
+    def columns(self, plane: Plane, part: str | None = None) -> slice:
+        """The columns of one plane, or of one part in it.
+
+        Args:
+            plane: the plane.
+            part: the name of a part; all by default.
 
         Raises:
-            SettingsError: the layout does not have this plane.
+            SettingsError: the layout does not have this plane or this part.
         """
         if plane not in self.planes:
             raise SettingsError(f"The layout has the planes {self.planes}, not {plane!r}.")
-        start = self.planes.index(plane) * len(self.pitches)
-        return slice(start, start + len(self.pitches))
+        start = self.planes.index(plane) * self.plane_size
+        if part is None:
+            return slice(start, start + self.plane_size)
+        inner = part_columns(self.parts, part, owner="The layout")
+        return slice(start + inner.start, start + inner.stop)
 
     def column_pitches(self) -> Int64[np.ndarray, " frame_size"]:
         """The MIDI pitch of each column.
@@ -112,10 +143,13 @@ class FrameLayout:
             >>> FrameLayout(pitches=PitchRange(60, 62)).column_pitches()
             array([60, 61, 62])
         """
-        return np.tile(np.arange(self.pitches.lowest, self.pitches.highest + 1, dtype=np.int64), len(self.planes))
+        ranges = [np.arange(part.pitches.lowest, part.pitches.highest + 1, dtype=np.int64) for part in self.parts]
+        return np.tile(np.concatenate(ranges), len(self.planes))
 
     def check(self, music: OnGrid, label: str, *, owner: str = "the model") -> None:
-        """Refuses music on another grid or of other pitches.
+        """Refuses music on another grid, of other parts or of other pitches.
+
+        Names and drums are compared only if there are several parts. Programs are not compared.
 
         Args:
             music: a roll, windows or another layout.
@@ -124,18 +158,35 @@ class FrameLayout:
 
         Raises:
             GridError: another grid.
-            PitchRangeError: other pitches.
+            PitchRangeError: other parts or other pitches.
         """
         if music.grid != self.grid:
             raise GridError(
                 f"{label} is on {music.grid}, but {owner} expects frames on {self.grid}. Read the music again with "
                 f"grid={self.grid}."
             )
-        if music.pitches != self.pitches:
+        if music.parts != self.parts:
+            self._check_parts(music.parts, label, owner)
+
+    def _check_parts(self, parts: tuple[Part, ...], label: str, owner: str) -> None:
+        names, expected = ([part.name for part in one] for one in (parts, self.parts))
+        several = len(parts) > 1 or len(self.parts) > 1
+        if several and names != expected:
+            fix = "roll.merged()" if len(expected) == 1 else f"roll[{expected}]"
             raise PitchRangeError(
-                f"{label} has {music.pitches}, but {owner} expects {self.pitches}. Convert it with "
-                f"roll.with_pitches({self.pitches}), or read the music with pitches={self.pitches}."
+                f"{label} has {_listed(names)}, but {owner} expects {_listed(expected)}. Choose the parts with {fix}, "
+                f"or read the music with parts=..."
             )
+        for part, own in zip(parts, self.parts, strict=True):
+            name = f", part {own.name!r}," if several else ""
+            if several and part.drums != own.drums:
+                raise PitchRangeError(f"{label}{name} is {_kind(part)}, but {owner} expects {_kind(own)}.")
+            if part.pitches != own.pitches:
+                argument = {one.name: one.pitches for one in self.parts} if several else own.pitches
+                raise PitchRangeError(
+                    f"{label}{name} has {part.pitches}, but {owner} expects {own.pitches}. Convert it with "
+                    f"roll.with_pitches({argument}), or read the music with pitches={argument}."
+                )
 
     def check_same(self, other: "FrameLayout", label: str, *, owner: str = "the model") -> None:
         """Refuses another layout.
@@ -158,7 +209,17 @@ class FrameLayout:
 
     def settings(self) -> dict[str, Any]:
         """The constructor's arguments."""
-        return {"grid": self.grid, "pitches": self.pitches, "planes": list(self.planes)}
+        one = self.parts == (Part(pitches=self.pitches),)
+        parts = {"pitches": self.pitches} if one else {"parts": list(self.parts)}
+        return {"grid": self.grid, "planes": list(self.planes), **parts}
+
+
+def _listed(names: list[str]) -> str:
+    return f"the parts {', '.join(names)}" if len(names) > 1 else "one part"
+
+
+def _kind(part: Part) -> str:
+    return "drums" if part.drums else "pitched"
 
 
 def frame_size_of(layout: FrameLayout | int) -> int:

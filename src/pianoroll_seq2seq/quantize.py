@@ -1,17 +1,19 @@
 """Notes to planes and planes to notes: arrays in, arrays out.
 
-Two boolean planes of shape (frames, pitches) hold what a grid can say of a piece: ``active``, a pitch sounds in this
-frame, and ``onset``, a note begins in this frame. Without the second, notes repeated without a gap would merge into
-one. Every onset is active.
+Planes of shape (frames, columns) hold what a grid can say of a piece. A column is a pitch of a part. In ``active`` a
+pitch sounds in this frame, and in ``onset`` a note begins in this frame. Without the second, notes repeated without a
+gap would merge into one. Every onset is active. ``velocity`` holds the velocity of each note at its onset, else 0.
 
-Policies: a note covers at least one frame; if two notes of one pitch overlap, the planes are their union and each note
-keeps its onset; a run that begins without an onset (music cut out of its middle) counts as a note from there.
+Policies: a note covers at least one frame; if two notes of one column overlap, the planes are their union and each note
+keeps its onset; of two notes with one onset the louder gives the velocity; a run that begins without an onset (music
+cut out of its middle) counts as a note from there.
 """
 
-from typing import Any, Literal
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Int, Int64
+from jaxtyping import Bool, Int, Int64, UInt8
 
 from pianoroll_seq2seq._internal import compiled as loops
 from pianoroll_seq2seq._internal.limits import DEFAULT_LIMITS, Limits
@@ -24,11 +26,31 @@ from pianoroll_seq2seq.errors import (
     ShapeError,
 )
 from pianoroll_seq2seq.grid import FrameGrid
+from pianoroll_seq2seq.parts import Part
 from pianoroll_seq2seq.pitches import PitchRange
 from pianoroll_seq2seq.tempo import TempoMap
 
 _BLOCK_CELLS = 2**18  # flat indices at a time: 2 MB
 _MIN_FRAMES_FOR_STRETCHES = 10  # frames a note, above which filling stretches and repeating them is faster
+
+
+class Planes(NamedTuple):
+    """The planes of a piece, each of shape (frames, columns).
+
+    Attributes:
+        active: bool: the pitch sounds in this frame.
+        onset: bool: a note begins in this frame.
+        velocity: uint8: the velocity of that note, 1..127, and 0 elsewhere; None if it is unknown.
+    """
+
+    active: Bool[np.ndarray, "frames columns"]
+    onset: Bool[np.ndarray, "frames columns"]
+    velocity: UInt8[np.ndarray, "frames columns"] | None = None
+
+    def map(self, function: Callable[[np.ndarray], np.ndarray]) -> "Planes":
+        """The planes that a function makes of each plane."""
+        velocity = None if self.velocity is None else function(self.velocity)
+        return Planes(function(self.active), function(self.onset), velocity)
 
 
 def quantize(
@@ -96,6 +118,36 @@ def fill_planes(
         active[:] = False
         _fill(active, first, lengths, ends)
     return planes[0], planes[1]
+
+
+def velocities_to_plane(
+    onset_frame: Int[np.ndarray, " notes"],
+    column: Int[np.ndarray, " notes"],
+    velocity: Int[np.ndarray, " notes"],
+    *,
+    num_frames: int,
+    num_columns: int,
+) -> UInt8[np.ndarray, "frames columns"]:
+    """The velocity plane of notes: at each onset the velocity of the loudest note that begins there.
+
+    Args:
+        onset_frame: the first frame of each note.
+        column: its column.
+        velocity: its velocity, 1..127.
+        num_frames: rows of the plane.
+        num_columns: columns of the plane.
+
+    Example:
+        >>> velocities_to_plane(
+        ...     np.array([0, 1, 1]), np.array([0, 0, 0]), np.array([64, 90, 80]), num_frames=2, num_columns=1
+        ... ).ravel()
+        array([64, 90], dtype=uint8)
+    """
+    plane = np.zeros(num_frames * num_columns, dtype=np.uint8)
+    cells = onset_frame * np.int64(num_columns) + column
+    order = np.argsort(velocity, kind="stable")  # of several values for one cell the last one is stored
+    plane[cells[order]] = velocity[order]
+    return plane.reshape(num_frames, num_columns)
 
 
 def _fill_by_stretches(active: np.ndarray, onset_frame: np.ndarray, end_frame: np.ndarray, column: np.ndarray) -> None:
@@ -206,6 +258,7 @@ def rasterize(
     onset_tick: Int[np.ndarray, " notes"],
     end_tick: Int[np.ndarray, " notes"],
     pitch: Int[np.ndarray, " notes"],
+    velocity: Int[np.ndarray, " notes"] | None = None,
     *,
     tempo: TempoMap,
     grid: FrameGrid,
@@ -214,13 +267,14 @@ def rasterize(
     limits: Limits = DEFAULT_LIMITS,
     label: str = "the score",
     last_tick: int | None = None,
-) -> tuple[Bool[np.ndarray, "frames pitches"], Bool[np.ndarray, "frames pitches"]]:
-    """The (active, onset) planes of notes, from frame 0 to the end of the last, or of the silence after it.
+) -> Planes:
+    """The planes of the notes of one part, from frame 0 to the end of the last, or of the silence after it.
 
     Args:
         onset_tick: the onset of each note, in ticks.
         end_tick: its end, in ticks.
         pitch: MIDI note numbers.
+        velocity: velocities, 1..127; None for no velocity plane.
         tempo: the tempo map of the ticks.
         grid: how long a frame is.
         pitches: the pitches to keep.
@@ -235,21 +289,92 @@ def rasterize(
         LimitError: more frames or cells than the limits allow.
         SettingsError: unknown value of ``outside``.
     """
+    columns = [onset_tick, end_tick, pitch] + ([] if velocity is None else [velocity])
+    return rasterize_parts(
+        [columns],
+        [Part(pitches=pitches)],
+        tempo=tempo,
+        grid=grid,
+        outside=outside,
+        limits=limits,
+        label=label,
+        last_tick=last_tick,
+    )
+
+
+def rasterize_parts(
+    notes: Sequence[Sequence[np.ndarray]],
+    parts: Sequence[Part],
+    *,
+    tempo: TempoMap,
+    grid: FrameGrid,
+    outside: Literal["error", "drop"] = "error",
+    limits: Limits = DEFAULT_LIMITS,
+    label: str = "the score",
+    last_tick: int | None = None,
+) -> Planes:
+    """:func:`rasterize` for several parts, whose columns follow one another.
+
+    Args:
+        notes: for each part onset ticks, end ticks, pitches, and velocities if they are known.
+        parts: the parts, with the pitches of their columns.
+        tempo: see :func:`rasterize`, as for all that follow.
+        grid: how long a frame is.
+        outside: what to do with notes outside the pitches of their part.
+        limits: how large the planes may be.
+        label: the name of the music in messages.
+        last_tick: the end of the silence after the last note.
+
+    Raises:
+        NoNotesError, PitchRangeError, LimitError, SettingsError: as :func:`rasterize`.
+    """
     if outside not in ("error", "drop"):
         raise SettingsError(f"outside must be 'error' or 'drop', got {outside!r}.")
-    if not len(pitch):
+    placed, num_columns = [], 0
+    for columns, part in zip(notes, parts, strict=True):
+        pitch = columns[2]
+        inside = None
+        if len(pitch):
+            name = f"{label}, part {part.name!r}" if part.name else label
+            inside = _inside(pitch, part.pitches, outside, name)
+        kept = list(columns) if inside is None else [column[inside] for column in columns]
+        kept[2] = kept[2] + np.int64(num_columns - part.pitches.lowest)
+        placed.append(kept)
+        num_columns += len(part.pitches)
+    together = placed[0] if len(placed) == 1 else [np.concatenate(column) for column in zip(*placed, strict=True)]
+    if not len(together[0]):
         raise NoNotesError(f"{label}: no notes.")
+    return _planes_of(together, num_columns, tempo=tempo, grid=grid, limits=limits, label=label, last_tick=last_tick)
+
+
+def _inside(pitch: np.ndarray, pitches: PitchRange, outside: str, label: str) -> np.ndarray | None:
+    """Which notes are inside a range; None if all are."""
     lowest, highest = int(pitch.min()), int(pitch.max())
-    if lowest < pitches.lowest or highest > pitches.highest:
-        inside = pitches.contains(pitch)
-        if outside == "error" or not inside.any():
-            raise PitchRangeError(
-                f"{label}: {int((~inside).sum())} of {len(pitch)} notes are outside {pitches}; the piece needs "
-                f"PitchRange({lowest}, {highest}). Widen the range, or pass outside='drop' to leave them out."
-            )
-        onset_tick, end_tick, pitch = onset_tick[inside], end_tick[inside], pitch[inside]
+    if pitches.lowest <= lowest and highest <= pitches.highest:
+        return None
+    inside = pitches.contains(pitch)
+    if outside == "error" or not inside.any():
+        raise PitchRangeError(
+            f"{label}: {int((~inside).sum())} of {len(pitch)} notes are outside {pitches}; the piece needs "
+            f"PitchRange({lowest}, {highest}). Widen the range, or pass outside='drop' to leave them out."
+        )
+    return inside
+
+
+def _planes_of(
+    columns: Sequence[np.ndarray],
+    num_columns: int,
+    *,
+    tempo: TempoMap,
+    grid: FrameGrid,
+    limits: Limits,
+    label: str,
+    last_tick: int | None,
+) -> Planes:
+    """The planes of notes, given by onset ticks, end ticks, columns of the planes, and velocities if they are known."""
+    onset_tick, end_tick, column = columns[:3]
     onset_frame, end_frame = quantize(onset_tick, end_tick, grid=grid, tempo=tempo)
-    num_frames, num_columns = int(end_frame.max()), len(pitches)
+    num_frames = int(end_frame.max())
     if last_tick is not None:
         num_frames = max(num_frames, int(grid.lines_at(np.array([last_tick]), tempo)[0]))
     if num_frames > limits.max_frames or num_frames * num_columns > limits.max_cells:
@@ -258,8 +383,11 @@ def rasterize(
             f"{limits.max_cells} cells: {_last_ends(end_tick, tempo, last_tick)}. Cut off strays with "
             f"read_midi(path).truncate(seconds), use a coarser grid, or pass limits=Limits(...)."
         )
-    column = pitch - np.int64(pitches.lowest)
-    return fill_planes(onset_frame, end_frame, column, num_frames=num_frames, num_columns=num_columns)
+    size = {"num_frames": num_frames, "num_columns": num_columns}
+    active, onset = fill_planes(onset_frame, end_frame, column, **size)
+    if len(columns) == 3:
+        return Planes(active, onset)
+    return Planes(active, onset, velocities_to_plane(onset_frame, column, columns[3], **size))
 
 
 def _last_ends(end_tick: np.ndarray, tempo: TempoMap, last_tick: int | None) -> str:

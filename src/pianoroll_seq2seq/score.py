@@ -2,18 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import ClassVar
 
 import numpy as np
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Int, Int64
 
+from pianoroll_seq2seq.controllers import Controllers
 from pianoroll_seq2seq.errors import MidiError, ShapeError
+from pianoroll_seq2seq.grid import FrameGrid, offset_in
+from pianoroll_seq2seq.meter import Meter, bar_ticks, beat_ticks
+from pianoroll_seq2seq.parts import Part, matching_parts
 from pianoroll_seq2seq.tempo import MAX_TICK, TempoMap
-
-DRUM_CHANNEL = 9
-"""The channel of the drums, counted from 0; in MIDI programs, where channels count from 1, it is channel 10."""
-
-_PARTS_LISTED = 12  # in a message
 
 _COLUMNS = ("onset_tick", "end_tick", "pitch", "velocity", "part")
 
@@ -96,6 +96,26 @@ class NoteTable:
         """The notes for which ``keep`` is true."""
         return NoteTable(*(getattr(self, name)[keep] for name in _COLUMNS))
 
+    def by_part(self, num_parts: int) -> "list[NoteTable]":
+        """The notes of each part, in time in proportion to their number, however many parts there are.
+
+        Example:
+            >>> notes = NoteTable([0, 0], [480, 480], [72, 48], [90, 60], [0, 2])
+            >>> [len(part) for part in notes.by_part(3)]
+            [1, 0, 1]
+        """
+        order = np.argsort(self.part, kind="stable")
+        begins = np.searchsorted(self.part[order], np.arange(num_parts + 1)).tolist()
+        columns = {name: getattr(self, name)[order] for name in _COLUMNS}
+        tables = []
+        for begin, end in pairwise(begins):
+            table = object.__new__(NoteTable)  # of notes that are valid and in order
+            for name, column in columns.items():
+                object.__setattr__(table, name, column[begin:end])
+                getattr(table, name).flags.writeable = False
+            tables.append(table)
+        return tables
+
 
 def _order(onset: np.ndarray, part: np.ndarray, pitch: np.ndarray, end: np.ndarray, velocity: np.ndarray) -> np.ndarray:
     """The order by onset, part, pitch, end and velocity."""
@@ -130,37 +150,8 @@ def _check_ranges(
 
 
 @dataclass(frozen=True)
-class Part:
-    """One part of a score: the notes of a track on one channel with one program.
-
-    Args:
-        name: the track's name.
-        program: General MIDI program, 0..127 (0 is a grand piano).
-        drums: whether it is a drum kit (channel 10, and channels that a file makes drums), whose note numbers are
-            instruments, not pitches.
-        track: index of the track in the file it was read from, counted from 0; not compared.
-        channel: its channel there, 0..15; not compared.
-
-    Example:
-        >>> Part("left hand", program=32) == Part("left hand", program=32, track=2, channel=1)
-        True
-    """
-
-    name: str = ""
-    program: int = 0
-    drums: bool = False
-    track: int | None = field(default=None, compare=False)
-    channel: int | None = field(default=None, compare=False)
-
-    def __post_init__(self) -> None:
-        """Validates the program."""
-        if not 0 <= self.program <= 127:
-            raise MidiError(f"Part {self.name!r}: program must be in 0..127, got {self.program}.")
-
-
-@dataclass(frozen=True)
 class Score:
-    """The content of a MIDI file: notes in ticks, tempo, and parts.
+    """The content of a MIDI file: notes in ticks, tempo, parts, time and key signatures, and controllers.
 
     Args:
         notes: the notes of all parts.
@@ -169,9 +160,12 @@ class Score:
         name: the source of the score, for messages; not compared.
         end_tick: where the music ends, if silence follows its last note; None (also for a tick up to the end of the
             last note) if it ends with that note.
+        meter: the time and key signatures; empty where they are unknown.
+        controllers: pedals, volumes, pitch bends and the like; none unless they are asked for (``read_midi(path,
+            controllers=True)``).
 
     Raises:
-        MidiError: a note whose part does not exist, or an end out of range.
+        MidiError: a note or a controller whose part does not exist, or an end out of range.
     """
 
     notes: NoteTable
@@ -179,6 +173,8 @@ class Score:
     parts: tuple[Part, ...] = (Part(),)
     name: str = ""
     end_tick: int | None = None
+    meter: Meter = field(default_factory=Meter)
+    controllers: Controllers = field(default_factory=Controllers.empty)
 
     def __post_init__(self) -> None:
         """Validates that every note's part exists, and the end."""
@@ -190,25 +186,27 @@ class Score:
         highest = int(self.notes.part.max(initial=-1))
         if highest >= len(self.parts):
             raise MidiError(f"A note belongs to part {highest}, but the score has {len(self.parts)} parts.")
+        highest = int(self.controllers.part.max(initial=-1))
+        if highest >= len(self.parts):
+            raise MidiError(f"A controller acts on part {highest}, but the score has {len(self.parts)} parts.")
 
     def __eq__(self, other: object) -> bool:
-        """Equal when notes, tempo, parts and end are; names are not compared."""
+        """Equal when all but the names is."""
         if not isinstance(other, Score):
             return NotImplemented
-        return (self.notes, self.tempo, self.parts, self.end_tick) == (
-            other.notes,
-            other.tempo,
-            other.parts,
-            other.end_tick,
-        )
+        compared = ("notes", "tempo", "parts", "end_tick", "meter", "controllers")
+        return all(getattr(self, name) == getattr(other, name) for name in compared)
 
     __hash__: ClassVar[None] = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        """The number of notes and parts, and the length; not the notes."""
+        """The number of notes, parts and controllers, and the length; not the notes."""
         name = f"{self.name!r}, " if self.name else ""
         parts = f"{len(self.parts)} part{'s' * (len(self.parts) != 1)}"
-        return f"Score({name}{len(self.notes)} notes, {parts}, {self.end_seconds:.1f} s, {self.tempo})"
+        controllers = f"{len(self.controllers)} controllers, " if len(self.controllers) else ""
+        meter = f", {self.meter}" if self.meter else ""
+        seconds = f"{self.end_seconds:.1f} s"
+        return f"Score({name}{len(self.notes)} notes, {parts}, {controllers}{seconds}, {self.tempo}{meter})"
 
     @property
     def ticks_per_beat(self) -> int:
@@ -225,15 +223,35 @@ class Score:
         """The end of the music (:attr:`num_ticks`), in seconds."""
         return float(self.tempo.seconds(np.array([self.num_ticks]))[0])
 
+    def bar_ticks(self) -> Int64[np.ndarray, " bars"]:
+        """The ticks on which bars begin (see :func:`~pianoroll_seq2seq.meter.bar_ticks`)."""
+        return bar_ticks(self.meter, ticks_per_beat=self.ticks_per_beat, num_ticks=self.num_ticks)
+
+    def beat_ticks(self) -> Int64[np.ndarray, " beats"]:
+        """The ticks on which beats begin (see :func:`~pianoroll_seq2seq.meter.beat_ticks`)."""
+        return beat_ticks(self.meter, ticks_per_beat=self.ticks_per_beat, num_ticks=self.num_ticks)
+
     def without_drums(self) -> "Score":
-        """The same score without the notes of drum parts; the parts stay, so that their indices stay valid."""
+        """The same score without the notes and controllers of drum parts.
+
+        The parts stay, so that their indices stay valid.
+        """
         drums = np.array([part.drums for part in self.parts], dtype=bool)
         if not drums.any():
             return self
-        return replace(self, notes=self.notes.where(~drums[self.notes.part]))
+        return replace(
+            self,
+            notes=self.notes.where(~drums[self.notes.part]),
+            controllers=self.controllers.where(~drums[self.controllers.part]),
+        )
 
     def select(
-        self, *, track: int | str | None = None, program: int | None = None, channel: int | None = None
+        self,
+        *,
+        track: int | str | None = None,
+        program: int | None = None,
+        channel: int | None = None,
+        drums: bool | None = None,
     ) -> "Score":
         """The parts that match all given arguments, such as a melody or a left hand, as a score of their own.
 
@@ -241,6 +259,7 @@ class Score:
             track: index of a track in the file, counted from 0, or its name.
             program: General MIDI program, 0..127; drums have none.
             channel: MIDI channel, 0..15 (9 is the drums).
+            drums: only drums, or no drums.
 
         Raises:
             MidiError: no part matches; the message lists the parts.
@@ -252,17 +271,59 @@ class Score:
             [48]
         """
         label = self.name or "The score"
-        chosen = matching_parts(self.parts, track=track, program=program, channel=channel, label=label)
+        chosen = matching_parts(
+            self.parts, track=track, program=program, channel=channel, drums=drums, label=label
+        )
         new_index = np.full(len(self.parts), -1)
         new_index[chosen] = np.arange(len(chosen))
         notes = self.notes.where(new_index[self.notes.part] >= 0)
         renumbered = NoteTable(notes.onset_tick, notes.end_tick, notes.pitch, notes.velocity, new_index[notes.part])
-        return replace(self, notes=renumbered, parts=tuple(self.parts[index] for index in chosen))
+        parts = tuple(self.parts[index] for index in chosen)
+        return replace(self, notes=renumbered, parts=parts, controllers=self.controllers.select(chosen))
+
+    def shift(self, ticks: int) -> "Score":
+        """The same music later by a number of ticks, or earlier, below zero.
+
+        What would come before tick 0 comes there. The time up to the first note changes; the music itself does not.
+
+        Args:
+            ticks: how many ticks later.
+
+        Raises:
+            MidiError: the music would end after the last tick.
+
+        Example:
+            >>> score = Score(NoteTable([37, 517], [480, 960], [60, 64], [90, 90], [0, 0]), TempoMap(480))
+            >>> score.shift(-37).notes.onset_tick.tolist()
+            [0, 480]
+        """
+        if ticks == 0:
+            return self
+        onset_tick, end_tick = (np.maximum(at + ticks, 0) for at in (self.notes.onset_tick, self.notes.end_tick))
+        notes = NoteTable(onset_tick, end_tick, self.notes.pitch, self.notes.velocity, self.notes.part)
+        end = None if self.end_tick is None else max(self.end_tick + ticks, 0)
+        return replace(
+            self,
+            notes=notes,
+            tempo=self.tempo.from_tick(-ticks),
+            end_tick=end,
+            meter=self.meter.from_tick(-ticks, ticks_per_beat=self.ticks_per_beat),
+            controllers=self.controllers.shift(ticks),
+        )
+
+    def on_grid(self, grid: FrameGrid) -> "Score":
+        """The score without its offset from a grid with ``offset="auto"``; the same score on any other grid.
+
+        Bar lines are on the grid, so the time signatures stay where they are.
+        """
+        offset = offset_in(grid, [self.notes.onset_tick], self.tempo)
+        return replace(self.shift(-offset), meter=self.meter) if offset else self
 
     def truncate(self, seconds: float) -> "Score":
         """The notes that begin before a time, ended there at the latest. Removes stray notes long after the music.
 
-        Silence after the last note ends there, too; none is added.
+        Silence after the last note ends there, too; none is added. Signatures and controllers from there on are left
+        out.
 
         Args:
             seconds: the time, above 0.
@@ -277,36 +338,14 @@ class Score:
         tick = int(self.tempo.nearest_ticks(np.array([units]))[0])
         notes = self.notes.where(self.notes.onset_tick < tick)
         cut = NoteTable(notes.onset_tick, np.minimum(notes.end_tick, tick), notes.pitch, notes.velocity, notes.part)
-        return replace(self, notes=cut, end_tick=None if self.end_tick is None else min(self.end_tick, tick))
+        return replace(
+            self,
+            notes=cut,
+            end_tick=None if self.end_tick is None else min(self.end_tick, tick),
+            meter=self.meter.before_tick(tick),
+            controllers=self.controllers.where(self.controllers.tick < tick),
+        )
 
 
 def _is_tick(value: object) -> bool:
     return isinstance(value, (int, np.integer)) and bool(0 <= int(value) <= MAX_TICK)
-
-
-def matching_parts(
-    parts: Sequence[Part], *, track: int | str | None, program: int | None, channel: int | None, label: str
-) -> Sequence[int]:
-    """The indices of the parts that match all given arguments (see :meth:`Score.select`).
-
-    Raises:
-        MidiError: no part matches; the message lists the parts.
-    """
-    chosen = [
-        index
-        for index, part in enumerate(parts)
-        if track in (None, part.name if isinstance(track, str) else part.track)
-        and (program is None or (part.program == program and not part.drums))
-        and channel in (None, part.channel)
-    ]
-    if not chosen:
-        listed = "; ".join(
-            f"track {part.track} {part.name!r}, program {part.program}, channel {part.channel}"
-            for part in parts[:_PARTS_LISTED]
-        )
-        more = f" and {len(parts) - _PARTS_LISTED} more" if len(parts) > _PARTS_LISTED else ""
-        raise MidiError(
-            f"{label}: no part with track={track!r}, program={program!r}, channel={channel!r}. "
-            f"It has: {listed or 'no parts'}{more}."
-        )
-    return chosen

@@ -150,9 +150,15 @@ class TempoMap:
         return int(self._segment_us_per_beat[np.searchsorted(self._segment_ticks, tick, side="right") - 1])
 
     def from_tick(self, tick: int) -> "TempoMap":
-        """The tempo of the same music from ``tick`` on, which becomes tick 0."""
-        later = [(at - tick, us) for at, us in self.changes if at > tick]
-        return TempoMap(self.ticks_per_beat, [(0, self.us_per_beat_at(tick)), *later])
+        """The tempo of the same music from ``tick`` on, which becomes tick 0.
+
+        Args:
+            tick: below 0, the music comes later; before it is its first tempo. Changes past the last tick are lost.
+        """
+        if tick == 0 or len(self.changes) == 1:
+            return self
+        later = [(at - tick, us) for at, us in self.changes if at > max(tick, 0) and at - tick <= MAX_TICK]
+        return TempoMap(self.ticks_per_beat, [(0, self.us_per_beat_at(max(tick, 0))), *later])
 
     def concatenate(self, following: "TempoMap", tick: int) -> "TempoMap":
         """This map up to ``tick``, then ``following``.

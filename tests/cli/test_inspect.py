@@ -33,7 +33,7 @@ def test_one_file(run: Run, tmp_path: Path) -> None:
         ("melody", 5, 60, 64)
     ]
     assert found["pitches"] == {"60": 1, "61": 1, "62": 1, "63": 1, "64": 1}
-    assert found["suggestion"] == {"frames_per_beat": 2, "on_grid": 1.0, "pitches": [60, 64]}
+    assert found["suggestion"] == {"frames_per_beat": 2, "offset": None, "on_grid": 1.0, "pitches": [60, 64]}
     text = run("inspect", tmp_path / "a.mid").out
     assert "120 from 0 s, 240 from 1 s" in text
     assert "C4..E4" in text
@@ -65,6 +65,98 @@ def test_music_that_was_played_in_has_no_grid_in_beats(tmp_path: Path) -> None:
     found = inspect(write_midi(score(onsets), tmp_path / "a.mid"))
     assert found.suggestion.frames_per_beat is None
     assert "--frame-seconds 0.02" in str(found)
+
+
+def test_music_beside_the_beats_gets_an_offset(run: Run, tmp_path: Path) -> None:
+    """Pop music on sixteenths is taken for a performance, and trained on 20 ms frames in windows of 0.64 s."""
+    for late in (0, 37, 90):
+        write_midi(score([late + 120 * number for number in range(50)]), tmp_path / f"{late}.mid")
+    found = run("inspect", tmp_path, "--json").json
+    assert found["suggestion"] == {"frames_per_beat": 4, "offset": "auto", "on_grid": 1.0, "pitches": [60, 64]}
+    assert [file["rhythm"]["offset_ticks"] for file in found["files"]] == [0, 37, -30]
+    fits = {(fit["frames_per_beat"], fit["offset"]): fit for fit in found["grids"]}
+    assert fits[4, "auto"]["on_grid"] == 1
+    assert (fits[4, "auto"]["median_ms"], fits[4, "auto"]["most_ms"]) == (0, 0)
+    assert fits[4, None]["on_grid"] == pytest.approx(1 / 3, abs=1e-3)
+    assert fits[4, None]["most_ms"] == pytest.approx(500 * 37 / 480, abs=0.1)  # a beat lasts 500 ms
+    text = run("inspect", tmp_path).out
+    assert "rhythm: an offset in 2 files" in text
+    assert f"train --data {tmp_path} --frames-per-beat 4 --offset auto --pitches 60 64\n" in text
+    alone = run("inspect", tmp_path / "37.mid").out
+    assert "the music is 37 ticks off" in alone
+    assert "suggested: --frames-per-beat 4 --offset auto" in alone
+
+
+def test_files_on_the_grid_get_no_offset(tmp_path: Path) -> None:
+    """Off-beats alone would fit a coarser grid with an offset, but then their beats are wrong."""
+    path = write_midi(score([240 + 480 * number for number in range(50)]), tmp_path / "a.mid")
+    assert (inspect(path).suggestion.frames_per_beat, inspect(path).suggestion.offset) == (2, None)
+
+
+@pytest.mark.parametrize(("onsets", "lines"), [([13], None), ([13, 17], None), ([0], 1), ([0, 0, 0], 1)])
+def test_a_few_notes_are_no_evidence_of_an_offset(tmp_path: Path, onsets: list[int], lines: int | None) -> None:
+    """Each single note is on a grid with an offset, so a file of one note would decide for a folder."""
+    suggestion = inspect(write_midi(score(onsets), tmp_path / "a.mid")).suggestion
+    assert (suggestion.frames_per_beat, suggestion.offset) == (lines, None)
+
+
+@pytest.mark.parametrize("late", [0, 41])
+@pytest.mark.parametrize(
+    ("pattern", "swing", "swing_sixteenths", "triplets"),
+    [
+        ([0, 240, 360], None, None, 0),
+        ([0, 320], 2 / 3, None, 0),
+        ([0, 280], 7 / 12, None, 0),
+        ([0, 0, 160, 240, 320], None, None, 0.4),
+        ([0, 0, 144, 240, 384], None, 0.6, 0),
+        ([0, 0, 240, 360, 430], None, None, 0),
+    ],
+    ids=["straight", "swing", "light swing", "triplets", "swing of sixteenths", "late sixteenth"],
+)
+def test_swing_and_triplets(
+    tmp_path: Path, late: int, pattern: list[int], swing: float | None, swing_sixteenths: float | None, triplets: float
+) -> None:
+    """A shuffle is trained on sixteenths, on which every second note is early."""
+    onsets = [late + 480 * beat + place for beat in range(40) for place in pattern]
+    (file,) = inspect(write_midi(score(onsets), tmp_path / "a.mid")).files
+    rhythm = file.rhythm
+    assert (rhythm.swing, rhythm.swing_sixteenths) == (
+        swing and pytest.approx(swing, abs=1e-3),
+        swing_sixteenths and pytest.approx(swing_sixteenths, abs=1e-3),
+    )
+    assert rhythm.triplets == pytest.approx(triplets, abs=1e-3)
+
+
+def test_a_shuffle_gets_a_grid_of_triplets(run: Run, tmp_path: Path) -> None:
+    """The swing of a file is found, but its grid is one of sixteenths."""
+    onsets = [20 + 480 * beat + place for beat in range(40) for place in (0, 320)]
+    for name in "ab":
+        write_midi(score(onsets), tmp_path / f"{name}.mid")
+    text = run("inspect", tmp_path).out
+    assert "an offset in 2 files, swing in 2 files" in text
+    assert "suggested: --frames-per-beat 3 --offset auto" in text
+    assert "swing: the second of two eighths begins at 0.67 of both" in run("inspect", tmp_path / "a.mid").out
+
+
+def test_the_advice_has_windows_of_two_bars(run: Run, tmp_path: Path) -> None:
+    """The suggested grid is fine, and windows of 32 of its frames are shorter than a bar."""
+    write_midi(score([40 * number for number in range(100)]), tmp_path / "fine" / "a.mid")
+    write_midi(score(np.random.default_rng(0).integers(0, 9_000, 300).tolist()), tmp_path / "free" / "a.mid")
+    assert "--frames-per-beat 12 --pitches 60 64 --input-frames 96 --target-frames 96" in (
+        run("inspect", tmp_path / "fine").out
+    )
+    assert "--frame-seconds 0.02 --pitches 60 64 --input-frames 200 --target-frames 200" in (
+        run("inspect", tmp_path / "free").out
+    )
+
+
+def test_pop909_is_on_sixteenths(pop909_dir: Path) -> None:
+    """Real files, each with an offset of its own, get 20 ms frames."""
+    found = inspect(pop909_dir)
+    assert (found.suggestion.frames_per_beat, found.suggestion.offset) == (4, "auto")
+    assert found.suggestion.on_grid > 0.9
+    (as_they_are,) = (fit for fit in found.grids if (fit.frames_per_beat, fit.offset) == (4, None))
+    assert as_they_are.on_grid < 0.2  # no more than notes at any time
 
 
 def test_a_folder_with_files_that_cause_trouble(run: Run, tmp_path: Path) -> None:

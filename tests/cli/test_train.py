@@ -291,6 +291,7 @@ def test_a_corpus_callbacks_samples_and_a_tracker(run: Run, midi: Path, tmp_path
     other = ("train", "--data", tmp_path / "corpus", "--output", tmp_path / "other")
     assert "Leave out --frames-per-beat" in run(*other, "--frames-per-beat", 4).refused()
     assert "Leave out --pitches" in run(*other, "--pitches", 50, 60).refused()
+    assert "without --offset" in run(*other, "--frames-per-beat", 2, "--offset", "auto").refused()
 
 
 def test_files_that_were_not_used_are_named(run: Run, midi: Path, tmp_path: Path) -> None:
@@ -326,6 +327,8 @@ def test_files_that_were_not_used_are_named(run: Run, midi: Path, tmp_path: Path
         (("--config", "nowhere.yaml"), "nowhere.yaml"),
         (("--schedule", "steep"), "--schedule steep: expected constant, cosine, or the import path"),
         (("--frames-per-beat", 4, "--frame-seconds", 0.1), "not both"),
+        (("--offset", "auto", "--frame-seconds", 0.1), "--offset auto is for a grid in beats"),
+        (("--offset", 37), "--offset"),
         (("--condition", "scale", "--model", "CopyingLSTM"), "Leave out --condition"),
         (("--transpose", 2, 3), "semitones"),
         (("--transpose", -2.5, 3), "--transpose"),

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import safetensors.torch
 import torch
-from checkpoint_models import HEADER
+from checkpoint_mutations import mutate_checkpoint, mutate_tensors, other_bytes
 from mutations import other_json, peak_growth
 
 from pianoroll_seq2seq import (
@@ -27,7 +26,6 @@ from pianoroll_seq2seq import (
     save,
     save_pretrained,
 )
-from pianoroll_seq2seq.checkpoint.files import CHECKSUM, checksum
 from pianoroll_seq2seq.errors import PianoRollSeq2SeqError
 from pianoroll_seq2seq.models.heads.relative_window import RelativeWindowHead
 
@@ -95,13 +93,7 @@ def mutant(original: Path, folder: Path, choice: random.Random) -> Path:
         return copy
     copy.mkdir()
     path = Path(shutil.copy(original, copy / "model.safetensors"))
-    kind = choice.random()
-    if kind < 0.2:
-        path.write_bytes(other_bytes(path.read_bytes(), choice))
-    elif kind < 0.4:
-        mutate_tensors(path, choice, is_checkpoint=True)
-    else:
-        rewrite(path, lambda header, tensors: (other_json(header, choice), tensors))
+    mutate_checkpoint(path, choice)
     return path
 
 
@@ -109,63 +101,3 @@ def change_json(path: Path, change: Callable[[Any], Any]) -> None:
     content = json.loads(path.read_text())
     changed = change(content)
     path.write_text(json.dumps(changed if isinstance(changed, dict) else content))
-
-
-def rewrite(path: Path, change: Callable[[Any, Any], tuple[Any, dict[str, torch.Tensor]]]) -> None:
-    """Changes the header and the tensors of a checkpoint, with a valid checksum."""
-    with safetensors.safe_open(path, framework="pt") as file:
-        header = json.loads(file.metadata()[HEADER])
-    header, tensors = change(header, safetensors.torch.load_file(path))
-    text = json.dumps(header)
-    safetensors.torch.save_file(tensors, path, metadata={HEADER: text, CHECKSUM: checksum(text, tensors)})
-
-
-OTHER_TENSORS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
-    "not a number": lambda tensor: tensor.float() * float("nan"),
-    "large": lambda tensor: tensor.float() * 1e30,
-    "beyond float32": lambda tensor: tensor.double() * 1e300,
-    "half": lambda tensor: tensor.half(),
-    "eighth": lambda tensor: tensor.float().to(torch.float8_e4m3fn),
-    "whole": lambda tensor: tensor.float().int(),
-    "truth": lambda tensor: tensor.float() > 0,
-    "complex": lambda tensor: tensor.float().to(torch.complex64),
-    "empty": lambda tensor: tensor.flatten()[:0].clone(),
-    "flat": lambda tensor: tensor.flatten(),
-    "longer": lambda tensor: torch.stack([tensor.float(), tensor.float()]),
-}
-
-
-def mutate_tensors(path: Path, choice: random.Random, *, is_checkpoint: bool) -> None:
-    """Exchanges, adds or changes one to three of the tensors."""
-
-    def change(header: Any, tensors: dict[str, torch.Tensor]) -> tuple[Any, dict[str, torch.Tensor]]:
-        for _ in range(choice.randint(1, 3)):
-            one, other = choice.choice(list(tensors)), choice.choice(list(tensors))
-            kind = choice.choice(["exchange", "more", *OTHER_TENSORS])
-            if kind == "exchange":
-                tensors[one], tensors[other] = tensors[other].clone(), tensors[one].clone()
-            elif kind == "more":
-                tensors[f"{one}.more"] = torch.zeros(2)
-            else:
-                tensors[one] = OTHER_TENSORS[kind](tensors[one])
-        return header, tensors
-
-    if is_checkpoint:
-        rewrite(path, change)
-    else:
-        safetensors.torch.save_file(change(None, safetensors.torch.load_file(path))[1], path)
-
-
-def other_bytes(data: bytes, choice: random.Random) -> bytes:
-    """Bytes of the header changed, removed or repeated."""
-    changed = bytearray(data)
-    for _ in range(choice.randint(1, 4)):
-        at = choice.randrange(min(len(changed), 8 + int.from_bytes(data[:8], "little")))
-        kind = choice.random()
-        if kind < 0.5:
-            changed[at] = choice.randrange(256)
-        elif kind < 0.75:
-            del changed[at : at + choice.randint(1, 9)]
-        else:
-            changed[at:at] = changed[at : at + choice.randint(1, 99)] * choice.randint(1, 9)
-    return bytes(changed)

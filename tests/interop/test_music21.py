@@ -19,8 +19,9 @@ from pianoroll_seq2seq.interop import (
     score_from_music21,
     score_to_music21,
 )
+from pianoroll_seq2seq.parts import Part
 from pianoroll_seq2seq.pianoroll import PianoRoll
-from pianoroll_seq2seq.score import Part, Score
+from pianoroll_seq2seq.score import Score
 from pianoroll_seq2seq.tempo import TempoMap
 
 

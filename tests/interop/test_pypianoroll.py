@@ -33,9 +33,9 @@ from pianoroll_seq2seq.interop import (
     read_pypianoroll,
     write_pypianoroll,
 )
+from pianoroll_seq2seq.parts import Part
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.pitches import ALL_PITCHES, PIANO, PitchRange
-from pianoroll_seq2seq.score import Part
 from pianoroll_seq2seq.tempo import TempoMap
 
 BEAT_GRIDS = st.sampled_from([BeatGrid(1), BeatGrid(4), BeatGrid(24), BeatGrid(7), BeatGrid(960)])

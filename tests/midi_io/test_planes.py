@@ -15,9 +15,10 @@ from pianoroll_seq2seq._internal.limits import Limits
 from pianoroll_seq2seq.errors import LimitError, MidiError, NoNotesError, PitchRangeError, SettingsError
 from pianoroll_seq2seq.grid import BeatGrid, SecondsGrid
 from pianoroll_seq2seq.midi_io import read_midi
-from pianoroll_seq2seq.midi_io.planes import rasterize, read_planes
+from pianoroll_seq2seq.midi_io.planes import read_planes
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.pitches import PIANO, PitchRange
+from pianoroll_seq2seq.quantize import rasterize
 from pianoroll_seq2seq.tempo import TempoMap
 
 ALL = PitchRange(0, 127)
@@ -161,7 +162,7 @@ def test_thousands_of_long_notes_on_few_keys_take_no_more_than_the_planes():
     def fill():
         return rasterize(onset, end, pitch, tempo=TempoMap(960), grid=BeatGrid(40), pitches=PIANO)
 
-    active, onset_plane = fill()
+    active, onset_plane, _ = fill()
     assert onset_plane.sum() == count
     first = np.array([np.flatnonzero(pitch == 21 + column)[0] for column in range(88)])
     assert np.array_equal(active, np.arange(frames)[:, None] >= first)

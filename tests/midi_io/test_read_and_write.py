@@ -26,7 +26,8 @@ from strategies import (
 
 from pianoroll_seq2seq.errors import MidiError, MidiNotFoundError, OverwriteError
 from pianoroll_seq2seq.midi_io import read_midi, to_midi_bytes, write_midi
-from pianoroll_seq2seq.score import NoteTable, Part, Score
+from pianoroll_seq2seq.parts import Part
+from pianoroll_seq2seq.score import NoteTable, Score
 from pianoroll_seq2seq.tempo import TempoMap
 
 

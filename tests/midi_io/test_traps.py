@@ -16,8 +16,8 @@ from pianoroll_seq2seq._internal.limits import Limits
 from pianoroll_seq2seq.errors import LimitError, MidiError, MidiNotFoundError, SettingsError
 from pianoroll_seq2seq.grid import SecondsGrid
 from pianoroll_seq2seq.midi_io import read_midi, read_notes
+from pianoroll_seq2seq.parts import Part
 from pianoroll_seq2seq.pianoroll import PianoRoll
-from pianoroll_seq2seq.score import Part
 from pianoroll_seq2seq.tempo import MAX_TICK, TempoMap
 
 DAMAGED = "Copy or download it again, or pass on_damage='salvage'"

@@ -38,10 +38,11 @@ from pianoroll_seq2seq.errors import (
 )
 from pianoroll_seq2seq.grid import BeatGrid, SecondsGrid
 from pianoroll_seq2seq.midi_io import read_midi, to_midi_bytes, write_midi
-from pianoroll_seq2seq.midi_io.planes import rasterize
+from pianoroll_seq2seq.parts import Part
 from pianoroll_seq2seq.pianoroll import PianoRoll, concatenate
 from pianoroll_seq2seq.pitches import PIANO, PitchRange
-from pianoroll_seq2seq.score import NoteTable, Part, Score
+from pianoroll_seq2seq.quantize import rasterize
+from pianoroll_seq2seq.score import NoteTable, Score
 from pianoroll_seq2seq.tempo import TempoMap
 
 ALL_PITCHES = PitchRange(0, 127)
@@ -129,7 +130,7 @@ def test_a_note_of_no_length_is_kept_for_a_frame(grid):
     """Grace notes would fall through the grid."""
     roll = PianoRoll.from_score(_score((480, 480, 60)), grid=grid)
     line = int(grid.lines_at(np.array([480]), TempoMap(480))[0])
-    assert [values.tolist() for values in roll.notes()] == [[line], [line + 1], [60]]
+    assert [values.tolist() for values in roll.notes()[:3]] == [[line], [line + 1], [60]]
 
 
 def test_overlapping_notes_of_two_parts_keep_their_onsets():
@@ -192,7 +193,7 @@ def test_songs_come_back_from_their_midi(pop909_dir):
 def test_a_roll_goes_to_pretty_midi_and_back(roll):
     """Users of pretty_midi would get other music."""
     midi = roll.to_pretty_midi(velocity=90, program=3)
-    ours = sorted(zip(*roll.notes(), strict=True))
+    ours = sorted(zip(*roll.notes()[:3], strict=True))
     (instrument,) = midi.instruments
     theirs = sorted((note.start, note.end, note.pitch) for note in instrument.notes)
     seconds = roll.grid.seconds_at(np.arange(len(roll) + 1), roll.tempo)
@@ -263,7 +264,7 @@ def test_each_of_two_joined_rolls_keeps_its_music(first, data):
 def test_only_stretches_of_frames_can_be_cut(step):
     """A roll with every second frame left out is no music; the message shows how it is written."""
     roll = PianoRoll.from_active(np.eye(88, dtype=bool))
-    with pytest.raises(TypeError, match=rf"roll\[8:16\]; got roll\[slice\(None, None, {step}\)\]"):
+    with pytest.raises(TypeError, match=rf"roll\[8:16\], .*got roll\[slice\(None, None, {step}\)\]"):
         roll[::step]
     with pytest.raises(TypeError):
         roll[3]
@@ -305,8 +306,8 @@ def test_transposed_there_and_back(roll, semitones, wide):
         return
     moved = roll.transpose(semitones)
     assert moved.transpose(-semitones) == roll
-    first, end, pitch = roll.notes()
-    assert sorted(zip(*moved.notes(), strict=True)) == sorted(zip(first, end, pitch + semitones, strict=True))
+    first, end, pitch = roll.notes()[:3]
+    assert sorted(zip(*moved.notes()[:3], strict=True)) == sorted(zip(first, end, pitch + semitones, strict=True))
     assert (moved.grid, moved.pitches, moved.tempo, moved.name) == (roll.grid, roll.pitches, roll.tempo, roll.name)
 
 
@@ -461,7 +462,7 @@ def test_notes_outside_the_range_are_an_error_or_dropped(tmp_path):
     for part in ("wide.mid: 2 of 3 notes", repr(PitchRange(40, 80)), "PitchRange(30, 100)", "outside='drop'"):
         assert part in str(caught.value)
     roll = PianoRoll.from_midi(path, pitches=PitchRange(40, 80), outside="drop")
-    assert [values.tolist() for values in roll.notes()] == [[4], [8], [60]]
+    assert [values.tolist() for values in roll.notes()[:3]] == [[4], [8], [60]]
     with pytest.raises(PitchRangeError, match="3 of 3 notes"):  # nothing would be left
         PianoRoll.from_midi(path, pitches=PitchRange(0, 20), outside="drop")
 

@@ -15,9 +15,10 @@ from studio_server import Served, waited
 from pianoroll_seq2seq.data.conditions import pitch_class_vector
 from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.midi_io import to_midi_bytes
+from pianoroll_seq2seq.parts import Part
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.sampling import Draw, ScaleConstrained, generate
-from pianoroll_seq2seq.score import NoteTable, Part, Score
+from pianoroll_seq2seq.score import NoteTable, Score
 from pianoroll_seq2seq.studio.app import studio_app
 from pianoroll_seq2seq.studio.limits import StudioLimits
 from pianoroll_seq2seq.studio.security import PAGE_HEADER

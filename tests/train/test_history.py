@@ -3,7 +3,7 @@
 import dataclasses
 import json
 from pathlib import Path
-from typing import Literal
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
@@ -12,23 +12,18 @@ from matplotlib import pyplot
 
 from pianoroll_seq2seq import History
 from pianoroll_seq2seq.errors import SettingsError
-from pianoroll_seq2seq.train.history import Epoch
+from pianoroll_seq2seq.train.history import Epoch, StoppedBy
 
 _numbers = st.floats(allow_nan=False, allow_infinity=False)
-_epochs = st.builds(
-    Epoch,
-    epoch=st.integers(1),
-    step=st.integers(1),
-    train_loss=_numbers,
-    valid_loss=st.none() | _numbers,
-    learning_rate=_numbers,
-    seconds=_numbers,
-)
-_given_parts = given(
-    epochs=st.lists(_epochs, max_size=6),
-    best_epoch=st.none() | st.integers(1),
-    stopped_by=st.sampled_from(["epochs", "patience", None]),
-)
+_parts = st.tuples(st.integers(0, 2**53), _numbers, st.none() | _numbers, _numbers, _numbers)
+
+
+@st.composite
+def _histories(draw: st.DrawFn) -> History:
+    """Histories of some epochs, numbered from 1, of which one is the best."""
+    epochs = tuple(Epoch(number, *parts) for number, parts in enumerate(draw(st.lists(_parts, max_size=6)), start=1))
+    best = draw(st.integers(1, len(epochs))) if epochs else None
+    return History(epochs, best, draw(st.sampled_from(get_args(StoppedBy)) | st.none()))
 
 
 @pytest.fixture(autouse=True)
@@ -37,26 +32,17 @@ def _close_figures() -> object:
     pyplot.close("all")
 
 
-@_given_parts
-def test_a_saved_history_is_loaded_exactly(
-    tmp_path_factory: pytest.TempPathFactory,
-    epochs: list[Epoch],
-    best_epoch: int | None,
-    stopped_by: Literal["epochs", "patience"] | None,
-) -> None:
+@given(history=_histories())
+def test_a_saved_history_is_loaded_exactly(tmp_path_factory: pytest.TempPathFactory, history: History) -> None:
     """The losses read from a run's folder are not those of the run, down to the last digit."""
-    history = History(tuple(epochs), best_epoch, stopped_by)
     path = tmp_path_factory.mktemp("history") / "history.jsonl"
     assert history.save(path) == path
     assert History.load(path) == history
 
 
-@_given_parts
-def test_a_history_in_json_is_restored_exactly(
-    epochs: list[Epoch], best_epoch: int | None, stopped_by: Literal["epochs", "patience"] | None
-) -> None:
+@given(history=_histories())
+def test_a_history_in_json_is_restored_exactly(history: History) -> None:
     """A resumed run starts from other losses than it stopped with."""
-    history = History(tuple(epochs), best_epoch, stopped_by)
     assert History.from_json(json.loads(json.dumps(history.to_json(), allow_nan=False))) == history
 
 
@@ -94,6 +80,27 @@ def test_other_files_are_named(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "history.jsonl"
     path.write_bytes(content)
     with pytest.raises(SettingsError, match=r"history\.jsonl: not a history"):
+        History.load(path)
+
+
+@pytest.mark.parametrize(
+    ("line", "changes", "message"),
+    [
+        (0, {"train_loss": "low"}, r"at \$\.epochs\[0\]\.train_loss: expected float, got str \('low'\)"),
+        (0, {"epoch": 7}, r"epochs numbered 1, 2, 3 and so on, got \[7, 2\]"),
+        (1, {"epoch": 10**30}, r"at \$\.epochs\[1\]\.epoch: expected int <= 9007199254740992"),
+        (2, {"best_epoch": 5}, "expected a best_epoch among 2 epochs, got 5"),
+        (2, {"stopped_by": "me"}, r"at \$\.stopped_by: invalid enum value 'me'"),
+        (2, {"more": 1}, r"unknown field more"),
+    ],
+)
+def test_other_values_are_named(tmp_path: Path, line: int, changes: dict[str, Any], message: str) -> None:
+    """A history with such values ends compare and report in a raw exception."""
+    path = _history([3.0, 2.0]).save(tmp_path / "history.jsonl")
+    lines = [json.loads(text) for text in path.read_text().splitlines()]
+    lines[line] |= changes
+    path.write_text("".join(json.dumps(one) + "\n" for one in lines))
+    with pytest.raises(SettingsError, match=rf"history\.jsonl: not a history written by History\.save.*{message}"):
         History.load(path)
 
 

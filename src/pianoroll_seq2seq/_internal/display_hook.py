@@ -37,7 +37,9 @@ def save_picture(roll: "PianoRoll", path: Path, *, primer_frames: int, title: st
     notebook.save_picture(roll, path, primer_frames=primer_frames, title=title)
 
 
-def audio_of(roll: "PianoRoll", *, velocity: int, program: int, **options: Unpack[RenderOptions]) -> "Audio":
+def audio_of(
+    roll: "PianoRoll", *, velocity: int | None, program: int | None, **options: Unpack[RenderOptions]
+) -> "Audio":
     """The sound of a roll."""
     from pianoroll_seq2seq.display import notebook
 

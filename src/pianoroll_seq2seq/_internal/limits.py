@@ -16,6 +16,9 @@ class Limits:
         max_file_bytes: size of a file, in bytes.
         max_frames: rows of a roll.
         max_cells: rows times columns of a roll; each of its two planes takes a byte a cell.
+        max_parts: parts of a score: tracks, each on one channel with one program. A MIDI file has at most as many
+            tracks.
+        max_controllers: controllers of a score, counted once for each part on which they act.
 
     Raises:
         SettingsError: a bound below 1.
@@ -28,6 +31,8 @@ class Limits:
     max_file_bytes: int = 8 * 2**20
     max_frames: int = 2_000_000
     max_cells: int = 150_000_000
+    max_parts: int = 65_535
+    max_controllers: int = 5_000_000
 
     def __post_init__(self) -> None:
         """Validates the bounds."""

@@ -3,6 +3,7 @@
 Long operations inform at the level INFO. Warnings during them are Python warnings, and in the log too.
 """
 
+import contextlib
 import logging
 import warnings
 
@@ -13,9 +14,18 @@ logger.addHandler(logging.NullHandler())
 def warn(message: str, *, stacklevel: int) -> None:
     """Warns, and logs the warning.
 
+    A warning that cannot be shown, such as one on a closed stream, does not end the work. A program whose filters make
+    warnings errors gets an error.
+
     Args:
         message: the text.
         stacklevel: as of ``warnings.warn``, counted from the caller.
     """
-    logger.warning(message)
-    warnings.warn(message, stacklevel=stacklevel + 1)
+    with contextlib.suppress(Exception):  # any error of the program's handlers
+        logger.warning("%s", message)
+    try:
+        warnings.warn(message, stacklevel=stacklevel + 1)
+    except Warning:
+        raise
+    except Exception:  # any error of what the program shows warnings with
+        return  # it is in the log

@@ -2,20 +2,21 @@
 
 import hashlib
 import json
-import math
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NotRequired, TypedDict, TypeVar, cast
 
+import msgspec
 import safetensors
 import safetensors.torch
 import torch
 from torch import Tensor
 
 from pianoroll_seq2seq._internal.atomic import writing
+from pianoroll_seq2seq._internal.documents import MAX_BYTES, parse_json
 from pianoroll_seq2seq._internal.names import utf8_path
-from pianoroll_seq2seq.checkpoint.descriptions import encode, is_description
+from pianoroll_seq2seq.checkpoint.descriptions import encode
 from pianoroll_seq2seq.errors import CheckpointError, CheckpointNotFoundError, CheckpointWriteError, OverwriteError
 
 T = TypeVar("T")
@@ -25,9 +26,32 @@ FORMAT_VERSION = 3
 _HEADER = "pianoroll_seq2seq"
 CHECKSUM = "sha256"
 _FIRST_BYTES = 8
-MAX_JSON_BYTES = 8 * 2**20
-"""Size of the largest header or configuration that is read. They take kilobytes."""
 USE_ANOTHER = "Use another checkpoint of the run."
+
+Description = TypedDict("Description", {"class": str, "settings": dict[str, Any] | None})
+"""An object in a file; see :func:`~pianoroll_seq2seq.checkpoint.describe`."""
+
+
+class _Header(TypedDict):
+    """The header of a checkpoint."""
+
+    version: int
+    model: Description
+    details: dict[str, Any]
+    optimizer: NotRequired[dict[str, Any]]
+    state: NotRequired[dict[str, Any]]
+
+
+class _Version(msgspec.Struct, frozen=True):
+    """The part of a header that is of every version."""
+
+    version: Any
+
+
+class _Index(msgspec.Struct, frozen=True):
+    """The JSON of a safetensors file. Its library checks the entries of the tensors."""
+
+    metadata: dict[str, str] = msgspec.field(name="__metadata__", default_factory=dict)
 
 
 def write(
@@ -92,7 +116,7 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Tensor
 def parse(data: bytes, label: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """The same, from the bytes of a checkpoint. ``label`` names it in errors."""
     try:
-        metadata = _index_in(data).get("__metadata__", {})
+        metadata = _index_in(data).metadata
         tensors = parse_tensors(data)
     except ValueError as error:
         raise CheckpointError(f"{label}: not a checkpoint, or a damaged one ({error}). {USE_ANOTHER}") from error
@@ -126,7 +150,7 @@ def read_index(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, 
     try:
         with Path(path).open("rb") as file:
             start = file.read(_FIRST_BYTES)
-            _index_in(start + file.read(min(int.from_bytes(start, "little"), MAX_JSON_BYTES)))
+            _index_in(start + file.read(min(int.from_bytes(start, "little"), MAX_BYTES)))
         with utf8_path(path) as readable, safetensors.safe_open(readable, framework="pt") as tensors:
             metadata = tensors.metadata() or {}
             shapes = {name: tuple(tensors.get_slice(name).get_shape()) for name in tensors.keys()}  # noqa: SIM118
@@ -148,36 +172,11 @@ def parse_tensors(data: bytes) -> dict[str, Tensor]:
         raise ValueError(str(error)) from error
 
 
-def parse_json(text: str | bytes) -> Any:
-    """The content of a JSON text from a file.
-
-    Raises:
-        ValueError: not JSON, a number that is infinite or not a number, or a text that is too long or nested too deep.
-    """
-    if len(text) > MAX_JSON_BYTES:
-        raise ValueError(f"{len(text)} characters of JSON; at most {MAX_JSON_BYTES} are allowed")
-    try:
-        return json.loads(text, parse_constant=_finite, parse_float=_finite)
-    except RecursionError as error:
-        raise ValueError("nested too deep") from error
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise ValueError(f"the number {text:.20}, which is not finite")
-    return number
-
-
-def _index_in(data: bytes) -> dict[str, Any]:
+def _index_in(data: bytes) -> _Index:
     """The JSON at the beginning of a safetensors file: all that the format has beside the numbers."""
     length = int.from_bytes(data[:_FIRST_BYTES], "little")
-    if length > MAX_JSON_BYTES:
-        raise ValueError(f"a header of {length} bytes; at most {MAX_JSON_BYTES} are allowed")
-    index = parse_json(data[_FIRST_BYTES : _FIRST_BYTES + length])
-    if not isinstance(index, dict) or not isinstance(index.get("__metadata__", {}), dict):
-        raise ValueError("its header is not a JSON object")  # noqa: TRY004 (it is a damaged file)
-    return index
+    text = data[_FIRST_BYTES : _FIRST_BYTES + min(length, MAX_BYTES + 1)]
+    return parse_json(text, _Index, "the list of its tensors", CheckpointError)
 
 
 def _require_file(path: str | os.PathLike[str]) -> None:
@@ -190,19 +189,14 @@ def _checked(metadata: Mapping[str, str], label: str) -> dict[str, Any]:
     text = metadata.get(_HEADER)
     if text is None:
         raise CheckpointError(f"{label}: a safetensors file, but not a checkpoint of pianoroll_seq2seq.")
-    try:
-        header: dict[str, Any] = parse_json(text)
-        version = header["version"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{label}: its header is damaged. {USE_ANOTHER}") from error
+    where = f"{label}: its header is damaged"
+    version = parse_json(text, _Version, where, CheckpointError, fix=USE_ANOTHER).version
     if version != FORMAT_VERSION:
         raise CheckpointError(
-            f"{label}: a checkpoint of format version {version}, this version of pianoroll_seq2seq reads "
+            f"{label}: a checkpoint of format version {version!s:.40}, this version of pianoroll_seq2seq reads "
             f"version {FORMAT_VERSION}. Load it with the version that wrote it, or train again."
         )
-    if not is_description(header.get("model")) or not isinstance(header.get("details"), dict):
-        raise CheckpointError(f"{label}: its header is damaged. {USE_ANOTHER}")
-    return header
+    return cast(dict[str, Any], parse_json(text, _Header, where, CheckpointError, fix=USE_ANOTHER))
 
 
 def contiguous_copy(tensor: Tensor) -> Tensor:

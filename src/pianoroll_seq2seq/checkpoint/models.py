@@ -126,14 +126,11 @@ def load_into(
     """Loads weights and the optimizer's state from a checkpoint's header and tensors. ``label`` names it in errors.
 
     Raises:
-        CheckpointError: they do not fit the model or the optimizer, or weights are not finite.
+        CheckpointError: they do not fit the model or the optimizer, or are not finite.
     """
     load_weights(model, strip_prefix("model", tensors), label=label)
-    try:
-        if optimizer is not None:
-            optimizers.unpack(optimizer, header["optimizer"], tensors)
-    except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CheckpointError(f"{label}: does not fit this optimizer ({error}).") from error
+    if optimizer is not None:
+        optimizers.load_into(optimizer, header.get("optimizer"), tensors, label=label)
 
 
 def load_weights(model: SequenceModel, weights: Mapping[str, Tensor], *, label: str) -> None:

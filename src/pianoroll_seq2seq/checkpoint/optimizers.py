@@ -3,12 +3,23 @@
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 import numpy as np
 import torch
 from torch import Tensor
 
+from pianoroll_seq2seq._internal.documents import convert
 from pianoroll_seq2seq.checkpoint.descriptions import encode
-from pianoroll_seq2seq.checkpoint.files import contiguous_copy, strip_prefix
+from pianoroll_seq2seq.checkpoint.files import USE_ANOTHER, contiguous_copy, strip_prefix
+from pianoroll_seq2seq.errors import CheckpointError
+
+
+class OptimizerState(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The state of an optimizer, without its tensors."""
+
+    state: dict[str, dict[str, Any]]
+    """The values of each parameter, by its number."""
+    param_groups: list[dict[str, Any]]
 
 
 def pack(optimizer: torch.optim.Optimizer) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -27,13 +38,52 @@ def pack(optimizer: torch.optim.Optimizer) -> tuple[dict[str, Any], dict[str, Te
     return {"state": values, "param_groups": encode(groups)}, tensors
 
 
-def unpack(optimizer: torch.optim.Optimizer, values: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
-    """The inverse of :func:`pack`."""
-    state: dict[int, dict[str, Any]] = {int(index): dict(entries) for index, entries in values["state"].items()}
-    for name, tensor in strip_prefix("optimizer", tensors).items():
+def load_into(optimizer: torch.optim.Optimizer, values: Any, tensors: Mapping[str, Tensor], *, label: str) -> None:
+    """The inverse of :func:`pack`: loads the state of an optimizer. ``label`` names its file in errors.
+
+    Raises:
+        CheckpointError: the file has no such state, or one that does not fit the optimizer or is not finite.
+    """
+    checked = convert(values, OptimizerState, f"{label}: no state of an optimizer", CheckpointError, fix=USE_ANOTHER)
+    try:
+        state = _state_of(optimizer, checked, strip_prefix("optimizer", tensors))
+        optimizer.load_state_dict({"state": state, "param_groups": checked.param_groups})
+        _check_tensors(optimizer)
+    except (RuntimeError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        raise CheckpointError(f"{label}: does not fit this optimizer ({error}). {USE_ANOTHER}") from error
+
+
+def _state_of(
+    optimizer: torch.optim.Optimizer, values: OptimizerState, tensors: Mapping[str, Tensor]
+) -> dict[int, dict[str, Any]]:
+    """The state by the numbers of the parameters, with its tensors."""
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    state: dict[int, dict[str, Any]] = {int(index): dict(entries) for index, entries in values.state.items()}
+    for name, tensor in tensors.items():
         index, key = name.split(".", 1)
+        if tensor.is_complex() and not parameters[int(index)].is_complex():  # PyTorch drops the imaginary part
+            raise ValueError(f"{key} of parameter {index} is complex")
         state[int(index)][key] = tensor
-    optimizer.load_state_dict({"state": state, "param_groups": values["param_groups"]})
+    return state
+
+
+def _check_tensors(optimizer: torch.optim.Optimizer) -> None:
+    """Refuses a state that is not finite, or of another shape where the optimizer would not notice.
+
+    PyTorch's fused optimizers read and write the memory of a state as if it were as large as the parameter.
+    """
+    parameters = [(parameter, group) for group in optimizer.param_groups for parameter in group["params"]]
+    for number, (parameter, group) in enumerate(parameters):
+        for key, value in optimizer.state.get(parameter, {}).items():
+            if not isinstance(value, Tensor):
+                continue
+            if not bool(value.isfinite().all()):
+                raise ValueError(f"{key} of parameter {number} is not finite")
+            shape = torch.Size() if key == "step" else parameter.shape
+            if group.get("fused") and value.shape != shape:
+                raise ValueError(
+                    f"{key} of parameter {number} has the shape {tuple(value.shape)}, expected {tuple(shape)}"
+                )
 
 
 def _plain(value: Any) -> Any:

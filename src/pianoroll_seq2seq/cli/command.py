@@ -15,6 +15,7 @@ from cyclopts.config import Dict
 from rich.console import Console
 
 from pianoroll_seq2seq._internal.names import printable
+from pianoroll_seq2seq._internal.redaction import redacted
 from pianoroll_seq2seq.cli.class_options import ClassOption, class_parameters
 from pianoroll_seq2seq.cli.config_file import check_code, flat_options, read_config
 from pianoroll_seq2seq.cli.help_format import HelpFormat
@@ -56,6 +57,9 @@ class Command:
     """Options that may name a function by its import path."""
     has_config: bool = False
     """Whether ``--config FILE`` reads options from a file."""
+    keeps_result: bool = False
+    """Whether the result is in files, and its text is only about them. Such a command has succeeded even if the text
+    cannot be written."""
 
     @property
     def code_names(self) -> tuple[str, ...]:
@@ -240,4 +244,4 @@ def _readable(error: CycloptsError, command: Command) -> str:
 
 def log(line: str) -> None:
     """Prints a line about progress to standard error. Standard output is for results."""
-    print(printable(line, keep="\n"), file=sys.stderr, flush=True)
+    print(printable(redacted(line), keep="\n"), file=sys.stderr, flush=True)

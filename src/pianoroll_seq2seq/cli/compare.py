@@ -1,6 +1,5 @@
 """``compare``: compares runs side by side."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from pianoroll_seq2seq.cli.command import Command
 from pianoroll_seq2seq.cli.config_file import flat_options, read_config
 from pianoroll_seq2seq.cli.music_files import PICTURE, check_outputs
 from pianoroll_seq2seq.errors import SettingsError
+from pianoroll_seq2seq.evaluation.run_scores import RunScores, read_scores
 from pianoroll_seq2seq.train.history import Epoch, History
 from pianoroll_seq2seq.train.run_files import CONFIG, HISTORY, SCORES
 
@@ -36,8 +36,8 @@ class RunFacts:
     history: History
     config: Mapping[str, Any]
     """Its options by names such as ``model.hidden_size``; empty without a configuration."""
-    scores: Mapping[str, Any]
-    """The content of its ``scores.json``; empty without one."""
+    scores: RunScores
+    """The content of its ``scores.json``."""
 
     @property
     def best(self) -> Epoch:
@@ -51,15 +51,15 @@ class RunFacts:
 
     def figures(self) -> dict[str, Any]:
         """A row of the table."""
-        test = self.scores.get("test", {}).get("model", {}).get("all", {})
+        test = None if self.scores.test is None else self.scores.test.model.all
         return {
             "best_epoch": self.best.epoch,
             "epochs": len(self.history.epochs),
             "valid_loss": self.best.valid_loss,
             "train_loss": self.best.train_loss,
-            "test_nats": test.get("nats"),
-            "test_f1": test.get("f1"),
-            **{f"music_{name}": value for name, value in self.scores.get("music", {}).items()},
+            "test_nats": None if test is None else test.nats,
+            "test_f1": None if test is None else test.f1,
+            **{f"music_{name}": value for name, value in self.scores.music.items() if isinstance(value, float)},
             "minutes": round(sum(epoch.seconds for epoch in self.history.epochs) / 60, 2),
         }
 
@@ -160,19 +160,7 @@ def _facts(folder: Path) -> RunFacts:
         raise SettingsError(f"{folder}: no epoch of this run has ended yet.")
     config = flat_options(read_config(folder / CONFIG)) if (folder / CONFIG).is_file() else {}
     config.pop("output", None)
-    return RunFacts(folder, history, config, _json(folder / SCORES))
-
-
-def _json(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        return {}
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise SettingsError(f"{path}: not JSON ({error}).") from error
-    if not isinstance(content, dict):
-        raise SettingsError(f"{path}: expected a JSON object, got {content!r:.80}.")
-    return content
+    return RunFacts(folder, history, config, read_scores(folder / SCORES))
 
 
 def _short_names(folders: Sequence[Path]) -> tuple[str, ...]:

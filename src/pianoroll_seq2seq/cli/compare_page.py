@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING
 from pianoroll_seq2seq import checkpoint
 from pianoroll_seq2seq.display.piece import Piece
 from pianoroll_seq2seq.display.report import write_report
-from pianoroll_seq2seq.errors import CheckpointError, SettingsError
-from pianoroll_seq2seq.evaluation.prediction_scores import Evaluation
+from pianoroll_seq2seq.errors import CheckpointError
 from pianoroll_seq2seq.grid import SIXTEENTHS, FrameGrid
 from pianoroll_seq2seq.layout import FrameLayout
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.pitches import ALL_PITCHES
-from pianoroll_seq2seq.train.run_files import BEST, GENERATED, SCORES
+from pianoroll_seq2seq.train.run_files import BEST, GENERATED
 
 if TYPE_CHECKING:
     from pianoroll_seq2seq.cli.compare import Comparison, RunFacts
@@ -34,8 +33,8 @@ def write_page(comparison: "Comparison", path: Path, *, overwrite: bool) -> Path
     for place, (name, run) in enumerate(zip(comparison.names, comparison.runs, strict=True)):
         options = {key: values[place] for key, values in differing.items()}
         facts[name] = {key: value for key, value in (run.figures() | options).items() if value is not None}
-        if "test" in run.scores:
-            scores[name] = _scores(run)
+        if run.scores.test is not None:
+            scores[name] = run.scores.test
         pieces += _music(name, run)
     return write_report(
         path,
@@ -49,21 +48,13 @@ def write_page(comparison: "Comparison", path: Path, *, overwrite: bool) -> Path
     )
 
 
-def _scores(run: "RunFacts") -> Evaluation:
-    try:
-        return Evaluation.from_json(run.scores["test"])
-    except (TypeError, KeyError) as error:
-        raise SettingsError(f"{run.folder / SCORES}: its 'test' has no scores ({error!r}).") from error
-
-
 def _music(name: str, run: "RunFacts") -> list[Piece]:
     """The music that the run generated."""
     path = run.folder / GENERATED
     if not path.is_file():
         return []
     roll = PianoRoll.from_midi(path, grid=_grid(run.folder / BEST), pitches=ALL_PITCHES)
-    primer = int(run.scores.get("primer_frames", 0))
-    return [Piece(roll, min(primer, len(roll)), name=name)]
+    return [Piece(roll, min(run.scores.primer_frames, len(roll)), name=name)]
 
 
 def _grid(path: Path) -> FrameGrid:

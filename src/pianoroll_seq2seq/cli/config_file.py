@@ -29,9 +29,10 @@ _MAY_DIFFER = frozenset(
     {
         *("output", "device", "threads", "tracker"),
         *("epochs", "patience", "on_epoch", "sample_every", "checkpoint_seconds"),
+        "precision",  # fit compares what auto stands for on the device
     }
 )
-"""Options that may change when a run is resumed."""
+"""Options that may change when a run is resumed, or that only fit can compare."""
 _ONLY_ON_THE_COMMAND_LINE = frozenset({"config", "classes"})
 _KEY = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _OBSERVERS = ("tracker.", "on_epoch.")

@@ -159,6 +159,11 @@ def _check_layout(source: Source, grid: FrameGrid, pitches: PitchRange) -> None:
     for flag, given, own in ((grid_flag, source.grid, grid), ("--pitches", source.pitches, pitches)):
         if given is not None and given != own:
             raise SettingsError(f"{source.data} has {own} and cannot be read with {given}. Leave out {flag}.")
+    if isinstance(source.grid, BeatGrid) and source.grid.offset and getattr(grid, "offset", None) is None:
+        raise SettingsError(
+            f"{source.data} was read without --offset, which is for reading MIDI files. Leave it out, or build a "
+            f"corpus from the files with it."
+        )
 
 
 def layout_of(rolls: Sequence[PianoRoll], *, onsets: bool) -> FrameLayout:

@@ -275,4 +275,5 @@ COMMAND = Command(
     (endings: {", ".join(ENDINGS)})
     """,
     class_options=(TRACKER,),
+    keeps_result=True,
 )

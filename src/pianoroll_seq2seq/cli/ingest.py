@@ -94,4 +94,5 @@ COMMAND = Command(
     pianoroll-seq2seq ingest my_midi corpora/thirty-seconds --frames-per-beat 8 --sustain
     pianoroll-seq2seq ingest my_midi corpora/20ms --frame-seconds 0.02 --pitches 33 81 --outside drop
     """,
+    keeps_result=True,
 )

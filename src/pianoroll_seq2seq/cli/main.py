@@ -3,15 +3,15 @@
 import contextlib
 import difflib
 import importlib
-import io
 import json
-import os
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
-from typing import TextIO
 
 from pianoroll_seq2seq._internal.names import printable
+from pianoroll_seq2seq._internal.redaction import redacted
+from pianoroll_seq2seq._internal.streams import SteadyStream, reason_of
+from pianoroll_seq2seq.cli.streams import steady_streams
 from pianoroll_seq2seq.errors import (
     CheckpointWriteError,
     DownloadError,
@@ -71,68 +71,88 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code: 0 (success), 1 (failure), 2 (a mistake in the command) or 130 (interrupted).
     """
     tokens = list(sys.argv[1:] if arguments is None else arguments)
-    try:
-        with _plain_warnings(), _any_name_printable():
-            code = _run(tokens[0] if tokens else "--help", tokens[1:])
-        sys.stdout.flush()
-    except BrokenPipeError:  # the reader closed the pipe, as head does
-        _discard_output(sys.stdout)
-        return OK
-    except KeyboardInterrupt as interrupt:
-        _print_error(f"interrupted. {interrupt}".strip())
-        return INTERRUPTED
-    except SystemExit as leaving:
-        return leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
+    with steady_streams() as (out, err):
+        try:
+            with _plain_warnings():
+                code, keeps_result = _run(tokens[0] if tokens else "--help", tokens[1:])
+        except KeyboardInterrupt as interrupt:
+            _print_error(f"interrupted. {interrupt}".strip())
+            return INTERRUPTED
+        except SystemExit as leaving:
+            return leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
+        out.flush()
+        return _code_after_output(code, out, err, keeps_result=keeps_result)
+
+
+def _code_after_output(code: int, out: SteadyStream, err: SteadyStream, *, keeps_result: bool) -> int:
+    """The exit code, after a look at what could not be written.
+
+    Args:
+        code: the exit code of the command.
+        out: standard output.
+        err: standard error.
+        keeps_result: whether the result is in files, and standard output has a text about it.
+    """
+    if isinstance(out.error, BrokenPipeError):  # the reader has enough, as head does
+        return code
+    if out.error is not None:
+        problem = f"the result cannot be written to standard output: {reason_of(out.error)}."
+        if code != OK or keeps_result:
+            _print_error(f"warning: {problem}")
+            return code
+        _print_error(f"error: {problem}")
+        return FAILED
+    if err.error is not None and keeps_result:
+        print(f"warning: standard error cannot be written to ({reason_of(err.error)}): progress and warnings are lost.")
     return code
 
 
-def _run(name: str, tokens: list[str]) -> int:
+def _run(name: str, tokens: list[str]) -> tuple[int, bool]:
+    """The exit code, and whether the command's result is in files, and standard output has a text about it."""
     if name in ("-h", "--help"):
         width = max(map(len, COMMANDS))
         lines = "\n".join(f"  {command:{width}}  {summary}" for command, summary in COMMANDS.items())
         sys.stdout.write(_HELP.format(commands=lines))
-        return OK
+        return OK, False
     if name == "--version":
         from pianoroll_seq2seq import __version__
 
         print(f"pianoroll-seq2seq {__version__}")
-        return OK
+        return OK, False
     if name not in COMMANDS:
         near = difflib.get_close_matches(name, COMMANDS, n=1)
         hint = f"Did you mean {near[0]}?" if near else f"The commands are {', '.join(COMMANDS)}."
         _print_error(f"error: unknown command {name!r}. {hint}\nSee: pianoroll-seq2seq --help")
-        return USAGE
+        return USAGE, False
     return _run_command(name, tokens)
 
 
-def _run_command(name: str, tokens: list[str]) -> int:
+def _run_command(name: str, tokens: list[str]) -> tuple[int, bool]:
     from pianoroll_seq2seq.cli.command import CommandGroup, UsageError, find_command, flags_of, parse
     from pianoroll_seq2seq.cli.wording import in_options
 
     group = importlib.import_module(f"pianoroll_seq2seq.cli.{name}").COMMAND
     if isinstance(group, CommandGroup) and (not tokens or tokens[0] in ("-h", "--help")):
         sys.stdout.write(group.help(name))
-        return OK
+        return OK, False
     try:
         name, command, tokens = find_command(name, tokens)
     except UsageError as error:
         _print_error(f"error: {error}")
-        return USAGE
+        return USAGE, False
     try:
         call = parse(name, command, tokens)
         result = call.run()
-    except BrokenPipeError:
-        raise
     except Exception as error:
         code = exit_code(error)
         if code is None:  # a bug: show the traceback
             raise
         message = message_of(error)
         _print_error(f"error: {message if isinstance(error, UsageError) else in_options(message, flags_of(command))}")
-        return code
+        return code, False
     if result is not None:
         print(json.dumps(result.to_json(), indent=2) if call.as_json else printable(str(result), keep="\n"))
-    return OK
+    return OK, command.keeps_result and not call.as_json
 
 
 def exit_code(error: Exception) -> int | None:
@@ -152,7 +172,8 @@ def message_of(error: Exception) -> str:
 
 
 def _print_error(line: str) -> None:
-    print(printable(line, keep="\n"), file=sys.stderr, flush=True)
+    """Prints a line to standard error, without what looks like a secret."""
+    print(printable(redacted(line), keep="\n"), file=sys.stderr, flush=True)
 
 
 def _print_warning(message: Warning | str, *_: object, **__: object) -> None:
@@ -168,22 +189,3 @@ def _plain_warnings() -> Iterator[None]:
         warnings.filterwarnings("default", category=UserWarning)
         warnings.showwarning = _print_warning
         yield
-
-
-@contextlib.contextmanager
-def _any_name_printable() -> Iterator[None]:
-    """Prints characters that the terminal's encoding lacks, and bytes of file names that are no text, as escapes."""
-    streams = [(each, each.errors) for each in (sys.stdout, sys.stderr) if isinstance(each, io.TextIOWrapper)]
-    for stream, _ in streams:
-        stream.reconfigure(errors="backslashreplace")
-    try:
-        yield
-    finally:
-        for stream, errors in streams:
-            stream.reconfigure(errors=errors)
-
-
-def _discard_output(stream: TextIO) -> None:
-    """Redirects a stream whose pipe is closed, so that the interpreter does not complain at its end."""
-    with contextlib.suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

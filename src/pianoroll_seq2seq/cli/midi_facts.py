@@ -5,16 +5,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float64, Int64
+from jaxtyping import Int64
 
 from pianoroll_seq2seq._internal.limits import DEFAULT_LIMITS
-from pianoroll_seq2seq.errors import MidiError
-from pianoroll_seq2seq.midi_io import read_midi
+from pianoroll_seq2seq.cli.grid_fits import Onsets, Rhythm, rhythm_of
+from pianoroll_seq2seq.errors import LimitError, MidiError
+from pianoroll_seq2seq.midi_io import MidiNotes, read_notes
 from pianoroll_seq2seq.midi_io.channels import drums_by_message
 from pianoroll_seq2seq.midi_io.container import open_container
 from pianoroll_seq2seq.midi_io.message_list import last_tick
-from pianoroll_seq2seq.midi_io.source import bytes_of
-from pianoroll_seq2seq.score import DRUM_CHANNEL, Score
+from pianoroll_seq2seq.midi_io.source import NamedBytes, bytes_of
+from pianoroll_seq2seq.parts import DRUM_CHANNEL
+from pianoroll_seq2seq.score import Score
 from pianoroll_seq2seq.tempo import MAX_TICK
 
 _MANY_TEMPI = 50
@@ -54,6 +56,7 @@ class FileFacts:
     """Number of notes, with drums."""
     tempi: tuple[tuple[float, float], ...]
     """The start of each tempo in seconds, and its beats per minute."""
+    rhythm: Rhythm
     parts: tuple[PartFacts, ...]
     problems: tuple[str, ...]
 
@@ -65,8 +68,7 @@ class Inspected:
     facts: FileFacts
     pitches: Int64[np.ndarray, "128"]
     """Number of notes of each MIDI pitch, without drums."""
-    onsets: Float64[np.ndarray, " notes"]
-    """Onsets in beats, without drums."""
+    onsets: Onsets
 
 
 def inspect_file(path: Path, label: str, *, with_ends: bool = False) -> Inspected:
@@ -81,11 +83,16 @@ def inspect_file(path: Path, label: str, *, with_ends: bool = False) -> Inspecte
         MidiError: nothing in the file can be read.
     """
     problems: list[str] = []
+    data, name = bytes_of(path, DEFAULT_LIMITS)  # once: a pipe cannot be read again
     try:
-        score = read_midi(path)
+        found = read_notes(NamedBytes(data, name))
+        score = found.score()
+    except LimitError:
+        raise
     except MidiError as error:
         try:
-            score = read_midi(path, on_damage="salvage")
+            found = read_notes(NamedBytes(data, name), on_damage="salvage")
+            score = found.score()
         except MidiError:
             raise error from None
         problems.append(f"damaged: {error}")
@@ -96,6 +103,7 @@ def inspect_file(path: Path, label: str, *, with_ends: bool = False) -> Inspecte
             score.tempo.seconds(np.array([tick for tick, _ in score.tempo.changes])), score.tempo.changes, strict=True
         )
     )
+    onsets = Onsets.of(tones.onset_tick, score.tempo, with_drums=score.notes.onset_tick)
     facts = FileFacts(
         path=label,
         seconds=round(score.end_seconds, 3),
@@ -103,21 +111,22 @@ def inspect_file(path: Path, label: str, *, with_ends: bool = False) -> Inspecte
         ticks_per_beat=score.ticks_per_beat,
         notes=len(score.notes),
         tempi=tempi,
+        rhythm=rhythm_of(onsets),
         parts=_parts(score),
         problems=(
             *problems,
-            *_drums(path, score),
+            *_drums(data, score),
             *_problems(score, tempi),
-            *(_late_ends(path, score) if with_ends else ()),
+            *(_late_ends(data, found, score) if with_ends else ()),
         ),
     )
-    return Inspected(facts, np.bincount(tones.pitch, minlength=128), tones.onset_tick / score.ticks_per_beat)
+    return Inspected(facts, np.bincount(tones.pitch, minlength=128), onsets)
 
 
 def _parts(score: Score) -> tuple[PartFacts, ...]:
     found = []
-    for index, part in enumerate(score.parts):
-        pitch = score.notes.pitch[score.notes.part == index]
+    for part, notes in zip(score.parts, score.notes.by_part(len(score.parts)), strict=True):
+        pitch = notes.pitch
         lowest, highest = (int(pitch.min()), int(pitch.max())) if len(pitch) else (None, None)
         found.append(
             PartFacts(part.track, part.channel, part.program, part.name, part.drums, len(pitch), lowest, highest)
@@ -125,12 +134,11 @@ def _parts(score: Score) -> tuple[PartFacts, ...]:
     return tuple(found)
 
 
-def _drums(path: Path, score: Score) -> list[str]:
+def _drums(data: bytes, score: Score) -> list[str]:
     """The channels that messages of the file make drums, and a channel 10 that they make none."""
     if all(part.drums == (part.channel == DRUM_CHANNEL) for part in score.parts):
         return []
-    data, label = bytes_of(path, DEFAULT_LIMITS)
-    causes = drums_by_message(data, open_container(data, label, salvage=True).spans)
+    causes = drums_by_message(data, open_container(data, score.name, salvage=True).spans)
     return [
         f"{'no drums' if channel == DRUM_CHANNEL else 'drums'} on channel {channel + 1} ({channel} counted from 0), "
         f"by {cause}"
@@ -138,9 +146,11 @@ def _drums(path: Path, score: Score) -> list[str]:
     ]
 
 
-def _late_ends(path: Path, score: Score) -> list[str]:
-    data, label = bytes_of(path, DEFAULT_LIMITS)
-    tick = min(last_tick(data, open_container(data, label, salvage=True).spans), MAX_TICK)
+def _late_ends(data: bytes, found: MidiNotes, score: Score) -> list[str]:
+    tick = found.last_tick
+    if tick is None:
+        tick = last_tick(data, open_container(data, found.label, salvage=True).spans)
+    tick = min(tick, MAX_TICK)
     seconds = float(score.tempo.seconds(np.array([tick]))[0]) - score.end_seconds
     if seconds <= _LONG_SILENCE_SECONDS:
         return []

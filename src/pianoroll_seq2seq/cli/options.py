@@ -104,6 +104,9 @@ class GridOptions:
     """Frames in a quarter note. Sixteenths are 4."""
     frame_seconds: Annotated[float | None, Parameter(validator=Number(gt=0))] = None
     """Length of a frame in seconds, instead of --frames-per-beat."""
+    offset: Literal["auto"] | None = None
+    """auto moves the music of each MIDI file onto the grid in beats by a constant number of ticks, at most half a
+    frame. For files whose notes are all equally far from the beats; inspect finds them."""
 
     def __post_init__(self) -> None:
         """Validates the options."""
@@ -112,14 +115,21 @@ class GridOptions:
                 f"Give --frames-per-beat or --frame-seconds, not both; got {self.frames_per_beat} and "
                 f"{self.frame_seconds}."
             )
+        if self.offset is not None and self.frame_seconds is not None:
+            raise SettingsError(
+                f"--offset {self.offset} is for a grid in beats. Give --frames-per-beat instead of --frame-seconds, or "
+                f"leave out --offset."
+            )
 
     def grid(self) -> "BeatGrid | SecondsGrid | None":
-        """The grid, or None if no option was given."""
-        from pianoroll_seq2seq.grid import BeatGrid, SecondsGrid
+        """The grid, or None if no option was given; sixteenths if only --offset was."""
+        from pianoroll_seq2seq.grid import SIXTEENTHS, BeatGrid, SecondsGrid
 
         if self.frame_seconds is not None:
             return SecondsGrid(self.frame_seconds)
-        return None if self.frames_per_beat is None else BeatGrid(self.frames_per_beat)
+        if self.frames_per_beat is None and self.offset is None:
+            return None
+        return BeatGrid(self.frames_per_beat or SIXTEENTHS.frames_per_beat, offset=self.offset)
 
 
 @Parameter(name="*", group=FRAMES)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Group, Parameter
 
@@ -61,12 +61,13 @@ class RecordOptions:
             MissingExtraError: the package of the tracker or of the store is not installed.
         """
         from pianoroll_seq2seq.trackers.base import NoTracker
+        from pianoroll_seq2seq.trackers.best_effort import best_effort
 
         if self.metrics is not None and self.metrics.exists() and not overwrite:
             raise OverwriteError(f"{self.metrics} exists already. Choose another name, or add --overwrite.")
         with ExitStack() as stack:
             run = NoTracker() if tracker is None else tracker.build()
-            recorder = MusicRecorder(self, stack.enter_context(run), overwrite=overwrite)
+            recorder = MusicRecorder(self, stack.enter_context(best_effort(run)), overwrite=overwrite)
             if self.store is not None:
                 from pianoroll_seq2seq.stores.azure_blob.store import AzureBlobStore
 
@@ -124,17 +125,17 @@ class MusicRecorder:
 def trained_epoch(path: Path) -> dict[str, float]:
     """The best epoch of a model's training: its number, step and losses; empty if the file does not have them."""
     from pianoroll_seq2seq import checkpoint
+    from pianoroll_seq2seq.train.history import History
 
     if not path.is_file():
         return {}
-    names = ("epoch", "step", "train_loss", "valid_loss")
-    details: Any = checkpoint.read_header(path)["details"]
     try:
-        history = details["history"]
-        epoch = history["epochs"][history["best_epoch"] - 1]
-        return {name: epoch[name] for name in names if isinstance(epoch.get(name), (int, float))}
-    except (KeyError, TypeError, IndexError, AttributeError):  # a checkpoint of save holds what its user likes
+        history = History.from_json(checkpoint.read_header(path)["details"].get("history"))
+    except SettingsError:  # a checkpoint of save holds what its user likes
         return {}
+    epoch = next((epoch for epoch in history.epochs if epoch.epoch == history.best_epoch), None)
+    names = ("epoch", "step", "train_loss", "valid_loss")
+    return {} if epoch is None else {name: getattr(epoch, name) for name in names if getattr(epoch, name) is not None}
 
 
 def _check_names(store: "AzureBlobStore", names: Sequence[str], *, overwrite: bool) -> None:

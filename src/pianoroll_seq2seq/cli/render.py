@@ -166,4 +166,5 @@ COMMAND = Command(
     pianoroll-seq2seq render song.mid --output song.flac --soundfont piano.sf2
     pianoroll-seq2seq render my_midi --output sounds --endings .ogg .png
     """,
+    keeps_result=True,
 )

@@ -75,4 +75,5 @@ COMMAND = Command(
     pianoroll-seq2seq report runs/mine
     pianoroll-seq2seq report runs/mine --output mine.html --no-wav --overwrite
     """,
+    keeps_result=True,
 )

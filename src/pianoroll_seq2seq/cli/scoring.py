@@ -4,11 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import torch
+from msgspec import Meta, Struct
 
 from pianoroll_seq2seq import checkpoint
+from pianoroll_seq2seq._internal.documents import convert
 from pianoroll_seq2seq._internal.limits import DEFAULT_LIMITS
 from pianoroll_seq2seq.cli.class_options import find_classes
 from pianoroll_seq2seq.cli.command import log
@@ -16,7 +18,7 @@ from pianoroll_seq2seq.cli.data import Source, read_pieces, scales_of, scoring_w
 from pianoroll_seq2seq.cli.left_out import log_left_out
 from pianoroll_seq2seq.cli.options import ReadingOptions
 from pianoroll_seq2seq.cli.train_options import WindowOptions
-from pianoroll_seq2seq.errors import MissingExtraError, PieceTooShortError
+from pianoroll_seq2seq.errors import CheckpointError, MissingExtraError, PieceTooShortError
 from pianoroll_seq2seq.evaluation.likelihood import Likelihood, likelihood
 from pianoroll_seq2seq.evaluation.prediction_scores import Evaluation, evaluate
 from pianoroll_seq2seq.evaluation.set_distance import MusicComparison, compare_sets
@@ -117,19 +119,24 @@ def _window_options(trained: TrainedModel, options: "EvaluateOptions") -> Window
     return WindowOptions(input_frames, target_frames, target_frames, options.short, condition=options.condition)
 
 
+class _Lengths(Struct, frozen=True):
+    """Frames of the windows of a training."""
+
+    input_frames: Annotated[int, Meta(ge=1, le=DEFAULT_LIMITS.max_frames)] | None = None
+    target_frames: Annotated[int, Meta(ge=1, le=DEFAULT_LIMITS.max_frames)] | None = None
+
+
 def trained_lengths(source: str) -> tuple[int | None, int | None]:
     """Input and target frames of a model's training; None if its file does not have them."""
     path = Path(source) / BEST if Path(source).is_dir() else Path(source)
     if not path.is_file():
         return None, None
-    data = checkpoint.read_header(path)["details"].get("data")
-    if not isinstance(data, Mapping):
+    details = checkpoint.read_header(path)["details"]
+    try:
+        lengths = convert(details.get("data"), _Lengths, f"{path}: the data of its training", CheckpointError)
+    except CheckpointError:  # a checkpoint of save holds what its user likes
         return None, None
-    lengths = [data.get(name) for name in ("input_frames", "target_frames")]
-    input_frames, target_frames = (
-        length if isinstance(length, int) and 0 < length <= DEFAULT_LIMITS.max_frames else None for length in lengths
-    )
-    return input_frames, target_frames
+    return lengths.input_frames, lengths.target_frames
 
 
 def _compare_music(

@@ -186,4 +186,5 @@ COMMAND = Command(
     class_options=CLASS_OPTIONS,
     has_config=True,
     functions=("schedule",),
+    keeps_result=True,
 )

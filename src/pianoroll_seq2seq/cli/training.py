@@ -28,6 +28,7 @@ from pianoroll_seq2seq.cli.left_out import log_left_out
 from pianoroll_seq2seq.cli.options import DataOptions
 from pianoroll_seq2seq.cli.train_options import RunOptions, TrainOptions, WindowOptions
 from pianoroll_seq2seq.cli.trained_run import TrainedRun, finish_run
+from pianoroll_seq2seq.cli.window_lengths import short_windows
 from pianoroll_seq2seq.data.augmentation import Augmentation
 from pianoroll_seq2seq.errors import CheckpointError, SettingsError
 from pianoroll_seq2seq.evaluation.music_metrics import mean_metrics
@@ -36,6 +37,7 @@ from pianoroll_seq2seq.models.devices import move_model
 from pianoroll_seq2seq.models.heads.bernoulli import BernoulliHead
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.trackers.base import NoTracker, Tracker
+from pianoroll_seq2seq.trackers.best_effort import best_effort
 from pianoroll_seq2seq.trackers.fan_out import FanOut
 from pianoroll_seq2seq.trackers.jsonl import JsonlTracker
 from pianoroll_seq2seq.train import OnEpoch, Processes, fit, join_processes
@@ -75,11 +77,14 @@ class TrainingRun:
             train, valid = self._windows(pieces)
             if processes.is_first:
                 _log_data(pieces, train)
+                warning = short_windows(pieces.split.train, self.windows)
+                if warning is not None:
+                    log(f"warning: {warning}")
             model = _build(self.classes, train, options, processes)
             with ExitStack() as stack:
                 if processes.is_first:
                     stack.enter_context(_recorded(self.config, options.output))
-                tracker = stack.enter_context(self._tracker(processes))
+                tracker = stack.enter_context(best_effort(self._tracker(processes)))
                 history = fit(
                     model,
                     train,

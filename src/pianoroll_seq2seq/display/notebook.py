@@ -51,7 +51,9 @@ def save_picture(roll: PianoRoll, path: Path, *, primer_frames: int, title: str)
     plot.save_figure(ax, path, overwrite=True)
 
 
-def audio_of(roll: PianoRoll, *, velocity: int, program: int, **options: Unpack[RenderOptions]) -> audio.Audio:
+def audio_of(
+    roll: PianoRoll, *, velocity: int | None, program: int | None, **options: Unpack[RenderOptions]
+) -> audio.Audio:
     """The sound of a roll; see :func:`~pianoroll_seq2seq.display.audio.to_audio`."""
     return audio.to_audio(roll, velocity=velocity, program=program, **options)
 

@@ -182,7 +182,7 @@ def groove_consistency(roll: PianoRoll, *, frames_per_bar: int) -> float:
 
 def note_beats(roll: PianoRoll) -> Float64[np.ndarray, " notes"]:
     """The length of each note in beats (quarter notes), in the order of :meth:`PianoRoll.notes`."""
-    onset_frame, end_frame, _ = roll.notes()
+    onset_frame, end_frame = roll.notes()[:2]
     if isinstance(roll.grid, BeatGrid):
         beats: np.ndarray = (end_frame - onset_frame) / roll.grid.frames_per_beat
         return beats

@@ -16,14 +16,16 @@ which the notes before it are held has not changed.
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
 from jaxtyping import Int64
+from msgspec import Meta
 from torch import Tensor
 
 from pianoroll_seq2seq._internal.display_hook import html_of
+from pianoroll_seq2seq._internal.documents import convert
 from pianoroll_seq2seq._internal.progress import tqdm
 from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.models.contract import SequenceModel, device_of, layout_of, predict
@@ -65,8 +67,8 @@ class Evaluation:
         copy_input: scores of copying the last input frame.
     """
 
-    num_frames: int
-    num_changed_frames: int
+    num_frames: Annotated[int, Meta(ge=0, le=2**53)]
+    num_changed_frames: Annotated[int, Meta(ge=0, le=2**53)]
     model: Predictor
     copy_last: Predictor
     copy_input: Predictor
@@ -77,13 +79,12 @@ class Evaluation:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Evaluation":
-        """The inverse of :meth:`to_json`."""
+        """The inverse of :meth:`to_json`.
 
-        def predictor(row: Mapping[str, Any]) -> Predictor:
-            return Predictor(Scores(**row["all"]), Scores(**row["changed"]))
-
-        rows = (predictor(data[name]) for name in ("model", "copy_last", "copy_input"))
-        return cls(data["num_frames"], data["num_changed_frames"], *rows)
+        Raises:
+            SettingsError: other data.
+        """
+        return convert(data, cls, "the scores", SettingsError)
 
     def __str__(self) -> str:
         """The table."""

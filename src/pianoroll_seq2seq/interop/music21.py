@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pianoroll_seq2seq._internal.names import as_text
 from pianoroll_seq2seq.errors import MidiError, MissingExtraError, NoNotesError
-from pianoroll_seq2seq.score import NoteTable, Part, Score
+from pianoroll_seq2seq.parts import Part
+from pianoroll_seq2seq.score import NoteTable, Score
 from pianoroll_seq2seq.tempo import DEFAULT_TICKS_PER_BEAT, MAX_TICKS_PER_BEAT, TempoMap
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ def score_to_music21(score: Score) -> "music21.stream.Score":
     if score.name:
         whole.insert(0, m21.metadata.Metadata(title=score.name))
     ticks_per_beat, table = score.ticks_per_beat, score.notes
-    for index, part in enumerate(score.parts):
+    for part, mine in zip(score.parts, table.by_part(len(score.parts)), strict=True):
         voice = m21.stream.Part()
         voice.partName = as_text(part.name)  # None would be the name of its instrument
         voice.atSoundingPitch = True
@@ -142,7 +143,6 @@ def score_to_music21(score: Score) -> "music21.stream.Score":
         instrument.partName, instrument.midiProgram = as_text(part.name) or None, part.program
         instrument.instrumentName = instrument.instrumentName or as_text(part.name) or "Instrument"
         voice.insert(0, instrument)
-        mine = table.where(table.part == index)
         for onset, end, pitch, velocity in zip(
             mine.onset_tick.tolist(), mine.end_tick.tolist(), mine.pitch.tolist(), mine.velocity.tolist(), strict=True
         ):

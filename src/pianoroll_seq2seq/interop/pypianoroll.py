@@ -30,9 +30,9 @@ from pianoroll_seq2seq.errors import (
 )
 from pianoroll_seq2seq.grid import BeatGrid
 from pianoroll_seq2seq.interop.numpy import warn_of_repeated_notes
+from pianoroll_seq2seq.parts import Part
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.pitches import ALL_PITCHES, PitchRange
-from pianoroll_seq2seq.score import Part
 from pianoroll_seq2seq.tempo import DEFAULT_TICKS_PER_BEAT, MAX_TICKS_PER_BEAT, TempoMap
 
 

@@ -38,7 +38,13 @@ _PITCHES = 128
 
 
 def read_channels(
-    data: bytes, spans: Sequence[tuple[int, int]], *, last_in_first_out: bool, pedals: bool, programs: bool
+    data: bytes,
+    spans: Sequence[tuple[int, int]],
+    *,
+    last_in_first_out: bool,
+    pedals: bool,
+    programs: bool,
+    max_parts: int | None = None,
 ) -> Events:
     """The events of a file, its notes as all messages of their channels make them.
 
@@ -48,8 +54,14 @@ def read_channels(
         last_in_first_out: how ends are paired.
         pedals: whether to read the sustain pedals.
         programs: whether the programs of the notes are needed; if not, they may be wrong.
+        max_parts: the most parts that the tracks may have by their own programs.
+
+    Raises:
+        LimitError: more parts.
     """
-    events = read_events(data, spans, last_in_first_out=last_in_first_out, pedals=pedals)
+    events = read_events(
+        data, spans, last_in_first_out=last_in_first_out, pedals=pedals, max_parts=max_parts if programs else None
+    )
     if not events.kinds or not len(events.onset_tick):
         return events
     if events.has(*_ENDINGS):

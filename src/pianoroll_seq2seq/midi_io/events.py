@@ -12,7 +12,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pianoroll_seq2seq._internal import compiled as loops
+from pianoroll_seq2seq.errors import LimitError
+from pianoroll_seq2seq.midi_io import signature_events
+from pianoroll_seq2seq.midi_io.signature_events import NO_SIGNATURES, Signatures
 from pianoroll_seq2seq.midi_io.walk import (
+    CHANGE_KIND,
     CUT,
     LAST_MOMENT,
     LONG_NUMBER,
@@ -28,6 +32,7 @@ from pianoroll_seq2seq.midi_io.walk import (
     walk,
 )
 
+_VOICE_BYTES = 7  # at least: a program and the beginning of a note
 _PADDING = bytes(16)  # so that an event that is cut short can be parsed before its length is checked
 
 
@@ -47,6 +52,7 @@ class Events(NamedTuple):
         onset_place: the byte of the note-on message.
         end_place: the byte of the message that ends it, if it ends.
         tempi: (tick, microseconds per beat), in the file's order.
+        signatures: the time and key signatures.
         message_moment: when each message of a channel comes, in the file's order.
         message: its kind, channel and value, as one number (:mod:`~pianoroll_seq2seq.midi_io.channel_messages`).
         kinds: the kinds of messages as bits; of programs, only others than 0 count.
@@ -63,6 +69,7 @@ class Events(NamedTuple):
     onset_place: np.ndarray
     end_place: np.ndarray
     tempi: list[tuple[int, int]]
+    signatures: Signatures
     message_moment: np.ndarray
     message: np.ndarray
     kinds: int
@@ -88,6 +95,7 @@ def read_events(
     last_in_first_out: bool = False,
     pedals: bool = True,
     limits: np.ndarray | None = None,
+    max_parts: int | None = None,
 ) -> Events:
     """Reads the tracks of a file; stops in each at the first damage, and describes it.
 
@@ -98,15 +106,19 @@ def read_events(
             than to the oldest.
         pedals: whether to read the sustain pedals.
         limits: the moment after which each note no longer waits for its end.
+        max_parts: the most voices that the tracks may have; as many as there are, if None.
+
+    Raises:
+        LimitError: more voices. The rest of the tracks is not read.
     """
     compiled = loops.is_active()
     size = sum(end - begin for begin, end in spans)
     if not compiled:
         loops.count_bytes(loops.CAREFUL_WEIGHT * size)
-    make_rows: Callable[[int, int], Any] = _arrays if compiled else _machine_arrays
+    make_rows: Callable[[int, int], Any] = numpy_rows if compiled else machine_rows
     walk_track = loops.compiled(walk, number, system_event, exclusive_message) if compiled else walk
-    # A note takes at least three bytes, a tempo seven, a program two.
-    notes, tempi, messages = make_rows(8, size // 3 + 1), make_rows(2, size // 7 + 1), make_rows(2, size // 2 + 1)
+    # A note takes at least three bytes, a key signature six, a program two.
+    notes, changes, messages = make_rows(8, size // 3 + 1), make_rows(2, size // 6 + 1), make_rows(2, size // 2 + 1)
     sounding, states = make_rows(2, 16 * 128), make_rows(1, 16)
     waits: Any = np.zeros(0, dtype=np.int64) if limits is None else limits
     walked: Any = data + _PADDING
@@ -116,18 +128,25 @@ def read_events(
     else:
         waits = waits.tolist()
     counts = [0, 0, 0, 0]
+    num_voices = 0
+    if max_parts is not None and size <= _VOICE_BYTES * max_parts:
+        max_parts = None
     names, ends, damages = [], [], []
-    arrays = (notes, tempi, messages, waits, sounding, states)
+    arrays = (notes, changes, messages, waits, sounding, states)
     for track, (begin, stop) in enumerate(spans):
+        earlier = counts[0]
         *counts, end_tick, name_begin, name_end, damage, where = walk_track(
             walked, begin, stop, track, last_in_first_out, pedals, limits is not None, *arrays, *counts
         )
+        if max_parts is not None and counts[0] > earlier:
+            num_voices += len(np.unique(np.frombuffer(notes[4], np.int64)[earlier : counts[0]]))
+            check_num_parts(num_voices, max_parts)
         names.append(data[name_begin:name_end])
         ends.append(end_tick)
         damages.append(_described(data, begin, stop, damage, where) if damage else None)
-    onset, end, pitch, velocity, voice, onset_place, end_place = _columns(notes[:7], counts[0])
-    changes = zip(*(column.tolist() for column in _columns(tempi, counts[1])), strict=True)
-    message_tick, message = _columns(messages, counts[2])
+    onset, end, pitch, velocity, voice, onset_place, end_place = columns_of(notes[:7], counts[0])
+    tempi, found = _tempi_and_signatures(*columns_of(changes, counts[1]))
+    message_tick, message = columns_of(messages, counts[2])
     return Events(
         onset_tick=onset,
         end_tick=end,
@@ -136,7 +155,8 @@ def read_events(
         voice=voice,
         onset_place=onset_place,
         end_place=end_place,
-        tempi=list(changes),
+        tempi=tempi,
+        signatures=found,
         message_moment=moments(message_tick, message >> MESSAGE_BITS) if counts[2] else message_tick,
         message=message & (1 << MESSAGE_BITS) - 1 if counts[2] else message,
         kinds=counts[3],
@@ -146,17 +166,40 @@ def read_events(
     )
 
 
-def _columns(rows: Any, count: int) -> list[np.ndarray]:
+def check_num_parts(num_parts: int, max_parts: int) -> None:
+    """Validates the number of parts.
+
+    Raises:
+        LimitError: too many.
+    """
+    if num_parts > max_parts:
+        raise LimitError(
+            f"more than {max_parts} parts (tracks, each on one channel with one program). If it is music, pass "
+            f"limits=Limits(max_parts=...)."
+        )
+
+
+def _tempi_and_signatures(ticks: np.ndarray, values: np.ndarray) -> tuple[list[tuple[int, int]], Signatures]:
+    """The tempi and the signatures of tracks, from the rows that the loop filled."""
+    found = NO_SIGNATURES
+    is_signature = values >> CHANGE_KIND > 0
+    if is_signature.any():
+        found = signature_events.from_events(ticks[is_signature], values[is_signature])
+        ticks, values = ticks[~is_signature], values[~is_signature]
+    return list(zip(ticks.tolist(), values.tolist(), strict=True)), found
+
+
+def columns_of(rows: Any, count: int) -> list[np.ndarray]:
     """The first ``count`` integers of each row."""
     return [np.frombuffer(row, np.int64, count) if count else np.zeros(0, np.int64) for row in rows]
 
 
-def _arrays(rows: int, size: int) -> np.ndarray:
+def numpy_rows(rows: int, size: int) -> np.ndarray:
     """Integers in rows, not yet set, for compiled loops."""
     return np.empty((rows, size), dtype=np.int64)
 
 
-def _machine_arrays(rows: int, size: int) -> "list[array[int]]":
+def machine_rows(rows: int, size: int) -> "list[array[int]]":
     """The same, all 0, for plain Python, which takes twice as long with numpy's."""
     return [array("q", bytes(8 * size)) for _ in range(rows)]
 

@@ -10,10 +10,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import symusic
 
+from pianoroll_seq2seq.midi_io import signature_events
 from pianoroll_seq2seq.midi_io.container import Container
 from pianoroll_seq2seq.midi_io.scan import note_channels, programs_by_channel, symusic_reads_correctly_until
+from pianoroll_seq2seq.midi_io.signature_events import Signatures
 from pianoroll_seq2seq.midi_io.suspicion import MOST_PLACES, controllers_to_check, exclusives_may_matter
-from pianoroll_seq2seq.score import Part
+from pianoroll_seq2seq.parts import Part
 from pianoroll_seq2seq.tempo import MAX_TICK
 
 PITCHED, DRUMS = Part(), Part(drums=True)
@@ -27,15 +29,19 @@ class Voices(NamedTuple):
         columns: onset_tick, end_tick, pitch and velocity of the notes of each part.
         parts: the parts, in the order of tracks, then of channels and programs.
         changes: (tick, microseconds per beat), in the file's order.
+        signatures: the time and key signatures.
+        last_tick: the tick at which the last track ends, if the reader met it.
     """
 
     columns: list[list[np.ndarray]]
     parts: list[Part]
     changes: list[tuple[int, int]]
+    signatures: Signatures
+    last_tick: int | None = None
 
 
 def with_symusic(data: bytes, *, track: int | None = None, channel: int | None = None) -> Voices | None:
-    """The notes that symusic reads from a file; None if it refuses the file, or if tempi conflict on a tick.
+    """The notes that symusic reads from a file; None if it refuses the file, or tempi or signatures conflict on a tick.
 
     Args:
         data: a whole MIDI file.
@@ -45,13 +51,13 @@ def with_symusic(data: bytes, *, track: int | None = None, channel: int | None =
     taken = _parsed(data)
     if taken is None:
         return None
-    parsed, changes = taken
+    parsed, changes, found = taken
     columns, parts = [], []
     for voice in parsed.tracks:
         if len(voice.notes):
             columns.append(_columns(voice.notes))
             parts.append(Part(voice.name, voice.program, voice.is_drum, track, channel))
-    return Voices(columns, parts, changes)
+    return Voices(columns, parts, changes, found)
 
 
 def together_with_symusic(data: bytes) -> Voices | None:
@@ -59,7 +65,7 @@ def together_with_symusic(data: bytes) -> Voices | None:
     taken = _parsed(data)
     if taken is None:
         return None
-    parsed, changes = taken
+    parsed, changes, found = taken
     together: dict[bool, Any] = {}
     for voice in parsed.tracks:
         if voice.is_drum in together:
@@ -67,11 +73,11 @@ def together_with_symusic(data: bytes) -> Voices | None:
         else:
             together[voice.is_drum] = voice.notes
     columns = [_columns(notes) for notes in together.values()]
-    return Voices(columns, [DRUMS if drums else PITCHED for drums in together], changes)
+    return Voices(columns, [DRUMS if drums else PITCHED for drums in together], changes, found)
 
 
-def _parsed(data: bytes) -> tuple[Any, list[tuple[int, int]]] | None:
-    """The parsed file, and its tempo changes."""
+def _parsed(data: bytes) -> tuple[Any, list[tuple[int, int]], Signatures] | None:
+    """The parsed file, its tempo changes and its signatures."""
     try:
         parsed: Any = symusic.Score.from_midi(data)
     except RuntimeError:
@@ -80,7 +86,8 @@ def _parsed(data: bytes) -> tuple[Any, list[tuple[int, int]]] | None:
     changes = list(zip(tempos["time"].tolist(), tempos["mspq"].tolist(), strict=True))
     if len(changes) > 1 and len(dict(changes)) < len(set(changes)):
         return None  # symusic may return them in another order than the file's
-    return parsed, changes
+    found = signature_events.from_symusic(data, parsed)
+    return None if found is None else (parsed, changes, found)
 
 
 def _columns(notes: Any) -> list[np.ndarray]:

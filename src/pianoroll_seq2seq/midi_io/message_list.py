@@ -1,9 +1,16 @@
 """The messages of a file one by one, for what is not a note: what a synthesizer plays, and where our files end."""
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
-from pianoroll_seq2seq.midi_io.walk import number, system_event
+import numpy as np
+
+from pianoroll_seq2seq._internal import compiled as loops
+from pianoroll_seq2seq.controllers import CHANNEL_PRESSURE, PITCH_BEND, Controllers
+from pianoroll_seq2seq.errors import LimitError
+from pianoroll_seq2seq.midi_io.events import columns_of, machine_rows, numpy_rows
+from pianoroll_seq2seq.midi_io.walk import END_OF_TRACK, number, system_event
+from pianoroll_seq2seq.parts import Part
 from pianoroll_seq2seq.tempo import MAX_TICK
 
 END_OF_MUSIC = "pianoroll_seq2seq: end"
@@ -16,6 +23,8 @@ because of controllers or by habit.
 _PADDING = bytes(16)  # so that an event that is cut short can be parsed before its length is checked
 _META, _FIRST_SYSTEM = 0xFF, 0xF0
 _TEXTS = (0x01, 0x06)  # the types of meta event that end the music: a text, or a marker where a writer has no texts
+_STATUS_BITS = 8
+_CENTER = 8192  # of a pitch bend
 
 
 class Message(NamedTuple):
@@ -36,6 +45,18 @@ class Message(NamedTuple):
         return self.status & 0x0F
 
 
+class Messages(NamedTuple):
+    """The events of tracks as columns, in the file's order: the tick of each, its status, and the place of its data."""
+
+    tick: np.ndarray
+    status: np.ndarray
+    place: np.ndarray
+
+    def where(self, keep: np.ndarray) -> "Messages":
+        """The events for which ``keep`` is true."""
+        return Messages(*(column[keep] for column in self))
+
+
 def channel_messages(data: bytes, spans: Sequence[tuple[int, int]]) -> list[Message]:
     """The messages of all channels, in the order in which a synthesizer gets them.
 
@@ -46,13 +67,46 @@ def channel_messages(data: bytes, spans: Sequence[tuple[int, int]]) -> list[Mess
         spans: the first byte of each track's content and the byte after its last. A damaged track is read up to its
             damage.
     """
-    messages = [
-        Message(tick, status, tuple(min(byte, 127) for byte in data[begin:end]))
-        for span in spans
-        for tick, status, begin, end in _events(data, *span)
-        if status < _FIRST_SYSTEM
+    tick, status, first, second = (column.tolist() for column in _played(data, spans))
+    return [
+        Message(when, byte, (one,) if byte & 0xE0 == 0xC0 else (one, two))
+        for when, byte, one, two in zip(tick, status, first, second, strict=True)
     ]
-    return sorted(messages, key=lambda message: message.tick)
+
+
+def controllers_of(
+    data: bytes, spans: Sequence[tuple[int, int]], parts: Sequence[Part], *, max_controllers: int
+) -> Controllers:
+    """The controllers of a file: for each part those of its channel, in the order in which a synthesizer gets them.
+
+    Args:
+        data: the file.
+        spans: see :func:`channel_messages`.
+        parts: the parts, with their channels.
+        max_controllers: the most controllers of all parts together.
+
+    Raises:
+        LimitError: more controllers.
+    """
+    tick, status, first, second = _played(data, spans)
+    kind = status & 0xF0
+    chosen = (kind != 0x80) & (kind != 0x90) & (kind != 0xC0) & (tick <= MAX_TICK)
+    tick, status, kind, first, second = (column[chosen] for column in (tick, status, kind, first, second))
+    alone = kind == CHANNEL_PRESSURE
+    value = np.where(kind == PITCH_BEND, (second << 7 | first) - _CENTER, np.where(alone, first, second))
+    value_only = alone | (kind == PITCH_BEND)
+    rows = {channel: np.flatnonzero(status & 0x0F == channel) for channel in {part.channel for part in parts}}
+    total = sum(len(rows[part.channel]) for part in parts)
+    if total > max_controllers:
+        raise LimitError(
+            f"{total} controllers of its {len(parts)} parts, over the limit of {max_controllers}. If it is music, pass "
+            f"limits=Limits(max_controllers=...), or read it without controllers."
+        )
+    if not total:
+        return Controllers.empty()
+    row = np.concatenate([rows[part.channel] for part in parts])
+    index = np.repeat(np.arange(len(parts)), [len(rows[part.channel]) for part in parts])
+    return Controllers(tick[row], index, kind[row], np.where(value_only, 0, first)[row], value[row])
 
 
 def marked_end(data: bytes, spans: Sequence[tuple[int, int]]) -> int | None:
@@ -60,39 +114,85 @@ def marked_end(data: bytes, spans: Sequence[tuple[int, int]]) -> int | None:
     text = END_OF_MUSIC.encode()
     for begin, stop in spans[:1]:  # where all writers have it
         if data.find(text, begin, stop) >= 0:
-            for tick, status, first, last in _events(data, begin, stop):
-                if status == _META and data[first - 2] in _TEXTS and data[first:last] == text:
+            events = _events(data, [(begin, stop)])
+            metas = events.where(events.status == _META)
+            for tick, place in zip(metas.tick.tolist(), metas.place.tolist(), strict=True):
+                length, content = number(data, place + 1)
+                if data[place] in _TEXTS and data[content : content + length] == text:
                     return tick if tick <= MAX_TICK else None
     return None
 
 
 def last_tick(data: bytes, spans: Sequence[tuple[int, int]]) -> int:
     """The tick at which the last track ends, long after the music in some files."""
-    return max((tick for span in spans for tick, *_ in _events(data, *span)), default=0)
+    return int(_events(data, spans).tick.max(initial=0))
 
 
-def _events(data: bytes, begin: int, stop: int) -> Iterator[tuple[int, int, int, int]]:
-    """The tick, the status, and the beginning and the end of the data of each event of a track, its end included."""
-    padded = data[begin:stop] + _PADDING
-    position, tick, running, size = 0, 0, 0, stop - begin
-    while position < size:
-        delta, position = number(padded, position)
-        if position < 0 or position >= size:
-            return
-        tick += delta
-        status = padded[position]
+def _played(data: bytes, spans: Sequence[tuple[int, int]]) -> tuple[np.ndarray, ...]:
+    """The tick, the status and both data bytes of the messages of all channels, as a synthesizer gets them."""
+    events = _events(data, spans)
+    messages = events.where(events.status < _FIRST_SYSTEM)
+    messages = messages.where(np.argsort(messages.tick, kind="stable"))
+    content = np.minimum(np.frombuffer(data + _PADDING, dtype=np.uint8), 127).astype(np.int64)
+    return messages.tick, messages.status, content[messages.place], content[messages.place + 1]
+
+
+def _events(data: bytes, spans: Sequence[tuple[int, int]]) -> Messages:
+    """All events, up to the end of each track or its damage."""
+    active = loops.is_active()
+    size = sum(end - begin for begin, end in spans) // 2 + len(spans) + 1
+    rows = (numpy_rows if active else machine_rows)(2, size)
+    walked: Any = data + _PADDING
+    if active:
+        walked = np.frombuffer(walked, dtype=np.uint8)
+    list_track: Callable[..., int] = loops.compiled(list_events, number, system_event) if active else list_events
+    count = 0
+    for begin, stop in spans:
+        count = list_track(walked, begin, stop, rows, count)
+    tick, event = columns_of(rows, count)
+    return Messages(tick, event & (1 << _STATUS_BITS) - 1, event >> _STATUS_BITS)
+
+
+def list_events(data: Any, begin: int, stop: int, rows: Any, count: int) -> int:
+    """Lists the events of a track, up to its end or its damage: only integers and indices, for numba.
+
+    Args:
+        data: the file, with some bytes more.
+        begin: the first byte of the track.
+        stop: the byte after its last.
+        rows: filled with the tick of each event, and with its status and the place of its data as one number.
+        count: how many events there are already.
+
+    Returns:
+        How many there are then.
+    """
+    position, tick, running = begin, 0, 0
+    while position < stop:
+        delta, position = number(data, position)
+        if position < 0 or position >= stop:
+            break
+        status, last = data[position] * 1, position
         if status >= _FIRST_SYSTEM:
-            kind, first, last = system_event(padded, position)
-            if kind < 0 or last > size:
-                return
-            if padded[position : position + 2] == b"\xff\x2f":
-                yield tick, status, begin + last, begin + last
-                return
+            kind, _, last = system_event(data, position)
+            if kind < 0 or last > stop:
+                break
+            position += 1
         else:
-            running, first = (status, position + 1) if status >= 0x80 else (running, position)
-            last = first + (1 if running & 0xE0 == 0xC0 else 2)
-            if not running or last > size:
-                return
+            kind = 0
+            if status >= 0x80:
+                running = status
+                position += 1
+            elif running == 0:
+                break
             status = running
-        yield tick, status, begin + first, begin + last
+            last = position + (1 if running & 0xE0 == 0xC0 else 2)
+            if last > stop:
+                break
+        tick += delta
+        rows[0][count] = tick
+        rows[1][count] = position << _STATUS_BITS | status
+        count += 1
         position = last
+        if kind == END_OF_TRACK:
+            break
+    return count

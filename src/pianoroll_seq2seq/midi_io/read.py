@@ -11,7 +11,7 @@ rules:
   end all notes of a channel (:mod:`~pianoroll_seq2seq.midi_io.channels`);
 - a part is one track's notes on one channel with one program, as drums or not (so every part has notes); the last name
   of a track counts;
-- tempi count from every track; the last on a tick wins, in the order of tracks.
+- tempi and signatures count from every track; the last on a tick wins, in the order of tracks.
 """
 
 import os
@@ -21,10 +21,13 @@ import numpy as np
 
 from pianoroll_seq2seq._internal import compiled as loops
 from pianoroll_seq2seq._internal.limits import DEFAULT_LIMITS, Limits
-from pianoroll_seq2seq.errors import MidiError, SettingsError
+from pianoroll_seq2seq.controllers import Controllers
+from pianoroll_seq2seq.errors import LimitError, MidiError, SettingsError
+from pianoroll_seq2seq.meter import Meter
 from pianoroll_seq2seq.midi_io.channel_messages import DRUM_FLAG
 from pianoroll_seq2seq.midi_io.channels import read_channels, sustained
-from pianoroll_seq2seq.midi_io.container import open_container
+from pianoroll_seq2seq.midi_io.container import Container, open_container
+from pianoroll_seq2seq.midi_io.events import check_num_parts
 from pianoroll_seq2seq.midi_io.fast import (
     DRUMS,
     PITCHED,
@@ -34,18 +37,21 @@ from pianoroll_seq2seq.midi_io.fast import (
     together_with_symusic,
     track_with_symusic,
 )
-from pianoroll_seq2seq.midi_io.message_list import marked_end
+from pianoroll_seq2seq.midi_io.message_list import controllers_of, marked_end
 from pianoroll_seq2seq.midi_io.policy import (
     Policies,
     check_policies,
     choose,
     need_careful_reader,
 )
+from pianoroll_seq2seq.midi_io.signature_events import Signatures
 from pianoroll_seq2seq.midi_io.source import MidiSource, bytes_of
 from pianoroll_seq2seq.midi_io.walk import VOICE_CHANNEL, VOICE_TRACK
-from pianoroll_seq2seq.score import NoteTable, Part, Score
+from pianoroll_seq2seq.parts import Part
+from pianoroll_seq2seq.score import NoteTable, Score
 from pianoroll_seq2seq.tempo import MAX_TICK, TempoMap
 
+_MANY_TRACKS = 5_000  # are short, and take the careful reader less time than a call of symusic for each
 _REPAIR = "Copy or download it again, or pass on_damage='salvage' to keep the notes that end before the damage."
 
 
@@ -59,6 +65,9 @@ class MidiNotes(NamedTuple):
         name: the name of the music.
         label: the name of the file in messages.
         end_tick: the end of the silence after the last note, if the file marks it.
+        last_tick: the tick at which the last track ends, if the reader met it.
+        meter: the time and key signatures.
+        controllers: the controllers, if they are asked for.
     """
 
     columns: list[list[np.ndarray]]
@@ -67,6 +76,9 @@ class MidiNotes(NamedTuple):
     name: str
     label: str
     end_tick: int | None
+    last_tick: int | None
+    meter: Meter
+    controllers: Controllers
 
     def score(self) -> Score:
         """The notes as a sorted score.
@@ -79,7 +91,7 @@ class MidiNotes(NamedTuple):
         onset, end, pitch, velocity = map(np.concatenate, zip(*(self.columns or nothing), strict=True))
         try:
             notes = NoteTable(onset, end, pitch, velocity, part)
-            return Score(notes, self.tempo, self.parts, self.name, self.end_tick)
+            return Score(notes, self.tempo, self.parts, self.name, self.end_tick, self.meter, self.controllers)
         except MidiError as error:
             raise MidiError(f"{self.label}: {error}") from error
 
@@ -90,22 +102,27 @@ def read_midi(
     name: str | None = None,
     on_damage: Literal["error", "salvage"] = "error",
     limits: Limits = DEFAULT_LIMITS,
+    controllers: bool = False,
     **policies: Unpack[Policies],
 ) -> Score:
-    """Reads a MIDI file into a :class:`Score`: notes in ticks, exact tempo map, parts.
+    """Reads a MIDI file into a :class:`Score`: notes in ticks, exact tempo map, parts, time and key signatures.
+
+    Signatures that cannot be, such as a key of nine sharps, are left out.
 
     Args:
         source: a path, the bytes of a file, or a file opened in binary mode.
         name: the name of the score; the file's name without its ending by default.
         on_damage: what to do with a truncated or invalid file: raise an error, or keep all notes that end before the
             damage (in each track) and skip tempi of 0.
-        limits: how large the file may be.
+        limits: how large the file may be, and how many parts and controllers it may have.
+        controllers: whether to keep pedals, volumes, pitch bends, pressure and all other controllers. A controller
+            acts on all parts of its channel, in whichever track it is. Those of channels without notes are left out.
         **policies: what counts as a note: see :class:`Policies`.
 
     Raises:
         MidiNotFoundError: no file at that path.
         MidiError: an empty, truncated or damaged file, or not a MIDI file.
-        LimitError: a file larger than the limits allow.
+        LimitError: a file that is larger, or has more parts or controllers, than the limits allow.
         SettingsError: a source that is no file, or an unknown value of ``on_damage`` or of a policy.
 
     Example:
@@ -117,7 +134,9 @@ def read_midi(
         >>> [part.name for part in score.parts], score.notes.pitch[:4].tolist()
         (['C Major'], [48, 50, 52, 53])
     """
-    return read_notes(source, name=name, on_damage=on_damage, limits=limits, **policies).score()
+    return read_notes(
+        source, name=name, on_damage=on_damage, limits=limits, controllers=controllers, **policies
+    ).score()
 
 
 def read_notes(
@@ -127,6 +146,7 @@ def read_notes(
     on_damage: Literal["error", "salvage"] = "error",
     limits: Limits = DEFAULT_LIMITS,
     parts: bool = True,
+    controllers: bool = False,
     **policies: Unpack[Policies],
 ) -> MidiNotes:
     """:func:`read_midi` without sorting the notes.
@@ -138,6 +158,7 @@ def read_notes(
         limits: how large the file may be.
         parts: whether to separate all parts; if not, there may be only two, the pitched parts and the drums, which
             is faster.
+        controllers: as for :func:`read_midi`; only with ``parts``.
         **policies: see :class:`Policies`.
     """
     if on_damage not in ("error", "salvage"):
@@ -152,38 +173,79 @@ def read_notes(
         raise MidiError(f"{label}: {container.damage}. {_REPAIR}")
     parts = parts or policies.get("overlaps") == "cut"  # notes of different parts do not cut one another
     loops.begin_file()
-    if loops.is_active() or need_careful_reader(policies) or not symusic_reads_correctly(data, container):
-        voices = _carefully(data, container.spans, label, salvage=salvage, policies=policies, parts=parts)
-    else:
-        loops.count_bytes(len(data))
-        together = together_with_symusic(data) if container.plain and not parts else None
-        voices = together or _by_track(container.tracks(data), label, salvage=salvage, policies=policies)
-        if together is None and parts and not programs_stay_in_tracks(container.tracks(data), voices.parts):
-            voices = _carefully(data, container.spans, label, salvage=salvage, policies=policies)
+    try:
+        voices = _voices(data, container, label, salvage=salvage, policies=policies, parts=parts, limits=limits)
+        acting = Controllers.empty()
+        if controllers:
+            acting = controllers_of(data, container.spans, voices.parts, max_controllers=limits.max_controllers)
+    except LimitError as error:
+        raise LimitError(f"{label}: {error}") from error
     columns = [choose(part, policies) for part in voices.columns] if policies else voices.columns
     changes = voices.changes
     if salvage:
         changes = [(tick, us_per_beat) for tick, us_per_beat in changes if us_per_beat > 0 and tick <= MAX_TICK]
     try:
         end_tick = marked_end(data, container.spans)
-        return MidiNotes(columns, tuple(voices.parts), container.tempo(changes), name, label, end_tick)
+        tempo = container.tempo(changes)
+        meter = voices.signatures.meter()
+        return MidiNotes(columns, tuple(voices.parts), tempo, name, label, end_tick, voices.last_tick, meter, acting)
     except MidiError as error:
         raise MidiError(f"{label}: {error} Pass on_damage='salvage' to skip such changes.") from error
 
 
-def _by_track(tracks: list[bytes], label: str, *, salvage: bool, policies: Policies) -> Voices:
-    """Reads track by track, so that each part has its track's number; the careful reader reads what symusic cannot."""
+def _voices(
+    data: bytes,
+    container: Container,
+    label: str,
+    *,
+    salvage: bool,
+    policies: Policies,
+    parts: bool,
+    limits: Limits,
+) -> Voices:
+    """The notes of a file, by the fastest reader that reads them correctly."""
+    if not (loops.is_active() or need_careful_reader(policies)) and symusic_reads_correctly(data, container):
+        loops.count_bytes(len(data))
+        together = together_with_symusic(data) if container.plain and not parts else None
+        if together is not None:
+            return together
+        if len(container.spans) <= _MANY_TRACKS:
+            tracks = container.tracks(data)
+            voices = _by_track(tracks, label, salvage=salvage, policies=policies, limits=limits)
+            if voices is not None and (not parts or programs_stay_in_tracks(tracks, voices.parts)):
+                return voices
+    return _carefully(
+        data, container.spans, label, salvage=salvage, policies=policies, parts=parts, max_parts=limits.max_parts
+    )
+
+
+def _by_track(
+    tracks: list[bytes], label: str, *, salvage: bool, policies: Policies, limits: Limits
+) -> Voices | None:
+    """Reads track by track, so that each part has its track's number; the careful reader reads what symusic cannot.
+
+    None if that is most of the file, which is then better read at once.
+    """
+    found = [track_with_symusic(track, index) for index, track in enumerate(tracks)]
+    left = sum(len(track) for track, voices in zip(tracks, found, strict=True) if voices is None)
+    if 2 * left > sum(map(len, tracks)):
+        return None
     columns: list[list[np.ndarray]] = []
     parts: list[Part] = []
     changes: list[tuple[int, int]] = []
-    for index, track in enumerate(tracks):
-        voices = track_with_symusic(track, index)
-        if voices is None:
-            voices = _carefully(track, [(0, len(track))], label, salvage=salvage, policies=policies, first_track=index)
-        columns += voices.columns
-        parts += voices.parts
-        changes += voices.changes
-    return Voices(columns, parts, changes)
+    times: list[tuple[int, int, int]] = []
+    keys: list[tuple[int, int, int]] = []
+    for index, (track, voices) in enumerate(zip(tracks, found, strict=True)):
+        own = voices or _carefully(
+            track, [(0, len(track))], label, salvage=salvage, policies=policies, first_track=index
+        )
+        columns += own.columns
+        parts += own.parts
+        changes += own.changes
+        times += own.signatures.times
+        keys += own.signatures.keys
+        check_num_parts(len(parts), limits.max_parts)
+    return Voices(columns, parts, changes, Signatures(times, keys))
 
 
 def _carefully(
@@ -195,11 +257,14 @@ def _carefully(
     policies: Policies,
     first_track: int = 0,
     parts: bool = True,
+    max_parts: int | None = None,
 ) -> Voices:
     """Reads tracks event by event, with the policies that need the events."""
     sustain = policies.get("sustain", False)
     last_in_first_out = policies.get("pairing", "first") == "last"
-    events = read_channels(data, spans, last_in_first_out=last_in_first_out, pedals=sustain, programs=parts)
+    events = read_channels(
+        data, spans, last_in_first_out=last_in_first_out, pedals=sustain, programs=parts, max_parts=max_parts
+    )
     if not salvage:
         for track, damage in enumerate(events.damages, first_track):
             if damage is not None:
@@ -220,17 +285,21 @@ def _carefully(
         raise MidiError(
             f"{label}: track {track} has a note that ends at tick {last}, past {MAX_TICK}, the last one. {_REPAIR}"
         )
-    columns = [onset, end, pitch, velocity]
+    columns, last_tick = [onset, end, pitch, velocity], int(events.ends.max(initial=0))
     if not parts:
         drums = voice & DRUM_FLAG > 0
-        return Voices(*_pitched_and_drums(columns, drums), events.tempi)
+        return Voices(*_pitched_and_drums(columns, drums), events.tempi, events.signatures, last_tick)
     order = np.argsort(voice, kind="stable")
     voices, begins = np.unique(voice[order], return_index=True)
+    if max_parts is not None:  # other tracks may have changed the programs
+        check_num_parts(len(voices), max_parts)
     places = np.split(order, begins[1:]) if len(order) else []
     return Voices(
         [[column[place] for column in columns] for place in places],
         [_part(int(one), events.names, first_track) for one in voices],
         events.tempi,
+        events.signatures,
+        last_tick,
     )
 
 

@@ -2,6 +2,8 @@
 
 import io
 import os
+import stat
+import time
 from typing import Protocol, runtime_checkable
 
 from pianoroll_seq2seq._internal.limits import Limits
@@ -25,6 +27,9 @@ class NamedBytes(io.BytesIO):
         super().__init__(data)
         self.name = name
 
+
+_WRITER_SECONDS = 2.0  # to wait for a program that writes to a named pipe
+_OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)  # for named pipes
 
 MidiSource = str | os.PathLike[str] | bytes | bytearray | memoryview | ByteReader
 """A path, the bytes of a file, or a file opened in binary mode."""
@@ -62,12 +67,14 @@ def bytes_of(source: object, limits: Limits) -> tuple[bytes, str]:
 
 def _file_bytes(path: str, limits: Limits) -> bytes:
     try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))  # half the time of open() for small files
+        descriptor = os.open(path, _OPEN_FLAGS)  # half the time of open() for small files
         try:
-            size = os.fstat(descriptor).st_size
+            status = os.fstat(descriptor)
+            size = status.st_size
             if size > limits.max_file_bytes:
                 raise _too_large(path, f"{size} bytes", limits)
-            return _read_up_to(descriptor, limits.max_file_bytes + 1, expected=size)
+            begun = _begin_pipe(descriptor, path) if stat.S_ISFIFO(status.st_mode) else b""
+            return _read_up_to(descriptor, limits.max_file_bytes + 1, expected=size, begun=begun)
         finally:
             os.close(descriptor)
     except FileNotFoundError as error:
@@ -76,15 +83,36 @@ def _file_bytes(path: str, limits: Limits) -> bytes:
         raise MidiError(f"{path}: a folder; expected a MIDI file. Name a file in it.") from error
     except OSError as error:
         raise MidiError(f"{path}: cannot be read ({error.strerror}).") from error
-    except LimitError:
+    except MidiError:
         raise
     except ValueError as error:
         raise MidiNotFoundError(f"{path!r}: not a valid path ({error}). Check the path.") from error
 
 
-def _read_up_to(descriptor: int, max_bytes: int, *, expected: int) -> bytes:
+def _begin_pipe(descriptor: int, path: str) -> bytes:
+    """The first bytes of a named pipe.
+
+    Raises:
+        MidiError: no program writes to it, which would be waited for without end.
+    """
+    until = time.monotonic() + _WRITER_SECONDS
+    while True:
+        try:
+            data = os.read(descriptor, 2**16)
+        except BlockingIOError:  # there is a program, which has not written yet
+            os.set_blocking(descriptor, True)
+            return os.read(descriptor, 2**16)
+        if data:
+            os.set_blocking(descriptor, True)
+            return data
+        if time.monotonic() > until:
+            raise MidiError(f"{path}: a named pipe to which no program writes; expected a MIDI file.")
+        time.sleep(0.01)
+
+
+def _read_up_to(descriptor: int, max_bytes: int, *, expected: int, begun: bytes) -> bytes:
     """All bytes of an open file, but at most ``max_bytes``: a pipe or device may never end."""
-    data = os.read(descriptor, min(expected + 1, max_bytes))
+    data = begun or os.read(descriptor, min(expected + 1, max_bytes))
     if len(data) == expected:
         return data
     chunks = [data]

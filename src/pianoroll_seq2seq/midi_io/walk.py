@@ -29,8 +29,12 @@ from pianoroll_seq2seq.midi_io.channel_messages import (
 _UNIVERSAL, _ROLAND, _YAMAHA = 0x7E, 0x41, 0x43  # makers, in the first byte of a system exclusive event
 
 # The kind of a meta or system event; below zero, the damage that ends the reading of a track.
-_OTHER, _END_OF_TRACK, _TRACK_NAME, _TEMPO, _EXCLUSIVE = 0, 1, 2, 3, 4
+_OTHER, END_OF_TRACK, _TRACK_NAME, _EXCLUSIVE, _TEMPO, TIME_SIGNATURE, KEY_SIGNATURE = 0, 1, 2, 3, 4, 5, 6
 CUT, LONG_NUMBER, NO_STATUS, SHORT_TEMPO, NO_EVENT = -1, -2, -3, -4, -5
+
+CHANGE_KIND = 24
+"""The shift of the kind of a signature in the number of a change; the lower bits are the first bytes of its content. A
+tempo is such a number itself."""
 
 MAX_NUMBER_BYTES = 4
 """The most bytes of a number of variable length."""
@@ -65,12 +69,14 @@ def system_event(data: Any, position: int) -> tuple[int, int, int]:  # noqa: PLR
     if status == 0xFF:
         kind = data[position + 1]
         if kind == 0x2F:
-            return _END_OF_TRACK, position, position + 2
+            return END_OF_TRACK, position, position + 2
         length, content = number(data, position + 2)
         if content < 0:
             return LONG_NUMBER, length, length + MAX_NUMBER_BYTES
         if kind == 0x51:
             return (_TEMPO, content, content + length) if length >= 3 else (SHORT_TEMPO, position, content)
+        if kind in (0x58, 0x59) and length >= 2:
+            return TIME_SIGNATURE if kind == 0x58 else KEY_SIGNATURE, content, content + length
         return _TRACK_NAME if kind == 0x03 else _OTHER, content, content + length
     if status in (0xF0, 0xF7):
         length, content = number(data, position + 1)
@@ -125,13 +131,13 @@ def walk(  # noqa: PLR0912, PLR0915, PLR0917 (one branch a kind of event; calls 
     pedals: bool,
     limited: bool,
     notes: Any,
-    tempi: Any,
+    changes: Any,
     messages: Any,
     limits: Any,
     sounding: Any,
     states: Any,
     note_count: int,
-    tempo_count: int,
+    change_count: int,
     message_count: int,
     kinds: int,
 ) -> tuple[int, int, int, int, int, int, int, int, int]:
@@ -141,6 +147,7 @@ def walk(  # noqa: PLR0912, PLR0915, PLR0917 (one branch a kind of event; calls 
     and next. ``next`` is 1 more than the number of the note that waits behind this one for an end of the same channel
     and pitch, or 0; ``sounding`` holds such numbers of the first and the last waiting for each such key, and the first
     are 0 again at the end. With ``limited``, a note no longer waits after its moment (tick and place) in ``limits``.
+    Tempi and signatures go to ``changes``, as a tick and a number (``CHANGE_KIND``).
 
     Returns:
         The three counts, the kinds of the messages as bits, the tick of the last event, the beginning and the end of
@@ -176,14 +183,16 @@ def walk(  # noqa: PLR0912, PLR0915, PLR0917 (one branch a kind of event; calls 
             tick += delta
             end_tick = tick
             position = after
-            if what == _END_OF_TRACK:
+            if what == END_OF_TRACK:
                 break
             if what == _TRACK_NAME:
                 name_begin, name_end = content, after
-            elif what == _TEMPO:
-                tempi[0][tempo_count] = tick
-                tempi[1][tempo_count] = data[content] << 16 | data[content + 1] << 8 | data[content + 2]
-                tempo_count += 1
+            elif what >= _TEMPO:
+                changes[0][change_count] = tick
+                changes[1][change_count] = data[content] << 16 | data[content + 1] << 8 | (
+                    data[content + 2] if what == _TEMPO else what << CHANGE_KIND
+                )
+                change_count += 1
             elif what == _EXCLUSIVE:
                 message = exclusive_message(data, content, after)
                 if message > 0:
@@ -266,4 +275,4 @@ def walk(  # noqa: PLR0912, PLR0915, PLR0917 (one branch a kind of event; calls 
         for note in range(note_begin, note_count):
             if ends[note] < 0:
                 firsts[(voices[note] >> VOICE_CHANNEL & 15) << 7 | pitches[note]] = 0
-    return note_count, tempo_count, message_count, kinds, end_tick, name_begin, name_end, damage, where
+    return note_count, change_count, message_count, kinds, end_tick, name_begin, name_end, damage, where

@@ -14,7 +14,8 @@ from pianoroll_seq2seq.layout import FrameLayout, frame_size_of
 from pianoroll_seq2seq.models.contract import check_frame_size, check_primer
 from pianoroll_seq2seq.models.head_state import HeadState, init_head_state
 from pianoroll_seq2seq.models.heads.contract import FrameDistribution, HeadFactory, OutputHead, build_head
-from pianoroll_seq2seq.models.heads.exponential_average import ExponentialAverage, chroma, exponential_averages
+from pianoroll_seq2seq.models.heads.exponential_average import OCTAVE, ExponentialAverage, chroma, exponential_averages
+from pianoroll_seq2seq.models.heads.note_columns import NoteColumns, note_columns
 from pianoroll_seq2seq.models.heads.relative_window import RelativeWindowHead
 from pianoroll_seq2seq.models.layers.copy_attention import (
     CopyAttention,
@@ -42,7 +43,7 @@ class CopyingState:
         copy_memory: the frames that can be copied; None without copy heads.
         average: averages of the past frames.
         latest: the latest frame, (batch, frame_size).
-        repeats: for how many frames it has been repeated, itself included, (batch,).
+        repeats: for how many frames it has been repeated, itself included, and each part of several, (batch, repeats).
         num_frames: frames so far.
         features: the model's state before the next frame, (batch, hidden_size).
     """
@@ -90,6 +91,7 @@ class CopyingLSTM(PretrainedMixin, nn.Module):
     """
 
     _decays: Tensor
+    _chroma_weights: Tensor
 
     def __init__(
         self,
@@ -129,15 +131,17 @@ class CopyingLSTM(PretrainedMixin, nn.Module):
             "input_noise": input_noise,
             "head": head,
         }
-        tones = len(_DECAYS) * 12
-        self.input_proj: nn.Linear = nn.Linear(2 * frame_size + tones + 2 * len(_CYCLES) + 2, hidden_size)
+        self.columns: NoteColumns = note_columns(layout)
+        tones, repeats = len(_DECAYS) * OCTAVE, len(self._compared())
+        self.input_proj: nn.Linear = nn.Linear(2 * frame_size + tones + 2 * len(_CYCLES) + 1 + repeats, hidden_size)
         self.lstm: nn.LSTM = nn.LSTM(hidden_size, hidden_size, batch_first=True)
         self.dropout: Dropout = Dropout(dropout)
         self.copy: CopyAttention | None = (
-            CopyAttention(hidden_size, frame_size, num_heads=num_copy_heads) if num_copy_heads else None
+            CopyAttention(hidden_size, layout, num_heads=num_copy_heads) if num_copy_heads else None
         )
         self.head = head
         self.register_buffer("_decays", torch.tensor(_DECAYS), persistent=False)
+        self.register_buffer("_chroma_weights", self.columns.chroma_weights(), persistent=False)
 
     def forward(
         self, inputs: Float[Tensor, "batch input frame_size"], targets: Float[Tensor, "batch target frame_size"]
@@ -171,7 +175,7 @@ class CopyingLSTM(PretrainedMixin, nn.Module):
             copy_memory=None if self.copy is None else self.copy.start(states[:, :-1], primer),
             average=ExponentialAverage.of(primer, self._decays),
             latest=primer[:, -1],
-            repeats=_repeats(primer)[:, -1],
+            repeats=self._repeats(primer)[:, -1],
             num_frames=primer.shape[1],
             features=states[:, -1],
         )
@@ -181,7 +185,7 @@ class CopyingLSTM(PretrainedMixin, nn.Module):
         self, frame: Float[Tensor, "batch frame_size"], state: CopyingState
     ) -> tuple[FrameDistribution, CopyingState]:
         """Reads one more frame: the distribution of the frame after it, and the new state."""
-        same = (frame == state.latest).all(dim=1)
+        same = torch.stack([(frame[:, one] == state.latest[:, one]).all(dim=1) for one in self._compared()], dim=1)
         repeats = torch.where(same, state.repeats + 1, 1)
         average, num_frames = state.average.after(frame), state.num_frames + 1
         position = torch.tensor([num_frames], device=frame.device)
@@ -227,7 +231,7 @@ class CopyingLSTM(PretrainedMixin, nn.Module):
             frames = frames.masked_fill(dropped.unsqueeze(2), 0.0)
         latest = functional.pad(frames, (0, 0, 1, 0))
         position = torch.arange(latest.shape[1], device=frames.device)
-        inputs = self._lstm_inputs(latest, averages, functional.pad(_repeats(frames), (1, 0)), position)
+        inputs = self._lstm_inputs(latest, averages, functional.pad(self._repeats(frames), (0, 0, 1, 0)), position)
         outputs, memory = self.lstm(inputs)
         return self.dropout(outputs + inputs), memory
 
@@ -237,7 +241,7 @@ class CopyingLSTM(PretrainedMixin, nn.Module):
         Args:
             latest: the frame before each step, (batch, steps, frame_size).
             averages: averages of the past, (batch, steps, rates, frame_size).
-            repeats: for how many frames the latest one has been repeated, (batch, steps).
+            repeats: for how many frames the latest one has been repeated, and each part, (batch, steps, repeats).
             position: frames before each step, (steps,).
         """
         cycles = torch.tensor(_CYCLES, device=latest.device, dtype=latest.dtype)
@@ -246,24 +250,37 @@ class CopyingLSTM(PretrainedMixin, nn.Module):
         parts = [
             latest,
             averages[:, :, 0],
-            chroma(averages).flatten(2),
-            (1 + repeats.to(latest.dtype)).log().unsqueeze(2) / 2,
+            self._chroma(averages).flatten(2),
+            (1 + repeats.to(latest.dtype)).log() / 2,
             clock.expand(len(latest), -1, -1),
         ]
         return functional.silu(self.input_proj(torch.cat(parts, dim=2)))
 
 
+    def _chroma(self, averages: Tensor) -> Tensor:
+        """Averages of the active plane, summed over octaves: (..., frame_size) to (..., 12)."""
+        active = averages[..., : self.columns.plane_size]
+        return chroma(active) if len(self.columns.blocks) == 1 else active @ self._chroma_weights.to(active.dtype)
+
+    def _compared(self) -> list[list[int] | slice]:
+        """The columns that are compared with those of the frame before: all note planes, and those of each part."""
+        columns = self.columns
+        blocks = columns.blocks if len(columns.blocks) > 1 else ()
+        begins = range(0, columns.frame_size, columns.plane_size)
+        parts = [[begin + block.start + place for begin in begins for place in range(block.size)] for block in blocks]
+        return [slice(0, columns.frame_size), *parts]
+
+    def _repeats(self, frames: Tensor) -> Tensor:
+        """For how many frames each frame has been repeated, itself included: (batch, frames, repeats)."""
+        position = torch.arange(frames.shape[1], device=frames.device)[:, None]
+        changed = [(frames[:, 1:, one] != frames[:, :-1, one]).any(dim=2) for one in self._compared()]
+        began = functional.pad(torch.stack(changed, dim=2), (0, 0, 1, 0), value=True)
+        return position + 1 - torch.where(began, position, 0).cummax(dim=1).values
+
+
 def _with_candidates(states: Tensor, candidates: CopyCandidates | None) -> Tensor:
     """The features of the head: states (batch, steps, hidden_size), with the copy candidates if there are any."""
     return states if candidates is None else candidates.concat(states)
-
-
-def _repeats(frames: Tensor) -> Tensor:
-    """For how many frames each frame has been repeated, itself included: (batch, frames)."""
-    position = torch.arange(frames.shape[1], device=frames.device)
-    changed = (frames[:, 1:] != frames[:, :-1]).any(dim=2)
-    began = torch.where(functional.pad(changed, (1, 0), value=True), position, 0).cummax(dim=1).values
-    return position + 1 - began
 
 
 def _add_wrong_notes(frames: Tensor, p: float) -> Tensor:

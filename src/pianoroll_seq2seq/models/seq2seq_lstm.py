@@ -163,7 +163,7 @@ class Seq2SeqLSTM(PretrainedMixin, nn.Module):
         self.dropout: Dropout = Dropout(dropout)
         self.attention: Attention | None = Attention(hidden_size) if attention else None
         self.copy: CopyAttention | None = (
-            CopyAttention(hidden_size, frame_size, num_heads=num_copy_heads) if num_copy_heads else None
+            CopyAttention(hidden_size, layout, num_heads=num_copy_heads) if num_copy_heads else None
         )
         self.head = head
 

@@ -3,45 +3,195 @@
 Plain functions over planes: the methods of :class:`~pianoroll_seq2seq.pianoroll.PianoRoll` call them.
 """
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Literal, NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Int64
+from jaxtyping import Bool, Int64, UInt8
 
 from pianoroll_seq2seq._internal.limits import DEFAULT_LIMITS, Limits
-from pianoroll_seq2seq.errors import NoNotesError, ShapeError
+from pianoroll_seq2seq.errors import PitchRangeError, ShapeError
 from pianoroll_seq2seq.grid import FrameGrid
 from pianoroll_seq2seq.layout import FrameLayout
-from pianoroll_seq2seq.pitches import PitchRange
-from pianoroll_seq2seq.quantize import lines_to_ticks, planes_to_notes, rasterize
-from pianoroll_seq2seq.score import NoteTable, Part, Score
+from pianoroll_seq2seq.meter import Meter
+from pianoroll_seq2seq.part_selection import PartsOption, columns_by_part
+from pianoroll_seq2seq.parts import Part
+from pianoroll_seq2seq.pitches import PIANO, PitchRange
+from pianoroll_seq2seq.quantize import Planes, lines_to_ticks, planes_to_notes, rasterize_parts
+from pianoroll_seq2seq.score import NoteTable, Score
 from pianoroll_seq2seq.tempo import TempoMap
 
-Plane = Bool[np.ndarray, "frames pitches"]
+Plane = Bool[np.ndarray, "frames columns"]
+VelocityPlane = UInt8[np.ndarray, "frames columns"]
+
+DEFAULT_VELOCITY = 100
+"""The velocity of notes whose velocity is unknown, if no velocity of the music is known."""
 
 
 class RollNotes(NamedTuple):
-    """The notes of a roll as columns, ordered by pitch, then by frame.
+    """The notes of a roll as columns, ordered by part, then by pitch, then by frame.
 
     Attributes:
         onset_frame: the first frame of each note; int64 of shape (notes,), as are the others.
         end_frame: the frame after its last.
         pitch: its MIDI note number.
+        part: the index of its part.
+        velocity: its velocity, 1..127, and 0 if it began before the roll; None if the roll has no velocities.
     """
 
     onset_frame: Int64[np.ndarray, " notes"]
     end_frame: Int64[np.ndarray, " notes"]
     pitch: Int64[np.ndarray, " notes"]
+    part: Int64[np.ndarray, " notes"]
+    velocity: Int64[np.ndarray, " notes"] | None
 
     def __repr__(self) -> str:
         """The number of notes; not the columns."""
-        return f"RollNotes({len(self.pitch)} notes: onset_frame, end_frame, pitch)"
+        velocity = "" if self.velocity is None else ", velocity"
+        return f"RollNotes({len(self.pitch)} notes: onset_frame, end_frame, pitch, part{velocity})"
 
 
-def roll_notes(active: Plane, onset: Plane, pitches: PitchRange) -> RollNotes:
-    """The notes of two planes; a pitch that sounds in the first frame without an onset is a note from there."""
-    onset_frame, end_frame, column = planes_to_notes(active, onset)
-    return RollNotes(onset_frame, end_frame, column + pitches.lowest)
+def checked_planes(planes: Planes, parts: Sequence[Part], label: str) -> Planes:
+    """The planes of a roll as read-only arrays.
+
+    Raises:
+        ShapeError: planes of another shape or type, an onset in a cell that is not active, or a velocity of another
+            range or place.
+    """
+    num_columns = sum(len(part.pitches) for part in parts)
+    size = str(parts[0].pitches) if len(parts) == 1 else f"the parts {[part.name for part in parts]}"
+    views = []
+    for name, value in (("active", planes.active), ("onset", planes.onset)):
+        plane = np.asarray(value)
+        if plane.ndim != 2 or plane.shape[1] != num_columns or plane.dtype != np.bool_:
+            raise ShapeError(
+                f"PianoRoll.{name} must be bool of shape (frames, {num_columns}) for {size}, got {plane.dtype} of "
+                f"shape {plane.shape}."
+            )
+        views.append(plane.view())
+    active, onset = views
+    if active.shape != onset.shape:
+        raise ShapeError(f"active has {len(active)} frames, onset has {len(onset)}.")
+    if (onset & ~active).any():
+        frame, column = np.argwhere(onset & ~active)[0].tolist()
+        where = _cell_name(frame, column, parts)
+        raise ShapeError(f"{where}: an onset, but the pitch is not active.")
+    if planes.velocity is not None:
+        views.append(_checked_velocity(np.asarray(planes.velocity), onset, parts, label))
+    for view in views:
+        view.flags.writeable = False
+    return Planes(*views)
+
+
+def _checked_velocity(velocity: np.ndarray, onset: Plane, parts: Sequence[Part], label: str) -> VelocityPlane:
+    if velocity.shape != onset.shape or not np.issubdtype(velocity.dtype, np.integer):
+        raise ShapeError(
+            f"PianoRoll.velocity must be integers of shape {onset.shape}, got {velocity.dtype} of shape "
+            f"{velocity.shape}."
+        )
+    wrong = (velocity < 0) | (velocity > 127) | ((velocity > 0) != onset)
+    if wrong.any():
+        frame, column = np.argwhere(wrong)[0].tolist()
+        place = "an onset" if onset[frame, column] else "no onset"
+        raise ShapeError(
+            f"{label}: {_cell_name(frame, column, parts)} has {place} and the velocity {velocity[frame, column]}. "
+            f"Velocities are 1..127 at onsets, and 0 elsewhere."
+        )
+    return velocity.astype(np.uint8, copy=False).view()
+
+
+def _cell_name(frame: int, column: int, parts: Sequence[Part]) -> str:
+    for part in parts:
+        if column < len(part.pitches):
+            of_part = f" of part {part.name!r}" if len(parts) > 1 else ""
+            return f"Frame {frame}, pitch {part.pitches.name_of(column)}{of_part}"
+        column -= len(part.pitches)
+    raise ShapeError(f"No column {column}.")
+
+
+def transpose_planes(planes: Planes, parts: Sequence[Part], semitones: int, label: str) -> Planes:
+    """All pitches but drums higher by some semitones: see :meth:`PianoRoll.transpose`."""
+    moved: list[list[np.ndarray]] = []
+    start = 0
+    for part in parts:
+        stop = start + len(part.pitches)
+        blocks = [plane[:, start:stop] for plane in planes if plane is not None]
+        start = stop
+        if part.drums and len(parts) > 1:
+            moved.append(blocks)
+            continue
+        lost = blocks[0][:, -semitones:] if semitones > 0 else blocks[0][:, : max(-semitones, 0)]
+        if lost.any():
+            of_part = f" of part {part.name!r}" if len(parts) > 1 else ""
+            raise PitchRangeError(
+                f"{label}: transposing by {semitones} moves notes{of_part} out of {part.pitches}. Use a wider "
+                f"PitchRange when reading, or a smaller interval."
+            )
+        moved.append([np.roll(block, semitones, axis=1) for block in blocks])
+    return Planes(*(np.concatenate(blocks, axis=1) for blocks in zip(*moved, strict=True)))
+
+
+def move_columns(planes: Planes, parts: Sequence[Part], new: Sequence[Part], label: str) -> Planes:
+    """The same notes in the columns of other pitch ranges: see :meth:`PianoRoll.with_pitches`.
+
+    Raises:
+        PitchRangeError: notes outside the new range of their part.
+    """
+    source = np.concatenate([np.arange(part.pitches.lowest, part.pitches.highest + 1) for part in parts])
+    owner = np.repeat(np.arange(len(parts)), [len(part.pitches) for part in parts])
+    sounding = planes.active.any(axis=0)
+    target = np.empty_like(source)
+    start = 0
+    for index, part in enumerate(new):
+        used = source[(owner == index) & sounding]
+        if len(used) and not part.pitches.contains(used).all():
+            of_part = f" in part {part.name!r}" if len(parts) > 1 else ""
+            raise PitchRangeError(
+                f"{label}: its notes{of_part} need PitchRange({used.min()}, {used.max()}), not within {part.pitches}."
+            )
+        target[owner == index] = source[owner == index] - part.pitches.lowest + start
+        start += len(part.pitches)
+
+    def convert(plane: np.ndarray) -> np.ndarray:
+        converted = np.zeros((len(plane), start), dtype=plane.dtype)
+        converted[:, target[sounding]] = plane[:, sounding]
+        return converted
+
+    return planes.map(convert)
+
+
+def roll_notes(planes: Planes, parts: Sequence[Part]) -> RollNotes:
+    """The notes of planes; a pitch that sounds in the first frame without an onset is a note from there."""
+    onset_frame, end_frame, column = planes_to_notes(planes.active, planes.onset)
+    velocity = None if planes.velocity is None else planes.velocity[onset_frame, column].astype(np.int64)
+    if len(parts) == 1:
+        return RollNotes(onset_frame, end_frame, column + parts[0].pitches.lowest, np.zeros_like(column), velocity)
+    sizes = [len(part.pitches) for part in parts]
+    part = np.repeat(np.arange(len(parts)), sizes)[column]
+    first = np.cumsum([0, *sizes[:-1]])
+    lowest = np.array([part.pitches.lowest for part in parts])
+    return RollNotes(onset_frame, end_frame, column - first[part] + lowest[part], part, velocity)
+
+
+def typical_velocity(*planes: VelocityPlane | None) -> int:
+    """The median velocity of the notes of some planes, for notes whose velocity is unknown; 100 if none is known."""
+    known = [plane[plane > 0] for plane in planes if plane is not None]
+    values = np.concatenate(known) if known else np.zeros(0)
+    return round(float(np.median(values))) if len(values) else DEFAULT_VELOCITY
+
+
+def filled_velocities(rolls: Sequence[Planes]) -> list[VelocityPlane | None]:
+    """The velocity planes of several rolls: if some are unknown, their notes get the median of the others.
+
+    Returns:
+        A plane for each roll, or None for each if all are unknown.
+    """
+    planes = [roll.velocity for roll in rolls]
+    if all(plane is None for plane in planes):
+        return planes
+    value = np.uint8(typical_velocity(*planes))
+    return [roll.onset * value if roll.velocity is None else roll.velocity for roll in rolls]
 
 
 def note_starts(active: Plane, onset: Plane) -> Plane:
@@ -51,7 +201,7 @@ def note_starts(active: Plane, onset: Plane) -> Plane:
     return starts
 
 
-def onsets_of_active(active: Plane, before: Bool[np.ndarray, " pitches"] | None = None) -> Plane:
+def onsets_of_active(active: Plane, before: Bool[np.ndarray, " columns"] | None = None) -> Plane:
     """An onset wherever a pitch begins to sound.
 
     Args:
@@ -65,79 +215,145 @@ def onsets_of_active(active: Plane, before: Bool[np.ndarray, " pitches"] | None 
     return onset
 
 
-def planes_to_frames(active: Plane, onset: Plane, layout: FrameLayout) -> Bool[np.ndarray, "frames columns"]:
-    """The planes as frames of a layout, whose grid and pitches they have."""
+def planes_to_frames(planes: Planes, layout: FrameLayout, label: str) -> np.ndarray:
+    """The planes as frames of a layout, whose grid and parts they have.
+
+    Returns:
+        bool of shape (frames, frame_size); uint8 if the layout has a velocity plane.
+
+    Raises:
+        ShapeError: the layout has a velocity plane, and the velocities are unknown.
+    """
     if not layout.has_onsets:
-        return active.copy()
-    frames = np.empty((len(active), layout.frame_size), dtype=bool)
-    frames[:, layout.columns("active")] = active
-    frames[:, layout.columns("onset")] = note_starts(active, onset)
+        return planes.active.copy()
+    frames = np.empty((len(planes.active), layout.frame_size), dtype=np.uint8 if layout.has_velocity else bool)
+    frames[:, layout.columns("active")] = planes.active
+    starts = note_starts(planes.active, planes.onset)
+    frames[:, layout.columns("onset")] = starts
+    if layout.has_velocity:
+        if planes.velocity is None:
+            raise ShapeError(
+                f"{label} has no velocities, but the layout has a velocity plane. Read it with velocity=True, or give "
+                f"all notes one velocity: roll.with_velocity(80)."
+            )
+        unknown = starts & (planes.velocity == 0)
+        velocity = planes.velocity
+        if unknown.any():
+            velocity = np.where(unknown, np.uint8(typical_velocity(velocity)), velocity)
+        frames[:, layout.columns("velocity")] = velocity
     return frames
 
 
 def frames_to_planes(
-    frames: np.ndarray, layout: FrameLayout, before: Bool[np.ndarray, " pitches"] | None = None
-) -> tuple[Plane, Plane]:
-    """The (active, onset) planes of frames in a layout.
+    frames: np.ndarray, layout: FrameLayout, before: Bool[np.ndarray, " columns"] | None = None
+) -> Planes:
+    """The planes of frames in a layout.
 
     Args:
-        frames: bool of shape (frames, frame_size).
+        frames: bool of shape (frames, frame_size); uint8 if the layout has a velocity plane.
         layout: what the columns mean.
         before: as for :func:`onsets_of_active`, if the layout has no onset plane.
 
     Raises:
-        ShapeError: not bool, or another number of columns.
+        ShapeError: another type, or another number of columns.
     """
-    if frames.ndim != 2 or frames.shape[1] != layout.frame_size or frames.dtype != np.bool_:
+    kind = np.dtype(np.uint8 if layout.has_velocity else np.bool_)
+    if frames.ndim != 2 or frames.shape[1] != layout.frame_size or frames.dtype != kind:
         raise ShapeError(
-            f"Frames in this layout are bool of shape (frames, {layout.frame_size}), got {frames.dtype} of shape "
+            f"Frames in this layout are {kind} of shape (frames, {layout.frame_size}), got {frames.dtype} of shape "
             f"{frames.shape}."
         )
     frames = frames.copy()  # a roll does not change with the array that it was made from
     active = frames[:, layout.columns("active")]
-    onset = frames[:, layout.columns("onset")] if layout.has_onsets else onsets_of_active(active, before)
-    return active, onset
+    if layout.has_velocity:
+        active = active > 0
+    if not layout.has_onsets:
+        return Planes(active, onsets_of_active(active, before))
+    onset = frames[:, layout.columns("onset")]
+    if not layout.has_velocity:
+        return Planes(active, onset)
+    return Planes(active, onset > 0, frames[:, layout.columns("velocity")])
 
 
 def score_to_planes(
     score: Score,
     *,
     grid: FrameGrid,
-    pitches: PitchRange,
-    drums: bool = False,
+    pitches: PitchRange | Mapping[str, PitchRange],
+    drums: bool | None = None,
+    parts: PartsOption = None,
+    velocity: bool = True,
     outside: Literal["error", "drop"] = "error",
     limits: Limits = DEFAULT_LIMITS,
-) -> tuple[Plane, Plane]:
-    """The (active, onset) planes of a score: see :meth:`PianoRoll.from_score`."""
+) -> tuple[Planes, tuple[Part, ...]]:
+    """The planes and the parts of a score: see :meth:`PianoRoll.from_score`."""
     label = score.name or "the score"
-    notes = score.notes if drums else score.without_drums().notes
-    if not len(notes) and len(score.notes):
-        raise NoNotesError(f"{label}: no notes. It has drums: pass drums=True to keep them.")
-    return rasterize(
-        notes.onset_tick,
-        notes.end_tick,
-        notes.pitch,
+    notes = score.notes
+    order = np.argsort(notes.part, kind="stable")
+    ends = np.searchsorted(notes.part[order], np.arange(1, len(score.parts)))
+    columns = [
+        np.split(column[order], ends) for column in (notes.onset_tick, notes.end_tick, notes.pitch, notes.velocity)
+    ]
+    found = [
+        (part, of_part)
+        for part, *of_part in zip(score.parts, *columns, strict=False)  # without parts there is still one empty column
+        if len(of_part[0]) or parts not in (None, "tracks")
+    ]
+    roll_parts, placed = columns_by_part(found, parts, pitches=pitches, drums=drums, velocity=velocity, label=label)
+    planes = rasterize_parts(
+        placed,
+        roll_parts,
         tempo=score.tempo,
         grid=grid,
-        pitches=pitches,
         outside=outside,
         limits=limits,
         label=label,
         last_tick=score.end_tick,
     )
+    return planes, roll_parts
 
 
 def notes_to_score(
-    notes: RollNotes, *, num_frames: int, grid: FrameGrid, tempo: TempoMap, velocity: int, program: int, name: str
+    notes: RollNotes,
+    parts: Sequence[Part],
+    *,
+    num_frames: int,
+    grid: FrameGrid,
+    tempo: TempoMap,
+    velocity: int,
+    program: int | None,
+    name: str,
+    meter: Meter,
 ) -> Score:
-    """The notes in ticks, as one part that lasts ``num_frames``.
+    """The notes in ticks, as a score that lasts ``num_frames``.
+
+    Args:
+        notes: the notes of a roll.
+        parts: its parts.
+        num_frames: its number of frames.
+        grid: its grid.
+        tempo: its tempo map.
+        velocity: of notes whose velocity is unknown, 1..127.
+        program: of all parts but the drums, 0..127; None for their own.
+        name: the name of the score, and of a part without a name.
+        meter: its time and key signatures.
 
     Raises:
         GridError: the tempo map's ticks are too coarse for the grid.
     """
     ticks = lines_to_ticks(np.concatenate([notes.onset_frame, notes.end_frame, [num_frames]]), grid=grid, tempo=tempo)
     count = len(notes.pitch)
+    velocities = np.zeros(count, dtype=np.int64) if notes.velocity is None else notes.velocity
     table = NoteTable(
-        ticks[:count], ticks[count:-1], notes.pitch, np.full(count, velocity), np.zeros(count, dtype=np.int64)
+        ticks[:count], ticks[count:-1], notes.pitch, np.where(velocities > 0, velocities, velocity), notes.part
     )
-    return Score(table, tempo, (Part(name, program),), name, int(ticks[-1]))
+    own = tuple(
+        replace(
+            part,
+            name=part.name or name,
+            program=part.program if program is None or part.drums else program,
+            pitches=PIANO,
+        )
+        for part in parts
+    )
+    return Score(table, tempo, own, name, int(ticks[-1]), meter)

@@ -1,27 +1,34 @@
-"""Piano rolls one after another."""
+"""Piano rolls one after another, and parts side by side."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pianoroll_seq2seq.errors import GridError, PitchRangeError, ShapeError
+from pianoroll_seq2seq.errors import GridError, NoNotesError, PitchRangeError, SettingsError, ShapeError
+from pianoroll_seq2seq.layout import FrameLayout
+from pianoroll_seq2seq.parts import Part, common_program, named_parts, spanned_pitches
+from pianoroll_seq2seq.pianoroll.conversions import filled_velocities
+from pianoroll_seq2seq.pitches import PIANO, PitchRange
+from pianoroll_seq2seq.quantize import Planes
 
 if TYPE_CHECKING:
     from pianoroll_seq2seq.pianoroll.roll import PianoRoll
 
 
 def concatenate(rolls: "Iterable[PianoRoll]") -> "PianoRoll":
-    """The rolls one after another, each at its own tempo; the name is that of the first.
+    """The rolls one after another, each at its own tempo; name and programs are those of the first.
+
+    If some of the rolls have velocities, the notes of the others get the median of those.
 
     Args:
-        rolls: at least one, all on one grid, with one pitch range and as many ticks per beat.
+        rolls: at least one, all on one grid, with the same parts and pitches and as many ticks per beat.
 
     Raises:
         ShapeError: no rolls.
         GridError: rolls of different grids or ticks per beat.
-        PitchRangeError: rolls of different pitch ranges.
+        PitchRangeError: rolls of different parts or pitches.
 
     Example:
         >>> from pianoroll_seq2seq import PianoRoll, PitchRange
@@ -34,9 +41,10 @@ def concatenate(rolls: "Iterable[PianoRoll]") -> "PianoRoll":
     if not rolls:
         raise ShapeError("concatenate needs at least one roll.")
     first = rolls[0]
-    tempo, num_frames = first.tempo, len(first)
+    tempo, meter, num_frames = first.tempo, first.meter, len(first)
+    layout = FrameLayout.of(first)
     for roll in rolls[1:]:
-        if roll.pitches != first.pitches:
+        if roll.pitches != first.pitches and len(roll.parts) == len(first.parts) == 1:
             raise PitchRangeError(
                 f"Cannot concatenate rolls of {first.pitches} and {roll.pitches}. Convert one with "
                 f"roll.with_pitches(...)."
@@ -46,11 +54,110 @@ def concatenate(rolls: "Iterable[PianoRoll]") -> "PianoRoll":
                 f"Cannot concatenate rolls on {first.grid} with {tempo.ticks_per_beat} ticks per beat, and on "
                 f"{roll.grid} with {roll.tempo.ticks_per_beat}. Read them on one grid."
             )
-        tempo = tempo.concatenate(roll.tempo, int(first.grid.ticks_at(np.array([num_frames]), tempo)[0]))
+        layout.check(roll, repr(roll.name) if roll.name else "A roll", owner="the roll before it")
+        tick = int(first.grid.ticks_at(np.array([num_frames]), tempo)[0])
+        tempo = tempo.concatenate(roll.tempo, tick)
+        meter = meter.concatenate(roll.meter, tick, ticks_per_beat=tempo.ticks_per_beat)
         num_frames += len(roll)
+    velocities = filled_velocities([planes_of(roll) for roll in rolls])
     return replace(
         first,
         active=np.concatenate([roll.active for roll in rolls]),
         onset=np.concatenate([roll.onset for roll in rolls]),
+        velocity=None if velocities[0] is None else np.concatenate(velocities),  # type: ignore[arg-type]
         tempo=tempo,
+        meter=meter,
+    )
+
+
+def planes_of(roll: "PianoRoll") -> Planes:
+    """The planes of a roll."""
+    return Planes(roll.active, roll.onset, roll.velocity)
+
+
+def stack(rolls: "Mapping[str, PianoRoll] | Iterable[PianoRoll]") -> "PianoRoll":
+    """Rolls that sound together, as the parts of one roll: see :meth:`PianoRoll.stack`."""
+    listed = [_named(roll, name) for name, roll in rolls.items()] if isinstance(rolls, Mapping) else list(rolls)
+    if not listed:
+        raise ShapeError("PianoRoll.stack needs at least one roll.")
+    first = listed[0]
+    parts = named_parts([part for roll in listed for part in roll.parts], PIANO, owner="PianoRoll.stack")
+    for roll in listed[1:]:
+        label, expected = _label(roll), _label(first)
+        if roll.grid != first.grid or roll.tempo != first.tempo:
+            raise GridError(
+                f"Cannot stack {expected} on {first.grid} with {first.tempo}, and {label} on {roll.grid} with "
+                f"{roll.tempo}. Read them on one grid, with one tempo."
+            )
+        if len(roll) != len(first):
+            raise ShapeError(
+                f"Cannot stack {expected} of {len(first)} frames and {label} of {len(roll)}. Cut the longer one, as "
+                f"roll[:{min(len(roll), len(first))}], or add silence to the shorter one: "
+                f"roll + PianoRoll.silent({abs(len(roll) - len(first))}, grid=roll.grid, pitches=roll.pitches)."
+            )
+    velocities = filled_velocities([planes_of(roll) for roll in listed])
+    first = replace(first, meter=next((roll.meter for roll in listed if roll.meter), first.meter))
+    planes = Planes(
+        np.concatenate([roll.active for roll in listed], axis=1),
+        np.concatenate([roll.onset for roll in listed], axis=1),
+        None if velocities[0] is None else np.concatenate(velocities, axis=1),  # type: ignore[arg-type]
+    )
+    return _with_planes(first, planes, parts)
+
+
+def _named(roll: "PianoRoll", name: str) -> "PianoRoll":
+    """A roll of one part, with another name of the part."""
+    if len(roll.parts) != 1:
+        raise SettingsError(
+            f"PianoRoll.stack: {name!r} is a roll of {len(roll.parts)} parts. Pass rolls of several parts in a list."
+        )
+    return replace(roll, parts=(replace(roll.parts[0], name=name),))
+
+
+def _label(roll: "PianoRoll") -> str:
+    return f"the part {roll.parts[0].name!r}" if len(roll.parts) == 1 else f"the parts {list(roll.part_names)}"
+
+
+def with_parts(roll: "PianoRoll", names: Sequence[str]) -> "PianoRoll":
+    """Some parts of a roll, in the order of the names."""
+    if not names:
+        raise SettingsError(f"roll[[]] has no parts. Name some of {list(roll.part_names)}.")
+    columns = np.concatenate([np.arange(roll.plane_size)[roll.columns(name)] for name in names])
+    by_name = {part.name: part for part in roll.parts}
+    planes = planes_of(roll).map(lambda plane: plane[:, columns])
+    return _with_planes(roll, planes, tuple(by_name[name] for name in names))
+
+
+def merged(roll: "PianoRoll", *, drums: bool = False) -> "PianoRoll":
+    """All parts of a roll in one: see :meth:`PianoRoll.merged`."""
+    chosen = [part for part in roll.parts if drums or not part.drums]
+    if not chosen:
+        raise NoNotesError(f"{roll.name or 'The roll'} has only drums. Pass drums=True to merge them.")
+    whole = Part(
+        program=common_program(chosen),
+        drums=all(part.drums for part in chosen),
+        pitches=PitchRange(min(part.pitches.lowest for part in chosen), max(part.pitches.highest for part in chosen)),
+    )
+    planes = planes_of(roll).map(lambda plane: _merged_plane(roll, plane, chosen, whole))
+    return _with_planes(roll, planes, (whole,))
+
+
+def _merged_plane(roll: "PianoRoll", plane: np.ndarray, parts: Sequence[Part], whole: Part) -> np.ndarray:
+    """The highest value of each pitch."""
+    together = np.zeros((len(roll), len(whole.pitches)), dtype=plane.dtype)
+    for part in parts:
+        start = part.pitches.lowest - whole.pitches.lowest
+        here = together[:, start : start + len(part.pitches)]
+        np.maximum(here, plane[:, roll.columns(part.name)], out=here)
+    return together
+
+
+def _with_planes(roll: "PianoRoll", planes: Planes, parts: tuple[Part, ...]) -> "PianoRoll":
+    return replace(
+        roll,
+        active=planes.active,
+        onset=planes.onset,
+        velocity=planes.velocity,
+        parts=parts,
+        pitches=spanned_pitches(parts),
     )

@@ -12,16 +12,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pianoroll_seq2seq.controllers import CONTROL_CHANGE, Controllers
 from pianoroll_seq2seq.errors import MidiError
+from pianoroll_seq2seq.meter import Meter
 from pianoroll_seq2seq.midi_io.message_list import END_OF_MUSIC
-from pianoroll_seq2seq.midi_io.write import channels_of, to_midi_bytes, to_mido
-from pianoroll_seq2seq.score import NoteTable, Part, Score
+from pianoroll_seq2seq.midi_io.write import channels_of, to_midi_bytes
+from pianoroll_seq2seq.parts import Part
+from pianoroll_seq2seq.score import NoteTable, Score
+from pianoroll_seq2seq.signatures import KeySignature, TimeSignature, is_time_signature
 from pianoroll_seq2seq.tempo import MAX_TICK, TempoMap
 
 if TYPE_CHECKING:
     import pretty_midi
 
 _SUSTAIN_PEDAL = 64
+_NO_PEDALS = Controllers.empty()
 
 
 def score_to_pretty_midi(score: Score) -> "pretty_midi.PrettyMIDI":
@@ -32,7 +37,9 @@ def score_to_pretty_midi(score: Score) -> "pretty_midi.PrettyMIDI":
 
 
 def pretty_midi_to_bytes(midi: "pretty_midi.PrettyMIDI") -> bytes:
-    """The notes, sustain pedals and tempi of a ``PrettyMIDI`` object as a MIDI file, times at the nearest tick.
+    """The notes, sustain pedals, tempi and signatures of a ``PrettyMIDI`` object as a MIDI file.
+
+    Times are at the nearest tick.
 
     Warns of what a MIDI file cannot hold: notes of velocity 0 are left out, those before 0 seconds moved there, and
     more than fifteen instruments or several drum kits share channels.
@@ -53,7 +60,6 @@ def pretty_midi_to_bytes(midi: "pretty_midi.PrettyMIDI") -> bytes:
             onset, end = _tick(midi, note.start), _tick(midi, note.end)
             if note.velocity:
                 rows.append((onset, max(onset, end), note.pitch, note.velocity, index))
-        changes = []
         for change in instrument.control_changes:
             if change.number == _SUSTAIN_PEDAL:
                 if change.value not in range(128):
@@ -61,12 +67,11 @@ def pretty_midi_to_bytes(midi: "pretty_midi.PrettyMIDI") -> bytes:
                         f"Instrument {index} of the PrettyMIDI object: a pedal must be in 0..127, got {change.value!r} "
                         f"at {change.time} s."
                     )
-                changes.append((_tick(midi, change.time), change.number, int(change.value)))
-        pedals.append(sorted(changes, key=lambda change: change[0]))
+                pedals.append((_tick(midi, change.time), index, CONTROL_CHANGE, _SUSTAIN_PEDAL, int(change.value)))
     channels = channels_of(parts)
     count = Counter(channels)
     shared = [index for index, channel in enumerate(channels) if count[channel] > 1]
-    if any(pedals[index] for index in shared):
+    if {index for _, index, *_ in pedals}.intersection(shared):
         warnings.warn(
             f"{len(shared)} instruments of the PrettyMIDI object share MIDI channels, and so their sustain pedals.",
             stacklevel=3,
@@ -78,10 +83,20 @@ def pretty_midi_to_bytes(midi: "pretty_midi.PrettyMIDI") -> bytes:
         _tempo_of(midi),
         tuple(parts),
         end_tick=max(ends, default=None),
+        meter=_meter_of(midi),
+        controllers=Controllers(*(np.array(column) for column in zip(*pedals, strict=True))) if pedals else _NO_PEDALS,
     )
-    buffer = io.BytesIO()
-    to_mido(score, pedals).save(file=buffer)
-    return buffer.getvalue()
+    return to_midi_bytes(score)
+
+
+def _meter_of(midi: "pretty_midi.PrettyMIDI") -> Meter:
+    """The signatures. A key signature of pretty_midi is its tonic (0 is C) and, from 12 on, minor."""
+    times = [(_tick(midi, one.time), one.numerator, one.denominator) for one in midi.time_signature_changes]
+    keys = [(_tick(midi, one.time), one.key_number) for one in midi.key_signature_changes]
+    return Meter(
+        [TimeSignature(*row) for row in times if is_time_signature(*row[1:])],
+        [KeySignature(tick, minor=number >= 12).transpose(number + 3 * (number >= 12)) for tick, number in keys],
+    )
 
 
 def _tick(midi: "pretty_midi.PrettyMIDI", seconds: float) -> int:

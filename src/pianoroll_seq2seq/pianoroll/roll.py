@@ -1,26 +1,30 @@
-"""The piano roll as a value: two planes of frames by pitches, on a grid, with a tempo."""
+"""The piano roll as a value: planes of frames by pitches, in parts, on a grid, with a tempo."""
 
 import os
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal, Unpack
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Int64, UInt8
 
 from pianoroll_seq2seq import midi_io
 from pianoroll_seq2seq._internal.display_hook import audio_of, html_of
 from pianoroll_seq2seq._internal.limits import DEFAULT_LIMITS, Limits
 from pianoroll_seq2seq._internal.render_options import RenderOptions
-from pianoroll_seq2seq.errors import NoNotesError, PitchRangeError, ShapeError
+from pianoroll_seq2seq.errors import NoNotesError, ShapeError
 from pianoroll_seq2seq.grid import SIXTEENTHS, FrameGrid
 from pianoroll_seq2seq.layout import FrameLayout
+from pianoroll_seq2seq.meter import Meter, bar_ticks, beat_ticks
 from pianoroll_seq2seq.midi_io.planes import Reading, read_planes
-from pianoroll_seq2seq.pianoroll import conversions
+from pianoroll_seq2seq.part_selection import PartsOption
+from pianoroll_seq2seq.parts import Part, named_parts, part_columns, spanned_pitches
+from pianoroll_seq2seq.pianoroll import conversions, joining
 from pianoroll_seq2seq.pianoroll.conversions import RollNotes
-from pianoroll_seq2seq.pianoroll.joining import concatenate
 from pianoroll_seq2seq.pianoroll.pretty_midi import pretty_midi_to_bytes, score_to_pretty_midi
 from pianoroll_seq2seq.pitches import PIANO, PitchRange
+from pianoroll_seq2seq.quantize import Planes
 from pianoroll_seq2seq.score import Score
 from pianoroll_seq2seq.tempo import TempoMap
 
@@ -32,18 +36,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class PianoRoll:
-    """Music on a grid: rows are frames, columns are pitches, lowest first.
+    """Music on a grid: rows are frames, columns are the pitches of one or several parts.
+
+    The columns of the parts follow one another. Each part has one column for each of its pitches, lowest first.
 
     Args:
-        active: bool of shape (frames, pitches): the pitch sounds in this frame.
+        active: bool of shape (frames, columns): the pitch sounds in this frame.
         onset: bool of the same shape: a note begins in this frame. So repeated notes differ from a held one.
         grid: how long a frame is.
-        pitches: the pitches of the columns.
+        pitches: the pitches of a roll of one part. If there are several, the range that they span, without drums.
         tempo: the tempo from frame 0 on.
         name: the source of the roll, for messages; not compared.
+        velocity: integers of the same shape: 1..127 at onsets, 0 elsewhere; None if velocities are unknown.
+        parts: the parts, each with its pitches; one part without a name by default.
+        meter: the time and key signatures, in ticks of the tempo map; empty if they are unknown.
 
     Raises:
-        ShapeError: planes of another shape or type, or an onset in a cell that is not active.
+        ShapeError: planes of another shape or type, an onset in a cell that is not active, or a velocity of another
+            range or place.
+        SettingsError: several parts of which two have the same name or one has none.
 
     Example:
         >>> roll = PianoRoll.from_active(np.eye(3, dtype=bool), pitches=PitchRange(60, 62))
@@ -51,60 +62,59 @@ class PianoRoll:
         PianoRoll(3 frames x 3 pitches C4..D4, 3 notes, BeatGrid(frames_per_beat=4))
         >>> (roll[:1] + roll[1:]) == roll
         True
+        >>> duet = PianoRoll.stack({"melody": roll, "bass": roll})
+        >>> duet.part_names, duet["bass"] == roll.renamed("bass"), duet.columns("bass")
+        (('melody', 'bass'), False, slice(3, 6, None))
     """
 
-    active: Bool[np.ndarray, "frames pitches"]
-    onset: Bool[np.ndarray, "frames pitches"]
+    active: Bool[np.ndarray, "frames columns"]
+    onset: Bool[np.ndarray, "frames columns"]
     grid: FrameGrid = SIXTEENTHS
     pitches: PitchRange = PIANO
     tempo: TempoMap = field(default_factory=TempoMap)
     name: str = ""
+    velocity: UInt8[np.ndarray, "frames columns"] | None = None
+    parts: tuple[Part, ...] = ()
+    meter: Meter = Meter()  # noqa: RUF009 - frozen
 
     def __post_init__(self) -> None:
         """Validates the planes and makes them read-only."""
-        for plane_name in ("active", "onset"):
-            plane = np.asarray(getattr(self, plane_name))
-            if plane.ndim != 2 or plane.shape[1] != len(self.pitches) or plane.dtype != np.bool_:
-                raise ShapeError(
-                    f"PianoRoll.{plane_name} must be bool of shape (frames, {len(self.pitches)}) for {self.pitches}, "
-                    f"got {plane.dtype} of shape {plane.shape}."
-                )
-            plane = plane.view()
-            plane.flags.writeable = False
+        label = self.name or "PianoRoll"
+        parts = named_parts(self.parts, self.pitches, owner=label)
+        object.__setattr__(self, "parts", parts)
+        object.__setattr__(self, "pitches", spanned_pitches(parts))
+        planes = conversions.checked_planes(Planes(self.active, self.onset, self.velocity), parts, label)
+        for plane_name, plane in zip(Planes._fields, planes, strict=True):
             object.__setattr__(self, plane_name, plane)
-        if self.active.shape != self.onset.shape:
-            raise ShapeError(f"active has {len(self.active)} frames, onset has {len(self.onset)}.")
-        if (self.onset & ~self.active).any():
-            frame, column = np.argwhere(self.onset & ~self.active)[0]
-            raise ShapeError(
-                f"Frame {frame}, pitch {self.pitches.name_of(int(column))}: an onset, but the pitch is not active."
-            )
 
     # -------------------------------------------------------------------------------------- from other forms of music
 
     @classmethod
     def from_active(
         cls,
-        active: Bool[np.ndarray, "frames pitches"],
+        active: Bool[np.ndarray, "frames columns"],
         *,
         grid: FrameGrid = SIXTEENTHS,
         pitches: PitchRange = PIANO,
         tempo: TempoMap | None = None,
-        before: Bool[np.ndarray, " pitches"] | None = None,
+        before: Bool[np.ndarray, " columns"] | None = None,
         name: str = "",
+        parts: Iterable[Part] = (),
     ) -> "PianoRoll":
         """A roll from the active plane alone: each note has its onset where the pitch begins to sound.
 
         Args:
-            active: bool of shape (frames, pitches).
+            active: bool of shape (frames, columns).
             grid: how long a frame is.
-            pitches: the pitches of the columns.
+            pitches: the pitches of the columns of a roll of one part.
             tempo: the tempo from frame 0 on; 120 BPM by default.
-            before: the frame before the first, bool of shape (pitches,); its pitches continue without an onset.
+            before: the frame before the first, bool of shape (columns,); its pitches continue without an onset.
             name: for messages.
+            parts: the parts, each with its pitches; one part without a name by default.
         """
         active = np.asarray(active)
-        return cls(active, conversions.onsets_of_active(active, before), grid, pitches, tempo or TempoMap(), name)
+        onset = conversions.onsets_of_active(active, before)
+        return cls(active, onset, grid, pitches, tempo or TempoMap(), name, parts=tuple(parts))
 
     @classmethod
     def silent(
@@ -114,27 +124,30 @@ class PianoRoll:
         grid: FrameGrid = SIXTEENTHS,
         pitches: PitchRange = PIANO,
         tempo: TempoMap | None = None,
+        parts: Iterable[Part] = (),
     ) -> "PianoRoll":
         """A roll without notes: a primer for generating from scratch.
 
         Args:
             num_frames: how many frames.
             grid: how long a frame is.
-            pitches: the pitches of the columns.
+            pitches: the pitches of the columns of a roll of one part.
             tempo: the tempo from frame 0 on; 120 BPM by default.
+            parts: the parts, each with its pitches, such as ``model.layout.parts``; one without a name by default.
         """
-        return cls.from_active(
-            np.zeros((num_frames, len(pitches)), dtype=bool), grid=grid, pitches=pitches, tempo=tempo
-        )
+        parts = tuple(parts)
+        num_columns = sum(len(part.pitches) for part in parts) if parts else len(pitches)
+        active = np.zeros((num_frames, num_columns), dtype=bool)
+        return cls.from_active(active, grid=grid, pitches=pitches, tempo=tempo, parts=parts)
 
     @classmethod
     def from_frames(
         cls,
-        frames: Bool[np.ndarray, "frames columns"],
+        frames: np.ndarray,
         layout: FrameLayout,
         *,
         tempo: TempoMap | None = None,
-        before: Bool[np.ndarray, " pitches"] | None = None,
+        before: Bool[np.ndarray, " columns"] | None = None,
         name: str = "",
     ) -> "PianoRoll":
         """A roll from the frames that a model reads or writes; the inverse of :meth:`to_frames`.
@@ -142,18 +155,26 @@ class PianoRoll:
         It restores a roll in which every note that begins has an onset; with an onset plane, missing ones are added.
 
         Args:
-            frames: bool of shape (num_frames, layout.frame_size).
+            frames: bool of shape (num_frames, layout.frame_size); uint8 if the layout has a velocity plane.
             layout: what the columns mean. Without an onset plane the notes are those of :meth:`from_active`.
             tempo: the tempo from frame 0 on; 120 BPM by default.
-            before: the active plane's frame before the first, bool of shape (pitches,); its pitches continue
+            before: the active plane's frame before the first, bool of shape (columns,); its pitches continue
                 without an onset. Of no effect if the layout has an onset plane.
             name: for messages.
 
         Raises:
             ShapeError: frames of another type or size, or an onset in a cell that is not active.
         """
-        active, onset = conversions.frames_to_planes(np.asarray(frames), layout, before)
-        return cls(active, onset, layout.grid, layout.pitches, tempo or TempoMap(), name)
+        planes = conversions.frames_to_planes(np.asarray(frames), layout, before)
+        return cls(
+            planes.active,
+            planes.onset,
+            layout.grid,
+            tempo=tempo or TempoMap(),
+            name=name,
+            velocity=planes.velocity,
+            parts=layout.parts,
+        )
 
     @classmethod
     def from_score(
@@ -161,18 +182,23 @@ class PianoRoll:
         score: Score,
         *,
         grid: FrameGrid = SIXTEENTHS,
-        pitches: PitchRange = PIANO,
-        drums: bool = False,
+        pitches: PitchRange | Mapping[str, PitchRange] = PIANO,
+        drums: bool | None = None,
+        parts: PartsOption = None,
+        velocity: bool = True,
         outside: Literal["error", "drop"] = "error",
         limits: Limits = DEFAULT_LIMITS,
     ) -> "PianoRoll":
-        """Rasterizes a score, with the silence before its first note and, where it has an end, after its last.
+        """Rasterizes a score, with the silence before its first note and, if it has an end, after its last.
 
         Args:
             score: the notes and their tempo.
             grid: how long a frame is.
-            pitches: the pitches to keep.
-            drums: whether to keep the notes of drums (channel 10) as pitches.
+            pitches: the pitches to keep, of all parts or of each by its name.
+            drums: whether to keep drums (channel 10). By default they are dropped from a roll of one part, and kept as
+                parts of their own if ``parts`` is given.
+            parts: the parts of the roll, as for :meth:`from_midi`.
+            velocity: whether the roll gets a velocity plane.
             outside: what to do with notes outside ``pitches``: raise an error, or drop them.
             limits: how large the roll may be.
 
@@ -180,12 +206,23 @@ class PianoRoll:
             NoNotesError: no notes.
             PitchRangeError: notes outside the range and ``outside="error"``, or no note inside it.
             LimitError: more frames or cells than the limits allow.
-            SettingsError: unknown value of ``outside``.
+            SettingsError: unknown value of ``outside`` or ``parts``, or selections that overlap.
+            MidiError: a part that the score does not have.
         """
-        planes = conversions.score_to_planes(
-            score, grid=grid, pitches=pitches, drums=drums, outside=outside, limits=limits
+        score = score.on_grid(grid)
+        planes, roll_parts = conversions.score_to_planes(
+            score,
+            grid=grid,
+            pitches=pitches,
+            drums=drums,
+            parts=parts,
+            velocity=velocity,
+            outside=outside,
+            limits=limits,
         )
-        return _from_valid_planes(*planes, grid=grid, pitches=pitches, tempo=score.tempo, name=score.name)
+        return _from_valid_planes(
+            planes, roll_parts, grid=grid, tempo=score.tempo, name=score.name, meter=score.meter
+        )
 
     @classmethod
     def from_midi(
@@ -193,25 +230,57 @@ class PianoRoll:
         path: midi_io.MidiSource,
         *,
         grid: FrameGrid = SIXTEENTHS,
-        pitches: PitchRange = PIANO,
+        pitches: PitchRange | Mapping[str, PitchRange] = PIANO,
         outside: Literal["error", "drop"] = "error",
         **reading: Unpack[Reading],
     ) -> "PianoRoll":
         """Reads a MIDI file: :func:`~pianoroll_seq2seq.midi_io.read_midi`, then :meth:`from_score`.
 
+        By default all notes are in one part. ``parts="tracks"`` gives the roll a part for each track, channel and
+        program that has notes, drums included. ``parts=["MELODY", "PIANO"]`` takes two tracks by their names, and
+        ``parts={"melody": "MELODY", "bass": {"program": 33}, "kit": {"drums": True}}`` names parts and selects their
+        notes as :meth:`Score.select` does; several tracks that match are one part.
+
         Args:
             path: a path, the bytes of a file, or a file opened in binary mode.
             grid: how long a frame is.
-            pitches: the pitches to keep.
+            pitches: the pitches to keep, of all parts or of each by its name.
             outside: what to do with notes outside ``pitches``: raise an error, or drop them.
-            **reading: ``track``, ``program`` and ``channel`` (see :meth:`Score.select`), ``drums``, ``on_damage``,
-                ``limits`` and the policies of :func:`~pianoroll_seq2seq.midi_io.read_midi`.
+            **reading: ``parts``, ``velocity`` and ``drums`` (see :meth:`from_score`), ``track``, ``program`` and
+                ``channel`` (see :meth:`Score.select`), ``on_damage``, ``limits`` and the policies of
+                :func:`~pianoroll_seq2seq.midi_io.read_midi`.
 
         Raises:
             MidiError, NoNotesError, PitchRangeError, LimitError, SettingsError: as those two do.
         """
         read = read_planes(path, grid=grid, pitches=pitches, outside=outside, **reading)
-        return _from_valid_planes(read.active, read.onset, grid=grid, pitches=pitches, tempo=read.tempo, name=read.name)
+        planes = Planes(read.active, read.onset, read.velocity)
+        return _from_valid_planes(
+            planes, read.parts, grid=grid, tempo=read.tempo, name=read.name, meter=read.meter
+        )
+
+    @staticmethod
+    def stack(rolls: "Mapping[str, PianoRoll] | Iterable[PianoRoll]") -> "PianoRoll":
+        """Rolls that sound together, as the parts of one roll.
+
+        If some of them have velocities, the notes of the others get the median of those.
+
+        Args:
+            rolls: rolls of one part by the names that the parts get, or rolls whose parts have names. All have one
+                grid, tempo and length.
+
+        Raises:
+            ShapeError: no rolls, or rolls of different lengths.
+            GridError: rolls of different grids or tempo maps.
+            SettingsError: parts without a name or with the same name.
+
+        Example:
+            >>> melody = PianoRoll.from_active(np.eye(3, dtype=bool), pitches=PitchRange(60, 62))
+            >>> roll = PianoRoll.stack({"melody": melody, "bass": PianoRoll.silent(3, pitches=PitchRange(36, 59))})
+            >>> roll.part_names, roll.active.shape
+            (('melody', 'bass'), (3, 27))
+        """
+        return joining.stack(rolls)
 
     @classmethod
     def from_pretty_midi(
@@ -219,7 +288,7 @@ class PianoRoll:
         midi: "pretty_midi.PrettyMIDI",
         *,
         grid: FrameGrid = SIXTEENTHS,
-        pitches: PitchRange = PIANO,
+        pitches: PitchRange | Mapping[str, PitchRange] = PIANO,
         outside: Literal["error", "drop"] = "error",
         **reading: Unpack[Reading],
     ) -> "PianoRoll":
@@ -235,7 +304,9 @@ class PianoRoll:
     # ---------------------------------------------------------------------------------------- to other forms of music
 
     def notes(self) -> RollNotes:
-        """The notes as columns ``onset_frame``, ``end_frame`` and ``pitch`` (MIDI), ordered by pitch, then by frame.
+        """The notes as columns ``onset_frame``, ``end_frame``, ``pitch`` (MIDI), ``part`` and ``velocity``.
+
+        They are ordered by part, then by pitch, then by frame.
 
         Example:
             >>> roll = PianoRoll.from_active(np.ones((4, 1), dtype=bool), pitches=PitchRange(60, 60))
@@ -243,9 +314,9 @@ class PianoRoll:
             >>> notes.onset_frame, notes.end_frame, notes.pitch
             (array([0]), array([4]), array([60]))
         """
-        return conversions.roll_notes(self.active, self.onset, self.pitches)
+        return conversions.roll_notes(self._planes, self.parts)
 
-    def note_starts(self) -> Bool[np.ndarray, "frames pitches"]:
+    def note_starts(self) -> Bool[np.ndarray, "frames columns"]:
         """The onset plane, with the onsets that the active plane implies.
 
         A pitch that begins to sound within the roll has an onset there. A pitch that sounds in the first frame has one
@@ -253,19 +324,21 @@ class PianoRoll:
         """
         return conversions.note_starts(self.active, self.onset)
 
-    def to_frames(self, layout: FrameLayout) -> Bool[np.ndarray, "frames columns"]:
+    def to_frames(self, layout: FrameLayout) -> np.ndarray:
         """The frames that a model reads.
 
         Args:
-            layout: what the columns mean; its grid and pitches must be the roll's. Its onset plane is filled with
-                :meth:`note_starts`.
+            layout: what the columns mean; its grid and parts must be the roll's. Its onset plane is filled with
+                :meth:`note_starts`. In its velocity plane, notes that begin there without a known velocity get the
+                median of the others.
 
         Returns:
-            bool of shape (num_frames, layout.frame_size).
+            bool of shape (num_frames, layout.frame_size); uint8 if the layout has a velocity plane.
 
         Raises:
             GridError: the roll is on another grid.
-            PitchRangeError: the roll has other pitches.
+            PitchRangeError: the roll has other parts or pitches.
+            ShapeError: the layout has a velocity plane, but the roll has none.
 
         Example:
             >>> roll = PianoRoll.from_active(np.eye(3, dtype=bool), pitches=PitchRange(60, 62))
@@ -273,40 +346,51 @@ class PianoRoll:
             >>> PianoRoll.from_frames(roll.to_frames(layout), layout) == roll
             True
         """
-        layout.check(self, repr(self.name) if self.name else "The roll")
-        return conversions.planes_to_frames(self.active, self.onset, layout)
+        label = repr(self.name) if self.name else "The roll"
+        layout.check(self, label)
+        return conversions.planes_to_frames(self._planes, layout, label)
 
-    def to_score(self, *, velocity: int = 100, program: int = 0) -> Score:
-        """The notes in ticks of the roll's tempo map, as one part.
+    def to_score(self, *, velocity: int | None = None, program: int | None = None) -> Score:
+        """The notes in ticks of the roll's tempo map, part by part.
 
         Args:
-            velocity: of every note, 1..127.
-            program: General MIDI program, 0..127 (0 is a grand piano).
+            velocity: of notes whose velocity is unknown, 1..127. By default the median of the others, or 100.
+            program: General MIDI program of all parts but drums, 0..127 (0 is a grand piano); their own by default.
 
         Raises:
             GridError: the tempo map's ticks are too coarse for the grid.
+            MidiError: a velocity or a program out of range.
         """
         return conversions.notes_to_score(
             self.notes(),
+            self.parts,
             num_frames=len(self),
             grid=self.grid,
             tempo=self.tempo,
-            velocity=velocity,
+            velocity=conversions.typical_velocity(self.velocity) if velocity is None else velocity,
             program=program,
             name=self.name,
+            meter=self.meter,
         )
 
     def to_midi(
-        self, path: str | os.PathLike[str], *, velocity: int = 100, program: int = 0, overwrite: bool = False
+        self,
+        path: str | os.PathLike[str],
+        *,
+        velocity: int | None = None,
+        program: int | None = None,
+        overwrite: bool = False,
     ) -> Path:
         """Writes a MIDI file, from which :meth:`from_midi` reads the same roll, silence at the end included.
 
-        A pitch that sounds in the first frame without an onset becomes a note that begins there.
+        Each part is a track, with its name and program; drums are on channel 10. ``parts="tracks"`` reads the parts
+        again, except those without notes. A pitch that sounds in the first frame without an onset becomes a note that
+        begins there.
 
         Args:
             path: the file to write; missing folders are made.
-            velocity: of every note, 1..127.
-            program: General MIDI program, 0..127 (0 is a grand piano).
+            velocity: of notes whose velocity is unknown, as for :meth:`to_score`.
+            program: General MIDI program of all parts, as for :meth:`to_score`.
             overwrite: whether an existing file may be replaced.
 
         Raises:
@@ -315,11 +399,13 @@ class PianoRoll:
         """
         return midi_io.write_midi(self.to_score(velocity=velocity, program=program), path, overwrite=overwrite)
 
-    def to_pretty_midi(self, *, velocity: int = 100, program: int = 0) -> "pretty_midi.PrettyMIDI":
+    def to_pretty_midi(self, *, velocity: int | None = None, program: int | None = None) -> "pretty_midi.PrettyMIDI":
         """As a ``PrettyMIDI`` object, by way of a MIDI file in memory; a text event marks the end of silence."""
         return score_to_pretty_midi(self.to_score(velocity=velocity, program=program))
 
-    def to_audio(self, *, velocity: int = 100, program: int = 0, **options: Unpack[RenderOptions]) -> "Audio":
+    def to_audio(
+        self, *, velocity: int | None = None, program: int | None = None, **options: Unpack[RenderOptions]
+    ) -> "Audio":
         """Renders the roll as sound; arguments as of :func:`~pianoroll_seq2seq.display.audio.to_audio`."""
         return audio_of(self, velocity=velocity, program=program, **options)
 
@@ -327,8 +413,8 @@ class PianoRoll:
         self,
         path: str | os.PathLike[str],
         *,
-        velocity: int = 100,
-        program: int = 0,
+        velocity: int | None = None,
+        program: int | None = None,
         overwrite: bool = False,
         **options: Unpack[RenderOptions],
     ) -> Path:
@@ -336,8 +422,8 @@ class PianoRoll:
 
         Args:
             path: the file to write; missing folders are made.
-            velocity: of every note, 1..127.
-            program: General MIDI program, 0..127 (0 is a grand piano).
+            velocity: of notes whose velocity is unknown, as for :meth:`to_score`.
+            program: General MIDI program of all parts, as for :meth:`to_score`.
             overwrite: whether an existing file may be replaced.
             **options: the options of :func:`~pianoroll_seq2seq.display.audio.to_audio`.
 
@@ -358,79 +444,144 @@ class PianoRoll:
         """The length of the roll, in seconds."""
         return float(self.grid.seconds_at(np.array([len(self)]), self.tempo)[0])
 
-    def __getitem__(self, frames: slice) -> "PianoRoll":
-        """Consecutive frames, as ``roll[8:16]``. A note that is cut in two continues without a second onset.
+    def bar_frames(self) -> Int64[np.ndarray, " bars"]:
+        """The grid lines nearest to the beginnings of bars; bars are of 4/4 if the time signature is unknown."""
+        return self._lines_at(bar_ticks)
 
-        Tempo changes keep their place to the nearest tick.
+    def beat_frames(self) -> Int64[np.ndarray, " beats"]:
+        """The grid lines nearest to the beats of the time signature, or to quarter notes if it is unknown."""
+        return self._lines_at(beat_ticks)
+
+    def _lines_at(self, ticks_of: Callable[..., np.ndarray]) -> np.ndarray:
+        end = int(self.grid.ticks_at(np.array([len(self)]), self.tempo)[0])
+        ticks = ticks_of(self.meter, ticks_per_beat=self.tempo.ticks_per_beat, num_ticks=end)
+        lines: np.ndarray = np.unique(self.grid.lines_at(ticks, self.tempo))
+        return lines[lines < len(self)]
+
+    @property
+    def part_names(self) -> tuple[str, ...]:
+        """The names of the parts."""
+        return tuple(part.name for part in self.parts)
+
+    @property
+    def plane_size(self) -> int:
+        """The number of columns: the pitches of all parts."""
+        return int(self.active.shape[1])
+
+    def columns(self, part: str) -> slice:
+        """The columns of a part.
 
         Raises:
-            TypeError: not a slice, or a slice with a step.
+            SettingsError: no part of this name.
         """
-        if not isinstance(frames, slice) or frames.step not in (None, 1):  # type: ignore[redundant-expr]
-            raise TypeError(f"A piano roll is sliced by frames, as roll[8:16]; got roll[{frames!r}].")
-        start, stop, _ = frames.indices(len(self))
+        return part_columns(self.parts, part, owner=self.name or "The roll")
+
+    def __getitem__(self, key: "slice | str | list[str]") -> "PianoRoll":
+        """Consecutive frames, as ``roll[8:16]``; one part, as ``roll["melody"]``; or several, as a list of names.
+
+        A note that is cut in two continues without a second onset. Tempo changes keep their place to the nearest tick.
+
+        Raises:
+            TypeError: none of these, or a slice with a step.
+            SettingsError: no part of this name.
+        """
+        if isinstance(key, (str, list)):
+            return joining.with_parts(self, [key] if isinstance(key, str) else key)
+        if not isinstance(key, slice) or key.step not in (None, 1):  # type: ignore[redundant-expr]
+            raise TypeError(
+                f"A roll is sliced by frames, as roll[8:16], or by part, as roll['melody']; got roll[{key!r}]."
+            )
+        start, stop, _ = key.indices(len(self))
         tick = int(self.grid.ticks_at(np.array([start]), self.tempo)[0])
         return replace(
-            self, active=self.active[start:stop], onset=self.onset[start:stop], tempo=self.tempo.from_tick(tick)
+            self,
+            active=self.active[start:stop],
+            onset=self.onset[start:stop],
+            velocity=None if self.velocity is None else self.velocity[start:stop],
+            tempo=self.tempo.from_tick(tick),
+            meter=self.meter.from_tick(tick, ticks_per_beat=self.tempo.ticks_per_beat),
         )
 
     def __add__(self, following: "PianoRoll") -> "PianoRoll":
         """One roll after the other: see :func:`~pianoroll_seq2seq.pianoroll.concatenate`."""
         if not isinstance(following, PianoRoll):
             return NotImplemented
-        return concatenate([self, following])
+        return joining.concatenate([self, following])
+
+    # ----------------------------------------------------------------------------------------- parts and velocities
+
+    def merged(self, *, drums: bool = False) -> "PianoRoll":
+        """All parts in one: a pitch sounds, or begins, if it does so in any part; the louder velocity counts.
+
+        Args:
+            drums: whether drums are kept, as pitches.
+
+        Raises:
+            NoNotesError: the roll has only drums, and ``drums`` is false.
+        """
+        return self if len(self.parts) == 1 else joining.merged(self, drums=drums)
+
+    def with_velocity(self, velocity: int | None) -> "PianoRoll":
+        """The same notes with one velocity.
+
+        Args:
+            velocity: of all notes, 1..127; None for unknown velocities.
+
+        Raises:
+            ShapeError: a velocity out of range.
+        """
+        if velocity is None:
+            return replace(self, velocity=None)
+        if velocity not in range(1, 128):
+            raise ShapeError(f"Velocities are 1..127, got {velocity!r}.")
+        return replace(self, velocity=self.onset * np.uint8(velocity))
 
     # -------------------------------------------------------------------------------------------------------- pitches
 
     def transpose(self, semitones: int) -> "PianoRoll":
-        """All notes higher (or lower, below zero) by a number of semitones, in the same pitch range.
+        """All notes higher (or lower, below zero) by a number of semitones, in the same pitch ranges.
+
+        Drums stay as they are.
 
         Raises:
-            PitchRangeError: notes would leave the range.
+            PitchRangeError: notes would leave the range of their part.
         """
-        lost = self.active[:, -semitones:] if semitones > 0 else self.active[:, : max(-semitones, 0)]
-        if lost.any():
-            raise PitchRangeError(
-                f"{self.name or 'The roll'}: transposing by {semitones} moves notes out of {self.pitches}. "
-                f"Use a wider PitchRange when reading, or a smaller interval."
-            )
-        return replace(
-            self, active=np.roll(self.active, semitones, axis=1), onset=np.roll(self.onset, semitones, axis=1)
-        )
+        planes = conversions.transpose_planes(self._planes, self.parts, semitones, self.name or "The roll")
+        return replace(self, **planes._asdict(), meter=self.meter.transpose(semitones))
 
-    def with_pitches(self, pitches: PitchRange) -> "PianoRoll":
-        """The same notes with the columns of another pitch range, such as that of a model.
+    def with_pitches(self, pitches: PitchRange | Mapping[str, PitchRange]) -> "PianoRoll":
+        """The same notes with the columns of other pitch ranges, such as those of a model.
+
+        Args:
+            pitches: the range of all parts but drums, or of each by its name; other parts keep theirs.
 
         Raises:
-            PitchRangeError: notes outside that range.
+            PitchRangeError: notes outside the range of their part.
+            SettingsError: no part of this name.
             NoNotesError: the roll has no notes.
         """
-        lowest, highest = self.sounding_range()
-        if lowest < pitches.lowest or highest > pitches.highest:
-            raise PitchRangeError(
-                f"{self.name or 'The roll'}: its notes need PitchRange({lowest}, {highest}), not within {pitches}."
-            )
-        here = slice(max(pitches.lowest - self.pitches.lowest, 0), max(pitches.highest - self.pitches.lowest + 1, 0))
-        start = max(self.pitches.lowest - pitches.lowest, 0)
-
-        def convert(plane: np.ndarray) -> np.ndarray:
-            kept = plane[:, here]
-            converted = np.zeros((len(self), len(pitches)), dtype=bool)
-            converted[:, start : start + kept.shape[1]] = kept
-            return converted
-
-        return replace(self, active=convert(self.active), onset=convert(self.onset), pitches=pitches)
+        self.sounding_range()
+        ranges = (
+            pitches
+            if isinstance(pitches, Mapping)
+            else {part.name: pitches for part in self.parts if not part.drums or len(self.parts) == 1}
+        )
+        for name in ranges:
+            self.columns(name)
+        parts = tuple(replace(part, pitches=ranges.get(part.name, part.pitches)) for part in self.parts)
+        planes = conversions.move_columns(self._planes, self.parts, parts, self.name or "The roll")
+        return replace(self, **planes._asdict(), parts=parts, pitches=spanned_pitches(parts))
 
     def sounding_range(self) -> tuple[int, int]:
-        """The lowest and the highest MIDI pitch that sounds.
+        """The lowest and the highest MIDI pitch that sounds, drums included.
 
         Raises:
             NoNotesError: the roll has no notes.
         """
-        columns = np.nonzero(self.active.any(axis=0))[0]
-        if not len(columns):
+        sounding = FrameLayout.of(self).column_pitches()[self.active.any(axis=0)]
+        if not len(sounding):
             raise NoNotesError(f"{self.name or 'The roll'}: no notes.")
-        return int(columns[0]) + self.pitches.lowest, int(columns[-1]) + self.pitches.lowest
+        return int(sounding.min()), int(sounding.max())
 
     # -------------------------------------------------------------------------------------------- name, equality, repr
 
@@ -439,31 +590,53 @@ class PianoRoll:
         return replace(self, name=name)
 
     def __eq__(self, other: object) -> bool:
-        """Equal when planes, grid, pitches and tempo are; names are not compared."""
+        """Equal when planes, grid, parts and tempo are.
+
+        Velocities are compared if both rolls have them, and so are the time and key signatures. The names of the rolls
+        are not compared, nor are name and program of a single part.
+        """
         if not isinstance(other, PianoRoll):
             return NotImplemented
+        one_each = len(self.parts) == len(other.parts) == 1
+        parts = one_each or self.parts == other.parts
+        velocities = self.velocity is not None and other.velocity is not None
+        meters = bool(self.meter) and bool(other.meter)
         return (
-            (self.grid, self.pitches, self.tempo) == (other.grid, other.pitches, other.tempo)
+            parts
+            and (self.grid, self.pitches, self.tempo) == (other.grid, other.pitches, other.tempo)
             and np.array_equal(self.active, other.active)
             and np.array_equal(self.onset, other.onset)
+            and (not velocities or np.array_equal(self.velocity, other.velocity))  # type: ignore[arg-type]
+            and (not meters or self.meter == other.meter)
         )
 
     __hash__: ClassVar[None] = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        """Size, pitch range and number of notes; not the planes."""
+        """Size, parts or pitch range, and number of notes; not the planes."""
         count = len(self.notes().pitch)
-        ends = f"{self.pitches.name_of(0)}..{self.pitches.name_of(len(self.pitches) - 1)}"
+        columns = f"{self.plane_size} pitches "
+        if len(self.parts) > 1:
+            columns += f"in {len(self.parts)} parts {', '.join(self.part_names)}"
+        else:
+            columns += f"{self.pitches.name_of(0)}..{self.pitches.name_of(len(self.pitches) - 1)}"
         name = f"{self.name!r}, " if self.name else ""
-        return f"PianoRoll({name}{len(self)} frames x {len(self.pitches)} pitches {ends}, {count} notes, {self.grid})"
+        velocities = "" if self.velocity is None else " with velocities"
+        return f"PianoRoll({name}{len(self)} frames x {columns}, {count} notes{velocities}, {self.grid})"
 
     def _repr_html_(self) -> str:
         return html_of(self)
 
+    @property
+    def _planes(self) -> Planes:
+        return Planes(self.active, self.onset, self.velocity)
 
-def _from_valid_planes(active: np.ndarray, onset: np.ndarray, **others: object) -> PianoRoll:
+
+def _from_valid_planes(planes: Planes, parts: tuple[Part, ...], **others: object) -> PianoRoll:
     """A roll of planes that were just rasterized: validating them again would cost as much as rasterizing."""
     roll = object.__new__(PianoRoll)
-    active.flags.writeable = onset.flags.writeable = False
-    roll.__dict__.update(active=active, onset=onset, **others)
+    for plane in planes:
+        if plane is not None:
+            plane.flags.writeable = False
+    roll.__dict__.update(**planes._asdict(), parts=parts, pitches=spanned_pitches(parts), **others)
     return roll

@@ -10,15 +10,17 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, NotRequired, TypedDict, cast
 
 import safetensors.torch
+from msgspec import Meta
 from torch import Tensor
 
 from pianoroll_seq2seq import __version__
 from pianoroll_seq2seq._internal.atomic import writing_folder
-from pianoroll_seq2seq.checkpoint.descriptions import describe, encode, is_description
-from pianoroll_seq2seq.checkpoint.files import MAX_JSON_BYTES, contiguous_copy, parse_json, parse_tensors
+from pianoroll_seq2seq._internal.documents import convert, read_json
+from pianoroll_seq2seq.checkpoint.descriptions import describe, encode
+from pianoroll_seq2seq.checkpoint.files import Description, contiguous_copy, parse_tensors
 from pianoroll_seq2seq.checkpoint.models import build_for, load_weights
 from pianoroll_seq2seq.errors import (
     CheckpointError,
@@ -37,6 +39,19 @@ CARD = "README.md"
 FORMAT_VERSION = 2
 """Raised whenever older code could no longer read a folder."""
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
+_DOWNLOAD_AGAIN = "Download the folder again."
+
+
+class _Config(TypedDict):
+    """The content of ``config.json``. Other programs may add to it."""
+
+    format_version: int
+    library_version: str
+    model: Description
+    layout: Description
+    condition_size: Annotated[int, Meta(ge=0, le=2**31)]
+    weights_sha256: NotRequired[str | None]
+    card: NotRequired[dict[str, Any]]
 
 
 def save_pretrained(
@@ -136,24 +151,20 @@ def read_config(folder: str | os.PathLike[str]) -> dict[str, Any]:
     path = Path(folder) / CONFIG
     if not path.is_file():
         raise CheckpointNotFoundError(f"{path}: no such file. {_what_is_there(Path(folder))}")
-    try:
-        with path.open("rb") as file:
-            config: dict[str, Any] = parse_json(file.read(MAX_JSON_BYTES + 1))
-        version = config["format_version"]
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path}: damaged, not JSON ({error}). Download the folder again.") from error
-    except (KeyError, TypeError) as error:
+    content = read_json(path, dict[str, Any], CheckpointError, fix=_DOWNLOAD_AGAIN)
+    if "format_version" not in content:
         raise CheckpointError(
             f"{path}: not a configuration of pianoroll_seq2seq: it has no format_version. "
             f"Open the folder with the library that wrote it."
-        ) from error
-    if version != FORMAT_VERSION:
-        raise CheckpointError(
-            f"{path}: of format version {version}, this pianoroll_seq2seq reads version {FORMAT_VERSION}. "
-            f"Open it with the version that wrote it ({config.get('library_version', 'which it does not say')})."
         )
-    _check_parts(config, path)
-    return config
+    if content["format_version"] != FORMAT_VERSION:
+        raise CheckpointError(
+            f"{path}: of format version {content['format_version']!s:.40}, this pianoroll_seq2seq reads version "
+            f"{FORMAT_VERSION}. Open it with the version that wrote it "
+            f"({content.get('library_version', 'which it does not say')!s:.40})."
+        )
+    config = convert(content, _Config, f"{path}: damaged", CheckpointError, fix=_DOWNLOAD_AGAIN)
+    return cast(dict[str, Any], config)
 
 
 def load_folder(folder: str | os.PathLike[str], *, classes: Iterable[type] = ()) -> SequenceModel:
@@ -208,15 +219,6 @@ def _checked_layout(model: SequenceModel, layout: FrameLayout | None) -> FrameLa
             f"layout of its training windows."
         )
     return layout
-
-
-def _check_parts(config: Mapping[str, Any], path: Path) -> None:
-    """Refuses a configuration with parts of the wrong types."""
-    kinds = {"condition_size": int, "card": dict, "weights_sha256": str}
-    wrong = [name for name, kind in kinds.items() if not isinstance(config.get(name, kind()), kind)]
-    wrong += [name for name in ("model", "layout") if not is_description(config.get(name))]
-    if wrong:
-        raise CheckpointError(f"{path}: damaged; missing or invalid: {', '.join(wrong)}. Download the folder again.")
 
 
 def _what_is_there(folder: Path) -> str:

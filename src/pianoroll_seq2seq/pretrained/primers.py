@@ -43,7 +43,7 @@ def read_primer(
         PitchRangeError: notes outside the pitches and ``outside="error"``, or no note inside them.
     """
     label, pitches, grid = os.fspath(path), layout.pitches, layout.grid
-    score = replace(read_midi(path, on_damage=on_damage), name=label)
+    score = replace(read_midi(path, on_damage=on_damage), name=label).on_grid(grid)
     if not length:
         score = replace(score, end_tick=None)
     notes = score.without_drums().notes

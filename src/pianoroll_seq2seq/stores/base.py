@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from pianoroll_seq2seq._internal.redaction import redacted
 from pianoroll_seq2seq.errors import SettingsError
 
 Source = bytes | str | os.PathLike[str]
@@ -106,7 +107,7 @@ def checked_key(key: str) -> str:
         raise SettingsError(
             f"A key in a store is made of names between single slashes, such as 'runs/7/last.safetensors', none of "
             f"them ending with a dot, at most 1024 bytes in all, of Unicode characters other than backslashes and "
-            f"control characters, got {key!r}."
+            f"control characters, got {redacted(repr(key))}."
         )
     return key
 

@@ -52,7 +52,7 @@ class LocalStore:
         self._sha256: dict[str, tuple[str, str]] = {}  # key: (etag, checksum)
 
     def __repr__(self) -> str:
-        return f"LocalStore({str(self.folder)!r})"
+        return f"LocalStore({str(self.folder)!r})" if hasattr(self, "folder") else "LocalStore(...)"
 
     def put(
         self, key: str, source: Source, *, overwrite: bool = False, etag: str | None = None, progress: bool = False

@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from pianoroll_seq2seq._internal.redaction import redacted
+from pianoroll_seq2seq._internal.reports import Reports
 from pianoroll_seq2seq.errors import MissingExtraError, SettingsError
 from pianoroll_seq2seq.trackers.base import Value
 from pianoroll_seq2seq.trackers.jsonl import METRICS, JsonlTracker
-from pianoroll_seq2seq.trackers.numbers import finite_metrics
 from pianoroll_seq2seq.trackers.ranks import is_first_process
-from pianoroll_seq2seq.trackers.reports import Reports
 from pianoroll_seq2seq.trackers.retry_queue import RetryQueue
 from pianoroll_seq2seq.trackers.termination import Termination
+from pianoroll_seq2seq.trackers.values import finite_metrics, public_params
 
 _MAX_LIST = 250  # values of a list; the service refuses more
 _MAX_NAMES = 50  # metrics of a run
@@ -76,7 +76,7 @@ class AzureMLTracker:
         self._first = is_first_process()
         self._closing = ExitStack()
         self._is_open = False
-        self._reports = Reports(redacted)
+        self._reports = Reports()
         self._names: set[str] = set()
         self._files: Counter[str] = Counter()
         self._tags: dict[str, str] = {}
@@ -132,7 +132,7 @@ class AzureMLTracker:
         """Logs parameters, as tags of the run."""
         if self._local is not None and self._first:
             self._local.log_params(params)
-        self.tag({name: str(value) for name, value in params.items()})
+        self.tag({name: str(value) for name, value in public_params(params).items()})
 
     def log_metrics(self, metrics: Mapping[str, float], *, step: int) -> None:
         """Logs metrics with their step. Those that are not finite are skipped and counted."""

@@ -7,7 +7,6 @@ retries what could not be sent, so that training neither waits for a server nor 
 
 import os
 import time
-import warnings
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -16,15 +15,17 @@ from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import unquote
 
+from pianoroll_seq2seq._internal.log import warn
 from pianoroll_seq2seq._internal.redaction import redacted
+from pianoroll_seq2seq._internal.reports import Reports
 from pianoroll_seq2seq.errors import MissingExtraError, SettingsError
 from pianoroll_seq2seq.trackers.base import Value
+from pianoroll_seq2seq.trackers.file_names import FileNames
 from pianoroll_seq2seq.trackers.mlflow_run import MlflowRun, is_passing, is_refusal, mlflow_name
-from pianoroll_seq2seq.trackers.numbers import finite_metrics
 from pianoroll_seq2seq.trackers.ranks import is_first_process
-from pianoroll_seq2seq.trackers.reports import Reports
 from pianoroll_seq2seq.trackers.retry_queue import RetryQueue
 from pianoroll_seq2seq.trackers.termination import Termination
+from pianoroll_seq2seq.trackers.values import finite_metrics, public_params
 
 _PARAMS, _METRICS = "parameters", "metrics"
 _MAX_PENDING = 1_000_000  # metrics kept while a server is down; about 200 MB
@@ -88,6 +89,7 @@ class MLflowTracker:
         self._closing = ExitStack()
         self._sending: tuple[MlflowRun, RetryQueue] | None = None
         self._params: dict[str, str] = {}
+        self._files = FileNames()
         self._metrics: deque[tuple[str, float, int, int]] = deque()
         self._reports = Reports(self._redacted)
 
@@ -98,6 +100,8 @@ class MLflowTracker:
 
     def __repr__(self) -> str:
         """Without passwords."""
+        if not hasattr(self, "_tracking_uri"):
+            return "MLflowTracker(...)"  # its arguments were refused
         return f"MLflowTracker({self._experiment!r}, tracking_uri={self._redacted(self._tracking_uri or '')!r})"
 
     @property
@@ -141,7 +145,7 @@ class MLflowTracker:
         """Logs parameters, as texts."""
         if self._first:
             run, queue = self._open()
-            self._params |= {mlflow_name(name): str(value) for name, value in params.items()}
+            self._params |= {mlflow_name(name): str(value) for name, value in public_params(params).items()}
             queue.put(_PARAMS, partial(self._send_params, run, dict(self._params)))
 
     def log_metrics(self, metrics: Mapping[str, float], *, step: int) -> None:
@@ -157,12 +161,17 @@ class MLflowTracker:
             queue.put(_METRICS, partial(run.send_metrics, self._metrics))
 
     def log_artifact(self, path: str | os.PathLike[str]) -> None:
-        """Logs a file. It is read in the background: do not change it before the next :meth:`flush`."""
+        """Logs a file. It is read in the background: do not change it before the next :meth:`flush`.
+
+        Another file of the same name goes into a folder with a number: ``scores-2/scores.json``.
+        """
         if self._first:
             run, queue = self._open()
             absolute = os.fspath(Path(path).absolute())
             if os.path.exists(absolute):
-                queue.put(f"the file {absolute}", partial(run.upload, absolute))
+                name = self._files.name_of(Path(absolute))
+                folder = None if name == Path(absolute).name else Path(name).stem
+                queue.put(f"the file {absolute}", partial(run.upload, absolute, folder))
             else:
                 self._reports.warn("There is no such file to send to MLflow", absolute)
 
@@ -238,7 +247,7 @@ class MLflowTracker:
         if not is_sent:
             pending = ", ".join(queue.pending())
             detail = f"{pending} ({len(self._metrics)} metrics in all) could not be sent to {self._address()}"
-            warnings.warn(self._redacted(f"MLflow does not have everything: {detail}, and is {fate}."), stacklevel=3)
+            warn(self._redacted(f"MLflow does not have everything: {detail}, and is {fate}."), stacklevel=3)
 
     def _address(self) -> str:
         return self._tracking_uri or os.environ.get("MLFLOW_TRACKING_URI") or "its default address"

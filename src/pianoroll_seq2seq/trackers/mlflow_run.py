@@ -128,10 +128,10 @@ class MlflowRun:
                     waiting.extendleft(reversed(some))
                 raise
 
-    def upload(self, path: str) -> None:
-        """Sends a file."""
+    def upload(self, path: str, folder: str | None) -> None:
+        """Sends a file to a folder of the run; None for none."""
         self.begin()
-        self._client.log_artifact(self.run_id, path)
+        self._client.log_artifact(self.run_id, path, folder)
 
     def end(self, status: str) -> None:
         """Ends the run as FINISHED, FAILED or KILLED."""

@@ -15,11 +15,12 @@ from io import FileIO
 from pathlib import Path
 from typing import Any
 
+from pianoroll_seq2seq._internal.reports import Reports
 from pianoroll_seq2seq.errors import MissingExtraError, SettingsError
 from pianoroll_seq2seq.trackers.base import Value
 from pianoroll_seq2seq.trackers.ranks import is_first_process
-from pianoroll_seq2seq.trackers.reports import Reports
 from pianoroll_seq2seq.trackers.termination import Termination
+from pianoroll_seq2seq.trackers.values import public_params
 
 EVENTS = "events.out.tfevents."
 """The beginning of the names of event files."""
@@ -53,7 +54,8 @@ class TensorBoardTracker:
         self._first = is_first_process()
         self._file: FileIO | None = None
         self._step: int | None = None  # of the last metrics; None until this process has logged some
-        self._reports = Reports(str)
+        self._is_torn = False  # whether the file ends with half an event
+        self._reports = Reports()
         self._closing = ExitStack()
 
     @property
@@ -80,7 +82,7 @@ class TensorBoardTracker:
                 except OSError as error:
                     raise SettingsError(f"{self.folder}: TensorBoard cannot write events here ({error}).") from error
                 self._closing = stack.pop_all()
-            self._step = None
+            self._step, self._is_torn = None, False
             self._write("the beginning", _version)
         return self
 
@@ -95,8 +97,9 @@ class TensorBoardTracker:
     def log_params(self, params: Mapping[str, Value]) -> None:
         """Logs parameters: as hyperparameters of the run, and as a table."""
         if self._tracks():
-            self._write("parameters", _hyperparameters, params)
-            self._write("parameters", _table, params)
+            public = public_params(params)
+            self._write("parameters", _hyperparameters, public)
+            self._write("parameters", _table, public)
 
     def log_metrics(self, metrics: Mapping[str, float], *, step: int) -> None:
         """Logs metrics as scalars."""
@@ -145,22 +148,37 @@ class TensorBoardTracker:
     def _write(self, what: str, make: Callable[..., Any], *args: Any) -> None:
         """Writes an event whole or not at all; a failure is a warning."""
         assert self._file is not None  # the callers have checked it
-        begin = self._file.tell()
+        if self._is_torn:
+            return  # after half an event TensorBoard reads no more
         try:
             from tensorboard.summary.writer.record_writer import RecordWriter
 
+            begin = self._file.tell()
             event = make(*args)
             event.wall_time = time.time()
             event.step = event.step or self._step or 0
             data = event.SerializeToString()
+            self._is_torn = True  # until the event is whole
             RecordWriter(self._file).write(data)
-            problem = "" if self._file.tell() - begin == len(data) + _FRAME else "the disk is full"
+            self._is_torn = self._file.tell() - begin != len(data) + _FRAME
+            problem = "the disk is full" if self._is_torn else ""
         except Exception as error:  # any error of TensorBoard, Pillow or the disk
             problem = f"{type(error).__name__}: {error}"
         if problem:
             self._reports.warn("TensorBoard does not get everything", f"{what}: {problem}")
+        if self._is_torn:
+            self._remove_end(begin)
+
+    def _remove_end(self, begin: int) -> None:
+        """Removes half an event. A disk that is broken may not allow it."""
+        assert self._file is not None  # the caller has checked it
+        try:
             self._file.truncate(begin)
             self._file.seek(begin)
+        except OSError as error:
+            self._reports.warn("TensorBoard gets no more events", f"{self.folder}: {error}")
+        else:
+            self._is_torn = False
 
 
 def _event(**content: Any) -> Any:

@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pianoroll_seq2seq._internal.redaction import redacted
+from pianoroll_seq2seq._internal.reports import Reports
 from pianoroll_seq2seq.errors import MissingExtraError, SettingsError
 from pianoroll_seq2seq.trackers.base import Value
+from pianoroll_seq2seq.trackers.file_names import FileNames
 from pianoroll_seq2seq.trackers.ranks import is_first_process
-from pianoroll_seq2seq.trackers.reports import Reports
 from pianoroll_seq2seq.trackers.termination import Termination
+from pianoroll_seq2seq.trackers.values import public_params
 
 Mode = Literal["online", "offline", "disabled"]
 _IMAGES = (".png", ".jpg", ".jpeg", ".gif", ".bmp")
@@ -78,7 +80,8 @@ class WandbTracker:
         self._flush_seconds = flush_seconds
         self._first = is_first_process()
         self._run: Any = None
-        self._reports = Reports(redacted)
+        self._reports = Reports()
+        self._files = FileNames()
         self._closing = ExitStack()
 
     @property
@@ -120,7 +123,7 @@ class WandbTracker:
     def log_params(self, params: Mapping[str, Value]) -> None:
         """Logs parameters, as the configuration of the run. Those of a continued run are replaced."""
         if self._tracks():
-            self._call("parameters", self._run.config.update, dict(params), allow_val_change=True)
+            self._call("parameters", self._run.config.update, public_params(params), allow_val_change=True)
 
     def log_metrics(self, metrics: Mapping[str, float], *, step: int) -> None:
         """Logs metrics with their step."""
@@ -129,7 +132,10 @@ class WandbTracker:
             self._call("metrics", self._run.log, numbers | {_STEP: int(step)})
 
     def log_artifact(self, path: str | os.PathLike[str]) -> None:
-        """Logs a file of the run; a copy of it goes to the folder of W&B."""
+        """Logs a file of the run; a copy of it goes to the folder of W&B.
+
+        The same file replaces its earlier copy. Another file of the same name gets a number: ``scores-2.json``.
+        """
         if self._tracks():
             self._call(os.fspath(path), self._save, Path(path))
 
@@ -184,7 +190,7 @@ class WandbTracker:
             ) from error
 
     def _save(self, path: Path) -> None:
-        copy = Path(self._run.dir) / _ARTIFACTS / path.name
+        copy = Path(self._run.dir) / _ARTIFACTS / self._files.name_of(path)
         copy.parent.mkdir(exist_ok=True)
         shutil.copyfile(path, copy)
         self._run.save(copy, base_path=self._run.dir, policy="now")

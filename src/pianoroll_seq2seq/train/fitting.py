@@ -1,5 +1,6 @@
 """``fit``: from arguments to a trained model."""
 
+import contextlib
 import os
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -11,6 +12,7 @@ from pianoroll_seq2seq.models.contract import SequenceModel
 from pianoroll_seq2seq.models.devices import check_trainable, move_model
 from pianoroll_seq2seq.stores.base import Store
 from pianoroll_seq2seq.trackers.base import NoTracker, Tracker
+from pianoroll_seq2seq.trackers.best_effort import BestEffortTracker, best_effort
 from pianoroll_seq2seq.train.config import Monitor, TrainConfig
 from pianoroll_seq2seq.train.early_stopping import EarlyStopping
 from pianoroll_seq2seq.train.events import OnEpoch, OnStep
@@ -94,13 +96,15 @@ def fit(
         on_epoch: called after every epoch; training stops if one returns True.
         on_step: called after every step, in every process; training stops in all of them if one returns True.
         tracker: receives the settings and the losses of every epoch. A tracker that is open stays open, so that scores
-            can be logged after training; one that is not (its ``is_open`` is False) is opened and closed.
+            can be logged after training; one that is not (its ``is_open`` is False) is opened and closed. If it fails
+            during training, ``fit`` warns once and goes on.
         checkpoint_dir: folder for ``best.safetensors``, ``last.safetensors``, ``previous.safetensors`` and
             ``history.jsonl``.
         checkpoint_seconds: time between two checkpoints within an epoch. There is always one after an epoch.
         checkpoint_store: a store for this run alone, such as ``AzureBlobStore("runs", prefix="scales-1")``, to which
             every checkpoint is sent in the background. With an empty ``checkpoint_dir``, on another machine, the run
-            resumes from there. A store that cannot be reached during training causes a warning.
+            resumes from there. A store that fails during training causes a warning. At the end ``fit`` waits for it at
+            most a minute, and a second more for each megabyte of the checkpoint.
         resume: continues the run in ``checkpoint_dir``. The result is as if training had never stopped (on a CPU, in
             one process, bit for bit).
         device: where to train, such as ``cuda``: the model is moved there and stays there. Its own device by default.
@@ -111,8 +115,8 @@ def fit(
         The losses of all epochs, including those before a resumption.
 
     Raises:
-        SettingsError: arguments out of range, an optimizer of another model, a device that is not available, or weights
-            in 16 bits.
+        SettingsError: arguments out of range, an optimizer of another model, a device that is not available, weights
+            in 16 bits, or a tracker that fails before training.
         GridError, PitchRangeError, ShapeError: ``train`` is not in the layout of the model, or ``valid`` is not in that
             of ``train``.
         ModelInUseError: another thread trains the model, or generates or scores with it.
@@ -165,20 +169,22 @@ def fit(
         folder = RunFolder(checkpoint_dir) if checkpoint_dir is not None and is_first else None
         remote = None if checkpoint_store is None or folder is None else RemoteCheckpoints(checkpoint_store, folder)
         try:
-            tracker = _opened(tracker, stack) if is_first else NoTracker()
-            run = Run(loop, valid, early_stopping, tracker, on_epoch if is_first else (), folder, remote)
+            opened = _opened(tracker if is_first else NoTracker(), stack)
+            run = Run(loop, valid, early_stopping, opened, on_epoch if is_first else (), folder, remote)
             run.resume(resume)
-            tracker.log_params(run.params)
+            opened.start(run.params)
             run.train(show=progress and is_first)
-            tracker.flush()
+            opened.flush()
+            if remote is not None:
+                remote.close(loop.check_interrupt)
+            loop.check_interrupt()
         except Interrupted as interrupted:
             saved = "" if folder is None else f"The run is saved in {folder.path}. Call fit again to resume it."
             interruption.reraise(interrupted.number, saved)
         finally:
-            if remote is not None:
-                remote.close()
-            if folder is not None:
-                folder.close()
+            with contextlib.closing(folder) if folder is not None else contextlib.nullcontext():
+                if remote is not None:
+                    remote.close()
     return run.history
 
 
@@ -192,11 +198,10 @@ def _check_arguments(model: SequenceModel, train: Examples, valid: Examples | No
     check_trainable(model)
 
 
-def _opened(tracker: Tracker, stack: ExitStack) -> Tracker:
-    """The tracker, opened until the end of ``fit`` if it says that it is not open."""
-    if getattr(tracker, "is_open", True):
-        return tracker
-    return stack.enter_context(tracker)
+def _opened(tracker: Tracker, stack: ExitStack) -> BestEffortTracker:
+    """The tracker, opened until the end of ``fit`` if it says that it is not open. Its failures do not end training."""
+    wrapped = best_effort(tracker)
+    return wrapped if wrapped.is_open else stack.enter_context(wrapped)
 
 
 def _monitored(config: TrainConfig, valid: Examples | None) -> str:

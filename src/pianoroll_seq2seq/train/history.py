@@ -5,24 +5,32 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+
+from msgspec import Meta, Struct
 
 from pianoroll_seq2seq._internal.atomic import writing
 from pianoroll_seq2seq._internal.display_hook import html_of, plot_of
-from pianoroll_seq2seq.errors import MissingExtraError, SettingsError
+from pianoroll_seq2seq._internal.documents import convert, parse_json, read_bytes
+from pianoroll_seq2seq.errors import MissingExtraError, PianoRollSeq2SeqError, SettingsError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from pandas import DataFrame
+
+_MOST = 2**53
+
+StoppedBy: TypeAlias = Literal["epochs", "patience", "callback"]
+"""Why training stopped: all ``epochs`` are done, the ``patience`` is exhausted, or a ``callback`` returned True."""
 
 
 @dataclass(frozen=True)
 class Epoch:
     """One pass over the training windows."""
 
-    epoch: int
+    epoch: Annotated[int, Meta(ge=1, le=_MOST)]
     """Counted from 1."""
-    step: int
+    step: Annotated[int, Meta(ge=0, le=_MOST)]
     """Optimizer steps since the start of training."""
     train_loss: float
     """Nats per frame, the mean over the steps of the epoch."""
@@ -57,7 +65,7 @@ class History:
 
     epochs: tuple[Epoch, ...] = ()
     best_epoch: int | None = None
-    stopped_by: Literal["epochs", "patience", "callback"] | None = None
+    stopped_by: StoppedBy | None = None
 
     def __repr__(self) -> str:
         """The number of epochs, the best of them, and why training stopped."""
@@ -83,10 +91,25 @@ class History:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> "History":
-        """The inverse of :meth:`to_json`."""
-        epochs = tuple(Epoch(**epoch) for epoch in data["epochs"])
-        return cls(epochs, data["best_epoch"], data["stopped_by"])
+    def from_json(
+        cls,
+        data: Mapping[str, Any],
+        *,
+        where: str = "the history",
+        error: type[PianoRollSeq2SeqError] = SettingsError,
+    ) -> "History":
+        """The inverse of :meth:`to_json`.
+
+        Args:
+            data: what :meth:`to_json` returned.
+            where: where the data is from, for the message of an error.
+            error: the class of the error.
+
+        Raises:
+            SettingsError: other data, or epochs that are not numbered 1, 2, 3 and so on; or ``error``.
+        """
+        record = convert(data, _Record, where, error)
+        return cls(record.epochs, record.best_epoch, record.stopped_by)
 
     def to_frame(self) -> "DataFrame":
         """A pandas table with a row for each epoch: losses, learning rate and seconds, indexed by the epoch's number.
@@ -122,12 +145,17 @@ class History:
 
         Raises:
             SettingsError: the file was not written by :meth:`save`.
+            OSError: the file cannot be read.
         """
-        try:
-            *epochs, rest = [json.loads(line) for line in Path(path).read_text(encoding="utf-8").splitlines()]
-            return cls.from_json({"epochs": epochs, **rest})
-        except (ValueError, TypeError, KeyError) as error:
-            raise SettingsError(f"{os.fspath(path)}: not a history written by History.save ({error!r}).") from error
+        where = f"{os.fspath(path)}: not a history written by History.save"
+        Path(path).stat()  # raises FileNotFoundError
+        *lines, last = read_bytes(path, SettingsError).splitlines() or [b""]
+        epochs = [
+            parse_json(line, dict[str, Any], f"{where}: line {number}", SettingsError)
+            for number, line in enumerate(lines, start=1)
+        ]
+        ending = parse_json(last, dict[str, Any], f"{where}: the last line", SettingsError)
+        return cls.from_json(ending | {"epochs": epochs}, where=where)
 
     def plot(self, ax: "Axes | None" = None) -> "Axes":
         """Draws the loss curves; see :func:`pianoroll_seq2seq.display.plot.plot_histories`."""
@@ -135,3 +163,19 @@ class History:
 
     def _repr_html_(self) -> str:
         return html_of(self)
+
+
+class _Record(Struct, frozen=True, forbid_unknown_fields=True):
+    """A history in JSON."""
+
+    epochs: tuple[Epoch, ...]
+    best_epoch: int | None
+    stopped_by: StoppedBy | None
+
+    def __post_init__(self) -> None:
+        """Checks the numbers of the epochs."""
+        numbers = [epoch.epoch for epoch in self.epochs]
+        if numbers != list(range(1, len(numbers) + 1)):
+            raise ValueError(f"expected epochs numbered 1, 2, 3 and so on, got {numbers!r:.60}")
+        if self.best_epoch not in (numbers or [None]):
+            raise ValueError(f"expected a best_epoch among {len(numbers)} epochs, got {self.best_epoch!r:.60}")

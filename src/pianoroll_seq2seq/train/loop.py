@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from pianoroll_seq2seq._internal.progress import tqdm
+from pianoroll_seq2seq.checkpoint.files import USE_ANOTHER
+from pianoroll_seq2seq.errors import CheckpointError
 from pianoroll_seq2seq.models.contract import SequenceModel, device_of, dtype_of, layout_of, require_conditional
 from pianoroll_seq2seq.train.averaging import AveragedModel
 from pianoroll_seq2seq.train.batches import Batch, Batches
@@ -21,6 +23,7 @@ from pianoroll_seq2seq.train.events import OnStep, StepEnd, should_stop
 from pianoroll_seq2seq.train.examples import Examples, condition_size_of
 from pianoroll_seq2seq.train.interruption import Interrupted, Interruption
 from pianoroll_seq2seq.train.losses import apply_mask, check_finite, loss_sum
+from pianoroll_seq2seq.train.optimizers import optimizer_name
 from pianoroll_seq2seq.train.precision import MixedPrecision
 from pianoroll_seq2seq.train.processes import Processes
 from pianoroll_seq2seq.train.progress import Progress
@@ -45,6 +48,8 @@ class Loop:
     interruption: Interruption
     on_step: Sequence[OnStep] = ()
     average: AveragedModel | None = field(init=False)
+    resumed_from: str | None = field(default=None, init=False)
+    """The checkpoint that the optimizer's state is from, until the first step with it."""
 
     def __post_init__(self) -> None:
         """Checks that the model fits the examples, and prepares what every step needs."""
@@ -176,11 +181,31 @@ class Loop:
                 self.mixed_precision.backward(loss * part.weight)
             if part.weight:
                 total += loss.detach() * len(part.indices.examples)
-        with self._learning_rates(number):
+        with self._learning_rates(number), self._saved_state():
             self.mixed_precision.update(self.optimizer, self._parameters)
         if self.average is not None:
             self.average.update(number + 1)
         return total
+
+    @contextmanager
+    def _saved_state(self) -> Iterator[None]:
+        """A step of the optimizer. If the first one with a saved state fails, it is the state that does not fit.
+
+        Raises:
+            CheckpointError: it failed.
+        """
+        try:
+            yield
+        except torch.cuda.OutOfMemoryError:
+            raise
+        except (RuntimeError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
+            if self.resumed_from is None:
+                raise
+            raise CheckpointError(
+                f"{self.resumed_from}: its state does not fit the optimizer {optimizer_name(self.optimizer)} "
+                f"({type(error).__name__}: {error}). {USE_ANOTHER}"
+            ) from error
+        self.resumed_from = None
 
     def _gradient_sync(self, enabled: bool) -> AbstractContextManager[Any]:
         """Exchanges gradients between processes with the last part of a step only."""

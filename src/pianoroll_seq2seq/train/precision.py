@@ -51,6 +51,7 @@ class MixedPrecision:
         if precision == "auto":
             has_bfloat16 = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
             precision = "bfloat16" if has_bfloat16 else "float32"
+        self.precision: Precision = precision
         self._device = device
         self._dtype = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}[precision]
         self._clip_norm = clip_norm
@@ -76,11 +77,11 @@ class MixedPrecision:
             self.scaler.step(optimizer)
             self.scaler.update()
 
-    def state(self) -> dict[str, Any]:
-        """What a checkpoint must hold of it, for JSON."""
-        return {} if self.scaler is None else self.scaler.state_dict()
+    def state(self) -> dict[str, Any] | None:
+        """What a checkpoint must hold of it, for JSON; None without a scaler."""
+        return None if self.scaler is None else self.scaler.state_dict()
 
-    def load_state(self, state: dict[str, Any]) -> None:
+    def load_state(self, state: dict[str, Any] | None) -> None:
         """The inverse of :meth:`state`."""
-        if self.scaler is not None and state:
+        if self.scaler is not None and state is not None:
             self.scaler.load_state_dict(state)

@@ -10,31 +10,42 @@ import json
 import os
 import secrets
 import shutil
+import threading
+import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, wait
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+from msgspec import Meta
+
+from pianoroll_seq2seq._internal.documents import parse_json
 from pianoroll_seq2seq._internal.log import warn
+from pianoroll_seq2seq._internal.reports import Reports
 from pianoroll_seq2seq.checkpoint.descriptions import encode
 from pianoroll_seq2seq.checkpoint.files import parse
-from pianoroll_seq2seq.errors import CheckpointError, OverwriteError, StoreConflictError, StoreError
+from pianoroll_seq2seq.errors import CheckpointError, OverwriteError, StoreConflictError
 from pianoroll_seq2seq.stores.base import Store
 from pianoroll_seq2seq.train.run_folder import RunFolder
+from pianoroll_seq2seq.train.run_state import read_state
 
 POINTER = "latest.json"
 _CHECKPOINTS = "checkpoints/"
 _KEPT = 2  # checkpoints: the newest, and the one before it, which another process may be reading
+_PATIENCE_SECONDS = 60.0
+"""How long a checkpoint may take, and a second more for each of ``_BYTES_PER_SECOND``."""
+_BYTES_PER_SECOND = 1e6
+_POLL_SECONDS = 0.1
 
 
 @dataclass(frozen=True, order=True)
 class Position:
     """How far a run is: ``steps`` after the beginning of epoch ``epoch``, counted from 1."""
 
-    epoch: int
-    steps: int
+    epoch: Annotated[int, Meta(ge=1, le=2**53)]
+    steps: Annotated[int, Meta(ge=0, le=2**53)]
 
 
 @dataclass(frozen=True)
@@ -48,9 +59,9 @@ class Pointer:
         position: how far the run was.
     """
 
-    key: str
-    sha256: str
-    run: str
+    key: Annotated[str, Meta(pattern=rf"\A{_CHECKPOINTS}[\w.-]{{1,100}}\Z")]
+    sha256: Annotated[str, Meta(pattern=r"\A([0-9a-f]{64})?\Z")]
+    run: Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
     position: Position
 
     def to_bytes(self) -> bytes:
@@ -64,20 +75,15 @@ class Pointer:
         Raises:
             CheckpointError: the data is no such pointer.
         """
-        try:
-            fields = json.loads(data)
-            return cls(**{**fields, "position": Position(**fields["position"])})
-        except (ValueError, TypeError, KeyError) as error:
-            raise CheckpointError(
-                f"The store's {POINTER} does not point to a checkpoint of fit ({error!r}). Choose another store, or "
-                f"another prefix in it."
-            ) from error
+        where = f"The store's {POINTER} does not point to a checkpoint of fit"
+        return parse_json(data, cls, where, CheckpointError, fix="Choose another store, or another prefix in it.")
 
 
 class RemoteCheckpoints:
     """Sends the checkpoints of a run folder to a store, in the background.
 
-    A checkpoint that is replaced before it could be sent is skipped.
+    A checkpoint that is replaced before it could be sent is skipped. A store that fails or hangs does not end training:
+    it causes a warning, and another one if it has worked again meanwhile.
 
     Args:
         store: holds this run and nothing else.
@@ -95,7 +101,9 @@ class RemoteCheckpoints:
         self._upload: Future[None] | None = None
         self._newest: Position | None = None
         self._sent: Position | None = None
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="checkpoints-to-store")
+        self._begun = 0.0  # the time when the current upload began
+        self._is_closed = False
+        self._reports = Reports()
 
     def fetch(
         self, identity: Mapping[str, Any], *, resume: bool, check: Callable[[str, Mapping[str, Any]], object]
@@ -143,22 +151,60 @@ class RemoteCheckpoints:
         self._newest = position
         if self._upload is not None:
             if not self._upload.done():
+                if time.monotonic() - self._begun > self._patience():
+                    self._warn_of_delay()
                 return
             self._finish_upload()
         self._start_upload()
 
-    def close(self) -> None:
-        """Waits until the newest checkpoint is stored; warns if that fails."""
+    def close(self, check: Callable[[], object] = lambda: None) -> None:
+        """Waits until the newest checkpoint is stored, as long as a checkpoint may take. Later calls do nothing.
+
+        It warns if the checkpoint is not stored then. An upload that has not ended is left to itself, and does not
+        replace the pointer any more.
+
+        Args:
+            check: called several times a second; it may raise, which ends the wait.
+        """
+        if self._is_closed:
+            return
+        deadline = time.monotonic() + self._patience()
         try:
-            if self._upload is not None:
-                self._finish_upload()
-            if self._newest is not None and self._newest != self._sent:
+            self._finish_before(deadline, check)
+            if self._upload is None and self._newest is not None and self._newest != self._sent:
                 self._start_upload()
-                self._finish_upload()
+                self._finish_before(deadline, check)
         except CheckpointError as error:
             warn(str(error), stacklevel=3)
         finally:
-            self._pool.shutdown()
+            self._is_closed = True
+
+    def _patience(self) -> float:
+        """How many seconds a checkpoint may take."""
+        try:
+            size = self._folder.last.stat().st_size
+        except OSError:
+            size = 0
+        return _PATIENCE_SECONDS + size / _BYTES_PER_SECOND
+
+    def _finish_before(self, deadline: float, check: Callable[[], object]) -> None:
+        """Waits for the upload, if there is one; warns if it has not ended by the deadline."""
+        if self._upload is None:
+            return
+        while not self._upload.done():
+            left = deadline - time.monotonic()
+            if left <= 0:
+                self._warn_of_delay()
+                return
+            check()
+            wait([self._upload], timeout=min(left, _POLL_SECONDS))
+        self._finish_upload()
+
+    def _warn_of_delay(self) -> None:
+        self._reports.warn(
+            "The store does not take checkpoints in time; training does not wait for it",
+            f"after {time.monotonic() - self._begun:.0f} s the newest checkpoint is in {self._folder.path} only",
+        )
 
     def _is_behind(self, pointer: Pointer) -> bool:
         """Whether the folder has an older checkpoint of the store's run, or none. One of another run is kept."""
@@ -166,37 +212,48 @@ class RemoteCheckpoints:
         if header is None:
             return True
         try:
-            progress = header["state"]["progress"]
-            here = Position(progress["epoch"], progress["steps"])
+            state, _ = read_state(header, POINTER)
             run = _digest({"model": header["model"], **_described(header["details"])})
-        except (KeyError, TypeError):  # not a checkpoint of fit
+        except (CheckpointError, KeyError):  # not a checkpoint of fit
             return False
-        return run == pointer.run and here < pointer.position
+        return run == pointer.run and Position(state.progress.epoch, state.progress.steps) < pointer.position
 
     def _start_upload(self) -> None:
         """Sends a hard link, which keeps its content when the folder's checkpoint is replaced meanwhile."""
-        assert self._newest is not None  # the callers have checked it
+        newest = self._newest
+        assert newest is not None  # the callers have checked it
         snapshot = self._folder.last.with_name(f".{self._folder.last.name}.{secrets.token_hex(8)}.tmp")
         try:
-            os.link(self._folder.last, snapshot)
-        except OSError:  # a file system without hard links
-            shutil.copyfile(self._folder.last, snapshot)
-        self._upload = self._pool.submit(self._push, snapshot, self._newest)
+            _link(self._folder.last, snapshot)
+        except OSError as error:  # such as a full disk
+            self._warn_of_failure(error)
+            return
+        self._begun = time.monotonic()
+        self._upload = _in_background(lambda: self._push(snapshot, newest))
 
     def _finish_upload(self) -> None:
-        """Waits for the upload. If the store cannot be reached it warns: the next checkpoint may get there."""
+        """Ends an upload that is done. If it failed, it warns: the next checkpoint may get there."""
         assert self._upload is not None  # the callers have checked it
         upload, self._upload = self._upload, None
         try:
             upload.result()
+            self._reports = Reports()  # the next failure is news
         except (OverwriteError, StoreConflictError) as error:
             self._newest = None  # the store now belongs to the other process
             raise CheckpointError(
                 f"Another process is training this run: it has replaced {POINTER} in the store. Stop one of them, or "
                 f"give each a prefix of its own."
             ) from error
-        except (StoreError, OSError) as error:
-            warn(f"A checkpoint could not be sent to the store; training continues. {error}", stacklevel=4)
+        except CheckpointError:
+            raise
+        except Exception as error:  # any error of a user's store
+            self._warn_of_failure(error)
+
+    def _warn_of_failure(self, error: Exception) -> None:
+        self._reports.warn(
+            f"A checkpoint could not be sent to the store; training continues. It is in {self._folder.path}",
+            f"{type(error).__name__}: {error}",
+        )
 
     def _push(self, snapshot: Path, position: Position) -> None:
         key = f"{_CHECKPOINTS}{position.epoch:05d}-{position.steps:07d}-{self._token}.safetensors"
@@ -204,11 +261,13 @@ class RemoteCheckpoints:
             stored = self._store.put(key, snapshot, overwrite=True)
         finally:
             snapshot.unlink(missing_ok=True)
+        if self._is_closed:  # nobody waits for it any more
+            return
         self._keys = [*(known for known in self._keys if known != key), key]
         self._point(Pointer(key, stored.sha256 or "", self._run, position))
         self._sent = position
         while len(self._keys) > _KEPT:
-            with suppress(StoreError):  # a checkpoint that stays takes space, and does no other harm
+            with suppress(Exception):  # of any store: a checkpoint that stays takes space, and does no other harm
                 self._store.delete(self._keys[0])
             self._keys.pop(0)
 
@@ -222,6 +281,34 @@ class RemoteCheckpoints:
                 raise
             stored = self._store.put(POINTER, pointer.to_bytes(), etag=current.etag)
         self._etag = stored.etag
+
+
+def _link(path: Path, link: Path) -> None:
+    """Makes a hard link, or a copy on a file system without hard links."""
+    try:
+        os.link(path, link)
+    except OSError:
+        try:
+            shutil.copyfile(path, link)
+        except OSError:
+            link.unlink(missing_ok=True)
+            raise
+
+
+def _in_background(call: Callable[[], None]) -> "Future[None]":
+    """Makes a call in a thread that does not keep the process alive."""
+    future: Future[None] = Future()
+
+    def work() -> None:
+        try:
+            call()
+        except BaseException as error:  # the caller raises it
+            future.set_exception(error)
+        else:
+            future.set_result(None)
+
+    threading.Thread(target=work, name="checkpoint-to-store", daemon=True).start()
+    return future
 
 
 def _described(details: Mapping[str, Any]) -> dict[str, Any]:

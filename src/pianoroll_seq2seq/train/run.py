@@ -10,18 +10,19 @@ from functools import cached_property
 from typing import Any
 
 import torch
+from msgspec import to_builtins
 from torch import Tensor
 
 from pianoroll_seq2seq._internal.log import logger
 from pianoroll_seq2seq._internal.progress import tqdm
 from pianoroll_seq2seq.checkpoint import optimizers
-from pianoroll_seq2seq.checkpoint.files import add_prefix, parse, strip_prefix
-from pianoroll_seq2seq.checkpoint.models import load_into
+from pianoroll_seq2seq.checkpoint.files import USE_ANOTHER, add_prefix, parse, strip_prefix
+from pianoroll_seq2seq.checkpoint.models import load_into, load_weights
 from pianoroll_seq2seq.errors import CheckpointError
 from pianoroll_seq2seq.models.contract import SequenceModel, dtype_of
 from pianoroll_seq2seq.models.modes import training
 from pianoroll_seq2seq.trackers.base import Tracker
-from pianoroll_seq2seq.train.differences import check_same_run
+from pianoroll_seq2seq.train.differences import RESOLVED_PRECISION, check_same_run
 from pianoroll_seq2seq.train.early_stopping import EarlyStopping
 from pianoroll_seq2seq.train.events import EpochEnd, OnEpoch, should_stop
 from pianoroll_seq2seq.train.examples import Examples
@@ -32,6 +33,7 @@ from pianoroll_seq2seq.train.loop import Loop
 from pianoroll_seq2seq.train.progress import Progress
 from pianoroll_seq2seq.train.remote_checkpoints import Position, RemoteCheckpoints
 from pianoroll_seq2seq.train.run_folder import RunFolder
+from pianoroll_seq2seq.train.run_state import RunState, read_state
 from pianoroll_seq2seq.train.schedules import schedule_name
 
 _one_at_a_time = threading.RLock()
@@ -62,7 +64,10 @@ class Run:
     def identity(self) -> dict[str, Any]:
         """What a resumed run must have in common with this one. It takes a look at all pieces."""
         described = describe_run(self.loop, self.valid)
-        run = self.settings | {"dtype": str(dtype_of(self.loop.model))}  # a state_dict loads into any type
+        run = self.settings | {
+            "dtype": str(dtype_of(self.loop.model)),  # a state_dict loads into any type
+            RESOLVED_PRECISION: self.loop.mixed_precision.precision,
+        }
         whole: dict[str, Any] = without_numpy(described | {"optimizer": self._optimizer, "run": run})
         return whole
 
@@ -94,40 +99,40 @@ class Run:
             return
         label = "the run's checkpoint" if found is None else os.fspath(found[0])
         header, tensors = parse(data, label)
-        state = self._check_same_run(label, header)
+        state, self.history = self._check_same_run(label, header)
+        self.progress = state.progress
+        load_weights(loop.model, strip_prefix("best", tensors), label=f"{label}, the best model")
+        self.best_weights = _copy_weights(loop.model)
+        if loop.average is not None:
+            load_weights(loop.average.model, strip_prefix("average", tensors), label=f"{label}, the averaged model")
         load_into(header, tensors, loop.model, loop.optimizer, label=label)
-        try:
-            loop.mixed_precision.load_state(state["scaler"])
-            if loop.average is not None:
-                loop.average.model.load_state_dict(strip_prefix("average", tensors))
-            self.best_weights = {name: value.to(loop.device) for name, value in strip_prefix("best", tensors).items()}
-            self.history = History.from_json(header["details"]["history"])
-            self.progress = Progress(**state["progress"])
-            planned = int(state["epochs"])
-        except (KeyError, TypeError, RuntimeError) as error:
-            raise CheckpointError(f"{label}: not the checkpoint of a run of fit ({error!r}).") from error
-        self._continue(planned)
+        loop.resumed_from = label
+        loop.mixed_precision.load_state(None if state.scaler is None else to_builtins(state.scaler))
+        self._continue(state.epochs)
         logger.info(
             "resumed from %s: %s epochs and %s steps done", label, len(self.history.epochs), self.progress.steps
         )
         if self.folder is not None and self.history.epochs and not self.folder.has_valid_best():
             self._write_best()
 
-    def _check_same_run(self, label: str, header: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The state in a checkpoint's header, if it is of this run."""
-        try:
-            state: Mapping[str, Any] = header["state"]
-            progress = Progress(**state["progress"])
-        except (KeyError, TypeError) as error:
-            raise CheckpointError(f"{label}: not the checkpoint of a run of fit ({error!r}).") from error
+    def _check_same_run(self, label: str, header: Mapping[str, Any]) -> tuple[RunState, History]:
+        """How far the run of a checkpoint is, and its epochs, if it is this run."""
+        loop = self.loop
+        state, history = read_state(header, label)
+        done = state.progress
         check_same_run(
             label,
             {"model": header["model"], **header["details"]},
             self.identity,
-            schedule=self.loop.config.schedule,
-            steps=self.loop.step_number(progress),
+            schedule=loop.config.schedule,
+            steps=len(history.epochs) * loop.steps_per_epoch + min(done.steps, loop.steps_per_epoch),
         )
-        return state
+        if done.steps > loop.steps_per_epoch or done.windows > len(loop.train):
+            raise CheckpointError(
+                f"{label}: not the checkpoint of a run of fit: it has done {done.steps} steps of epoch {done.epoch} "
+                f"with {done.windows} examples, which has {loop.steps_per_epoch} and {len(loop.train)}. {USE_ANOTHER}"
+            )
+        return state, history
 
     def _continue(self, planned: int) -> None:
         """Lets a finished run go on if ``fit`` was called with more epochs or more patience than before.

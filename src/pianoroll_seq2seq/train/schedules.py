@@ -78,18 +78,18 @@ def schedule_difference(before: Mapping[str, Any], now: Mapping[str, Any], sched
         now: the same for this run.
         schedule: the schedule of this run.
     """
-    total, factors = int(before.get("steps", 0)), before.get("factors") or []
+    total, factors = before["steps"], before["factors"]
     for block, old in zip(_blocks(total), factors, strict=False):
         new = _mean_factor(schedule, block, total)
         if not _is_close(old, new):
             steps = f"step {block[0] + 1}" if len(block) == 1 else f"steps {block[0] + 1} to {block[-1] + 1}"
             yield (
-                f"run.schedule was {before['name']} and is now {now['name']}: its factor of {steps} was "
+                f"run.schedule was {before['name']:.300} and is now {now['name']}: its factor of {steps} was "
                 f"{old:.8g} and is now {new:.8g}"
             )
             return
     if not factors:
-        yield f"run.schedule was {before.get('name')} and is now {now['name']}"
+        yield f"run.schedule was {before['name']:.300} and is now {now['name']}"
 
 
 def first_change(schedule: Schedule | None, before: int, now: int, steps: int) -> int | None:

@@ -4,6 +4,7 @@ import json
 import multiprocessing
 import os
 import pickle
+import re
 import shutil
 import subprocess
 import sys
@@ -469,6 +470,21 @@ def test_labels_that_json_does_not_hold(songs: Path, tmp_path: Path, labels: Any
     assert not (tmp_path / "corpus").exists()
 
 
+@pytest.mark.parametrize("name", ["00001.json", "00001.npy"])
+def test_a_damaged_shard_of_an_interrupted_build(songs: Path, tmp_path: Path, name: str) -> None:
+    """The build goes on with a shard that cannot be read, or ends in an error that says nothing."""
+    folder = tmp_path / "corpus"
+    whole = contents(build(songs, folder, executor=Inline()).folder)
+    (folder / "manifest.json").unlink()
+    (folder / name).write_bytes((folder / name).read_bytes()[:-9])
+    (folder / "00002.json").unlink()
+    with pytest.raises(CorpusError, match=rf"{re.escape(name)}: .* Delete the files of this shard, and call"):
+        build(songs, folder, executor=Inline())
+    for file in folder.glob("00001.*"):
+        file.unlink()
+    assert contents(build(songs, folder, executor=Inline()).folder) == whole
+
+
 @pytest.mark.parametrize(
     ("change", "named"),
     [
@@ -570,7 +586,7 @@ def test_no_files(tmp_path: Path) -> None:
 
 def test_a_full_disk(songs: Path, tmp_path: Path, reference: dict[str, bytes], monkeypatch: pytest.MonkeyPatch) -> None:
     """A full disk is taken for a fault of the files, or costs what was built before."""
-    header = shard._npy_header
+    header = shard.npy_header
     written: list[int] = []
 
     def fill_up(shape: tuple[int, ...]) -> bytes:
@@ -579,7 +595,7 @@ def test_a_full_disk(songs: Path, tmp_path: Path, reference: dict[str, bytes], m
             raise OSError(28, "No space left on device")
         return header(shape)
 
-    monkeypatch.setattr(shard, "_npy_header", fill_up)
+    monkeypatch.setattr(shard, "npy_header", fill_up)
     with ThreadPoolExecutor(1) as pool, pytest.raises(OSError, match="No space left"):
         build(songs, tmp_path / "corpus", executor=pool, **SETTINGS)
     finished = {

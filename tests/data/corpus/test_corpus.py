@@ -429,23 +429,109 @@ def test_damaged_frames(copy: Path, change: str) -> None:
         Corpus(copy)
 
 
-def test_a_damaged_header_of_frames(copy: Path, rolls: list[PianoRoll]) -> None:
-    """Frames that are no array end in an error deep inside NumPy."""
+def test_a_damaged_header_of_frames(copy: Path) -> None:
+    """Frames that are no array, or one of another shape, give wrong music or an error deep inside NumPy."""
     path = copy / "00002.npy"
-    path.write_bytes(b"X" * 128 + path.read_bytes()[128:])
-    damaged = Corpus(copy)
-    assert_same_music(damaged[0], rolls[0])
-    with pytest.raises(CorpusError, match=r"00002\.npy: missing or damaged"):
-        damaged[-1]
+    data = path.read_bytes()
+    planes = np.load(path)
+    corpus = Corpus(copy)
+    np.save(copy / "other", np.ascontiguousarray(planes.transpose(1, 0, 2)))  # as many bytes
+    for other in (b"X" * 128 + data[128:], (copy / "other.npy").read_bytes(), data.replace(b"|u1", b"|i1")):
+        path.write_bytes(other)
+        with pytest.raises(CorpusError, match=r"00002\.npy: damaged, expected the header"):
+            Corpus(copy)
+        with pytest.raises(CorpusError, match=r"00002\.npy: damaged"):  # meanwhile
+            corpus[-1]
+    path.write_bytes(data)
+    assert corpus[-1] == Corpus(copy)[-1]
 
 
-@pytest.mark.parametrize("change", [{"version": 2}, {"format": "other"}, {"version": None}])
+def rewrite(path: Path, change: Callable[[Any], Any]) -> None:
+    path.write_text(json.dumps(change(json.loads(path.read_text(encoding="utf-8")))), encoding="utf-8")
+
+
+@pytest.mark.parametrize("change", [{"version": 1}, {"format": "other"}, {"version": None}])
 def test_another_version(copy: Path, change: dict[str, Any]) -> None:
     """A corpus of a later library is read in the wrong way."""
-    manifest = json.loads((copy / "manifest.json").read_text(encoding="utf-8"))
-    (copy / "manifest.json").write_text(json.dumps(manifest | change), encoding="utf-8")
-    with pytest.raises(CorpusError, match="expected 'pianoroll_seq2seq corpus' of version 1"):
+    rewrite(copy / "manifest.json", lambda manifest: manifest | change)
+    with pytest.raises(CorpusError, match="expected 'pianoroll_seq2seq corpus' of version 2"):
         Corpus(copy)
+
+
+# ---- What was changed since it was built
+
+
+def shifted(index: Any) -> Any:
+    """Two pieces change places."""
+    first, second, *others = index["pieces"]
+    index["pieces"] = [second | {"offset": 0}, first | {"offset": second["frames"]}, *others]
+    return index
+
+
+OTHER_INDICES: dict[str, Callable[[Any], Any]] = {
+    "order": shifted,
+    "offset": lambda index: index["pieces"][1].update(offset=0) or index,
+    "overlap": lambda index: index["pieces"][0].update(frames=index["frames"]) or index,
+    "negative": lambda index: index["pieces"][1].update(offset=-3) or index,
+    "tempo": lambda index: index["pieces"][0].update(tempo=[[0, 250_000]]) or index,
+    "ticks": lambda index: index["pieces"][0].update(ticks_per_beat=1) or index,
+    "labels": lambda index: index["pieces"][0].update(labels={"style": "other"}) or index,
+    "hash": lambda index: index["pieces"][0].update(roll_sha256="0" * 64) or index,
+    "name": lambda index: index["pieces"][0].update(source="other.mid") or index,
+    "array": lambda index: index["arrays"][0].update(file="00001.npy") or index,
+    "outside": lambda index: index["arrays"][0].update(file="../../other.npy") or index,
+    "shape": lambda index: index["arrays"][0]["shape"].reverse() or index,
+    "fewer": lambda index: index | {"pieces": index["pieces"][:-1]},
+    "reason": lambda index: index | {"failures": [{"source": "a", "reason": "b"}]},
+}
+
+
+@pytest.mark.parametrize("name", OTHER_INDICES)
+def test_a_changed_index(copy: Path, name: str) -> None:
+    """Other music, tempi, labels or hashes than were built, and nobody notices."""
+    rewrite(copy / "00000.json", OTHER_INDICES[name])
+    with pytest.raises(CorpusError, match=r"00000\.json"):
+        Corpus(copy)
+
+
+OTHER_MANIFESTS: dict[str, Callable[[Any], Any]] = {
+    "grid": lambda manifest: manifest | {"grid": {"class": "BeatGrid", "frames_per_beat": 2}},
+    "pitches": lambda manifest: manifest | {"pitches": [20, 107]},
+    "shards": lambda manifest: manifest | {"shards": manifest["shards"][::-1]},
+    "fewer": lambda manifest: manifest | {"shards": manifest["shards"][:-1]},
+    "failures": lambda manifest: manifest | {"failures": [{"source": "a", "reason": "b"}]},
+    "reading": lambda manifest: manifest | {"reading": {"outside": "drop"}},
+    "seal": lambda manifest: manifest | {"sha256": "0" * 64},
+    "more": lambda manifest: manifest | {"more": 1},
+}
+
+
+@pytest.mark.parametrize("name", OTHER_MANIFESTS)
+def test_a_changed_manifest(copy: Path, name: str) -> None:
+    """The music is at half the speed, a tone lower, in another order, or less of it."""
+    rewrite(copy / "manifest.json", OTHER_MANIFESTS[name])
+    with pytest.raises(CorpusError, match=r"manifest\.json"):
+        Corpus(copy)
+
+
+def test_verify(copy: Path, rolls: list[PianoRoll], capsys: pytest.CaptureFixture[str]) -> None:
+    """A bit that fell over on the disk is other music, and nobody can find out."""
+    path = copy / "00001.npy"
+    data = bytearray(path.read_bytes())
+    corpus = Corpus(copy)
+    corpus.verify(progress=True)
+    assert "11/11" in capsys.readouterr().err
+    data[-1] ^= 1
+    path.write_bytes(data)
+    damaged = Corpus(copy)
+    with pytest.raises(CorpusError, match=r"1 of 11 pieces have other frames than were built, '07'\. Build"):
+        damaged.verify()
+    damaged[:7].verify()
+    assert_same_pieces(damaged[:7], rolls[:7])
+    data[128:] = bytes(len(data) - 128)
+    path.write_bytes(data)
+    with pytest.raises(CorpusError, match=r"4 of 5 pieces .*'04', '05', '06' and 1 more"):
+        Corpus(copy)[4:9].verify()
 
 
 def test_another_grid(corpus: Corpus) -> None:

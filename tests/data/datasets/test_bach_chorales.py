@@ -13,7 +13,7 @@ from pianoroll_seq2seq import NoteTable, PianoRoll, Score, TempoMap, split_by_pi
 from pianoroll_seq2seq.data.datasets import bach_chorales as module
 from pianoroll_seq2seq.data.datasets.bach_chorales import COMPASS, VOICES, Chorale, bach_chorales
 from pianoroll_seq2seq.errors import MissingExtraError, SettingsError
-from pianoroll_seq2seq.score import Part
+from pianoroll_seq2seq.parts import Part
 
 music21 = pytest.importorskip("music21")
 

@@ -8,7 +8,7 @@ import pytest
 from pianoroll_seq2seq import BeatGrid, NoteTable, PianoRoll, PitchRange, Score, TempoMap, read_folder, write_midi
 from pianoroll_seq2seq.errors import MidiError, MidiNotFoundError
 from pianoroll_seq2seq.midi_io import to_midi_bytes
-from pianoroll_seq2seq.score import Part
+from pianoroll_seq2seq.parts import Part
 
 TEMPO = TempoMap(480)
 

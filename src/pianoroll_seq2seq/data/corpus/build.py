@@ -5,19 +5,30 @@ import hashlib
 import json
 import math
 import os
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any, Literal, Unpack
 
-from pianoroll_seq2seq._internal.atomic import writing
-from pianoroll_seq2seq._internal.damage import DAMAGED_JSON
+from msgspec.structs import asdict
+
 from pianoroll_seq2seq._internal.limits import Limits
 from pianoroll_seq2seq._internal.locks import LOCK_NAME, file_lock
-from pianoroll_seq2seq._internal.progress import tqdm
-from pianoroll_seq2seq.data.corpus.reading import FORMAT, VERSION, Corpus, describe_grid
-from pianoroll_seq2seq.data.corpus.shard import Labels, ShardTask, SourceFile
+from pianoroll_seq2seq._internal.progress import tqdm, write_line
+from pianoroll_seq2seq.data.corpus.format import (
+    FailedFile,
+    Labels,
+    Manifest,
+    Plan,
+    ShardEntry,
+    describe_grid,
+    read_index,
+    read_plan,
+    sealed,
+    write_json,
+)
+from pianoroll_seq2seq.data.corpus.reading import Corpus
+from pianoroll_seq2seq.data.corpus.shard import BUILD_ON, ShardTask, SourceFile
 from pianoroll_seq2seq.data.corpus.workers import Build, refuse_while_starting
 from pianoroll_seq2seq.errors import CorpusError, MidiError, MidiNotFoundError, OverwriteError, SettingsError
 from pianoroll_seq2seq.grid import SIXTEENTHS, FrameGrid
@@ -106,7 +117,7 @@ def build_corpus(
                 _clear(folder)
                 _build(tasks, executor, progress=progress)
                 _clear(folder)
-                _write_json(manifest, _manifest(plan, tasks))
+                write_json(manifest, _manifest(plan, tasks))
     return Corpus(folder, grid=grid)
 
 
@@ -164,21 +175,19 @@ def _checked(labels: object, path: Path) -> Labels:
 
 def _plan(
     files: Sequence[SourceFile], grid: FrameGrid, pitches: PitchRange, *, reading: dict[str, Any], files_per_shard: int
-) -> dict[str, Any]:
-    """Everything that determines the result, as JSON."""
+) -> Plan:
+    """Everything that determines the result."""
     if isinstance(reading.get("limits"), Limits):
         reading = {**reading, "limits": vars(reading["limits"])}
     listed = json.dumps([[file.source, _size(file), dict(file.labels)] for file in files], sort_keys=True)
-    return {
-        "format": FORMAT,
-        "version": VERSION,
-        "grid": describe_grid(grid),
-        "pitches": [pitches.lowest, pitches.highest],
-        "reading": reading,
-        "files": len(files),
-        "files_per_shard": files_per_shard,
-        "files_sha256": hashlib.sha256(listed.encode()).hexdigest(),
-    }
+    return Plan(
+        grid=describe_grid(grid),
+        pitches=(pitches.lowest, pitches.highest),
+        reading=reading,
+        files=len(files),
+        files_per_shard=files_per_shard,
+        files_sha256=hashlib.sha256(listed.encode()).hexdigest(),
+    )
 
 
 def _size(file: SourceFile) -> int | None:
@@ -189,7 +198,7 @@ def _size(file: SourceFile) -> int | None:
         return None
 
 
-def _begin(folder: Path, plan: dict[str, Any]) -> None:
+def _begin(folder: Path, plan: Plan) -> None:
     """Writes the plan to an empty folder, or compares it with the plan there."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -202,10 +211,10 @@ def _begin(folder: Path, plan: dict[str, Any]) -> None:
         if others:
             raise CorpusError(f"{folder}: the folder is not empty and contains no corpus. Choose a new folder.")
         with contextlib.suppress(OverwriteError, FileNotFoundError):  # another process was faster
-            _write_json(path, plan)
-    earlier = _earlier_plan(path)
+            write_json(path, plan)
+    earlier = read_plan(path)
     if earlier != plan:
-        differing = sorted(key for key in {*plan, *earlier} if plan.get(key) != earlier.get(key))
+        differing = sorted(name for name in plan.__struct_fields__ if getattr(plan, name) != getattr(earlier, name))
         raise CorpusError(
             f"{folder}: contains a corpus built with other arguments or files ({', '.join(differing)} differ). Choose "
             f"another folder, or call build_corpus with the same arguments and files as before."
@@ -224,19 +233,9 @@ def _build_lock(folder: Path, *, progress: bool) -> Iterator[None]:
             yield
             return
     if progress:
-        tqdm.write(f"{folder}: another process builds this corpus; waiting for it.", file=sys.stderr)
+        write_line(f"{folder}: another process builds this corpus; waiting for it.")
     with file_lock(lock, remove=True):
         yield
-
-
-def _earlier_plan(path: Path) -> dict[str, Any]:
-    try:
-        earlier = json.loads(path.read_text(encoding="utf-8"))
-    except DAMAGED_JSON:
-        earlier = None
-    if not isinstance(earlier, dict) or earlier.get("format") != FORMAT:
-        raise CorpusError(f"{path}: damaged, or not the plan of a corpus. Choose a new folder.")
-    return earlier
 
 
 def _clear(folder: Path) -> None:
@@ -246,16 +245,18 @@ def _clear(folder: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    with writing(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-
-
-def _manifest(plan: dict[str, Any], tasks: Sequence[ShardTask]) -> dict[str, Any]:
-    shards, failures = [], []
+def _manifest(plan: Plan, tasks: Sequence[ShardTask]) -> Manifest:
+    shards: list[ShardEntry] = []
+    failures: list[FailedFile] = []
     for task in tasks:
-        index = json.loads(task.index_path.read_text(encoding="utf-8"))
-        shards.append({"name": task.index_path.stem, "pieces": len(index["pieces"]), "frames": index["frames"]})
-        failures += index["failures"]
-    totals = {"pieces": sum(shard["pieces"] for shard in shards), "frames": sum(shard["frames"] for shard in shards)}
-    return {**plan, **totals, "shards": shards, "failures": failures}
+        index, sha256 = read_index(Path(task.folder), task.name, task.pitches, fix=BUILD_ON)
+        shards.append(ShardEntry(task.name, len(index.pieces), index.frames, sha256))
+        failures += index.failures
+    manifest = Manifest(
+        **asdict(plan),
+        pieces=sum(shard.pieces for shard in shards),
+        frames=sum(shard.frames for shard in shards),
+        shards=tuple(shards),
+        failures=tuple(failures),
+    )
+    return sealed(manifest)

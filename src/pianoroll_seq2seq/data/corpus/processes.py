@@ -16,10 +16,12 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from types import TracebackType
 from typing import IO, Any
 
 import cloudpickle
 
+from pianoroll_seq2seq._internal.progress import write_line
 from pianoroll_seq2seq.errors import CorpusError
 
 _BEGIN = b"\0the answers of a worker\n"
@@ -35,7 +37,8 @@ class WorkerProcesses(Executor):
     """Runs each call in a worker process; what a call returns or raises must be picklable.
 
     A call may be of a function or with arguments that are defined in a script or notebook. A worker is started when
-    it is needed, and ends with this process, even if this process is killed. Ctrl-C in a terminal does not reach it.
+    it is needed, and ends with this process, even if this process is killed. Ctrl-C in a terminal does not reach it:
+    leaving the context waits for the calls that run, and a second Ctrl-C ends them.
 
     Args:
         number: how many calls run at once.
@@ -57,6 +60,17 @@ class WorkerProcesses(Executor):
             CorpusError: no worker process can be started.
         """
         return self._threads.submit(self._call, (fn, args, kwargs))
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Ends the workers. After Ctrl-C, it says what it waits for: a worker may hang in its file."""
+        if kind is not None and issubclass(kind, KeyboardInterrupt) and len(self._workers) > len(self._idle):
+            write_line(
+                "Interrupted: waiting for the shards that are being built, which are kept. Press Ctrl-C again to end "
+                "at once. The same call resumes in both cases."
+            )
+        super().__exit__(kind, error, trace)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Ends all workers when the calls that run are done."""

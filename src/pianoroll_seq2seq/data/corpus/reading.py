@@ -1,28 +1,38 @@
 """A corpus on disk as a sequence of rolls."""
 
-import errno
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, overload
 
 import numpy as np
 
-from pianoroll_seq2seq._internal.damage import DAMAGED_JSON, UNREADABLE_ARRAY, UNREADABLE_JSON
-from pianoroll_seq2seq.data.corpus.packing import PackedPieces, bytes_per_frame, unpack
-from pianoroll_seq2seq.data.corpus.shard import Labels
-from pianoroll_seq2seq.errors import CorpusError, CorpusNotFoundError
+from pianoroll_seq2seq._internal.documents import convert
+from pianoroll_seq2seq._internal.progress import tqdm
+from pianoroll_seq2seq.data.corpus.format import (
+    AGAIN,
+    ArrayFile,
+    Labels,
+    Manifest,
+    PieceEntry,
+    Plain,
+    ShardEntry,
+    describe_grid,
+    map_array,
+    read_index,
+    read_manifest,
+)
+from pianoroll_seq2seq.data.corpus.packing import PackedPieces, hash_planes, unpack
+from pianoroll_seq2seq.errors import CorpusError, PitchRangeError
 from pianoroll_seq2seq.grid import BeatGrid, FrameGrid, SecondsGrid
 from pianoroll_seq2seq.layout import FrameLayout
 from pianoroll_seq2seq.midi_io.folder import piece_names
+from pianoroll_seq2seq.parts import Part
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.pitches import PitchRange
 from pianoroll_seq2seq.tempo import TempoMap
 
-FORMAT = "pianoroll_seq2seq corpus"
-VERSION = 1
 _NO_LABELS: Labels = {}
-_GRIDS = {grid.__name__: grid for grid in (BeatGrid, SecondsGrid)}
+_GRIDS: Mapping[Any, type[FrameGrid]] = {grid.__name__: grid for grid in (BeatGrid, SecondsGrid)}
 
 
 class _Piece(NamedTuple):
@@ -37,16 +47,16 @@ class _Piece(NamedTuple):
     labels: Labels
 
     @classmethod
-    def of(cls, entry: Mapping[str, Any]) -> "_Piece":
+    def of(cls, entry: PieceEntry) -> "_Piece":
         """From an entry of a shard's index; named by its source."""
         return cls(
-            entry["source"],
-            bytes.fromhex(entry["roll_sha256"]),
-            entry["offset"],
-            entry["frames"],
-            entry["ticks_per_beat"],
-            tuple((tick, us_per_beat) for tick, us_per_beat in entry["tempo"]),
-            entry["labels"] or _NO_LABELS,
+            entry.source,
+            bytes.fromhex(entry.roll_sha256),
+            entry.offset,
+            entry.frames,
+            entry.ticks_per_beat,
+            entry.tempo,
+            entry.labels or _NO_LABELS,
         )
 
 
@@ -77,20 +87,18 @@ class Corpus(Sequence[PianoRoll]):
     def __init__(self, folder: str | Path, *, grid: FrameGrid | None = None) -> None:
         """Reads the manifest and the index of each shard."""
         self.folder: Path = Path(folder)
-        manifest = _manifest(self.folder)
-        try:
-            self.grid: FrameGrid = _grid(manifest["grid"], grid, self.folder)
-            self.pitches: PitchRange = PitchRange(*manifest["pitches"])
-            self.failures: dict[str, str] = {one["source"]: one["reason"] for one in manifest["failures"]}
-            self._shard_names: list[str] = [str(shard["name"]) for shard in manifest["shards"]]
-        except CorpusError:
-            raise
-        except DAMAGED_JSON as error:
-            raise CorpusError(_damaged(self.folder / "manifest.json", error)) from error
+        manifest = read_manifest(self.folder)
+        self.grid: FrameGrid = _grid(manifest.grid, grid, self.folder)
+        self.pitches: PitchRange = _pitches(manifest, self.folder)
+        self.failures: dict[str, str] = {failed.source: failed.reason for failed in manifest.failures}
+        self._arrays: list[tuple[ArrayFile, ...]] = []
         self._maps: dict[int, np.ndarray] = {}
-        shards = [self._pieces_of(shard) for shard in manifest["shards"]]
+        shards = [self._pieces_of(shard) for shard in manifest.shards]
         found = [piece for pieces in shards for piece in pieces]
-        names = piece_names(piece.name for piece in found)
+        try:
+            names = piece_names(piece.name for piece in found)
+        except ValueError as error:  # a path without a name
+            raise CorpusError(f"{self.folder}: {error}. {AGAIN}") from error
         self._pieces: list[_Piece] = [piece._replace(name=names[piece.name]) for piece in found]
         self._shard = np.repeat(np.arange(len(shards)), [len(pieces) for pieces in shards])
         self._chosen = np.arange(len(self._pieces))
@@ -115,6 +123,11 @@ class Corpus(Sequence[PianoRoll]):
         active, onset = (unpack(plane[begin:end], len(self.pitches)) for plane in self._mapped(int(self._shard[place])))
         tempo = TempoMap(piece.ticks_per_beat, piece.tempo)
         return PianoRoll(active, onset, self.grid, self.pitches, tempo, piece.name)
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """The parts of the pieces, with the pitches of their columns."""
+        return (Part(pitches=self.pitches),)
 
     def __repr__(self) -> str:
         """Folder, size, grid and pitches."""
@@ -174,78 +187,64 @@ class Corpus(Sequence[PianoRoll]):
             [onset for _, onset in planes] if layout.has_onsets else (),
         )
 
+    def verify(self, *, progress: bool = False) -> None:
+        """Reads the frames of all pieces and compares them with their hashes.
+
+        Opening a corpus checks all but these, since they may be many gigabytes.
+
+        Args:
+            progress: whether to show a progress bar.
+
+        Raises:
+            CorpusError: pieces with other frames than those that were built.
+        """
+        damaged = []
+        for place in tqdm(self._chosen.tolist(), desc="verify", unit="piece", disable=not progress):
+            piece = self._pieces[place]
+            planes = self._mapped(int(self._shard[place]))[:, piece.offset : piece.offset + piece.frames]
+            if bytes.fromhex(hash_planes(*planes)) != piece.roll_sha256:
+                damaged.append(piece.name)
+        if damaged:
+            named = ", ".join(map(repr, damaged[:3])) + (f" and {len(damaged) - 3} more" if len(damaged) > 3 else "")
+            raise CorpusError(
+                f"{self.folder}: {len(damaged)} of {len(self)} pieces have other frames than were built, {named}. "
+                f"{AGAIN}"
+            )
+
     def _mapped(self, shard: int) -> np.ndarray:
         if shard not in self._maps:
-            path = self.folder / f"{self._shard_names[shard]}.npy"
-            try:
-                mapped: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
-                if mapped.dtype != np.uint8 or mapped.ndim != 3 or len(mapped) != 2:
-                    raise ValueError(f"{mapped.dtype} of shape {mapped.shape}")
-                self._maps[shard] = mapped
-            except UNREADABLE_ARRAY as error:
-                if isinstance(error, OSError) and error.errno == errno.EMFILE:
-                    raise CorpusError(
-                        f"{path}: too many open files; each shard needs one. Raise the limit (ulimit -n), or build the "
-                        f"corpus with more files_per_shard."
-                    ) from error
-                raise CorpusError(_damaged(path, error)) from error
+            self._maps[shard] = map_array(self.folder, self._arrays[shard][0])
         return self._maps[shard]
 
-    def _pieces_of(self, shard: Mapping[str, Any]) -> "list[_Piece]":
-        path = self.folder / f"{shard['name']}.json"
-        try:
-            index: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            pieces = [_Piece.of(piece) for piece in index["pieces"]]
-            found = len(pieces), index["frames"]
-            size = path.with_suffix(".npy").stat().st_size
-            expected = 128 + 2 * shard["frames"] * bytes_per_frame(self.pitches)
-        except UNREADABLE_JSON as error:
-            raise CorpusError(_damaged(path, error)) from error
-        if found != (shard["pieces"], shard["frames"]) or size != expected:
-            raise CorpusError(
-                f"{path.with_suffix('.npy')}: {size} bytes, expected {expected} for {shard['frames']} frames. "
-                f"Build the corpus again."
-            )
-        return pieces
+    def _pieces_of(self, shard: ShardEntry) -> "list[_Piece]":
+        index, sha256 = read_index(self.folder, shard.name, self.pitches)
+        path = self.folder / f"{shard.name}.json"
+        if sha256 != shard.index_sha256 or (len(index.pieces), index.frames) != (shard.pieces, shard.frames):
+            raise CorpusError(f"{path}: changed since the corpus was built (its hash differs). {AGAIN}")
+        self._arrays.append(index.arrays)
+        return [_Piece.of(piece) for piece in index.pieces]
 
 
-def describe_grid(grid: FrameGrid) -> dict[str, Any]:
-    """A grid as JSON."""
-    return {"class": type(grid).__name__, **grid.settings()}
+def _pitches(manifest: Manifest, folder: Path) -> PitchRange:
+    try:
+        return PitchRange(*manifest.pitches)
+    except PitchRangeError as error:
+        raise CorpusError(f"{folder}: {error} {AGAIN}") from error
 
 
-def _damaged(path: Path, error: Exception) -> str:
-    return f"{path}: missing or damaged ({error}). Build the corpus again."
-
-
-def _grid(described: dict[str, Any], given: FrameGrid | None, folder: Path) -> FrameGrid:
+def _grid(described: Mapping[str, Plain], given: FrameGrid | None, folder: Path) -> FrameGrid:
     if given is not None:
         if describe_grid(given) != described:
             raise CorpusError(f"{folder}: built on {described}, opened with {describe_grid(given)}.")
         return given
-    settings = {name: value for name, value in described.items() if name != "class"}
-    try:
-        return _GRIDS[described["class"]](**settings)
-    except KeyError as error:
+    kind = _GRIDS.get(described.get("class"))
+    if kind is None:
         raise CorpusError(
-            f"{folder}: built on a grid of class {described['class']}, which is not part of this library. "
+            f"{folder}: built on a grid of class {described.get('class')}, which is not part of this library. "
             f"Open it with Corpus(folder, grid=...)."
-        ) from error
-
-
-def _manifest(folder: Path) -> dict[str, Any]:
-    path = folder / "manifest.json"
-    if not path.is_file():
-        if (folder / "plan.json").is_file():
-            raise CorpusError(f"{folder}: the build is not finished. Call build_corpus again with the same arguments.")
-        raise CorpusNotFoundError(f"{folder}: not a corpus (no manifest.json). Check the path.")
-    try:
-        manifest: dict[str, Any] = dict(json.loads(path.read_text(encoding="utf-8")))
-    except UNREADABLE_JSON as error:
-        raise CorpusError(_damaged(path, error)) from error
-    if manifest.get("format") != FORMAT or manifest.get("version") != VERSION:
-        raise CorpusError(
-            f"{path}: {manifest.get('format')!r} of version {manifest.get('version')!r}, expected {FORMAT!r} of "
-            f"version {VERSION}."
         )
-    return manifest
+    settings = {name: value for name, value in described.items() if name != "class"}
+    grid: FrameGrid = convert(settings, kind, f"{folder}: its grid", CorpusError, fix=AGAIN)
+    if describe_grid(grid) != described:
+        raise CorpusError(f"{folder}: built on {described}, which is no {type(grid).__name__}. {AGAIN}")
+    return grid

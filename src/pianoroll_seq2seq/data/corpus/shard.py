@@ -1,32 +1,39 @@
 """One shard of a corpus: a worker rasterizes, packs and writes some files.
 
-A shard is two files: ``00012.npy``, uint8 of shape (2, frames, bytes), the active planes of all its pieces and then
-their onset planes; and ``00012.json``, the index of the pieces and of the files that failed. The index is written last:
-a shard with an index is finished.
+The index is written last: a shard with an index is finished (see :mod:`~pianoroll_seq2seq.data.corpus.format`).
 """
 
 import hashlib
-import json
 import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
+from msgspec.structs import replace
 
 from pianoroll_seq2seq._internal.atomic import writing
 from pianoroll_seq2seq._internal.limits import DEFAULT_LIMITS
-from pianoroll_seq2seq.data.corpus.packing import bytes_per_frame, hash_planes, pack
+from pianoroll_seq2seq.data.corpus.format import (
+    NPY_HEADER_BYTES,
+    FailedFile,
+    Index,
+    Labels,
+    PieceEntry,
+    array_files,
+    npy_header,
+    read_index,
+    write_json,
+)
+from pianoroll_seq2seq.data.corpus.packing import hash_planes, pack
 from pianoroll_seq2seq.errors import MidiError, PitchRangeError
 from pianoroll_seq2seq.grid import FrameGrid
 from pianoroll_seq2seq.midi_io.planes import Reading, read_planes
 from pianoroll_seq2seq.pitches import PitchRange
 
-_NPY_HEADER_BYTES = 128
-
-Labels = Mapping[str, str | int | float]
+BUILD_ON = "Delete the files of this shard, and call build_corpus again with the same arguments."
 
 
 class SourceFile(NamedTuple):
@@ -70,9 +77,14 @@ class ShardTask:
     ticket: str = ""
 
     @property
+    def name(self) -> str:
+        """The name of the shard: that of its files, without their endings."""
+        return f"{self.number:05}"
+
+    @property
     def frames_path(self) -> Path:
         """The file of the frames."""
-        return Path(self.folder) / f"{self.number:05}.npy"
+        return Path(self.folder) / f"{self.name}.npy"
 
     @property
     def index_path(self) -> Path:
@@ -99,52 +111,53 @@ def build_shard(task: ShardTask) -> ShardReport:
 
     Raises:
         OSError: the shard cannot be written.
+        CorpusError: a finished shard is damaged.
     """
     if not task.index_path.exists():
         with writing(task.frames_path, overwrite=True) as path:
             index = _write_frames(task, path)
-        with writing(task.index_path, overwrite=True) as path:
-            path.write_text(json.dumps(index, separators=(",", ":")), encoding="utf-8")
+        write_json(task.index_path, index, overwrite=True, indent=None)
         task.mark_path.unlink(missing_ok=True)
-    index = json.loads(task.index_path.read_text(encoding="utf-8"))
-    return ShardReport(len(index["pieces"]), len(index["failures"]))
+    index, _ = read_index(Path(task.folder), task.name, task.pitches, fix=BUILD_ON)
+    return ShardReport(len(index.pieces), len(index.failures))
 
 
-def _write_frames(task: ShardTask, path: Path) -> dict[str, Any]:
+def _write_frames(task: ShardTask, path: Path) -> Index:
     """Writes the planes of all files, one piece in memory at a time; returns the index."""
-    pieces: list[dict[str, Any]] = []
-    failures: list[dict[str, str]] = []
+    pieces: list[PieceEntry] = []
+    failures: list[FailedFile] = []
     frames = 0
     with (
         path.open("wb") as active,
         tempfile.TemporaryFile(dir=task.folder) as onset,
         task.mark_path.open("wb", buffering=0) as mark,
     ):
-        active.seek(_NPY_HEADER_BYTES)
+        active.seek(NPY_HEADER_BYTES)
         for place, file in enumerate(task.files):
             mark.seek(0)
             mark.write(place.to_bytes(8, "little"))
             piece = _piece_or_reason(file, task)
             if isinstance(piece, str):
-                failures.append({"source": file.source, "reason": piece})
+                failures.append(FailedFile(file.source, piece))
                 continue
-            pieces.append({**piece.entry, "offset": frames, "labels": dict(file.labels)})
+            pieces.append(replace(piece.entry, offset=frames))
             frames += len(piece.active)
             active.write(piece.active.data)
             onset.write(piece.onset.data)
         onset.seek(0)
         shutil.copyfileobj(onset, active, 2**20)
         active.seek(0)
-        active.write(_npy_header((2, frames, bytes_per_frame(task.pitches))))
-    return {"frames": frames, "pieces": pieces, "failures": failures}
+        arrays = array_files(task.name, frames, task.pitches)
+        active.write(npy_header(arrays[0]))
+    return Index(frames, arrays, tuple(pieces), tuple(failures))
 
 
 class PackedPiece(NamedTuple):
-    """A file's packed planes, and its entry in the index."""
+    """A file's packed planes, and its entry in the index, for offset 0."""
 
     active: np.ndarray
     onset: np.ndarray
-    entry: dict[str, Any]
+    entry: PieceEntry
 
 
 def _piece_or_reason(file: SourceFile, task: ShardTask) -> PackedPiece | str:
@@ -171,19 +184,14 @@ def read_piece(file: SourceFile, task: ShardTask) -> PackedPiece:
     active, onset = pack(planes.active), pack(planes.onset)
     with path.open("rb") as opened:
         content = hashlib.sha256(opened.read(limit)).hexdigest()
-    entry = {
-        "source": file.source,
-        "file_sha256": content,
-        "roll_sha256": hash_planes(active, onset),
-        "frames": len(active),
-        "ticks_per_beat": planes.tempo.ticks_per_beat,
-        "tempo": planes.tempo.changes,
-    }
+    entry = PieceEntry(
+        source=file.source,
+        file_sha256=content,
+        roll_sha256=hash_planes(active, onset),
+        offset=0,
+        frames=len(active),
+        ticks_per_beat=planes.tempo.ticks_per_beat,
+        tempo=planes.tempo.changes,
+        labels=dict(file.labels),
+    )
     return PackedPiece(active, onset, entry)
-
-
-def _npy_header(shape: tuple[int, ...]) -> bytes:
-    """The header of a ``.npy`` file of uint8, equally long for every shape, since it is written last."""
-    text = f"{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}, }}"
-    length = _NPY_HEADER_BYTES - 10
-    return b"\x93NUMPY\x01\x00" + length.to_bytes(2, "little") + text.ljust(length - 1).encode("ascii") + b"\n"

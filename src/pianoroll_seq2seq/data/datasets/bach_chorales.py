@@ -26,8 +26,9 @@ from pianoroll_seq2seq._internal.atomic import writing
 from pianoroll_seq2seq._internal.progress import tqdm
 from pianoroll_seq2seq.errors import MissingExtraError, SettingsError
 from pianoroll_seq2seq.interop import score_from_music21
+from pianoroll_seq2seq.parts import Part
 from pianoroll_seq2seq.pitches import PitchRange
-from pianoroll_seq2seq.score import NoteTable, Part, Score
+from pianoroll_seq2seq.score import NoteTable, Score
 from pianoroll_seq2seq.tempo import TempoMap
 
 VOICES = ("Soprano", "Alto", "Tenor", "Bass")

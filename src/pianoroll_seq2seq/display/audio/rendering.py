@@ -30,8 +30,8 @@ _MIN_SAMPLE_RATE = 8000
 def to_audio(
     music: PianoRoll | Score | MidiSource,
     *,
-    velocity: int = 100,
-    program: int = 0,
+    velocity: int | None = None,
+    program: int | None = None,
     on_damage: Literal["error", "salvage"] = "error",
     **options: Unpack[RenderOptions],
 ) -> Audio:
@@ -43,8 +43,8 @@ def to_audio(
     Args:
         music: a piano roll; a score, whose parts have their own programs and velocities; or a MIDI file, as a path, its
             bytes, or a file opened in binary mode.
-        velocity: velocity of all notes of a roll, 1..127.
-        program: General MIDI program of a roll, 0..127 (0 is a grand piano).
+        velocity: of notes of a roll whose velocity is unknown, 1..127. By default the median of the others, or 100.
+        program: General MIDI program of all parts of a roll but drums, 0..127; their own by default.
         on_damage: what to do with a damaged file: raise an error, or play each track up to its damage.
         **options: the following keyword arguments.
         synthesizer: ``soundfont`` (extra ``audio``), ``plain``, or ``auto`` (the default): a SoundFont if available.

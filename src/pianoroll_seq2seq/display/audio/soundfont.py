@@ -16,7 +16,8 @@ from pianoroll_seq2seq.display.audio.controllers import EXPRESSION, RESET, witho
 from pianoroll_seq2seq.errors import MissingExtraError, SettingsError
 from pianoroll_seq2seq.midi_io.message_list import Message
 from pianoroll_seq2seq.midi_io.write import to_mido, to_track
-from pianoroll_seq2seq.score import DRUM_CHANNEL, Score
+from pianoroll_seq2seq.parts import DRUM_CHANNEL
+from pianoroll_seq2seq.score import Score
 
 SAMPLE_RATE = 48_000
 """The sample rate of midirenderer."""

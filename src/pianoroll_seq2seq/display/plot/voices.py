@@ -14,8 +14,9 @@ from pianoroll_seq2seq.display.plot.note_intervals import NoteIntervals, roll_in
 from pianoroll_seq2seq.display.plot.roll_axes import set_roll_axes
 from pianoroll_seq2seq.display.plot.times import TimeUnit
 from pianoroll_seq2seq.errors import SettingsError
+from pianoroll_seq2seq.parts import Part
 from pianoroll_seq2seq.pianoroll import PianoRoll
-from pianoroll_seq2seq.score import Part, Score
+from pianoroll_seq2seq.score import Score
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -79,10 +80,11 @@ def _roll_voices(voices: Mapping[str, PianoRoll], time: TimeUnit | None) -> dict
 def _score_voices(score: Score, time: TimeUnit | None, *, drums: bool) -> dict[str, NoteIntervals]:
     """The notes of each part that has any."""
     whole = score_intervals(score, time)
+    counts = np.bincount(score.notes.part, minlength=len(score.parts))
     sounding = [
         (index, part)
         for index, part in enumerate(score.parts)
-        if (drums or not part.drums) and (score.notes.part == index).any()
+        if counts[index] and (drums or not part.drums)
     ]
     names = _distinct([_name(part, index) for index, part in sounding])
     return {name: whole.where(score.notes.part == index) for name, (index, _) in zip(names, sounding, strict=True)}

@@ -1,19 +1,22 @@
 """The report of a run's folder."""
 
-import json
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from math import prod
 from pathlib import Path
 from typing import Any
 
+from msgspec import Struct
+from msgspec.structs import asdict
+
 from pianoroll_seq2seq import checkpoint
+from pianoroll_seq2seq._internal.documents import convert, read_json
 from pianoroll_seq2seq._internal.yaml_files import read_yaml
 from pianoroll_seq2seq.checkpoint.files import read_index
 from pianoroll_seq2seq.display.piece import Piece
 from pianoroll_seq2seq.display.report.page import model_facts, write_report
 from pianoroll_seq2seq.errors import CheckpointError, SettingsError
-from pianoroll_seq2seq.evaluation.prediction_scores import Evaluation
+from pianoroll_seq2seq.evaluation.run_scores import RunScores, read_scores
 from pianoroll_seq2seq.grid import SIXTEENTHS, FrameGrid
 from pianoroll_seq2seq.layout import FrameLayout
 from pianoroll_seq2seq.pianoroll import PianoRoll
@@ -62,18 +65,18 @@ def report_run(
             f"{folder}: not the folder of a run. Expected a folder with {HISTORY}, {BEST}, {SCORES} or "
             f"{GENERATED}, such as the checkpoint_dir of fit."
         )
-    scores = _mapping(folder / SCORES, json.loads, "JSON")
+    scores = read_scores(folder / SCORES)
     model = _model(folder / BEST)
     layout = _layout(model, classes, str(folder / BEST))
     settings = {
         **(read_yaml(folder / CONFIG) if (folder / CONFIG).is_file() else {}),
-        **_mapping(folder / SETTINGS, json.loads, "JSON"),
+        **(read_json(folder / SETTINGS, dict[str, Any], SettingsError) if (folder / SETTINGS).is_file() else {}),
     }
     return write_report(
         folder / "report.html" if path is None else path,
         title=title or folder.resolve().name,
         pieces=_pieces(folder, SIXTEENTHS if layout is None else layout.grid, scores, max_pieces),
-        evaluation=_evaluation(folder / SCORES, scores),
+        evaluation=scores.test,
         history=History.load(folder / HISTORY) if HISTORY in present else None,
         trained_on=_trained_on(model, layout, scores, settings),
         wav=wav,
@@ -81,17 +84,12 @@ def report_run(
     )
 
 
-def _mapping(path: Path, parse: Callable[[str], Any], kind: str) -> Mapping[str, Any]:
-    """The mapping in a JSON or YAML file; empty if there is no file."""
-    if not path.is_file():
-        return {}
-    try:
-        content = parse(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise SettingsError(f"{path}: not {kind} ({error}). Remove it, or run again.") from error
-    if not isinstance(content, dict):
-        raise SettingsError(f"{path}: expected an object with names and values, got {type(content).__name__}.")
-    return content
+class _Details(Struct, frozen=True):
+    """What the report shows of a checkpoint's details; those of ``save`` hold what the user likes."""
+
+    card: dict[str, Any] = {}
+    data: dict[str, Any] = {}
+    run: dict[str, Any] = {}
 
 
 def _model(path: Path) -> Mapping[str, Any]:
@@ -99,14 +97,9 @@ def _model(path: Path) -> Mapping[str, Any]:
     if not path.is_file():
         return {}
     header, shapes = read_index(path)
-    sizes = [prod(shape) for shape in shapes.values()]
-    details = header["details"]
-    return {
-        "card": details.get("card", {}),
-        "model": model_facts(header["model"], sum(sizes)),
-        "data": details.get("data", {}),
-        "run": details.get("run", {}),
-    }
+    parameters = sum(map(prod, shapes.values()))
+    details = convert(header["details"], _Details, f"{path}: the details", CheckpointError)
+    return {"model": model_facts(header["model"], parameters), **asdict(details)}
 
 
 def _layout(model: Mapping[str, Any], classes: Iterable[type], label: str) -> FrameLayout | None:
@@ -121,43 +114,33 @@ def _layout(model: Mapping[str, Any], classes: Iterable[type], label: str) -> Fr
 
 
 def _trained_on(
-    model: Mapping[str, Any], layout: FrameLayout | None, scores: Mapping[str, Any], settings: Mapping[str, Any]
+    model: Mapping[str, Any], layout: FrameLayout | None, scores: RunScores, settings: Mapping[str, Any]
 ) -> dict[str, Mapping[str, Any]]:
-    data = {**scores.get("data", {}), **model.get("data", {})}
+    data = {**scores.data, **model.get("data", {})}
     if layout is not None:
         pitches = layout.pitches
         data["grid"] = repr(layout.grid)
         data["pitches"] = f"{pitches.name_of(0)} to {pitches.name_of(len(pitches) - 1)} ({len(pitches)})"
         data["planes"] = ", ".join(layout.planes)
         del data["layout"]
-    other = {name: value for name, value in scores.items() if isinstance(value, float)}
     found = {
         "Model card": model.get("card", {}),
         "Data": data,
         "Model": model.get("model", {}),
         "Training": model.get("run", {}),
         "Settings of the run": settings,
-        "Continuation": scores.get("continuation", {}),
-        "Other scores": other,
+        "Continuation": scores.continuation,
+        "Other scores": scores.other,
     }
     return {heading: facts for heading, facts in found.items() if facts}
 
 
-def _evaluation(path: Path, scores: Mapping[str, Any]) -> Evaluation | None:
-    if "test" not in scores:
-        return None
-    try:
-        return Evaluation.from_json(scores["test"])
-    except (TypeError, KeyError) as error:
-        raise SettingsError(f"{path}: its 'test' was not written by Evaluation.to_json ({error!r}).") from error
-
-
-def _pieces(folder: Path, grid: FrameGrid, scores: Mapping[str, Any], max_pieces: int) -> list[Piece]:
+def _pieces(folder: Path, grid: FrameGrid, scores: RunScores, max_pieces: int) -> list[Piece]:
     files = sorted(path for path in folder.glob("*.mid") if path.name not in (GENERATED, PRIMER))
     pieces = [Piece(_read(path, grid)) for path in files[max(len(files) - max_pieces + 1, 0) :]]
     if (folder / GENERATED).is_file():
         whole = _read(folder / GENERATED, grid)
-        primer = int(scores.get("primer_frames", 0))
+        primer = scores.primer_frames
         if not primer and (folder / PRIMER).is_file():
             primer = len(_read(folder / PRIMER, grid))  # a file does not contain silence at the end
         pieces.insert(0, Piece(whole, min(primer, len(whole)), name=whole.name))

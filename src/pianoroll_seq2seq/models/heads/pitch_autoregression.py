@@ -107,10 +107,7 @@ def estimated_mean(
         possible = torch.tensor(list(itertools.product((0.0, 1.0), repeat=pitches)), device=device)
         return _mean_of_all(logits_given, rows, variables_of(possible))
     pitches = variables_of(torch.zeros(1, pitches, device=device)).shape[1]
-    generator = torch.Generator().manual_seed(0)  # on the CPU, for the same numbers on every device
-    stratum = torch.rand(num_samples, pitches, generator=generator).argsort(dim=0)
-    # Rounding may give exactly 1, which is harmless: the pitch is silent.
-    uniform = ((stratum + torch.rand(num_samples, pitches, generator=generator)) / num_samples).to(device)
+    numbers = stratified_numbers(num_samples, pitches, device)
 
     def logits_of_repeated(frames: Tensor, chosen: Tensor) -> Tensor:
         return logits_given(frames, chosen % rows)
@@ -118,10 +115,18 @@ def estimated_mean(
     sums = []
     step = max(1, _ROWS // max(1, rows))
     for begin in range(0, num_samples, step):
-        some = uniform[begin : begin + step]
+        some = numbers[begin : begin + step]
         _, chances = _sample(logits_of_repeated, some.repeat_interleave(rows, dim=0), keep=True)
         sums.append(chances.view(len(some), rows, pitches).sum(dim=0))
     return torch.stack(sums).sum(dim=0) / num_samples
+
+
+def stratified_numbers(num_samples: int, variables: int, device: torch.device) -> Float[Tensor, "samples variables"]:
+    """Random numbers from [0, 1] for an estimate: a Latin hypercube sample, the same at every call."""
+    generator = torch.Generator().manual_seed(0)  # on the CPU, for the same numbers on every device
+    stratum = torch.rand(num_samples, variables, generator=generator).argsort(dim=0)
+    # Rounding may give exactly 1, which is harmless: the pitch is silent.
+    return ((stratum + torch.rand(num_samples, variables, generator=generator)) / num_samples).to(device)
 
 
 def _mean_of_all(logits_given: LogitsGiven, rows: int, possible: Tensor) -> Tensor:

@@ -13,10 +13,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from pianoroll_seq2seq.layout import FrameLayout
+from pianoroll_seq2seq.models.heads.note_columns import NoteColumns, note_columns
+
 _SPANS = (1, 2, 4, 8, 16, 32)
 """Lengths of a match, in frames, that the weights distinguish."""
-_KINDS = 3
-"""Kinds of match: whole frames, their highest pitch, all pitches but the highest."""
 _CYCLES = (4, 6, 8, 12, 16, 24, 32, 48, 64)
 _FARTHEST = 512
 
@@ -65,16 +66,20 @@ class CopyAttention(nn.Module):
 
     Args:
         state: size of the model's state at each step.
-        frame_size: columns of a frame.
+        layout: what the columns of a frame mean, or their number. Velocities do not count for a match.
         num_heads: number of heads.
         size: size of keys and queries.
     """
 
     _hash_weights: Tensor
 
-    def __init__(self, state: int, frame_size: int, *, num_heads: int = 6, size: int = 24) -> None:
+    def __init__(self, state: int, layout: FrameLayout | int, *, num_heads: int = 6, size: int = 24) -> None:
         """Initialises the heads so that they prefer places that match."""
         super().__init__()
+        self.columns: NoteColumns = note_columns(layout)
+        parts = len(self.columns.blocks)
+        # Kinds of match: whole frames, and each part; of one part its highest pitch, and all pitches but the highest.
+        kinds = 1 + parts if parts > 1 else 3
         heads = num_heads
         self.num_heads = num_heads
         self.size = size
@@ -86,11 +91,11 @@ class CopyAttention(nn.Module):
             nn.Parameter(torch.zeros(heads, cycle)) for cycle in _CYCLES
         )
         self.decay: nn.Parameter = nn.Parameter(-torch.linspace(0.1, 1.0, heads))
-        self.match_bias: nn.Parameter = nn.Parameter(torch.rand(heads, _KINDS * len(_SPANS)))
+        self.match_bias: nn.Parameter = nn.Parameter(torch.rand(heads, kinds * len(_SPANS)))
         # A frame's hash is a sum of these integers, so it is exact.
         generator = torch.Generator().manual_seed(0)
         self.register_buffer(
-            "_hash_weights", torch.randint(2**61, (frame_size,), generator=generator), persistent=False
+            "_hash_weights", torch.randint(2**61, (self.columns.frame_size,), generator=generator), persistent=False
         )
 
     def forward(self, states: Tensor, frames: Tensor, *, begin: int = 0) -> CopyCandidates:
@@ -139,11 +144,16 @@ class CopyAttention(nn.Module):
         )
 
     def frame_hash(self, frames: Tensor) -> Tensor:
-        """Hashes of each frame's pitches, of the highest, and of the others: (batch, frames, 3)."""
-        sounding = (frames > 0).long()
-        whole = (sounding * self._hash_weights).sum(dim=2)
-        place = torch.arange(1, sounding.shape[2] + 1, device=frames.device)
-        highest = (sounding * place).amax(dim=2)
+        """Hashes of each frame's notes, and of each part, or of the highest pitch and the others: (..., kinds)."""
+        columns = self.columns
+        sounding = (frames[..., : columns.frame_size] > 0).long()
+        hashes = sounding * self._hash_weights
+        whole = hashes.sum(dim=2)
+        if len(columns.blocks) > 1:
+            planes = hashes.unflatten(2, (columns.num_planes, columns.plane_size)).sum(dim=2)
+            return torch.stack([whole, *(planes[..., block.columns].sum(dim=2) for block in columns.blocks)], dim=2)
+        place = torch.arange(1, columns.plane_size + 1, device=frames.device)
+        highest = (sounding[..., : columns.plane_size] * place).amax(dim=2)
         highest_hash = functional.pad(self._hash_weights, (1, 0))[highest]
         return torch.stack([whole, highest_hash, whole - highest_hash], dim=2)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+from pianoroll_seq2seq._internal.redaction import redacted, shown_name
 from pianoroll_seq2seq.errors import MissingExtraError, SettingsError, StoreAccessError
 
 LOOPBACK = ("localhost", "127.0.0.1")
@@ -45,6 +46,12 @@ class AccountArguments:
         """The names of the arguments that were given."""
         names = ("account_name", "account_key", "connection_string", "credential", "account_url")
         return [name for name in names if getattr(self, name) is not None]
+
+    def secret(self) -> list[str]:
+        """The names of the arguments that were given and hold secrets."""
+        signed = self.account_url is not None and _SHARED_ACCESS.search(self.account_url)
+        kinds = ("account_key", "connection_string", "credential", *(("account_url",) if signed else ()))
+        return [name for name in self.given() if name in kinds]
 
 
 def resolve_account(arguments: AccountArguments, environment: Mapping[str, str]) -> Account:
@@ -110,7 +117,10 @@ def _account(arguments: AccountArguments, name: str | None) -> tuple[str, str | 
     if arguments.account_url is not None:
         in_url = _account_in(arguments.account_url)
         if account is not None and in_url is not None and account != in_url:
-            raise SettingsError(f"account_name is {account!r}, but account_url leads to {in_url!r}: give one of them.")
+            raise SettingsError(
+                f"account_name is {shown_name(account)}, but account_url leads to {shown_name(in_url)}: give one of "
+                f"them."
+            )
         return arguments.account_url, account or in_url
     account = account or name
     if account is None:
@@ -120,7 +130,7 @@ def _account(arguments: AccountArguments, name: str | None) -> tuple[str, str | 
             "AZURE_STORAGE_CONNECTION_STRING."
         )
     if not re.fullmatch("[a-z0-9]{3,24}", account):
-        raise SettingsError(f"An account's name has 3 to 24 small letters and digits, got {account!r}.")
+        raise SettingsError(f"An account's name has 3 to 24 small letters and digits, got {shown_name(account)}.")
     return f"https://{account}.blob.core.windows.net", account
 
 
@@ -132,7 +142,7 @@ def _account_in(account_url: str) -> str | None:
     if not (local or (parts.scheme == "https" and host and not parts.path.strip("/"))) or parts.username:
         raise SettingsError(
             "account_url is https://ACCOUNT.blob.core.windows.net or, for an emulator on this machine, "
-            f"http://127.0.0.1:PORT/ACCOUNT; got {parts.scheme or 'no scheme'}, host {host!r}."
+            f"http://127.0.0.1:PORT/ACCOUNT; got {parts.scheme or 'no scheme'}, host {redacted(host)!r}."
         )
     if local:
         return parts.path.strip("/") or None

@@ -52,7 +52,7 @@ class Endpoint:
     def _translated(self, error: "AzureError", key: str | None) -> StoreError:
         from azure.core.exceptions import ClientAuthenticationError, HttpResponseError
 
-        where = f"{self.url}: {key!r}" if key is not None else self.url
+        where = redacted(f"{self.url}: {key!r}" if key is not None else self.url, *self.secrets)
         if not isinstance(error, HttpResponseError) or error.status_code is None:
             if isinstance(error, ClientAuthenticationError):
                 return StoreAccessError(f"{where}: no credentials were accepted: {self._text(error)}. {_ACCESS}")

@@ -4,9 +4,11 @@ import copy
 import os
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from pianoroll_seq2seq._internal.redaction import redacted, shown_name
 from pianoroll_seq2seq.errors import MissingExtraError, SettingsError
 from pianoroll_seq2seq.stores.azure_blob.credentials import Account, AccountArguments, resolve_account
 from pianoroll_seq2seq.stores.azure_blob.download import download, fetch
@@ -30,6 +32,9 @@ class AzureBlobStore:
     by their Content-MD5, if they have one. Files larger than one block are sent block by block: repeating an
     interrupted ``put``, from any process, resumes it. So does repeating a download, which keeps a hidden partial file
     next to its target. Each request is tried again if the service is busy or the connection is lost.
+
+    A store whose credentials come from the environment can be pickled, and another process finds its own. One that was
+    given a secret cannot.
 
     Args:
         container: name of the container.
@@ -72,7 +77,7 @@ class AzureBlobStore:
         if not re.fullmatch("(?=.{3,63}$)[a-z0-9]+(-[a-z0-9]+)*", container):
             raise SettingsError(
                 f"A container's name has 3 to 63 small letters and digits, and single hyphens between them, got "
-                f"{container!r}."
+                f"{shown_name(container)}."
             )
         if not 1 <= block_bytes <= _MAX_BLOCK_BYTES or retries < 0:
             raise SettingsError(
@@ -80,17 +85,19 @@ class AzureBlobStore:
             )
         self.container = container
         self.prefix: str = checked_key(prefix) if prefix else ""
-        arguments = AccountArguments(account_name, account_key, connection_string, credential, account_url)
+        self._arguments = AccountArguments(account_name, account_key, connection_string, credential, account_url)
         try:
             import azure.storage.blob  # noqa: F401 - before anything else is checked
         except ImportError as error:
             raise MissingExtraError("azure-storage-blob", "azure", "AzureBlobStore") from error
-        account = resolve_account(arguments, os.environ)
+        account = resolve_account(self._arguments, os.environ)
         self._client = _client(container, account, block_bytes=block_bytes, retries=retries)
         self._endpoint = Endpoint(
             f"{self._client.scheme}://{self._client.primary_hostname}/{container}", account.secrets
         )
+        self._account_name = self._client.account_name
         self._block_bytes = block_bytes
+        self._retries = retries
         self._owned = [self._client, *([account.credential] if account.owns_credential else [])]
 
     @classmethod
@@ -108,8 +115,38 @@ class AzureBlobStore:
         return cls(place.container, prefix=place.path, account_url=place.account_url, **options)
 
     def __repr__(self) -> str:
+        if not hasattr(self, "_account_name"):
+            return "AzureBlobStore(...)"  # its arguments were refused
         prefix = f", prefix={self.prefix!r}" if self.prefix else ""
-        return f"AzureBlobStore({self.container!r}{prefix}, account_name={self._client.account_name!r})"
+        return redacted(f"AzureBlobStore({self.container!r}{prefix}, account_name={self._account_name!r})")
+
+    def __copy__(self) -> "AzureBlobStore":
+        """A store with the same connections, which stay this one's."""
+        store = object.__new__(type(self))
+        vars(store).update(vars(self), _owned=[])
+        return store
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """How to make the store in another process, without any secret.
+
+        Raises:
+            SettingsError: a secret was given.
+        """
+        secret = self._arguments.secret()
+        if secret:
+            raise SettingsError(
+                f"An AzureBlobStore with {' and '.join(secret)} cannot be pickled, because the secret would be in the "
+                f"bytes. Make the store in the other process, or give the credentials by STORAGE_ACCOUNT_NAME and "
+                f"STORAGE_ACCOUNT_KEY, AZURE_STORAGE_CONNECTION_STRING, or a login of azure-identity."
+            )
+        options = {
+            "prefix": self.prefix,
+            "account_name": self._arguments.account_name,
+            "account_url": self._arguments.account_url,
+            "block_bytes": self._block_bytes,
+            "retries": self._retries,
+        }
+        return partial(type(self), self.container, **options), ()
 
     def __enter__(self) -> "AzureBlobStore":
         """The store itself."""
@@ -132,7 +169,6 @@ class AzureBlobStore:
         """
         store = copy.copy(self)
         store.prefix = checked_key(f"{self.prefix}/{prefix}" if self.prefix else prefix)
-        store._owned = []
         return store
 
     def create_container(self) -> None:

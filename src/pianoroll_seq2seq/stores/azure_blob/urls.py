@@ -35,11 +35,11 @@ class BlobUrl:
         except ValueError:
             raise SettingsError(_expected(url)) from None
         if parts.query or parts.fragment or "@" in parts.netloc:
+            got = redacted(f"{parts.scheme}://{parts.hostname or ''}{parts.path}")
             raise SettingsError(
                 f"An address in Azure Storage must not contain a signature or a password, because the address is shown "
-                f"and logged; got {parts.scheme}://{parts.hostname or ''}{parts.path} with one. Leave out everything "
-                f"from the question mark on. Give access by a login, a managed identity, or STORAGE_ACCOUNT_NAME and "
-                f"STORAGE_ACCOUNT_KEY."
+                f"and logged; got {got} with one. Leave out everything from the question mark on. Give access by a "
+                f"login, a managed identity, or STORAGE_ACCOUNT_NAME and STORAGE_ACCOUNT_KEY."
             )
         is_local = parts.scheme in ("http", "https") and parts.hostname in LOOPBACK
         names = [unquote(name) for name in parts.path.strip("/").split("/")]

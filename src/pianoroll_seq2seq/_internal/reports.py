@@ -1,8 +1,10 @@
-"""Warnings about a service that fails."""
+"""Warnings about what fails beside the work: a tracker, a store, a service."""
 
-import warnings
 from collections import deque
 from collections.abc import Callable
+
+from pianoroll_seq2seq._internal.log import warn
+from pianoroll_seq2seq._internal.redaction import redacted
 
 _MAX_DETAIL = 500
 
@@ -14,7 +16,7 @@ class Reports:
         redact: removes secrets from a text.
     """
 
-    def __init__(self, redact: Callable[[str], str]) -> None:
+    def __init__(self, redact: Callable[[str], str] = redacted) -> None:
         """Starts without problems."""
         self._redact = redact
         self._collected: deque[tuple[str, str]] = deque()
@@ -38,4 +40,4 @@ class Reports:
         if problem not in self._shown:
             self._shown.add(problem)
             text = self._redact(f"{problem}: {' '.join(detail.split())}")
-            warnings.warn(text[: len(problem) + 2 + _MAX_DETAIL], stacklevel=4)
+            warn(text[: len(problem) + 2 + _MAX_DETAIL], stacklevel=4)

@@ -1,0 +1,239 @@
+"""Monophonic parts: each is silent, holds its pitch or begins one, given the parts decided before it.
+
+One small network with inputs relative to the pitch decides each part: the intervals from what every part sounded before
+and from what the parts before it have been decided to sound. It is the chain rule over the voices of a chorale, as in
+DeepBach's and TonicNet's orders of voices, with the tied pitch networks of Johnson (2017).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from pianoroll_seq2seq.errors import SettingsError
+from pianoroll_seq2seq.layout import FrameLayout
+from pianoroll_seq2seq.models.heads.copy_features import split_features, state_size
+from pianoroll_seq2seq.models.heads.exponential_average import ExponentialAverage, exponential_averages
+from pianoroll_seq2seq.models.heads.monophonic_frame import Monophonic, PartsContext
+from pianoroll_seq2seq.models.heads.monophonic_network import PartNetwork, runs_of
+from pianoroll_seq2seq.models.heads.note_columns import check_no_velocity, note_columns
+
+
+@dataclass(frozen=True)
+class PartsState:
+    """The head's state in generation.
+
+    Args:
+        pitches: the latest pitches of each part, newest first, (batch, longest lag, parts); -1 for a rest.
+        before: the pitch of each part before its latest one, (batch, parts).
+        runs: for how many frames each part has held its latest pitch, (batch, parts).
+        sounded: the active plane of the latest frame, (batch, plane_size).
+        past: averages of the pitch classes of all past frames.
+    """
+
+    pitches: Tensor
+    before: Tensor
+    runs: Tensor
+    sounded: Tensor
+    past: ExponentialAverage
+
+
+class MonophonicHead(nn.Module):
+    """Decides one part after another: a rest, a held pitch, or a pitch that begins.
+
+    For pitch ``p`` of a part the shared network reads the intervals from ``p`` to: the pitch of every part in the frame
+    before; the part's own pitches ``lags`` frames before, and its note before the latest one; the pitches of the parts
+    that have been decided in this frame, and whether they moved. It also reads for how long each part has held its
+    pitch, how often each pitch class, counted from ``p``, sounded in the past, the decoder's features, and the position
+    of ``p`` in the part. Copy candidates are read around ``p``, and also as the mixture in which each counts as much as
+    it agrees with the parts decided so far.
+
+    Without an onset plane a part is silent or sounds a pitch, and nothing says whether a repeated pitch is held.
+
+    Args:
+        in_features: size of the decoder's output, candidates included.
+        layout: what the columns of a frame mean: the active plane, or the active and the onset plane.
+        order: the names of the parts in the order in which they are decided. None draws an order for every frame in
+            training, from PyTorch's default generator; then the parts can be decided in any order
+            (:meth:`Monophonic.in_order`), in evaluation in that of the layout by default.
+        channels: width of the shared network.
+        lags: how many frames back the part's own pitches are read.
+        decays: the factor on the weight of a past frame for each later frame; one or more, each in (0, 1).
+        num_layers: residual layers of the shared network.
+        dropout: dropout probability in the shared network, 0 <= dropout < 1.
+        num_candidates: the last ``num_candidates * frame_size`` features are copy candidates: for each, the probability
+            of each column.
+
+    Raises:
+        SettingsError: a size below 1, a decay or probability out of range, an order that is not one of the parts, a
+            layout with velocities, or candidates that leave no features for the state.
+
+    Example:
+        >>> from pianoroll_seq2seq import Part, PitchRange
+        >>> two = FrameLayout(parts=(Part("high", pitches=PitchRange(60, 71)), Part("low", pitches=PitchRange(48, 59))))
+        >>> head = MonophonicHead(in_features=8, layout=two)
+        >>> frames = torch.zeros(2, 3, 24)  # (batch, steps, frame_size): both parts rest
+        >>> head(torch.zeros(2, 3, 8), frames).log_prob(frames).shape
+        torch.Size([2, 3])
+    """
+
+    _decays: Tensor
+    _chroma_weights: Tensor
+    _ranks: Tensor
+
+    def __init__(
+        self,
+        in_features: int,
+        layout: FrameLayout | int,
+        *,
+        order: Sequence[str] | list[str] | None = None,
+        channels: int = 64,
+        lags: tuple[int, ...] | list[int] = (2, 4, 8, 16),
+        decays: tuple[float, ...] | list[float] = (0.8, 0.95, 0.995),
+        num_layers: int = 2,
+        dropout: float = 0.0,
+        num_candidates: int = 0,
+    ) -> None:
+        """Starts with almost equal probabilities."""
+        super().__init__()
+        check_no_velocity(layout, "MonophonicHead")
+        self.columns = note_columns(layout)
+        sizes = {"in_features": in_features, "channels": channels, "lags": tuple(lags)}
+        in_range = min(in_features, channels, *lags) >= 1 and lags and num_layers >= 0 and 0 <= dropout < 1
+        if not in_range or not decays or not all(0 < decay < 1 for decay in decays):
+            raise SettingsError(
+                f"Sizes and lags must be at least 1, num_layers at least 0, decays, one or more, in (0, 1), and dropout "
+                f"in [0, 1), got {sizes}, {num_layers=}, {decays=}, {dropout=}."
+            )
+        self.in_features = in_features
+        self.layout = layout
+        self.frame_size: int = self.columns.frame_size
+        self.context_frames: int | None = None
+        self.order = None if order is None else tuple(order)
+        state = state_size(in_features, self.frame_size, num_candidates)
+        self._settings = {
+            "order": None if order is None else list(order),
+            "channels": channels,
+            "lags": list(lags),
+            "decays": list(decays),
+            "num_layers": num_layers,
+            "dropout": dropout,
+            "num_candidates": num_candidates,
+        }
+        self._lags, self._num_candidates = tuple(lags), num_candidates
+        self.network: PartNetwork = PartNetwork(
+            self.columns,
+            state_size=state,
+            channels=channels,
+            num_own=len(lags) + 1,
+            num_rates=len(decays),
+            num_layers=num_layers,
+            dropout=dropout,
+            num_candidates=num_candidates,
+        )
+        self.register_buffer("_decays", torch.tensor(list(decays)), persistent=False)
+        self.register_buffer("_chroma_weights", self.columns.chroma_weights(), persistent=False)
+        names = [block.name for block in self.columns.blocks]
+        self.register_buffer("_ranks", self.ranks_of(names if order is None else order), persistent=False)
+
+    def ranks_of(self, order: Sequence[str]) -> Tensor:
+        """The place of each part in an order of their names: (parts,).
+
+        Raises:
+            SettingsError: not the names of the parts.
+        """
+        names = [block.name for block in self.columns.blocks]
+        if sorted(order) != sorted(names):
+            raise SettingsError(f"order must have the name of every part once, got {list(order)} for the parts {names}.")
+        return torch.tensor([list(order).index(name) for name in names])
+
+    def forward(
+        self, features: Float[Tensor, "batch steps in_features"], past: Float[Tensor, "batch known frame_size"]
+    ) -> Monophonic:
+        """Distributions of batch shape (batch, steps)."""
+        steps = features.shape[1]
+        pitches, begins = self._read(past)
+        runs, before = runs_of(pitches, begins)
+        longest = max(self._lags)
+        padded = functional.pad(pitches, (0, 0, longest, 0), value=-1)
+        known = past.shape[1]
+        rows = slice(known - steps, known)
+        latest = [padded[:, longest - lag + 1 :][:, rows] for lag in (1, *self._lags)]
+        averages = exponential_averages(self._chroma(past), self._decays)[:, -steps:]
+        context = self._context(
+            features,
+            torch.stack([*latest, before[:, rows]], dim=2),
+            runs[:, rows],
+            past[:, rows, : self.columns.plane_size],
+            averages,
+        )
+        return Monophonic(self, context, self._chosen_ranks(features.shape[:2]))
+
+    def init_state(self, past: Float[Tensor, "batch known frame_size"]) -> PartsState:
+        """See :class:`~pianoroll_seq2seq.models.heads.contract.SteppingHead`."""
+        pitches, begins = self._read(past)
+        runs, before = runs_of(pitches, begins)
+        longest = max(self._lags)
+        latest = functional.pad(pitches, (0, 0, longest, 0), value=-1)[:, -longest:].flip(1)
+        averages = ExponentialAverage.of(self._chroma(past), self._decays)
+        return PartsState(latest, before[:, -1], runs[:, -1], past[:, -1, : self.columns.plane_size], averages)
+
+    def update(self, frame: Float[Tensor, "batch frame_size"], state: PartsState) -> PartsState:
+        """See :class:`~pianoroll_seq2seq.models.heads.contract.SteppingHead`."""
+        pitches, begins = (values[:, 0] for values in self._read(frame.unsqueeze(1)))
+        changed = (pitches != state.pitches[:, 0]) | begins
+        return PartsState(
+            pitches=torch.cat([pitches.unsqueeze(1), state.pitches[:, :-1]], dim=1),
+            before=torch.where(changed, state.pitches[:, 0], state.before),
+            runs=torch.where(changed, 1, state.runs + 1),
+            sounded=frame[:, : self.columns.plane_size],
+            past=state.past.after(self._chroma(frame)),
+        )
+
+    def predict(self, features: Float[Tensor, "batch in_features"], state: PartsState) -> Monophonic:
+        """See :class:`~pianoroll_seq2seq.models.heads.contract.SteppingHead`."""
+        latest = [state.pitches[:, lag - 1] for lag in (1, *self._lags)]
+        pitches = torch.stack([*latest, state.before], dim=1)
+        context = self._context(features, pitches, state.runs, state.sounded, state.past.average)
+        return Monophonic(self, context, self._chosen_ranks(features.shape[:1]))
+
+    def settings(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {"in_features": self.in_features, "layout": self.layout, **self._settings}
+
+    def _read(self, frames: Tensor) -> tuple[Tensor, Tensor]:
+        """The pitch of each part, -1 for a rest, and whether a note of it begins: (batch, frames, parts).
+
+        Of several pitches of a part, which input noise may bring, the highest counts.
+        """
+        planes = frames.unflatten(2, (self.columns.num_planes, self.columns.plane_size)) > 0
+        pitches, begins = [], []
+        for block in self.columns.blocks:
+            active = planes[:, :, 0, block.columns]
+            place = torch.arange(block.lowest + 1, block.lowest + block.size + 1, device=frames.device)
+            pitches.append((active * place).amax(dim=2) - 1)
+            onset = planes[:, :, -1, block.columns] if self.columns.has_onsets else torch.zeros_like(active)
+            begins.append(onset.any(dim=2))
+        return torch.stack(pitches, dim=2), torch.stack(begins, dim=2)
+
+    def _chroma(self, frames: Tensor) -> Tensor:
+        """How many pitches of each class sound: (..., frame_size) to (..., 12)."""
+        return frames[..., : self.columns.plane_size] @ self._chroma_weights.to(frames.dtype)
+
+    def _context(
+        self, features: Tensor, pitches: Tensor, runs: Tensor, sounded: Tensor, averages: Tensor
+    ) -> PartsContext:
+        """The context of each step, batch shape (...), from features (..., in_features): see :class:`PartsContext`."""
+        state, candidates = split_features(features, self.frame_size, self._num_candidates)
+        projected = self.network.project_state(state, runs, pitches[..., 0, :])
+        return PartsContext(projected, candidates, averages, pitches, sounded)
+
+    def _chosen_ranks(self, batch: torch.Size) -> Tensor:
+        """The order of decisions, (*batch, parts): drawn for each frame in training, unless it is fixed."""
+        if self.training and self.order is None and len(self._ranks) > 1:
+            return torch.rand(*batch, len(self._ranks), device=self._ranks.device).argsort(dim=-1)
+        return self._ranks.expand(*batch, -1)

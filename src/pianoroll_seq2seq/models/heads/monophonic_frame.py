@@ -1,0 +1,261 @@
+"""A frame of monophonic parts, each decided given the parts before it, by the network of a ``MonophonicHead``."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional
+
+from pianoroll_seq2seq.models.heads.note_columns import NoteColumns
+from pianoroll_seq2seq.models.heads.pitch_autoregression import by_rows, stratified_numbers
+from pianoroll_seq2seq.models.heads.precision import check_temperature
+from pianoroll_seq2seq.models.heads.random_numbers import uniform
+
+if TYPE_CHECKING:
+    from pianoroll_seq2seq.models.heads.monophonic import MonophonicHead
+
+_ENUMERATED = 64
+"""A mean is exact if the parts but the last have no more than so many states together."""
+_SAMPLES = 32
+
+
+@dataclass(frozen=True)
+class PartsContext:
+    """The context of a frame, known before its first part is decided: batch shape (...).
+
+    Args:
+        state: the projected state of the decoder for each part, (..., parts, channels).
+        candidates: copy candidates, (..., candidates, frame_size).
+        chroma: the tonal context, (..., rates, 12).
+        pitches: what each part sounded in some past frames, (..., past, parts), newest first: the pitch counted from
+            the lowest of all parts, or -1 for a rest. The last row is the note before the latest one.
+        sounded: the cells that sounded in the latest frame, (..., plane_size).
+    """
+
+    state: Tensor
+    candidates: Tensor
+    chroma: Tensor
+    pitches: Tensor
+    sounded: Tensor
+
+    def map(self, change: Any) -> "PartsContext":
+        """With a function applied to every tensor."""
+        return PartsContext(*(change(getattr(self, field.name)) for field in fields(self)))
+
+    @property
+    def batch(self) -> torch.Size:
+        """The batch shape."""
+        return self.sounded.shape[:-1]
+
+
+@dataclass(frozen=True, eq=False)
+class Monophonic:
+    """A frame of parts of which each sounds one pitch or rests. The parts are decided one after another.
+
+    A part is silent, holds a pitch that sounded in the frame before, or begins one. Without an onset plane it is silent
+    or sounds a pitch. A frame in which a part has two pitches has probability zero.
+
+    Args:
+        head: the head whose network computes the log-odds.
+        context: the context of the frame, batch shape (...).
+        ranks: the place of each part in the order of decisions, (..., parts).
+        temperature: divides the logits of every decision.
+    """
+
+    rowwise: ClassVar[bool] = True
+
+    head: "MonophonicHead"
+    context: PartsContext
+    ranks: Tensor
+    temperature: float = 1.0
+
+    def log_prob(self, frames: Float[Tensor, "*batch frame_size"]) -> Float[Tensor, "*batch"]:
+        """Log-probability of whole frames in nats, exact."""
+        flat, frames = self._flat(), frames.reshape(-1, frames.shape[-1])
+        if torch.is_grad_enabled():
+            log_probs = flat._row_log_probs(frames)
+        else:
+            log_probs = by_rows(lambda rows: flat[rows]._row_log_probs(frames[rows]), len(frames))
+        return log_probs.view(self.context.batch)
+
+    @torch.no_grad()
+    def sample(self, *, generator: torch.Generator) -> Float[Tensor, "*batch frame_size"]:
+        """One exact sample."""
+        flat = self._flat()
+        numbers = uniform(flat.ranks.shape, generator=generator, device=flat.ranks.device)
+        return flat._row_samples(numbers)[0].view(*self.context.batch, -1)
+
+    @property
+    def mean(self) -> Float[Tensor, "*batch frame_size"]:
+        """The probability of each column: exact for a few small parts, otherwise estimated from 32 samples."""
+        flat = self._flat()
+        means = by_rows(lambda rows: flat[rows]._row_means(), len(flat.ranks))
+        return means.view(*self.context.batch, -1)
+
+    def __getitem__(self, index: Any) -> "Monophonic":
+        """The distributions at some places of the batch shape."""
+        return replace(self, context=self.context.map(lambda values: values[index]), ranks=self.ranks[index])
+
+    def tempered(self, temperature: float) -> "Monophonic":
+        """The logits of every decision divided by the temperature."""
+        return replace(self, temperature=self.temperature * check_temperature(temperature))
+
+    def in_order(self, order: Sequence[str]) -> "Monophonic":
+        """The same network, asked in another order of parts.
+
+        Each order is an exact distribution of its own. They agree as well as the head has learned them, so only a head
+        trained with ``order=None`` should be asked for any.
+
+        Args:
+            order: the names of all parts, the first to be decided first.
+
+        Raises:
+            SettingsError: not the names of the parts.
+        """
+        ranks = self.head.ranks_of(order).to(self.ranks.device)
+        return replace(self, ranks=ranks.expand_as(self.ranks))
+
+    def threshold(self, probability: float) -> Float[Tensor, "*batch frame_size"]:
+        """The columns whose mean reaches a probability, at most one pitch for each part: the most likely."""
+        mean = self.mean
+        columns = self.head.columns
+        planes = mean.view(*mean.shape[:-1], columns.num_planes, columns.plane_size)
+        frames = torch.zeros_like(planes)
+        for block in columns.blocks:
+            active = planes[..., 0, block.columns]
+            highest, place = active.max(dim=-1, keepdim=True)
+            chosen = torch.zeros_like(active).scatter(-1, place, (highest >= probability).to(active.dtype))
+            frames[..., 0, block.columns] = chosen
+            if columns.has_onsets:
+                frames[..., 1, block.columns] = chosen * (planes[..., 1, block.columns] >= probability)
+        return frames.view_as(mean)
+
+    def _flat(self) -> "Monophonic":
+        """With the batch shape flattened."""
+        last = len(self.context.batch) - 1
+        if last < 0:
+            return replace(self, context=self.context.map(lambda values: values[None]), ranks=self.ranks[None])
+        context = self.context.map(lambda values: values.flatten(0, last))
+        return replace(self, context=context, ranks=self.ranks.flatten(0, last))
+
+    def _row_log_probs(self, frames: Tensor) -> Tensor:
+        """Log-probabilities (rows,) of frames (rows, frame_size), for a flat batch."""
+        head = self.head
+        states, possible = states_of(head.columns, frames)
+        total: Tensor | None = None
+        for part, logits in enumerate(head.network.logits(self.context, states, self.ranks)):
+            log_probs = torch.log_softmax(logits / self.temperature, dim=1)
+            chosen = log_probs.gather(1, states[:, part : part + 1]).squeeze(1)
+            total = chosen if total is None else total + chosen
+        assert total is not None  # there is at least one part
+        return total.masked_fill(~possible, -math.inf)
+
+    def _row_samples(self, numbers: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Frames from random numbers (rows, parts), and the conditionals of each part, for a flat batch."""
+        head = self.head
+        states = torch.zeros_like(self.ranks)
+        conditionals: list[Tensor] = [numbers.new_zeros(0)] * self.ranks.shape[1]
+        for rank in range(self.ranks.shape[1]):
+            for part in range(self.ranks.shape[1]):
+                rows = (self.ranks[:, part] == rank).nonzero().squeeze(1)
+                if not len(rows):
+                    continue
+                context = self.context.map(lambda values, rows=rows: values[rows])
+                logits = head.network.part_logits(context, states[rows], self.ranks[rows], part) / self.temperature
+                probabilities = torch.softmax(logits, dim=1)
+                states[rows, part] = _by_number(probabilities, numbers[rows, part])
+                if not len(conditionals[part]):
+                    conditionals[part] = probabilities.new_zeros(len(states), probabilities.shape[1])
+                conditionals[part][rows] = probabilities
+        return frames_of(head.columns, states).to(self.context.state.dtype), conditionals
+
+    @torch.no_grad()
+    def _row_means(self) -> Tensor:
+        """Probabilities (rows, frame_size), for a flat batch."""
+        sizes = num_states(self.head.columns)
+        if len(self.ranks) and bool((self.ranks == self.ranks[0]).all()):
+            order = self.ranks[0].argsort().tolist()
+            if math.prod(sizes[part] for part in order[:-1]) <= _ENUMERATED:
+                return self._enumerated_means(order)
+        rows, parts = self.ranks.shape
+        sums = torch.zeros_like(means_of(self.head.columns, [self.context.state.new_zeros(rows, size) for size in sizes]))
+        for numbers in stratified_numbers(_SAMPLES, parts, self.ranks.device):
+            sums = sums + means_of(self.head.columns, self._row_samples(numbers.expand(rows, -1))[1])
+        return sums / _SAMPLES
+
+    def _enumerated_means(self, order: Sequence[int]) -> Tensor:
+        """The same, over all states of the parts but the last of the order."""
+        head, rows = self.head, len(self.ranks)
+        means = [self.context.state.new_zeros(rows, size) for size in num_states(head.columns)]
+        weighted = [(torch.zeros_like(self.ranks), self.context.state.new_ones(rows))]
+        for part in order:
+            following = []
+            for states, weight in weighted:
+                logits = head.network.part_logits(self.context, states, self.ranks, part) / self.temperature
+                probabilities = torch.softmax(logits, dim=1) * weight[:, None]
+                means[part] = means[part] + probabilities
+                if part == order[-1]:
+                    continue
+                for state in range(probabilities.shape[1]):
+                    chosen = states.clone()
+                    chosen[:, part] = state
+                    following.append((chosen, probabilities[:, state]))
+            weighted = following
+        return means_of(head.columns, means)
+
+
+def _by_number(probabilities: Tensor, numbers: Tensor) -> Tensor:
+    """The states (rows,) that random numbers from [0, 1) choose; never one of probability zero."""
+    chosen = (numbers[:, None] >= probabilities.cumsum(dim=1)).sum(dim=1)
+    place = torch.arange(probabilities.shape[1], device=probabilities.device)
+    last = torch.where(probabilities > 0, place, 0).amax(dim=1)  # rounding may leave the sum below the number
+    return torch.minimum(chosen, last)
+
+
+def num_states(columns: NoteColumns) -> tuple[int, ...]:
+    """How many states each part has: a rest, and for each pitch one, or two if it can be held."""
+    return tuple(1 + columns.num_planes * block.size for block in columns.blocks)
+
+
+def states_of(columns: NoteColumns, frames: Tensor) -> tuple[Tensor, Tensor]:
+    """The state of each part in frames (rows, frame_size), and whether the frames are possible.
+
+    Returns:
+        States (rows, parts): 0 for a rest, then one for each pitch. With an onset plane one for each pitch that is
+        held, and then one for each that begins. And booleans (rows,).
+    """
+    planes = frames.view(len(frames), columns.num_planes, -1) > 0
+    active = planes[:, 0]
+    possible = torch.ones(len(frames), dtype=torch.bool, device=frames.device)
+    if columns.has_onsets:
+        possible = ~(planes[:, 1] & ~active).any(dim=1)
+    states = []
+    for block in columns.blocks:
+        part = active[:, block.columns]
+        count, place = part.sum(dim=1), part.to(torch.uint8).argmax(dim=1)
+        possible = possible & (count <= 1)
+        state = torch.where(count > 0, 1 + place, 0)
+        if columns.has_onsets:
+            begins = planes[:, 1, block.columns].any(dim=1) & (count > 0)
+            state = torch.where(begins, state + block.size, state)
+        states.append(state)
+    return torch.stack(states, dim=1), possible
+
+
+def frames_of(columns: NoteColumns, states: Tensor) -> Tensor:
+    """The inverse of :func:`states_of`: booleans (rows, frame_size)."""
+    certain = [functional.one_hot(states[:, part], size) for part, size in enumerate(num_states(columns))]
+    return means_of(columns, certain).bool()
+
+
+def means_of(columns: NoteColumns, probabilities: Sequence[Tensor]) -> Tensor:
+    """The probability of each column, (rows, frame_size), from those of each part's states, (rows, states)."""
+    if not columns.has_onsets:
+        return torch.cat([values[:, 1:] for values in probabilities], dim=1)
+    halves = [values[:, 1:].chunk(2, dim=1) for values in probabilities]
+    active = [held + onset for held, onset in halves]
+    return torch.cat([*active, *(onset for _, onset in halves)], dim=1)

@@ -1,0 +1,111 @@
+"""Which columns of a frame are which pitches of which part, for heads that read columns as pitches."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from pianoroll_seq2seq.errors import SettingsError
+from pianoroll_seq2seq.layout import FrameLayout, frame_size_of
+from pianoroll_seq2seq.models.heads.exponential_average import OCTAVE
+
+
+@dataclass(frozen=True)
+class Block:
+    """The columns of one part in a plane.
+
+    Args:
+        name: the name of the part.
+        start: the first column.
+        size: how many columns, one for each pitch.
+        lowest: the pitch of the first column, counted from the lowest pitch of all parts.
+        drums: whether the pitches are instruments of a drum kit.
+    """
+
+    name: str
+    start: int
+    size: int
+    lowest: int
+    drums: bool = False
+
+    @property
+    def columns(self) -> slice:
+        """The columns in a plane."""
+        return slice(self.start, self.start + self.size)
+
+
+@dataclass(frozen=True)
+class NoteColumns:
+    """The columns of the note planes of a frame.
+
+    Args:
+        blocks: the parts.
+        has_onsets: whether the onset plane follows the active plane.
+    """
+
+    blocks: tuple[Block, ...]
+    has_onsets: bool
+
+    @cached_property
+    def plane_size(self) -> int:
+        """Columns of one plane."""
+        return sum(block.size for block in self.blocks)
+
+    @property
+    def num_planes(self) -> int:
+        """The active plane, and the onset plane if there is one."""
+        return 2 if self.has_onsets else 1
+
+    @property
+    def frame_size(self) -> int:
+        """Columns of the note planes."""
+        return self.num_planes * self.plane_size
+
+    @cached_property
+    def num_pitches(self) -> int:
+        """The size of the range that spans the pitches of all parts."""
+        return max(block.lowest + block.size for block in self.blocks)
+
+    def pitches(self) -> Tensor:
+        """The pitch of each column of a plane, counted from the lowest of all parts: (plane_size,)."""
+        return torch.cat([torch.arange(block.lowest, block.lowest + block.size) for block in self.blocks])
+
+    def chroma_weights(self) -> Tensor:
+        """1 where a column is of a pitch class, 0 elsewhere and for drums: (plane_size, 12)."""
+        weights = torch.zeros(self.plane_size, OCTAVE)
+        weights[torch.arange(self.plane_size), self.pitches() % OCTAVE] = 1.0
+        for block in self.blocks:
+            if block.drums:
+                weights[block.columns] = 0.0
+        return weights
+
+
+def note_columns(layout: FrameLayout | int) -> NoteColumns:
+    """The columns of a layout's note planes. A layout that is only a number has one part and the active plane.
+
+    Raises:
+        SettingsError: fewer than one column.
+    """
+    size = frame_size_of(layout)
+    if not isinstance(layout, FrameLayout):
+        return NoteColumns((Block("", 0, size, 0),), has_onsets=False)
+    bottom = min(part.pitches.lowest for part in layout.parts)
+    blocks, start = [], 0
+    for part in layout.parts:
+        blocks.append(Block(part.name, start, len(part.pitches), part.pitches.lowest - bottom, part.drums))
+        start += len(part.pitches)
+    return NoteColumns(tuple(blocks), layout.has_onsets)
+
+
+def check_no_velocity(layout: FrameLayout | int, head: str) -> None:
+    """Refuses a layout with a velocity plane, for a head that models notes only.
+
+    Raises:
+        SettingsError: names the head that models velocities.
+    """
+    if isinstance(layout, FrameLayout) and layout.has_velocity:
+        raise SettingsError(
+            f"{head} models notes without velocities, but the layout has the planes {layout.planes}. Put it into a "
+            f"VelocityHead: head=functools.partial(VelocityHead, inner={head})."
+        )

@@ -1,0 +1,169 @@
+"""Which parts of a score become which parts of a roll."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+
+from pianoroll_seq2seq.errors import NoNotesError, SettingsError
+from pianoroll_seq2seq.parts import Part, common_program, matching_parts
+from pianoroll_seq2seq.pitches import PIANO, PitchRange
+
+PartSelection = str | int | Mapping[str, Any]
+"""A track by name or index, or the keyword arguments of :meth:`~pianoroll_seq2seq.score.Score.select`."""
+
+PartsOption = Literal["tracks"] | Sequence[str] | Mapping[str, PartSelection] | None
+"""Which parts a roll gets: see :meth:`~pianoroll_seq2seq.pianoroll.PianoRoll.from_midi`."""
+
+
+def choose_parts(
+    found: Sequence[Part],
+    option: PartsOption,
+    *,
+    pitches: PitchRange | Mapping[str, PitchRange],
+    drums: bool | None,
+    label: str,
+) -> tuple[tuple[Part, ...], list[Sequence[int]]]:
+    """The parts of a roll, and for each the indices of the parts of a score that make it.
+
+    Args:
+        found: the parts of the score.
+        option: ``"tracks"``, names of tracks, or a mapping from names to selections.
+        pitches: the pitches of all parts, or of each by its name.
+        drums: whether ``"tracks"`` keeps drums; they are kept by default.
+        label: what error messages call the score.
+
+    Raises:
+        SettingsError: another option, selections that overlap, or pitches for unknown parts.
+        MidiError: a selection without a part.
+
+    Example:
+        >>> parts, indices = choose_parts([Part("tune"), Part("tune")], "tracks", pitches=PIANO, drums=None, label="x")
+        >>> [part.name for part in parts], indices
+        (['tune', 'tune 2'], [[0], [1]])
+    """
+    if option == "tracks":
+        indices: list[Sequence[int]] = [
+            [index] for index, part in enumerate(found) if drums in (None, True) or not part.drums
+        ]
+        names = _distinct([found[first].name or _default_name(found[first], first) for (first,) in indices])
+    else:
+        selections = _selections(option)
+        names = list(selections)
+        indices = [_select(found, selection, name, label) for name, selection in selections.items()]
+        _check_overlaps(found, names, indices, label)
+    ranges = pitches if isinstance(pitches, Mapping) else {}
+    unknown = sorted(set(ranges) - set(names))
+    if unknown:
+        raise SettingsError(f"{label}: pitches for {unknown[0]!r}, but its parts are {names}.")
+    default = PIANO if isinstance(pitches, Mapping) else pitches
+    parts = tuple(
+        Part(
+            name,
+            common_program([found[index] for index in chosen]),
+            all(found[index].drums for index in chosen),
+            pitches=ranges.get(name, default),
+        )
+        for name, chosen in zip(names, indices, strict=True)
+    )
+    return parts, indices
+
+
+def _selections(option: PartsOption) -> Mapping[str, PartSelection]:
+    if isinstance(option, str) or not isinstance(option, Sequence | Mapping) or not option:
+        raise SettingsError(
+            f"parts must be None, 'tracks', names of tracks such as ['MELODY', 'PIANO'], or a mapping such as "
+            f"{{'melody': 'MELODY', 'bass': {{'program': 33}}}}; got {option!r}."
+        )
+    if isinstance(option, Mapping):
+        return option
+    double = sorted({name for name in option if option.count(name) > 1})
+    if double:
+        raise SettingsError(f"parts names the track {double[0]!r} twice. Name each once.")
+    return {name: name for name in option}
+
+
+def _select(found: Sequence[Part], selection: PartSelection, name: str, label: str) -> Sequence[int]:
+    arguments = selection if isinstance(selection, Mapping) else {"track": selection}
+    unknown = sorted(set(arguments) - {"track", "program", "channel", "drums"})
+    if unknown or not name:
+        raise SettingsError(
+            f"parts: {name!r} selects by {unknown or 'nothing'}. Give each part a name, and select by track, program, "
+            f"channel or drums."
+        )
+    label = f"{label}, part {name!r}"
+    return matching_parts(found, **{"track": None, "program": None, "channel": None, **arguments}, label=label)
+
+
+def _check_overlaps(found: Sequence[Part], names: Sequence[str], indices: Sequence[Sequence[int]], label: str) -> None:
+    owner: dict[int, str] = {}
+    for name, chosen in zip(names, indices, strict=True):
+        for index in chosen:
+            if index in owner:
+                raise SettingsError(
+                    f"{label}: the parts {owner[index]!r} and {name!r} both select track {found[index].track} "
+                    f"{found[index].name!r}. Narrow one of the selections."
+                )
+            owner[index] = name
+
+
+def _default_name(part: Part, index: int) -> str:
+    if part.drums:
+        return "drums"
+    return f"track {index if part.track is None else part.track}"
+
+
+def _distinct(names: Sequence[str]) -> list[str]:
+    """The names, with a number after each that occurs again."""
+    distinct: dict[str, None] = {}
+    for name in names:
+        number, candidate = 1, name
+        while candidate in distinct:
+            number += 1
+            candidate = f"{name} {number}"
+        distinct[candidate] = None
+    return list(distinct)
+
+
+def columns_by_part(
+    found: Sequence[tuple[Part, Sequence[np.ndarray]]],
+    option: PartsOption,
+    *,
+    pitches: PitchRange | Mapping[str, PitchRange],
+    drums: bool | None,
+    velocity: bool,
+    label: str,
+) -> tuple[tuple[Part, ...], list[list[np.ndarray]]]:
+    """The parts of a roll, and the columns of their notes.
+
+    Args:
+        found: the parts of a score, each with its onset ticks, end ticks, pitches and velocities.
+        option: which parts the roll has; None for all in one.
+        pitches: the pitches of all parts, or of each by its name.
+        drums: whether to keep drums; by default only as parts of their own.
+        velocity: whether to keep velocities.
+        label: what error messages call the score.
+
+    Raises:
+        NoNotesError: no notes, or only drums.
+        SettingsError, MidiError: as :func:`choose_parts`; also pitches by name without ``parts``.
+    """
+    indices: list[Sequence[int]]
+    if option is None:
+        if isinstance(pitches, Mapping):
+            raise SettingsError(f"{label}: pitches for {list(pitches)} need parts=..., such as parts='tracks'.")
+        parts: tuple[Part, ...] = (Part(pitches=pitches),)
+        indices = [[index for index, (part, _) in enumerate(found) if drums or not part.drums]]
+    else:
+        parts, indices = choose_parts([part for part, _ in found], option, pitches=pitches, drums=drums, label=label)
+    if not any(indices):
+        hint = " It has drums: pass drums=True to keep them." if found else ""
+        raise NoNotesError(f"{label}: no notes.{hint}")
+    count = 4 if velocity else 3
+    return parts, [
+        [_together([found[index][1][column] for index in chosen]) for column in range(count)] for chosen in indices
+    ]
+
+
+def _together(columns: Sequence[np.ndarray]) -> np.ndarray:
+    return columns[0] if len(columns) == 1 else np.concatenate(columns)

@@ -1,0 +1,141 @@
+"""Parts: the melody, the voices, the instruments of a score, of a roll and of a model's frames."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pianoroll_seq2seq.errors import MidiError, SettingsError
+from pianoroll_seq2seq.pitches import PIANO, PitchRange
+
+DRUM_CHANNEL = 9
+"""The channel of the drums, counted from 0; in MIDI programs, where channels count from 1, it is channel 10."""
+
+_PARTS_LISTED = 12  # in a message
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a score or a roll: a melody, a voice, an instrument.
+
+    In a score that was read from MIDI it is the notes of a track on one channel with one program. In a roll, and in the
+    layout of a model's frames, it is a block of columns.
+
+    Args:
+        name: the track's name.
+        program: General MIDI program, 0..127 (0 is a grand piano).
+        drums: whether it is a drum kit (channel 10, and channels that a file makes drums), whose note numbers are
+            instruments, not pitches.
+        track: index of the track in the file it was read from, counted from 0; not compared.
+        channel: its channel there, 0..15; not compared.
+        pitches: in a roll or a layout, the pitches of its columns. A score does not use it.
+
+    Example:
+        >>> Part("left hand", program=32) == Part("left hand", program=32, track=2, channel=1)
+        True
+    """
+
+    name: str = ""
+    program: int = 0
+    drums: bool = False
+    track: int | None = field(default=None, compare=False)
+    channel: int | None = field(default=None, compare=False)
+    pitches: PitchRange = PIANO
+
+    def __post_init__(self) -> None:
+        """Validates the program."""
+        if not 0 <= self.program <= 127:
+            raise MidiError(f"Part {self.name!r}: program must be in 0..127, got {self.program}.")
+
+    def settings(self) -> dict[str, Any]:
+        """The constructor's arguments, except the track and the channel."""
+        return {"name": self.name, "program": self.program, "drums": self.drums, "pitches": self.pitches}
+
+
+def named_parts(parts: Iterable[Part], pitches: PitchRange, *, owner: str) -> tuple[Part, ...]:
+    """The parts of a roll or a layout, checked: at least one, each with a name of its own if there are several.
+
+    Args:
+        parts: the parts; none for one part without a name.
+        pitches: the pitches of that one part. With parts, the default or the pitches that they span.
+        owner: what the error message calls the owner of the parts.
+
+    Raises:
+        SettingsError: parts of another type, without a name, with the same name, or of other pitches.
+    """
+    parts = tuple(parts)
+    if not parts:
+        return (Part(pitches=pitches),)
+    for part in parts:
+        if not isinstance(part, Part):
+            raise SettingsError(f"{owner}.parts must be Part objects, such as Part('melody'), got {part!r}.")
+    names = [part.name for part in parts]
+    if len(parts) > 1 and "" in names:
+        raise SettingsError(f"{owner}: part {names.index('') + 1} of {len(parts)} has no name. Name each part.")
+    double = sorted({name for name in names if names.count(name) > 1})
+    if double:
+        raise SettingsError(f"{owner}: several parts are named {double[0]!r}. Give each part a name of its own.")
+    if pitches not in (PIANO, spanned_pitches(parts)):
+        raise SettingsError(
+            f"{owner}.pitches is {pitches}, but its parts have {spanned_pitches(parts)}. Pass the pitches in the "
+            f"parts only."
+        )
+    return parts
+
+
+def spanned_pitches(parts: Sequence[Part]) -> PitchRange:
+    """The range that holds the pitches of all parts, or of all but the drums if there are others."""
+    ranges = [part.pitches for part in parts if not part.drums] or [part.pitches for part in parts]
+    return PitchRange(min(one.lowest for one in ranges), max(one.highest for one in ranges))
+
+
+def common_program(parts: Sequence[Part]) -> int:
+    """The program that all parts have, or all but the drums if there are others; 0 if they differ."""
+    programs = {part.program for part in parts if not part.drums} or {part.program for part in parts}
+    return programs.pop() if len(programs) == 1 else 0
+
+
+def part_columns(parts: Sequence[Part], name: str, *, owner: str) -> slice:
+    """The columns of one part, where the columns of the parts follow one another.
+
+    Raises:
+        SettingsError: no part of this name; the message lists the names.
+    """
+    start = 0
+    for part in parts:
+        if part.name == name:
+            return slice(start, start + len(part.pitches))
+        start += len(part.pitches)
+    raise SettingsError(f"{owner} has no part {name!r}. Its parts are {[part.name for part in parts]}.")
+
+
+def matching_parts(
+    parts: Sequence[Part],
+    *,
+    track: int | str | None,
+    program: int | None,
+    channel: int | None,
+    drums: bool | None = None,
+    label: str,
+) -> Sequence[int]:
+    """The indices of the parts that match all given arguments (see :meth:`~pianoroll_seq2seq.score.Score.select`).
+
+    Raises:
+        MidiError: no part matches; the message lists the parts.
+    """
+    chosen = [
+        index
+        for index, part in enumerate(parts)
+        if track in (None, part.name if isinstance(track, str) else part.track)
+        and (program is None or (part.program == program and not part.drums))
+        and channel in (None, part.channel)
+        and drums in (None, part.drums)
+    ]
+    if not chosen:
+        listed = "; ".join(
+            f"track {part.track} {part.name!r}, program {part.program}, channel {part.channel}"
+            for part in parts[:_PARTS_LISTED]
+        )
+        more = f" and {len(parts) - _PARTS_LISTED} more" if len(parts) > _PARTS_LISTED else ""
+        wanted = f"track={track!r}, program={program!r}, channel={channel!r}" + (f", drums={drums}" if drums else "")
+        raise MidiError(f"{label}: no part with {wanted}. It has: {listed or 'no parts'}{more}.")
+    return chosen
