@@ -1,11 +1,11 @@
 """A corpus of any size that takes little of the disk."""
 
-import json
 from pathlib import Path
 
 import numpy as np
+from written_corpus import write_manifest, write_shard
 
-from pianoroll_seq2seq import PianoRoll, SecondsGrid, build_corpus
+from pianoroll_seq2seq import PianoRoll, SecondsGrid
 
 FRAMES, WIDTH = 200_000, 11
 BYTES = 2 * FRAMES * WIDTH
@@ -14,21 +14,31 @@ BYTES = 2 * FRAMES * WIDTH
 
 def write_large_corpus(folder: Path, shards: int) -> None:
     """Random frames at 50 a second, two pieces a shard; ten shards are on the disk, the others links to them."""
-    source = folder.with_name(f"{folder.name} midi")
-    source.mkdir()
-    PianoRoll.from_active(np.ones((1, 88), bool), grid=SecondsGrid(0.02)).to_midi(source / "a.mid")
-    build_corpus(source, folder, grid=SecondsGrid(0.02), progress=False)
-    manifest = json.loads((folder / "manifest.json").read_text())
-    piece = json.loads((folder / "00000.json").read_text())["pieces"][0]
+    folder.mkdir()
     block = np.random.default_rng(0).integers(0, 256, (2, FRAMES, WIDTH), dtype=np.uint8)
-    manifest["shards"] = []
+    entries = []
     for number in range(shards):
         name = f"{number:05}"
-        manifest["shards"].append({"name": name, "pieces": 2, "frames": FRAMES})
-        pieces = [piece | {"offset": offset, "frames": FRAMES // 2} for offset in (0, FRAMES // 2)]
-        (folder / f"{name}.json").write_text(json.dumps({"frames": FRAMES, "pieces": pieces, "failures": []}))
-        if number < 10:
-            np.save(folder / f"{name}.npy", block)
-        else:  # a name of its own, and pages of its own where it is mapped
+        if number >= 10:  # a name of its own, and pages of its own where it is mapped
             (folder / f"{name}.npy").hardlink_to(folder / f"{number % 10:05}.npy")
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+        pieces = [_piece(f"{name}-{half}.mid", half * FRAMES // 2) for half in (0, 1)]
+        entries.append(write_shard(folder, name, {f"{name}.npy": block}, pieces))
+    write_manifest(folder, PianoRoll.silent(1, grid=SecondsGrid(0.02)), entries)
+
+
+def _piece(source: str, offset: int) -> dict[str, object]:
+    return {
+        "source": source,
+        "file_sha256": "0" * 64,
+        "roll_sha256": "0" * 64,
+        "velocity_sha256": None,
+        "offset": offset,
+        "frames": FRAMES // 2,
+        "onsets": 0,
+        "programs": [0],
+        "ticks_per_beat": 480,
+        "tempo": [[0, 500_000]],
+        "time_signatures": [],
+        "key_signatures": [],
+        "labels": {},
+    }

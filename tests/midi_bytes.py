@@ -88,7 +88,8 @@ def outcome(reader, data: bytes, **reading):
         return str(error)
     columns = ("onset_tick", "end_tick", "pitch", "velocity", "part")
     notes = [getattr(score.notes, name).tolist() for name in columns]
-    return notes, score.tempo, [(part, part.track, part.channel) for part in score.parts]
+    controllers = [getattr(score.controllers, name).tolist() for name in ("tick", "part", "kind", "number", "value")]
+    return notes, score.tempo, [(part, part.track, part.channel) for part in score.parts], score.meter, controllers
 
 
 def by_all(data: bytes, **reading) -> Score:

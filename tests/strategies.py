@@ -8,7 +8,9 @@ import io
 import random
 from bisect import bisect_right
 from collections import defaultdict, deque
+from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from itertools import chain
 from math import floor
 from typing import NamedTuple
@@ -17,11 +19,14 @@ import mido
 import numpy as np
 from hypothesis import strategies as st
 
+from pianoroll_seq2seq.controllers import CHANNEL_PRESSURE, CONTROL_CHANGE, KEY_PRESSURE, PITCH_BEND, Controllers
 from pianoroll_seq2seq.grid import BeatGrid, SecondsGrid
+from pianoroll_seq2seq.meter import Meter
 from pianoroll_seq2seq.parts import Part
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.pitches import PitchRange
 from pianoroll_seq2seq.score import NoteTable, Score
+from pianoroll_seq2seq.signatures import KeySignature, TimeSignature
 from pianoroll_seq2seq.tempo import MAX_TICK, TempoMap
 
 # ---------------------------------------------------------------------------------------------- strategies
@@ -75,9 +80,42 @@ SONG_TEMPI = tempo_maps(st.sampled_from([220, 480, 960]), st.integers(0, 8_000),
 GRIDS = st.sampled_from([SecondsGrid(0.02), SecondsGrid(1 / 60), BeatGrid(4), BeatGrid(3)])
 
 
+def meters(ticks=TICKS, max_signatures: int = 4):
+    """Any time and key signatures."""
+    denominators = st.sampled_from([1, 2, 4, 8, 16, 32, 64, 128])
+    numerators = st.one_of(st.integers(1, 12), st.integers(1, 255))
+    times = st.lists(st.builds(TimeSignature, ticks, numerators, denominators), max_size=max_signatures)
+    keys = st.lists(st.builds(KeySignature, ticks, st.integers(-7, 7), st.booleans()), max_size=max_signatures)
+    return st.builds(Meter, times, keys)
+
+
+def _controllers(ticks):
+    """Rows of tick, kind, number and value that change neither the ends of notes nor drums."""
+    value = st.integers(0, 127)
+    harmless = st.sampled_from([number for number in range(1, 128) if number not in (120, 123, 124, 125, 126, 127)])
+    return st.lists(
+        st.one_of(
+            st.tuples(ticks, st.just(CONTROL_CHANGE), harmless, value),
+            st.tuples(ticks, st.just(CONTROL_CHANGE), st.sampled_from([0, 32]), st.integers(0, 119)),
+            st.tuples(ticks, st.just(KEY_PRESSURE), value, value),
+            st.tuples(ticks, st.just(CHANNEL_PRESSURE), st.just(0), value),
+            st.tuples(ticks, st.just(PITCH_BEND), st.just(0), st.integers(-8192, 8191)),
+        ),
+        max_size=8,
+    )
+
+
+def controllers_of_rows(rows) -> Controllers:
+    """From rows of tick, part, kind, number and value."""
+    return Controllers(*([row[column] for row in rows] for column in range(5)))
+
+
 @st.composite
-def scores(draw, ticks=TICKS):
-    """Scores that a MIDI file can hold: notes of one part and pitch end in the order in which they began."""
+def scores(draw, ticks=TICKS, *, complete: bool = False):
+    """Scores that a MIDI file can hold: notes of one part and pitch end in the order in which they began.
+
+    With ``complete`` they have signatures and controllers, which drums share.
+    """
     parts = draw(st.lists(st.builds(Part, NAMES, st.integers(0, 127), st.booleans()), min_size=1, max_size=4))
     rows: list[tuple[int, int, int, int, int]] = []
     for part in range(len(parts)):
@@ -85,7 +123,16 @@ def scores(draw, ticks=TICKS):
             spans = draw(st.lists(st.tuples(ticks, ticks).map(sorted), min_size=1, max_size=4))
             onsets, ends = (sorted(column) for column in zip(*spans, strict=True))
             rows += [(on, end, pitch, draw(st.integers(1, 127)), part) for on, end in zip(onsets, ends, strict=True)]
-    return _built(Score, _built(note_table, rows), draw(tempo_maps(ticks=ticks)), tuple(parts))
+    score = _built(Score, _built(note_table, rows), draw(tempo_maps(ticks=ticks)), tuple(parts))
+    if not complete:
+        return score
+    of_drums = draw(_controllers(ticks))
+    acting = [
+        (tick, index, *rest)
+        for index, part in enumerate(parts)
+        for tick, *rest in (of_drums if part.drums else draw(_controllers(ticks)))
+    ]
+    return _built(partial(replace, score, meter=draw(meters(ticks)), controllers=controllers_of_rows(acting)))
 
 
 @st.composite
@@ -166,7 +213,10 @@ def _messages(tempi):
             mido.MetaMessage("text", text="la", time=17),
             mido.MetaMessage("lyrics", text="la", time=5),
             mido.MetaMessage("time_signature", numerator=3, denominator=4, time=19),
+            mido.MetaMessage("time_signature", numerator=6, denominator=8, time=0),
+            mido.MetaMessage("time_signature", numerator=4, denominator=256, time=2),
             mido.MetaMessage("key_signature", key="C", time=23),
+            mido.MetaMessage("key_signature", key="F#m", time=0),
             mido.MetaMessage("marker", text="A", time=29),
         ]
     )

@@ -11,7 +11,7 @@ the file's music onto the grid when it is read.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -206,18 +206,26 @@ def estimate_offset(onset_tick: Int[np.ndarray, " notes"], frames_per_beat: int,
     """
     # A line is every ticks_per_beat / frames_per_beat ticks. In units of 1 / frames_per_beat of a tick, lines are
     # ticks_per_beat apart, and all distances are integers.
-    size = ticks_per_beat
+    size, reach = ticks_per_beat, max(ticks_per_beat // 5, 1)
     counts = np.bincount(np.asarray(onset_tick, dtype=np.int64) * frames_per_beat % size, minlength=size)
-    reach = max(size // 5, 1)
-    distance = np.minimum(np.arange(size), size - np.arange(size))
-    weights = np.maximum(reach - distance, 0)
+    first, second, offsets = _offset_table(frames_per_beat, size, reach)
     # The fit of every offset is the circular convolution of counts with weights. The second difference of weights has
     # three values that are not 0, so two cumulative sums give all fits in exact integers.
-    bends = np.roll(counts, reach) + np.roll(counts, -reach) - 2 * counts
-    slopes = np.full(size, int(counts @ np.roll(weights, 1)) - int(counts @ weights))
-    slopes[1:] += bends[1:].cumsum()
-    fits = int(counts @ weights) + np.append(0, slopes[:-1].cumsum())
+    circle = np.concatenate([counts[-reach:], counts, counts[:reach]])
+    slopes = circle[: len(counts)] + circle[2 * reach :] - 2 * counts
+    slopes[0] = counts @ second - counts @ first
+    fits = slopes.cumsum()
+    fits[-1] = counts @ first
+    fits = np.roll(fits, 1)
+    fits.cumsum(out=fits)
+    return int(offsets[np.argmax(fits[offsets * frames_per_beat % size])])
+
+
+@lru_cache(maxsize=32)
+def _offset_table(frames_per_beat: int, size: int, reach: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The weights of all phases for the offset 0 and for the next one, and the offsets, closest to 0 first."""
+    phase = np.arange(size)
+    weights = np.maximum(reach - np.minimum(phase, size - phase), 0)
     half = size // (2 * frames_per_beat)
     offsets = np.arange(-half, half + 1)
-    offsets = offsets[np.argsort(np.abs(offsets) * 2 - (offsets > 0))]
-    return int(offsets[np.argmax(fits[offsets * frames_per_beat % size])])
+    return weights, np.roll(weights, 1), offsets[np.argsort(np.abs(offsets) * 2 - (offsets > 0))]

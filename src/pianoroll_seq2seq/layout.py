@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
-from jaxtyping import Int64
+from jaxtyping import Float32, Int64
 
 from pianoroll_seq2seq.errors import GridError, PitchRangeError, SettingsError, ShapeError
 from pianoroll_seq2seq.grid import SIXTEENTHS, FrameGrid
@@ -98,6 +98,13 @@ class FrameLayout:
         """
         return cls(music.grid, planes=_PLANES[: 3 if velocity else 2 if onsets else 1], parts=music.parts)
 
+    def __repr__(self) -> str:
+        """The grid, the pitches or the parts, and the planes."""
+        one = len(self.parts) == 1
+        names = ", ".join(part.name for part in self.parts)
+        columns = f"pitches={self.pitches}" if one else f"{self.plane_size} pitches in {len(self.parts)} parts {names}"
+        return f"FrameLayout(grid={self.grid}, {columns}, planes={self.planes})"
+
     @property
     def plane_size(self) -> int:
         """Columns of one plane: the pitches of all parts."""
@@ -145,6 +152,32 @@ class FrameLayout:
         """
         ranges = [np.arange(part.pitches.lowest, part.pitches.highest + 1, dtype=np.int64) for part in self.parts]
         return np.tile(np.concatenate(ranges), len(self.planes))
+
+    def to_float(self, frames: np.ndarray) -> Float32[np.ndarray, "*batch frame_size"]:
+        """Frames as the numbers that a model reads: zeros and ones, and velocities divided by 127.
+
+        Args:
+            frames: bool or uint8 of shape (..., frame_size), as :meth:`PianoRoll.to_frames` gives them.
+        """
+        values = frames.astype(np.float32)
+        if self.has_velocity:
+            values[..., self.columns("velocity")] /= 127
+        return values
+
+    def from_float(self, values: np.ndarray) -> np.ndarray:
+        """The inverse of :meth:`to_float`: bool, or uint8 if the layout has a velocity plane.
+
+        Example:
+            >>> layout = FrameLayout(pitches=PitchRange(60, 60), planes=("active", "onset", "velocity"))
+            >>> layout.from_float(layout.to_float(np.array([1, 1, 90], dtype=np.uint8)))
+            array([ 1,  1, 90], dtype=uint8)
+        """
+        if not self.has_velocity:
+            return values > 0
+        frames: np.ndarray = (values > 0).astype(np.uint8)
+        columns = self.columns("velocity")
+        frames[..., columns] = np.rint(values[..., columns] * 127)
+        return frames
 
     def check(self, music: OnGrid, label: str, *, owner: str = "the model") -> None:
         """Refuses music on another grid, of other parts or of other pitches.

@@ -48,7 +48,7 @@ def choose_parts(
         ]
         names = _distinct([found[first].name or _default_name(found[first], first) for (first,) in indices])
     else:
-        selections = _selections(option)
+        selections = named_selections(option)
         names = list(selections)
         indices = [_select(found, selection, name, label) for name, selection in selections.items()]
         _check_overlaps(found, names, indices, label)
@@ -69,28 +69,42 @@ def choose_parts(
     return parts, indices
 
 
-def _selections(option: PartsOption) -> Mapping[str, PartSelection]:
+def named_selections(option: PartsOption) -> dict[str, Mapping[str, Any]]:
+    """The keyword arguments that select the notes of each part, by its name.
+
+    Args:
+        option: names of tracks, or a mapping from names to selections.
+
+    Raises:
+        SettingsError: another option, a name twice, or an unknown argument.
+
+    Example:
+        >>> named_selections({"melody": "MELODY", "bass": {"program": 33}})
+        {'melody': {'track': 'MELODY'}, 'bass': {'program': 33}}
+    """
     if isinstance(option, str) or not isinstance(option, Sequence | Mapping) or not option:
         raise SettingsError(
             f"parts must be None, 'tracks', names of tracks such as ['MELODY', 'PIANO'], or a mapping such as "
             f"{{'melody': 'MELODY', 'bass': {{'program': 33}}}}; got {option!r}."
         )
-    if isinstance(option, Mapping):
-        return option
-    double = sorted({name for name in option if option.count(name) > 1})
+    named = list(option.items()) if isinstance(option, Mapping) else [(name, name) for name in option]
+    double = sorted({name for name, _ in named if [other for other, _ in named].count(name) > 1})
     if double:
         raise SettingsError(f"parts names the track {double[0]!r} twice. Name each once.")
-    return {name: name for name in option}
+    selections: dict[str, Mapping[str, Any]] = {}
+    for name, selection in named:
+        arguments = selection if isinstance(selection, Mapping) else {"track": selection}
+        unknown = sorted(set(arguments) - {"track", "program", "channel", "drums"})
+        if unknown or not name:
+            raise SettingsError(
+                f"parts: {name!r} selects by {unknown or 'nothing'}. Give each part a name, and select by track, "
+                f"program, channel or drums."
+            )
+        selections[name] = arguments
+    return selections
 
 
-def _select(found: Sequence[Part], selection: PartSelection, name: str, label: str) -> Sequence[int]:
-    arguments = selection if isinstance(selection, Mapping) else {"track": selection}
-    unknown = sorted(set(arguments) - {"track", "program", "channel", "drums"})
-    if unknown or not name:
-        raise SettingsError(
-            f"parts: {name!r} selects by {unknown or 'nothing'}. Give each part a name, and select by track, program, "
-            f"channel or drums."
-        )
+def _select(found: Sequence[Part], arguments: Mapping[str, Any], name: str, label: str) -> Sequence[int]:
     label = f"{label}, part {name!r}"
     return matching_parts(found, **{"track": None, "program": None, "channel": None, **arguments}, label=label)
 

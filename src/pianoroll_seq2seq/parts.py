@@ -1,7 +1,7 @@
 """Parts: the melody, the voices, the instruments of a score, of a roll and of a model's frames."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pianoroll_seq2seq.errors import MidiError, SettingsError
@@ -56,7 +56,8 @@ def named_parts(parts: Iterable[Part], pitches: PitchRange, *, owner: str) -> tu
 
     Args:
         parts: the parts; none for one part without a name.
-        pitches: the pitches of that one part. With parts, the default or the pitches that they span.
+        pitches: the pitches of one part; the default for those that it has. With several parts, the default or the
+            pitches that they span.
         owner: what the error message calls the owner of the parts.
 
     Raises:
@@ -74,6 +75,8 @@ def named_parts(parts: Iterable[Part], pitches: PitchRange, *, owner: str) -> tu
     double = sorted({name for name in names if names.count(name) > 1})
     if double:
         raise SettingsError(f"{owner}: several parts are named {double[0]!r}. Give each part a name of its own.")
+    if len(parts) == 1 and pitches != PIANO:
+        return (replace(parts[0], pitches=pitches),)
     if pitches not in (PIANO, spanned_pitches(parts)):
         raise SettingsError(
             f"{owner}.pitches is {pitches}, but its parts have {spanned_pitches(parts)}. Pass the pitches in the "

@@ -145,8 +145,10 @@ def velocities_to_plane(
     """
     plane = np.zeros(num_frames * num_columns, dtype=np.uint8)
     cells = onset_frame * np.int64(num_columns) + column
-    order = np.argsort(velocity, kind="stable")  # of several values for one cell the last one is stored
-    plane[cells[order]] = velocity[order]
+    values = velocity.astype(np.uint8)
+    plane[cells] = values
+    if (plane[cells] < values).any():  # a cell with several notes, of which the last is not the loudest
+        np.maximum.at(plane, cells, values)
     return plane.reshape(num_frames, num_columns)
 
 

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Meta, Struct
 
+import pianoroll_seq2seq
 from pianoroll_seq2seq._internal.documents import MAX_BYTES, MAX_DEPTH, convert, parse_json, read_json
 from pianoroll_seq2seq.errors import CorpusError
 
@@ -151,3 +152,22 @@ def test_size(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match="at most"):
         read_json(path, Index, CorpusError)
     assert read_json(path, Index, CorpusError, max_bytes=MAX_BYTES + 1) == Index()
+
+
+ELSEWHERE = {
+    "_internal/documents.py": "the door itself",
+    "serving/requests.py": "the body of a request, which is no file: what is wrong with it is an answer of HTTP",
+    "data/corpus/build.py": "what the same function has written: lists for tuples",
+}
+
+
+def test_there_is_no_other_door() -> None:
+    """A file is parsed by hand again, and ends in a raw exception if it is damaged."""
+    sources = Path(pianoroll_seq2seq.__file__).parent
+    reads = re.compile(r"\bjson\.(load|loads|decode|Decoder|JSONDecoder)\b|\bfrom json import\b|\borjson\b")
+    found = {
+        path.relative_to(sources).as_posix()
+        for path in sources.rglob("*.py")
+        if reads.search(path.read_text(encoding="utf-8"))
+    }
+    assert found == ELSEWHERE.keys()

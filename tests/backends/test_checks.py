@@ -106,3 +106,19 @@ def test_a_missing_environment_file(source: Path) -> None:
     checks.check_environment(source / "train.py")
     with pytest.raises(SettingsError, match=r"no conda environment file .*missing\.yml"):
         checks.check_environment(source / "missing.yml")
+
+
+@pytest.mark.parametrize(
+    ("script", "arguments", "variables", "data", "label"),
+    [
+        ("${{inputs.x}}.py", [], {}, {}, "the name of the script"),
+        ("train.py", ["--primer", "a ${{inputs.midi_dir}}.mid"], {}, {}, "argument 2"),
+        ("train.py", [], {"TITLE": "${{x"}, {}, "the environment variable TITLE"),
+        ("train.py", [], {}, {"--midi-dir": StoredFolder("music", "${{name}}/midi")}, "the address of --midi-dir"),
+    ],
+)
+def test_expressions_of_the_service(script: str, arguments: Any, variables: Any, data: Any, label: str) -> None:
+    """A file named like an expression of Azure ML becomes the path of something else in the command of the job."""
+    checks.check_expressions("train.py", ["$x", "{{y}}"], {"A": "${HOME}"}, {"--midi-dir": StoredFolder("a", "b")})
+    with pytest.raises(SettingsError, match=rf"{label} contains '\$\{{\{{'.*Rename the file"):
+        checks.check_expressions(script, arguments, variables, data)

@@ -88,6 +88,7 @@ for arguments, changes in [
     (("train.py",), {"nodes": 0}),
     (("train.py", ["--device", "cuda"]), {}),
     (("train.py", ["AccountKey=c2VjcmV0"]), {}),
+    (("train.py", ["${{inputs.midi_dir}}.mid"]), {}),
     (("train.py",), {"workspace": None}),
     (("train.py",), {"shared_memory": "much"}),
 ]:
@@ -101,7 +102,7 @@ except MissingExtraError as error:
     print(error)
 """,
     )
-    assert out.count("refused:") == 6
+    assert out.count("refused:") == 7
     assert "pianoroll-seq2seq[azureml]" in out
     assert not service.requests
 

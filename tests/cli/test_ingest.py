@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from command_line import Run
+from command_line import SMALL, SMALL_MODEL, Run
 
 from pianoroll_seq2seq import BeatGrid, Corpus, NoteTable, PitchRange, Score, TempoMap, write_midi
 
@@ -34,6 +34,23 @@ def test_a_corpus_of_files_beside_the_beats(run: Run, tmp_path: Path) -> None:
     (roll,) = Corpus(tmp_path / "corpus")
     assert roll.notes().onset_frame.tolist() == list(range(8))
     assert "differ" in run("ingest", tmp_path / "music", tmp_path / "corpus", "--frames-per-beat", 4).refused()
+
+
+def test_verify(run: Run, midi: Path, tmp_path: Path) -> None:
+    """A model is trained on, or scored with, other music than was ingested, since the disk or a copy is damaged."""
+    corpus = tmp_path / "corpus"
+    ingest = ("ingest", midi, corpus, "--pitches", 36, 81, "--outside", "drop", "--verify")
+    assert run(*ingest).code == 0
+    train = ("train", "--data", corpus, "--verify", "--output", tmp_path / "run", *SMALL, *SMALL_MODEL)
+    assert run(*train).code == 0
+    frames = bytearray((corpus / "00000.npy").read_bytes())
+    frames[200] ^= 64
+    (corpus / "00000.npy").write_bytes(frames)
+    evaluate = ("evaluate", corpus, "--verify", "--continuations", 0)
+    for command in (ingest, train, evaluate):
+        assert "1 of 12 pieces have other frames than were built" in run(*command).refused()
+    for data in (midi, "scale-chords", "jsb"):
+        assert "expected a corpus" in run("train", "--data", data, "--verify", "--output", tmp_path / "two").refused()
 
 
 def test_what_cannot_be(run: Run, midi: Path, tmp_path: Path) -> None:

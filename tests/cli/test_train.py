@@ -185,6 +185,7 @@ ALL_OPTIONS: dict[str, object] = {
     "valid": 0.2,
     "test": 0.05,
     "frames_per_beat": 8,
+    "offset": "auto",
     "frame_seconds": None,
     "pitches": [40, 80],
     "outside": "drop",

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from pianoroll_seq2seq import (
     Augmentation,
     BeatGrid,
+    FrameLayout,
     History,
     PianoRoll,
     PitchRange,
@@ -58,7 +59,8 @@ def random_windows(draw: st.DrawFn) -> np.ndarray:
 def transposed(windows: np.ndarray, semitones: tuple[int, int], seed: int) -> np.ndarray:
     """Of cells and to cells."""
     packed = np.packbits(windows, axis=2)
-    moved = Augmentation(semitones).transpose(packed, windows.shape[2], np.random.default_rng(seed))
+    layout = FrameLayout(pitches=PitchRange(40, 39 + windows.shape[2]), planes=("active",))
+    moved = Augmentation(semitones).transpose(packed, layout, np.random.default_rng(seed))
     assert moved.shape == packed.shape
     assert np.array_equal(packed, np.packbits(windows, axis=2))
     return np.unpackbits(moved, axis=2)[:, :, : windows.shape[2]]

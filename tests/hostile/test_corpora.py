@@ -45,13 +45,18 @@ class Original:
 
 @pytest.fixture(scope="module")
 def originals(tmp_path_factory: pytest.TempPathFactory) -> list[Original]:
-    """Two corpora, the second with pitches that do not fill their bytes."""
+    """Corpora without velocities, with pitches that do not fill their bytes, and of several parts with velocities."""
     folder = tmp_path_factory.mktemp("originals")
     songs = write_songs(folder / "in", 5)
     (songs / "03b.mid").write_bytes(b"MThd")
     common: dict[str, Any] = {"executor": Inline(), "progress": False, "files_per_shard": 2, "labels": _labels}
     found = []
-    for name, settings in (("a", {}), ("b", {"grid": SecondsGrid(0.05), "pitches": PitchRange(40, 90)})):
+    kinds: dict[str, dict[str, Any]] = {
+        "plain": {"velocity": False},
+        "narrow": {"grid": SecondsGrid(0.05), "pitches": PitchRange(40, 90)},
+        "parts": {"parts": ["MELODY", "PIANO"]},
+    }
+    for name, settings in kinds.items():
         corpus = build_corpus(songs, folder / name, **common, **settings)
         found.append(Original(songs, folder / name, common | settings, pieces_of(corpus)))
     return found
@@ -88,14 +93,9 @@ def test_forged(originals: list[Original], tmp_path: Path, count: int) -> None:
         repr(corpus), corpus.failures, corpus.labels
         for roll in corpus:
             repr(roll), roll.to_score()
-        windows = SlidingWindows(
-            drop_duplicates(corpus).rolls,
-            input_frames=4,
-            target_frames=4,
-            hop=8,
-            short="pad",
-            layout=FrameLayout.of(corpus, onsets=True),
-        )
+        layout = FrameLayout.of(corpus, onsets=True, velocity=corpus.has_velocity)
+        sizes: dict[str, Any] = {"input_frames": 4, "target_frames": 4, "hop": 8, "short": "pad"}
+        windows = SlidingWindows(drop_duplicates(corpus).rolls, layout=layout, **sizes)
         windows[len(windows) - 1]
         corpus.verify()
 
@@ -160,12 +160,8 @@ def forged(original: Path, folder: Path, choice: random.Random) -> Path:
         index = other_json(index, choice)
     elif kind < 0.8:
         other_json(manifest, choice)
-    else:  # frames with onsets where no pitch sounds
-        frames = np.random.default_rng(choice.randrange(2**32)).integers(0, 256, np.load(copy / f"{name}.npy").shape)
-        np.save(copy / f"{name}.npy", frames.astype(np.uint8))
-        for piece in index["pieces"]:
-            planes = frames[:, piece["offset"] : piece["offset"] + piece["frames"]].astype(np.uint8)
-            piece["roll_sha256"] = hashlib.sha256(planes.tobytes()).hexdigest()
+    else:
+        forge_array(choice.choice(sorted(copy.glob(f"{name}.*npy"))), index, choice)
     text = json.dumps(index)
     (copy / f"{name}.json").write_text(text)
     with contextlib.suppress(LookupError, TypeError):  # there may be no such place any more
@@ -174,6 +170,26 @@ def forged(original: Path, folder: Path, choice: random.Random) -> Path:
     manifest["sha256"] = hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
     (copy / "manifest.json").write_text(json.dumps(manifest))
     return copy
+
+
+def forge_array(path: Path, index: Any, choice: random.Random) -> None:
+    """Other numbers: onsets where no pitch sounds, or beyond the last pitch; velocities and counts out of range."""
+    array, generator = np.load(path), np.random.default_rng(choice.randrange(2**32))
+    information = np.iinfo(array.dtype)
+    other = generator.integers(information.min, information.max, array.shape, array.dtype, endpoint=True)
+    array = np.where(generator.random(array.shape) < choice.choice((0.01, 0.1, 1)), other, array)
+    if choice.random() < 0.3:
+        array.sort(axis=-1)
+    np.save(path, array)
+    begin = 0
+    for piece in index["pieces"]:
+        if array.ndim == 3:
+            frames = array[:, piece["offset"] : piece["offset"] + piece["frames"]]
+            piece["roll_sha256"] = hashlib.sha256(frames.tobytes()).hexdigest()
+        elif array.dtype == np.uint8:
+            values = array[begin : begin + piece["onsets"]]
+            piece["velocity_sha256"] = hashlib.sha256(values.tobytes()).hexdigest()
+        begin += piece["onsets"]
 
 
 def copied(original: Path, folder: Path) -> Path:

@@ -18,7 +18,7 @@ from starlette.types import Receive, Scope, Send
 from studio_models import LIMITS, SMALL, in_seconds_model, slow_model, small_model
 from studio_server import Served, serve, served, waited
 
-from pianoroll_seq2seq.serving import RequestError, RequestLimits, Service
+from pianoroll_seq2seq.serving import RequestError, RequestLimits, Service, load_service
 from pianoroll_seq2seq.studio import connections
 from pianoroll_seq2seq.studio.access import AccessToken
 from pianoroll_seq2seq.studio.generation_request import parse_generation_request
@@ -77,11 +77,24 @@ def test_a_short_request_for_much_work_is_refused() -> None:
     service = Service(SMALL.model, SMALL.layout)
     note = {"pitch": 60, "start_beat": 0, "duration_beats": 2_500}
     growth, begun = peak_growth(), time.process_time()
-    with pytest.raises(RequestError, match="at most 1000 frames after this primer") as caught:
-        service.answer({"primer_notes": [note], "num_frames": 10_000})
-    assert caught.value.status == 413
-    assert service.answer({"primer_notes": [note], "num_frames": 40})["num_frames"] == 40
+    for num_frames, words in ((10_000, "the limit is 1000 frames"), (1_000, "at most 400 frames after this primer")):
+        with pytest.raises(RequestError, match=words) as caught:
+            service.answer({"primer_notes": [note], "num_frames": num_frames})
+        assert caught.value.status == 413
+    assert service.answer({"primer_notes": [note], "num_frames": 400})["num_frames"] == 400
     assert time.process_time() - begun < MOST_SECONDS
+    assert growth() < MOST_MEGABYTES
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("primer_frames", "num_frames"), [(4_000, 1_000), (10_000, 400)])
+def test_the_heaviest_requests_that_are_accepted(primer_frames: int, num_frames: int) -> None:
+    """A request holds a core for a minute, or takes the memory of the machine."""
+    service = load_service("bach-chorales")
+    note = {"pitch": 60, "start_beat": 0, "duration_beats": primer_frames / 4}
+    growth, begun = peak_growth(), time.process_time()
+    assert service.answer({"primer_notes": [note], "num_frames": num_frames})["num_frames"] == num_frames
+    assert time.process_time() - begun < 10
     assert growth() < MOST_MEGABYTES
 
 

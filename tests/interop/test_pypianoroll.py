@@ -88,7 +88,7 @@ def test_a_file_laid_out_by_hand_is_read(tmp_path):
     assert (read.name, read.downbeats, len(read.tracks)) == ("song", (0, 3), 1)
     part, roll = read.tracks[0]
     assert part == Part("Piano", 3)
-    assert [values.tolist() for values in roll.notes()] == [[0, 3], [2, 4], [60, 64]]
+    assert [values.tolist() for values in roll.notes()[:3]] == [[0, 3], [2, 4], [60, 64]]
     assert len(roll) == 4
     assert (roll.grid, roll.pitches, roll.name) == (BeatGrid(2), ALL_PITCHES, "Piano")
     assert roll.tempo == TempoMap(480, [(0, 600_000), (480, 500_000)])
@@ -250,10 +250,10 @@ def _header(shape: str, dtype: str = "|u1") -> bytes:
 
 DAMAGE = {
     "no info": ({"info": None}, "contains .*and no 'info.json'"),
-    "info cut": ({"info": b'{"resolution": 2'}, "info.json cannot be read"),
-    "info not text": ({"info": b"\xff\xfe\xfd"}, "info.json cannot be read"),
-    "info too deep": ({"info": b"[" * 100_000}, "info.json cannot be read"),
-    "info a list": ({"info": b"[1]"}, r"must hold an object, got \[1\]"),
+    "info cut": ({"info": b'{"resolution": 2'}, r"info\.json: damaged, or not JSON"),
+    "info not text": ({"info": b"\xff\xfe\xfd"}, r"info\.json: damaged, or not JSON"),
+    "info too deep": ({"info": b"[" * 100_000}, r"info\.json: nested too deep"),
+    "info a list": ({"info": b"[1]"}, r"expected object, got array \(\[1\]\)"),
     "no resolution": ({"info": b"{}"}, r"resolution must be .*1\.\.32767, got None"),
     "resolution 0": ({"info": _info(resolution=0)}, "got 0"),
     "resolution true": ({"info": _info(resolution=True)}, "got True"),

@@ -260,7 +260,7 @@ def test_notes_that_a_file_cannot_hold_are_counted():
     ]
     roll, warned = announced(lambda: PianoRoll.from_pretty_midi(midi))
     assert [message.split(" notes")[0] for message in warned] == ["1", "1"]
-    assert [column.tolist() for column in roll.notes()] == [[0, 4], [2, 8], [61, 62]]
+    assert [column.tolist() for column in roll.notes()[:3]] == [[0, 4], [2, 8], [61, 62]]
 
 
 @pytest.mark.parametrize(

@@ -99,7 +99,9 @@ def test_notes_sound_when_they_did(late: int, change: int, us_per_beat: int) -> 
 )
 def test_a_few_notes(onsets: list[int], tmp_path: Path) -> None:
     """The offset of a file with hardly any notes is an error, or leads before its beginning."""
-    notes = NoteTable(onsets, [onset + 100 for onset in onsets], [60] * len(onsets), [90] * len(onsets), [0] * len(onsets))
+    notes = NoteTable(
+        onsets, [onset + 100 for onset in onsets], [60] * len(onsets), [90] * len(onsets), [0] * len(onsets)
+    )
     score = Score(notes, TempoMap(480)).truncate(3600)
     roll = PianoRoll.from_midi(write_midi(score, tmp_path / "few.mid"), grid=AUTO)
     assert roll == PianoRoll.from_score(score, grid=AUTO)

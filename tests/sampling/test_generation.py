@@ -150,7 +150,7 @@ class TestGenerate:
         continuation = generate(Held(), primer, num_frames=3)
         assert continuation.active[:, 2].all()
         assert not continuation.onset.any()
-        onset, end, pitch = (primer + continuation).notes()
+        onset, end, pitch = (primer + continuation).notes()[:3]
         assert sorted(zip((pitch - PITCHES.lowest).tolist(), onset.tolist(), end.tolist(), strict=True)) == [
             (2, 1, 7),
             (4, 0, 2),
@@ -251,6 +251,10 @@ class TestGenerate:
     def test_no_primer_and_an_empty_one_are_errors(self):
         with pytest.raises(ShapeError, match="at least one primer"):
             generate(lstm(), [], num_frames=3)
+        nothing = np.zeros((0, 4, 6), dtype=bool)
+        for sampler in (Draw(), lambda distribution, *, generator: distribution.sample(generator=generator)):
+            with pytest.raises(ShapeError, match="at least one primer"):
+                next(generate_frames(lstm(), nothing, sampler=sampler))
         with pytest.raises(ShapeError, match="'silent' has no frames"):
             generate(lstm(), noise(4, name="silent")[:0], num_frames=3)
 

@@ -28,7 +28,7 @@ def test_notes_end_as_they_do_in_the_whole_roll(cells: list[list[int]]) -> None:
     """Streamed notes differ from those of the file, or arrive after the player has passed them."""
     planes = np.array(cells)
     roll = PianoRoll(planes > 0, planes == 2, pitches=PITCHES)
-    whole = list(zip(*(column.tolist() for column in roll.notes()), strict=True))
+    whole = list(zip(*(column.tolist() for column in roll.notes()[:3]), strict=True))
     tracker, ended = NoteTracker(PITCHES), []
     for active, onset in zip(roll.active, roll.onset, strict=True):
         ended += tracker.add_frame(active, onset)

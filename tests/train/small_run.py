@@ -18,7 +18,8 @@ def model() -> Seq2SeqLSTM:
 def run(folder: Path | None, **changes: Any) -> tuple[dict[str, torch.Tensor], list[float]]:
     trained = model()
     arguments: dict[str, Any] = {"epochs": 3, "batch_size": 5, "ema_decay": 0.9, "checkpoint_seconds": 0}
-    history = fit(trained, windows(0), windows(1), progress=False, checkpoint_dir=folder, **arguments | changes)
+    arguments |= {"checkpoint_dir": folder, "progress": False} | changes
+    history = fit(trained, windows(0), windows(1), **arguments)
     return trained.state_dict(), history.train_losses + history.valid_losses
 
 

@@ -2,7 +2,6 @@
 
 import copy
 import itertools
-import json
 import os
 import pickle
 import subprocess
@@ -17,9 +16,10 @@ from hypothesis import strategies as st
 from large_corpus import write_large_corpus
 from torch.utils.data import DataLoader
 from typechecker import as_users_have_it
+from written_corpus import write_corpus
 
 from pianoroll_seq2seq.data.augmentation import Augmentation
-from pianoroll_seq2seq.data.corpus import Corpus, build_corpus
+from pianoroll_seq2seq.data.corpus import build_corpus
 from pianoroll_seq2seq.errors import GridError, PieceTooShortError, PitchRangeError, SettingsError
 from pianoroll_seq2seq.grid import SIXTEENTHS, FrameGrid, SecondsGrid
 from pianoroll_seq2seq.layout import FrameLayout, OnGrid
@@ -239,41 +239,6 @@ def test_a_misspelt_policy_for_short_pieces_is_an_error() -> None:
 
 
 # ---- Windows of a corpus
-
-
-def write_corpus(folder: Path, shards: list[list[PianoRoll]]) -> Corpus:
-    """A corpus of these rolls, written from the description of the format alone."""
-    folder.mkdir()
-    first = shards[0][0]
-    totals = []
-    for number, rolls in enumerate(shards):
-        planes = np.array([np.concatenate([getattr(roll, plane) for roll in rolls]) for plane in ("active", "onset")])
-        np.save(folder / f"{number:05}.npy", np.packbits(planes, axis=2))
-        pieces = [
-            {
-                "source": f"{roll.name}.mid",
-                "offset": sum(map(len, rolls[:index])),
-                "frames": len(roll),
-                "ticks_per_beat": roll.tempo.ticks_per_beat,
-                "tempo": roll.tempo.changes,
-                "roll_sha256": f"{number:032x}{index:032x}",
-                "labels": {},
-            }
-            for index, roll in enumerate(rolls)
-        ]
-        totals.append({"name": f"{number:05}", "pieces": len(rolls), "frames": planes.shape[1]})
-        index = {"frames": planes.shape[1], "pieces": pieces, "failures": []}
-        (folder / f"{number:05}.json").write_text(json.dumps(index))
-    manifest = {
-        "format": "pianoroll_seq2seq corpus",
-        "version": 1,
-        "grid": {"class": type(first.grid).__name__, **first.grid.settings()},
-        "pitches": [first.pitches.lowest, first.pitches.highest],
-        "shards": totals,
-        "failures": [],
-    }
-    (folder / "manifest.json").write_text(json.dumps(manifest))
-    return Corpus(folder)
 
 
 CORPUS_LENGTHS = [[12, 3, 40], [5], [7, 90, 4, 9], [2, 2], [64, 8]]
@@ -518,7 +483,7 @@ class TestOnsets:
         starts = np.arange(len(windows))
         found = torch.cat(windows.batch(starts, generator=np.random.default_rng(seed)), dim=1).numpy()
         taken = starts[:, None] + augmentation.draw_frame_indices(frames - starts, 9, np.random.default_rng(seed))
-        first, end, pitch = roll.notes()
+        first, end, pitch = roll.notes()[:3]
         notes = list(zip(first.tolist(), end.tolist(), (pitch - roll.pitches.lowest).tolist(), strict=True))
         for window, indices in zip(found, taken.tolist(), strict=True):
             expected = np.zeros((9, 24), dtype=bool)

@@ -40,6 +40,22 @@ class Source:
     """Whether a file with notes outside the pitches is refused, or these notes are dropped."""
     reading: Mapping[str, Any] = field(default_factory=dict)
     """What counts as a note, for a folder of MIDI files (:class:`~pianoroll_seq2seq.midi_io.planes.Reading`)."""
+    verify: bool = False
+    """Whether to compare all frames of a corpus with their hashes first."""
+
+    @property
+    def is_corpus(self) -> bool:
+        """Whether the pieces are those of a corpus."""
+        return Path(self.data, "manifest.json").is_file()
+
+    def check(self) -> None:
+        """Refuses to verify what has no hashes.
+
+        Raises:
+            SettingsError: ``verify`` without a corpus.
+        """
+        if self.verify and not self.is_corpus:
+            raise SettingsError(f"{self.data}: expected a corpus, since --verify was given. Leave out --verify.")
 
 
 @dataclass(frozen=True)
@@ -64,10 +80,12 @@ def read_split(source: Source, *, valid: float, test: float, seed: int) -> Piece
 
     Raises:
         MidiNotFoundError: ``data`` is neither a folder nor a known set.
-        SettingsError: a grid or pitches other than those of the data.
+        SettingsError: a grid or pitches other than those of the data, or ``verify`` without a corpus.
+        CorpusError: a damaged corpus.
         SplitError: too few pieces.
         MissingExtraError: a set that needs a package which is not installed.
     """
+    source.check()
     if source.data in _POLYPHONIC:
         return Pieces(_published(source))
     rolls, refused = _rolls(source)
@@ -86,8 +104,10 @@ def read_pieces(source: Source) -> tuple[Sequence[PianoRoll], Mapping[str, str]]
 
     Raises:
         MidiNotFoundError: ``data`` is neither a folder nor a known set.
-        SettingsError: a grid or pitches other than those of the data.
+        SettingsError: a grid or pitches other than those of the data, or ``verify`` without a corpus.
+        CorpusError: a damaged corpus.
     """
+    source.check()
     return (_published(source).test, {}) if source.data in _POLYPHONIC else _rolls(source)
 
 
@@ -102,9 +122,11 @@ def _rolls(source: Source) -> tuple[Sequence[PianoRoll], Mapping[str, str]]:
         scores = {name: chorale.score for name, chorale in bach_chorales().items()}
         return _from_scores(scores, source, source.grid or SIXTEENTHS), {}
     folder = Path(source.data)
-    if (folder / "manifest.json").is_file():
+    if source.is_corpus:
         corpus = Corpus(folder)
         _check_layout(source, corpus.grid, corpus.pitches)
+        if source.verify:
+            corpus.verify(progress=True)
         return corpus, corpus.failures
     if folder.is_file():
         raise MidiNotFoundError(f"{source.data}: a file; expected a folder. Give the folder that holds it.")

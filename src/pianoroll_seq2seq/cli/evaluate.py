@@ -21,6 +21,8 @@ class EvaluateOptions:
     """Model that comes with the library, folder of a run, checkpoint, or hf://USER/NAME on the Hugging Face Hub."""
     outside: Literal["error", "drop"] = "error"
     """Refuse a file with notes outside the model's pitches, or drop these notes."""
+    verify: bool = False
+    """First read all of a corpus, and compare its frames with their hashes."""
     input_frames: OptionalCount = None
     """Frames that the model reads; as in its training by default, or 16 beats."""
     target_frames: OptionalCount = None

@@ -88,7 +88,8 @@ class Onsets:
         """The distance of each onset from the nearest line, in beats."""
         size = self.tempo.ticks_per_beat
         phase = (self.tick - offset) * frames_per_beat % size
-        return np.minimum(phase, size - phase) / (size * frames_per_beat)
+        away: np.ndarray = np.minimum(phase, size - phase) / (size * frames_per_beat)
+        return away
 
     def beat_ms(self) -> Float64[np.ndarray, " notes"]:
         """The length of a beat at each onset, in milliseconds."""

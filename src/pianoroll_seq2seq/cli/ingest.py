@@ -54,6 +54,7 @@ def ingest(
     pitches: PitchOptions = PitchOptions(),
     reading: ReadingOptions = ReadingOptions(),
     files_per_shard: Count = 512,
+    verify: bool = False,
 ) -> Ingested:
     """Turns a folder of MIDI files into a corpus, which trains without reading the files again.
 
@@ -66,10 +67,11 @@ def ingest(
         pitches: the pitches to keep; those of a piano by default.
         reading: what counts as a note.
         files_per_shard: Files in a shard, the unit of work.
+        verify: Read the finished corpus, and compare its frames with their hashes.
 
     Raises:
         MidiNotFoundError: no such folder, or no MIDI file in it.
-        CorpusError: ``output`` holds something else.
+        CorpusError: ``output`` holds something else, or a damaged corpus.
     """
     from pianoroll_seq2seq.data.corpus import build_corpus
     from pianoroll_seq2seq.grid import SIXTEENTHS
@@ -84,6 +86,8 @@ def ingest(
         files_per_shard=files_per_shard,
         **reading.given(),
     )
+    if verify:
+        corpus.verify(progress=True)
     return Ingested(corpus)
 
 

@@ -167,9 +167,7 @@ def _grid_lines(grids: Sequence[GridFit]) -> list[str]:
 
 def _rhythm_lines(files: Sequence[FileFacts]) -> list[str]:
     """How many files have an offset, swing and triplets, or no beat at all."""
-    rhythms = [
-        file.rhythm for file in files if sum(part.notes for part in file.parts if not part.drums) >= FEW_NOTES
-    ]
+    rhythms = [file.rhythm for file in files if sum(part.notes for part in file.parts if not part.drums) >= FEW_NOTES]
     free = sum(rhythm.offset_ticks is None for rhythm in rhythms)
     found = {
         "an offset": sum(bool(rhythm.offset_ticks) for rhythm in rhythms),

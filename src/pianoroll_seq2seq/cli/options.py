@@ -161,6 +161,8 @@ class DataOptions:
     """Share of the pieces for choosing the best epoch."""
     test: Share = 0.1
     """Share of the pieces for the scores. They are never trained on."""
+    verify: bool = False
+    """First read all of a corpus, and compare its frames with their hashes."""
 
 
 @Parameter(name="*", group=NOTES)

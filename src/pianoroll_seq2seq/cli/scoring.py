@@ -85,7 +85,8 @@ def score(data: str, options: "EvaluateOptions", reading: ReadingOptions) -> Eva
     """
     torch.set_num_threads(options.threads)
     trained = open_model(options.model, classes=find_classes(options.classes or ()))
-    rolls, refused = read_pieces(Source(data, trained.grid, trained.pitches, options.outside, reading.given()))
+    source = Source(data, trained.grid, trained.pitches, options.outside, reading.given(), options.verify)
+    rolls, refused = read_pieces(source)
     log_left_out(refused, len(rolls))
     windows = _window_options(trained, options)
     log(f"scoring {trained.name} on {len(rolls)} pieces")

@@ -127,7 +127,7 @@ def train(
     from pianoroll_seq2seq.cli.data import Source
     from pianoroll_seq2seq.cli.training import TrainingRun
 
-    source = Source(data.data, grid.grid(), pitches.pitch_range(), pitches.outside, reading.given())
+    source = Source(data.data, grid.grid(), pitches.pitch_range(), pitches.outside, reading.given(), data.verify)
     return TrainingRun(
         source, data, windows, augmentation.augmentation(), training, run, classes=classes, config=config
     ).train()

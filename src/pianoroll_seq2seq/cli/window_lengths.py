@@ -8,6 +8,7 @@ import numpy as np
 
 from pianoroll_seq2seq.cli.train_options import WindowOptions
 from pianoroll_seq2seq.grid import BeatGrid
+from pianoroll_seq2seq.meter import bar_ticks
 from pianoroll_seq2seq.pianoroll import PianoRoll
 
 _MAX_PIECES = 16  # enough for a typical bar
@@ -50,5 +51,6 @@ def _bar(roll: PianoRoll) -> tuple[float, float] | None:
     num_ticks = int(roll.grid.ticks_at(np.array([len(roll)]), roll.tempo)[0])
     if num_ticks <= 0:
         return None
-    share = _BEATS_PER_BAR * roll.tempo.ticks_per_beat / num_ticks
-    return len(roll) * share, roll.seconds * share
+    bars = bar_ticks(roll.meter, ticks_per_beat=roll.tempo.ticks_per_beat, num_ticks=num_ticks)
+    bar = float(np.median(np.diff(bars))) if len(bars) > 1 else _BEATS_PER_BAR * roll.tempo.ticks_per_beat
+    return len(roll) * bar / num_ticks, roll.seconds * bar / num_ticks

@@ -1,11 +1,14 @@
 """Random transpositions and tempi of windows, drawn as windows are fetched: no copy of the pieces is kept."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Int64, UInt8
 
 from pianoroll_seq2seq.errors import SettingsError
+from pianoroll_seq2seq.layout import FrameLayout
+from pianoroll_seq2seq.parts import Part
 
 FrameIndices = Int64[np.ndarray, "batch frames"]
 PackedWindows = UInt8[np.ndarray, "batch frames bytes"]
@@ -18,7 +21,8 @@ class Augmentation:
 
     Args:
         semitones: the lowest and the highest transposition, both included. It is drawn evenly from those that keep
-            every note of the window within the pitch range; 0 always does.
+            every note of the window within the pitches of its part; 0 always does. All parts but drums are transposed
+            by it.
         tempo: the lowest and the highest factor of the tempo, such as ``(0.9, 1.1)``, on a grid in seconds. Its
             logarithm is drawn evenly. A frame becomes the frame of the original at the corresponding time; at the end
             of a piece the factor is bounded by the number of frames left.
@@ -61,47 +65,75 @@ class Augmentation:
         indices: FrameIndices = (np.arange(num_frames) * factor[:, None]).astype(np.int64)
         return indices
 
-    def transpose(self, windows: PackedWindows, num_pitches: int, generator: np.random.Generator) -> PackedWindows:
+    def transpose(self, windows: PackedWindows, layout: FrameLayout, generator: np.random.Generator) -> PackedWindows:
         """Transposes each window by its own interval: :meth:`draw_semitones`, then :func:`transpose_packed`."""
-        return transpose_packed(windows, self.draw_semitones(windows, num_pitches, generator))
+        return transpose_packed(windows, layout, self.draw_semitones(windows, layout.parts, generator))
 
-    def draw_semitones(self, windows: PackedWindows, num_pitches: int, generator: np.random.Generator) -> Semitones:
+    def draw_semitones(
+        self, windows: PackedWindows, parts: Sequence[Part], generator: np.random.Generator
+    ) -> Semitones:
         """The transposition of each window, in semitones.
 
         Args:
             windows: frames as bits, as :func:`~pianoroll_seq2seq.data.corpus.packing.pack` gives them.
-            num_pitches: bits of a frame's active plane; they come first.
+            parts: the parts of a frame's active plane, which comes first.
             generator: draws the transpositions.
         """
-        if self.semitones == (0, 0):
+        if self.semitones == (0, 0) or all(part.drums for part in parts):
             return np.zeros(len(windows), dtype=np.int64)
-        sounds = np.unpackbits(_sounding(windows), axis=1)[:, :num_pitches]
-        silent = ~sounds.any(axis=1)
-        below = np.where(silent, num_pitches - 1, sounds.argmax(axis=1))
-        above = np.where(silent, num_pitches - 1, sounds[:, ::-1].argmax(axis=1))
-        down = np.maximum(self.semitones[0], -below)
-        up = np.minimum(self.semitones[1], above)
+        sounds = np.unpackbits(_sounding(windows), axis=1)
+        farthest = sum(len(part.pitches) for part in parts) - 1
+        down, up = (np.full(len(windows), bound) for bound in self.semitones)
+        start = 0
+        for part in parts:
+            size = len(part.pitches)
+            columns = sounds[:, start : start + size]
+            start += size
+            if part.drums:
+                continue
+            silent = ~columns.any(axis=1)
+            down = np.maximum(down, -np.where(silent, farthest, columns.argmax(axis=1)))
+            up = np.minimum(up, np.where(silent, farthest, columns[:, ::-1].argmax(axis=1)))
         semitones = generator.integers(down, up, endpoint=True)
         if self.share < 1:
             semitones[generator.random(len(semitones)) >= self.share] = 0
         return semitones
 
 
-def transpose_packed(windows: PackedWindows, semitones: Semitones) -> PackedWindows:
-    """Transposes each window by its own interval, which must keep its notes within the pitch range.
+def transpose_packed(windows: PackedWindows, layout: FrameLayout, semitones: Semitones) -> PackedWindows:
+    """Transposes each window by its own interval, which must keep its notes within the pitches of their parts.
+
+    The onsets keep their order, so that velocities need not be moved. Drums stay as they are.
 
     Args:
         windows: frames as bits.
+        layout: what the columns mean.
         semitones: of each window, upwards above 0.
     """
     if not semitones.any():
         return windows
     bits = windows.reshape(len(windows), windows.shape[1] * windows.shape[2])
+    drums = _drum_bits(layout, windows.shape[2])
+    pitched = bits
+    if drums is not None:
+        drums = np.tile(drums, windows.shape[1])
+        pitched = bits & ~drums
     transposed = bits.copy()
     for interval in np.unique(semitones[semitones != 0]).tolist():
         here = np.flatnonzero(semitones == interval)
-        transposed[here] = _shift_bits(bits[here], interval)
+        transposed[here] = _shift_bits(pitched[here], interval)
+        if drums is not None:
+            transposed[here] |= bits[here] & drums
     return transposed.reshape(windows.shape)
+
+
+def _drum_bits(layout: FrameLayout, frame_bytes: int) -> UInt8[np.ndarray, " bytes"] | None:
+    """The bits of drums in the planes of a frame; None if there are no drums."""
+    if not any(part.drums for part in layout.parts):
+        return None
+    plane = np.repeat([part.drums for part in layout.parts], [len(part.pitches) for part in layout.parts])
+    packed = np.packbits(plane)
+    return np.tile(packed, frame_bytes // len(packed))
 
 
 def _sounding(windows: PackedWindows) -> UInt8[np.ndarray, "batch bytes"]:

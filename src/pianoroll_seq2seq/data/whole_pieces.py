@@ -14,9 +14,10 @@ from torch import Tensor
 
 from pianoroll_seq2seq.data.augmentation import Augmentation
 from pianoroll_seq2seq.data.corpus import PackedPieces, pack_rolls
-from pianoroll_seq2seq.data.corpus.packing import unpack_frames
+from pianoroll_seq2seq.data.corpus.packing import PackedFrames, first_onsets
 from pianoroll_seq2seq.data.fingerprint import fingerprint_pieces
 from pianoroll_seq2seq.data.stray_notes import warn_of_stray_notes
+from pianoroll_seq2seq.data.tensors import frames_to_tensor
 from pianoroll_seq2seq.errors import PieceTooShortError, SettingsError
 from pianoroll_seq2seq.layout import FrameLayout
 from pianoroll_seq2seq.pianoroll import PianoRoll
@@ -29,14 +30,15 @@ class WholePieces(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
     (:meth:`target_mask`). So a ``batch_size`` of 1 is a step over one group.
 
     Args:
-        rolls: the pieces, on one grid and of one pitch range.
+        rolls: the pieces, on one grid and with the same parts.
         max_frames_per_batch: frames of a group, padding included; a longer piece is a group of its own.
         input_frames: frames of silence before each piece, which a model reads and need not predict; 0 for a model that
             predicts a piece from its first frame on.
         repeats: how often an epoch contains each piece, each time in another group. With short pieces an epoch without
             repeats takes less time than validation.
         augmentation: random transpositions, drawn for every piece in :meth:`batch` from its generator.
-        layout: what the columns of frames mean; that of the first roll, without an onset plane, by default.
+        layout: what the columns of frames mean; that of the first roll, without an onset plane, by default. With a
+            velocity plane its columns hold velocity / 127 at onsets.
 
     Attributes:
         rolls: the pieces.
@@ -45,7 +47,8 @@ class WholePieces(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
     Raises:
         SettingsError: sizes out of range, or an augmentation that varies the tempo.
         PieceTooShortError: no pieces, or a piece without frames.
-        GridError, PitchRangeError: rolls that differ in grid or pitches, or that do not fit the layout.
+        GridError, PitchRangeError: rolls that differ in grid, parts or pitches, or that do not fit the layout.
+        ShapeError: a velocity plane, and rolls without velocities.
 
     Example:
         >>> import numpy as np
@@ -85,6 +88,7 @@ class WholePieces(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
         self.max_frames_per_batch = max_frames_per_batch
         self.repeats = repeats
         self._packed: PackedPieces = packed
+        self._first_onsets = first_onsets(packed.onset_shards[0], packed.offset) if packed.velocities else None
         warn_of_stray_notes(self.rolls, stacklevel=2)
         self._groups = [
             group for seed in range(repeats) for group in _groups(packed.num_frames, max_frames_per_batch, seed)
@@ -132,20 +136,30 @@ class WholePieces(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
             generator: draws the transpositions, if there is an ``augmentation``; None for no transposition.
             out: not used, since groups differ in size.
         """
-        packed, layout = self._packed, self.layout
-        pieces = self._pieces(indices)
+        frames = self._frames(self._pieces(indices))
+        if generator is not None and self.augmentation is not None:
+            bits = self.augmentation.transpose(frames.bits, self.layout, generator)
+            frames = frames._replace(bits=bits)
+        return (
+            torch.zeros(len(frames.bits), self.input_frames, self.layout.frame_size),
+            frames_to_tensor(frames, self.layout),
+        )
+
+    def _frames(self, pieces: Int64[np.ndarray, " pieces"]) -> PackedFrames:
+        """The frames of some pieces, each followed by silence up to the length of the longest."""
+        packed = self._packed
         planes = [packed.shards[0], *packed.onset_shards]
-        shape = (len(pieces), int(packed.num_frames[pieces].max()), len(planes), planes[0].shape[1])
-        frames = np.zeros(shape, dtype=np.uint8)
+        width = planes[0].shape[1]
+        bits = np.zeros((len(pieces), int(packed.num_frames[pieces].max()), len(planes) * width), dtype=np.uint8)
+        velocities = []
         for row, piece in enumerate(pieces.tolist()):
             begin, count = int(packed.offset[piece]), int(packed.num_frames[piece])
             for number, plane in enumerate(planes):
-                frames[row, :count, number] = plane[begin : begin + count]
-        side_by_side = frames.reshape(*shape[:2], shape[2] * shape[3])
-        if generator is not None and self.augmentation is not None:
-            side_by_side = self.augmentation.transpose(side_by_side, len(layout.pitches), generator)
-        targets = torch.from_numpy(unpack_frames(side_by_side, layout).astype(np.float32))
-        return torch.zeros(len(pieces), self.input_frames, layout.frame_size), targets
+                bits[row, :count, number * width : (number + 1) * width] = plane[begin : begin + count]
+            if self._first_onsets is not None:
+                first, last = self._first_onsets[[piece, piece + 1]]
+                velocities.append(packed.velocities[0].values[first:last])
+        return PackedFrames(bits, np.concatenate(velocities) if velocities else None)
 
     def target_mask(self, indices: Int64[np.ndarray, " batch"] | Sequence[int]) -> Bool[Tensor, "pieces target"]:
         """Which target frames of a batch belong to pieces, and are no padding."""
@@ -157,7 +171,7 @@ class WholePieces(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
 
         They say whether a run of :func:`~pianoroll_seq2seq.train.fit` is resumed with the same pieces.
         """
-        return fingerprint_pieces(self.rolls) | {
+        return fingerprint_pieces(self.rolls, velocity=self.layout.has_velocity) | {
             "input_frames": self.input_frames,
             "max_frames_per_batch": self.max_frames_per_batch,
             "repeats": self.repeats,

@@ -18,6 +18,7 @@ from jaxtyping import Bool
 
 from pianoroll_seq2seq._internal.atomic import writing
 from pianoroll_seq2seq._internal.damage import DAMAGED_ARRAY
+from pianoroll_seq2seq._internal.documents import parse_json
 from pianoroll_seq2seq._internal.limits import DEFAULT_LIMITS, Limits
 from pianoroll_seq2seq.errors import (
     GridError,
@@ -219,12 +220,7 @@ def _unpacked(path: str | os.PathLike[str], limits: Limits) -> dict[str, bytes]:
 def _info_in(files: Mapping[str, bytes]) -> tuple[dict[str, Any], int]:
     if "info.json" not in files:
         raise MidiError(f"not a file of pypianoroll: it contains {sorted(files)[:8]}, and no 'info.json'.")
-    try:
-        info = json.loads(files["info.json"])
-    except (ValueError, RecursionError) as error:
-        raise MidiError(f"its info.json cannot be read ({type(error).__name__}: {error}).") from error
-    if not isinstance(info, dict):
-        raise MidiError(f"its info.json must hold an object, got {info!r:.40}.")
+    info = parse_json(files["info.json"], dict[str, Any], "its info.json", MidiError)
     resolution = info.get("resolution", info.get("beat_resolution"))  # the name before version 1.0
     if type(resolution) is not int or not 1 <= resolution <= MAX_TICKS_PER_BEAT:
         raise MidiError(f"its resolution must be an integer in 1..{MAX_TICKS_PER_BEAT}, got {resolution!r:.40}.")

@@ -5,7 +5,6 @@ and can return the notes before a damaged place. In plain Python it takes some t
 (:mod:`~pianoroll_seq2seq._internal.compiled`) it is faster than symusic.
 """
 
-from array import array
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -13,8 +12,9 @@ import numpy as np
 
 from pianoroll_seq2seq._internal import compiled as loops
 from pianoroll_seq2seq.errors import LimitError
-from pianoroll_seq2seq.midi_io import signature_events
-from pianoroll_seq2seq.midi_io.signature_events import NO_SIGNATURES, Signatures
+from pianoroll_seq2seq.midi_io.event_list import PADDING
+from pianoroll_seq2seq.midi_io.rows import columns_of, machine_rows, numpy_rows
+from pianoroll_seq2seq.midi_io.signature_events import NO_SIGNATURES, Signatures, from_changes
 from pianoroll_seq2seq.midi_io.walk import (
     CHANGE_KIND,
     CUT,
@@ -33,7 +33,6 @@ from pianoroll_seq2seq.midi_io.walk import (
 )
 
 _VOICE_BYTES = 7  # at least: a program and the beginning of a note
-_PADDING = bytes(16)  # so that an event that is cut short can be parsed before its length is checked
 
 
 class Events(NamedTuple):
@@ -121,7 +120,7 @@ def read_events(
     notes, changes, messages = make_rows(8, size // 3 + 1), make_rows(2, size // 6 + 1), make_rows(2, size // 2 + 1)
     sounding, states = make_rows(2, 16 * 128), make_rows(1, 16)
     waits: Any = np.zeros(0, dtype=np.int64) if limits is None else limits
-    walked: Any = data + _PADDING
+    walked: Any = data + PADDING
     if compiled:
         walked = np.frombuffer(walked, dtype=np.uint8)
         sounding[0] = 0
@@ -145,7 +144,11 @@ def read_events(
         ends.append(end_tick)
         damages.append(_described(data, begin, stop, damage, where) if damage else None)
     onset, end, pitch, velocity, voice, onset_place, end_place = columns_of(notes[:7], counts[0])
-    tempi, found = _tempi_and_signatures(*columns_of(changes, counts[1]))
+    rows = list(zip(*(column.tolist() for column in columns_of(changes, counts[1])), strict=True))
+    tempi = [row for row in rows if row[1] >> CHANGE_KIND == 0]
+    signatures = NO_SIGNATURES
+    if len(tempi) < len(rows):
+        signatures = from_changes(row for row in rows if row[1] >> CHANGE_KIND > 0)
     message_tick, message = columns_of(messages, counts[2])
     return Events(
         onset_tick=onset,
@@ -156,7 +159,7 @@ def read_events(
         onset_place=onset_place,
         end_place=end_place,
         tempi=tempi,
-        signatures=found,
+        signatures=signatures,
         message_moment=moments(message_tick, message >> MESSAGE_BITS) if counts[2] else message_tick,
         message=message & (1 << MESSAGE_BITS) - 1 if counts[2] else message,
         kinds=counts[3],
@@ -177,31 +180,6 @@ def check_num_parts(num_parts: int, max_parts: int) -> None:
             f"more than {max_parts} parts (tracks, each on one channel with one program). If it is music, pass "
             f"limits=Limits(max_parts=...)."
         )
-
-
-def _tempi_and_signatures(ticks: np.ndarray, values: np.ndarray) -> tuple[list[tuple[int, int]], Signatures]:
-    """The tempi and the signatures of tracks, from the rows that the loop filled."""
-    found = NO_SIGNATURES
-    is_signature = values >> CHANGE_KIND > 0
-    if is_signature.any():
-        found = signature_events.from_events(ticks[is_signature], values[is_signature])
-        ticks, values = ticks[~is_signature], values[~is_signature]
-    return list(zip(ticks.tolist(), values.tolist(), strict=True)), found
-
-
-def columns_of(rows: Any, count: int) -> list[np.ndarray]:
-    """The first ``count`` integers of each row."""
-    return [np.frombuffer(row, np.int64, count) if count else np.zeros(0, np.int64) for row in rows]
-
-
-def numpy_rows(rows: int, size: int) -> np.ndarray:
-    """Integers in rows, not yet set, for compiled loops."""
-    return np.empty((rows, size), dtype=np.int64)
-
-
-def machine_rows(rows: int, size: int) -> "list[array[int]]":
-    """The same, all 0, for plain Python, which takes twice as long with numpy's."""
-    return [array("q", bytes(8 * size)) for _ in range(rows)]
 
 
 def _described(data: bytes, begin: int, stop: int, damage: int, where: int) -> str:

@@ -19,7 +19,7 @@ from pianoroll_seq2seq.parts import Part
 from pianoroll_seq2seq.tempo import MAX_TICK
 
 PITCHED, DRUMS = Part(), Part(drums=True)
-_ODD_TEMPO = re.compile(rb"\xff\x51[^\x03]", re.DOTALL)
+_ODD_META = re.compile(rb"\xff(?:\x51[^\x03]|\x58[^\x04]|\x59[^\x02])", re.DOTALL)  # tempi and signatures
 
 
 class Voices(NamedTuple):
@@ -40,15 +40,10 @@ class Voices(NamedTuple):
     last_tick: int | None = None
 
 
-def with_symusic(data: bytes, *, track: int | None = None, channel: int | None = None) -> Voices | None:
-    """The notes that symusic reads from a file; None if it refuses the file, or tempi or signatures conflict on a tick.
-
-    Args:
-        data: a whole MIDI file.
-        track: the track number of the parts.
-        channel: their channel.
-    """
-    taken = _parsed(data)
+def _one_track(track: bytes, index: int, channel: int | None) -> Voices | None:
+    """The notes that symusic reads from a track; None if it refuses the track, or if tempi conflict on a tick."""
+    header = b"MThd\0\0\0\6\0\1\0\1\0\1MTrk" + len(track).to_bytes(4, "big")
+    taken = _parsed(header + track, [(len(header), len(header) + len(track))])
     if taken is None:
         return None
     parsed, changes, found = taken
@@ -56,13 +51,16 @@ def with_symusic(data: bytes, *, track: int | None = None, channel: int | None =
     for voice in parsed.tracks:
         if len(voice.notes):
             columns.append(_columns(voice.notes))
-            parts.append(Part(voice.name, voice.program, voice.is_drum, track, channel))
+            parts.append(Part(voice.name, voice.program, voice.is_drum, index, channel))
     return Voices(columns, parts, changes, found)
 
 
-def together_with_symusic(data: bytes) -> Voices | None:
-    """The same in at most two parts, the pitched ones and the drums, which is faster."""
-    taken = _parsed(data)
+def together_with_symusic(data: bytes, spans: list[tuple[int, int]]) -> Voices | None:
+    """The notes of a file in at most two parts, the pitched ones and the drums.
+
+    None if symusic refuses the file, or if tempi conflict on a tick.
+    """
+    taken = _parsed(data, spans)
     if taken is None:
         return None
     parsed, changes, found = taken
@@ -76,7 +74,7 @@ def together_with_symusic(data: bytes) -> Voices | None:
     return Voices(columns, [DRUMS if drums else PITCHED for drums in together], changes, found)
 
 
-def _parsed(data: bytes) -> tuple[Any, list[tuple[int, int]], Signatures] | None:
+def _parsed(data: bytes, spans: list[tuple[int, int]]) -> tuple[Any, list[tuple[int, int]], Signatures] | None:
     """The parsed file, its tempo changes and its signatures."""
     try:
         parsed: Any = symusic.Score.from_midi(data)
@@ -86,8 +84,7 @@ def _parsed(data: bytes) -> tuple[Any, list[tuple[int, int]], Signatures] | None
     changes = list(zip(tempos["time"].tolist(), tempos["mspq"].tolist(), strict=True))
     if len(changes) > 1 and len(dict(changes)) < len(set(changes)):
         return None  # symusic may return them in another order than the file's
-    found = signature_events.from_symusic(data, parsed)
-    return None if found is None else (parsed, changes, found)
+    return parsed, changes, signature_events.from_symusic(data, parsed, spans)
 
 
 def _columns(notes: Any) -> list[np.ndarray]:
@@ -106,8 +103,7 @@ def track_with_symusic(track: bytes, index: int) -> Voices | None:
         if exact is None or len(exact) > 1:
             return None
         channels = exact
-    header = b"MThd\0\0\0\6\0\1\0\1\0\1MTrk" + len(track).to_bytes(4, "big")
-    return with_symusic(header + track, track=index, channel=max(channels, default=None))
+    return _one_track(track, index, max(channels, default=None))
 
 
 def programs_stay_in_tracks(tracks: list[bytes], parts: list[Part]) -> bool:
@@ -143,11 +139,12 @@ def symusic_reads_correctly(data: bytes, container: Container) -> bool:
     """Whether symusic, if it accepts these bytes, reads them correctly.
 
     It counts ticks in 32 bits and lets them wrap silently, so the sum of all numbers that could be times must fit. It
-    reads three bytes of a tempo whatever its length is. It loses its place at numbers of more than four bytes and at
-    some system events (:func:`~pianoroll_seq2seq.midi_io.scan.symusic_reads_correctly_until`). And it ignores messages
-    that end the notes of a channel or make it drums. Programs of other tracks are not looked at here.
+    reads three bytes of a tempo and two of a signature whatever their lengths are. It loses its place at numbers of
+    more than four bytes and at some system events
+    (:func:`~pianoroll_seq2seq.midi_io.scan.symusic_reads_correctly_until`). And it ignores messages that end the notes
+    of a channel or make it drums. Programs of other tracks are not looked at here.
     """
-    if _ODD_TEMPO.search(data):
+    if _ODD_META.search(data):
         return False
     values = np.frombuffer(data, dtype=np.uint8)
     high = values > 127

@@ -1,15 +1,14 @@
 """The messages of a file one by one, for what is not a note: what a synthesizer plays, and where our files end."""
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
-from pianoroll_seq2seq._internal import compiled as loops
 from pianoroll_seq2seq.controllers import CHANNEL_PRESSURE, PITCH_BEND, Controllers
 from pianoroll_seq2seq.errors import LimitError
-from pianoroll_seq2seq.midi_io.events import columns_of, machine_rows, numpy_rows
-from pianoroll_seq2seq.midi_io.walk import END_OF_TRACK, number, system_event
+from pianoroll_seq2seq.midi_io.event_list import FIRST_SYSTEM, META, PADDING, events_of
+from pianoroll_seq2seq.midi_io.walk import number
 from pianoroll_seq2seq.parts import Part
 from pianoroll_seq2seq.tempo import MAX_TICK
 
@@ -20,10 +19,7 @@ The end of a track cannot say that: in half of the files of other programs it co
 because of controllers or by habit.
 """
 
-_PADDING = bytes(16)  # so that an event that is cut short can be parsed before its length is checked
-_META, _FIRST_SYSTEM = 0xFF, 0xF0
 _TEXTS = (0x01, 0x06)  # the types of meta event that end the music: a text, or a marker where a writer has no texts
-_STATUS_BITS = 8
 _CENTER = 8192  # of a pitch bend
 
 
@@ -43,18 +39,6 @@ class Message(NamedTuple):
     def channel(self) -> int:
         """0..15."""
         return self.status & 0x0F
-
-
-class Messages(NamedTuple):
-    """The events of tracks as columns, in the file's order: the tick of each, its status, and the place of its data."""
-
-    tick: np.ndarray
-    status: np.ndarray
-    place: np.ndarray
-
-    def where(self, keep: np.ndarray) -> "Messages":
-        """The events for which ``keep`` is true."""
-        return Messages(*(column[keep] for column in self))
 
 
 def channel_messages(data: bytes, spans: Sequence[tuple[int, int]]) -> list[Message]:
@@ -114,85 +98,25 @@ def marked_end(data: bytes, spans: Sequence[tuple[int, int]]) -> int | None:
     text = END_OF_MUSIC.encode()
     for begin, stop in spans[:1]:  # where all writers have it
         if data.find(text, begin, stop) >= 0:
-            events = _events(data, [(begin, stop)])
-            metas = events.where(events.status == _META)
+            events = events_of(data, [(begin, stop)])
+            metas = events.where(events.status == META)
             for tick, place in zip(metas.tick.tolist(), metas.place.tolist(), strict=True):
-                length, content = number(data, place + 1)
-                if data[place] in _TEXTS and data[content : content + length] == text:
-                    return tick if tick <= MAX_TICK else None
+                if data[place] in _TEXTS:
+                    length, content = number(data, place + 1)
+                    if data[content : content + length] == text:
+                        return tick if tick <= MAX_TICK else None
     return None
 
 
 def last_tick(data: bytes, spans: Sequence[tuple[int, int]]) -> int:
     """The tick at which the last track ends, long after the music in some files."""
-    return int(_events(data, spans).tick.max(initial=0))
+    return int(events_of(data, spans).tick.max(initial=0))
 
 
 def _played(data: bytes, spans: Sequence[tuple[int, int]]) -> tuple[np.ndarray, ...]:
     """The tick, the status and both data bytes of the messages of all channels, as a synthesizer gets them."""
-    events = _events(data, spans)
-    messages = events.where(events.status < _FIRST_SYSTEM)
+    events = events_of(data, spans)
+    messages = events.where(events.status < FIRST_SYSTEM)
     messages = messages.where(np.argsort(messages.tick, kind="stable"))
-    content = np.minimum(np.frombuffer(data + _PADDING, dtype=np.uint8), 127).astype(np.int64)
+    content = np.minimum(np.frombuffer(data + PADDING, dtype=np.uint8), 127).astype(np.int64)
     return messages.tick, messages.status, content[messages.place], content[messages.place + 1]
-
-
-def _events(data: bytes, spans: Sequence[tuple[int, int]]) -> Messages:
-    """All events, up to the end of each track or its damage."""
-    active = loops.is_active()
-    size = sum(end - begin for begin, end in spans) // 2 + len(spans) + 1
-    rows = (numpy_rows if active else machine_rows)(2, size)
-    walked: Any = data + _PADDING
-    if active:
-        walked = np.frombuffer(walked, dtype=np.uint8)
-    list_track: Callable[..., int] = loops.compiled(list_events, number, system_event) if active else list_events
-    count = 0
-    for begin, stop in spans:
-        count = list_track(walked, begin, stop, rows, count)
-    tick, event = columns_of(rows, count)
-    return Messages(tick, event & (1 << _STATUS_BITS) - 1, event >> _STATUS_BITS)
-
-
-def list_events(data: Any, begin: int, stop: int, rows: Any, count: int) -> int:
-    """Lists the events of a track, up to its end or its damage: only integers and indices, for numba.
-
-    Args:
-        data: the file, with some bytes more.
-        begin: the first byte of the track.
-        stop: the byte after its last.
-        rows: filled with the tick of each event, and with its status and the place of its data as one number.
-        count: how many events there are already.
-
-    Returns:
-        How many there are then.
-    """
-    position, tick, running = begin, 0, 0
-    while position < stop:
-        delta, position = number(data, position)
-        if position < 0 or position >= stop:
-            break
-        status, last = data[position] * 1, position
-        if status >= _FIRST_SYSTEM:
-            kind, _, last = system_event(data, position)
-            if kind < 0 or last > stop:
-                break
-            position += 1
-        else:
-            kind = 0
-            if status >= 0x80:
-                running = status
-                position += 1
-            elif running == 0:
-                break
-            status = running
-            last = position + (1 if running & 0xE0 == 0xC0 else 2)
-            if last > stop:
-                break
-        tick += delta
-        rows[0][count] = tick
-        rows[1][count] = position << _STATUS_BITS | status
-        count += 1
-        position = last
-        if kind == END_OF_TRACK:
-            break
-    return count

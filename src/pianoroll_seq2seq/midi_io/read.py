@@ -206,7 +206,7 @@ def _voices(
     """The notes of a file, by the fastest reader that reads them correctly."""
     if not (loops.is_active() or need_careful_reader(policies)) and symusic_reads_correctly(data, container):
         loops.count_bytes(len(data))
-        together = together_with_symusic(data) if container.plain and not parts else None
+        together = together_with_symusic(data, container.spans) if container.plain and not parts else None
         if together is not None:
             return together
         if len(container.spans) <= _MANY_TRACKS:

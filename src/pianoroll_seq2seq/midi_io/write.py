@@ -92,8 +92,9 @@ def _symusic_can_write(score: Score) -> bool:
 
 
 def _last_tick(score: Score) -> int:
-    signatures = (*score.meter.time_signatures[-1:], *score.meter.key_signatures[-1:])
-    return max(score.num_ticks, score.tempo.changes[-1][0], *(signature.tick for signature in signatures))
+    times, keys = score.meter.time_signatures[-1:], score.meter.key_signatures[-1:]
+    signatures = [*(time.tick for time in times), *(key.tick for key in keys)]
+    return max(score.num_ticks, score.tempo.changes[-1][0], *signatures)
 
 
 def _with_symusic(score: Score) -> bytes:

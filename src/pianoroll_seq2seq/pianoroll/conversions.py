@@ -174,9 +174,9 @@ def roll_notes(planes: Planes, parts: Sequence[Part]) -> RollNotes:
     return RollNotes(onset_frame, end_frame, column - first[part] + lowest[part], part, velocity)
 
 
-def typical_velocity(*planes: VelocityPlane | None) -> int:
-    """The median velocity of the notes of some planes, for notes whose velocity is unknown; 100 if none is known."""
-    known = [plane[plane > 0] for plane in planes if plane is not None]
+def typical_velocity(*velocities: np.ndarray | None) -> int:
+    """The median of the velocities above 0, for notes whose velocity is unknown; 100 if none is known."""
+    known = [values[values > 0] for values in velocities if values is not None]
     values = np.concatenate(known) if known else np.zeros(0)
     return round(float(np.median(values))) if len(values) else DEFAULT_VELOCITY
 
@@ -320,7 +320,7 @@ def notes_to_score(
     num_frames: int,
     grid: FrameGrid,
     tempo: TempoMap,
-    velocity: int,
+    velocity: int | None,
     program: int | None,
     name: str,
     meter: Meter,
@@ -333,7 +333,8 @@ def notes_to_score(
         num_frames: its number of frames.
         grid: its grid.
         tempo: its tempo map.
-        velocity: of notes whose velocity is unknown, 1..127.
+        velocity: of all notes, 1..127. By default their own; of notes whose velocity is unknown the median of the
+            others, or 100.
         program: of all parts but the drums, 0..127; None for their own.
         name: the name of the score, and of a part without a name.
         meter: its time and key signatures.
@@ -343,10 +344,12 @@ def notes_to_score(
     """
     ticks = lines_to_ticks(np.concatenate([notes.onset_frame, notes.end_frame, [num_frames]]), grid=grid, tempo=tempo)
     count = len(notes.pitch)
-    velocities = np.zeros(count, dtype=np.int64) if notes.velocity is None else notes.velocity
-    table = NoteTable(
-        ticks[:count], ticks[count:-1], notes.pitch, np.where(velocities > 0, velocities, velocity), notes.part
-    )
+    velocities = notes.velocity
+    if velocity is not None or velocities is None:
+        velocities = np.full(count, DEFAULT_VELOCITY if velocity is None else velocity)
+    elif not velocities.all():
+        velocities = np.where(velocities > 0, velocities, typical_velocity(velocities))
+    table = NoteTable(ticks[:count], ticks[count:-1], notes.pitch, velocities, notes.part)
     own = tuple(
         replace(
             part,

@@ -354,7 +354,8 @@ class PianoRoll:
         """The notes in ticks of the roll's tempo map, part by part.
 
         Args:
-            velocity: of notes whose velocity is unknown, 1..127. By default the median of the others, or 100.
+            velocity: of all notes, 1..127. By default their own; of notes whose velocity is unknown the median of the
+                others, or 100.
             program: General MIDI program of all parts but drums, 0..127 (0 is a grand piano); their own by default.
 
         Raises:
@@ -367,7 +368,7 @@ class PianoRoll:
             num_frames=len(self),
             grid=self.grid,
             tempo=self.tempo,
-            velocity=conversions.typical_velocity(self.velocity) if velocity is None else velocity,
+            velocity=velocity,
             program=program,
             name=self.name,
             meter=self.meter,
@@ -389,7 +390,7 @@ class PianoRoll:
 
         Args:
             path: the file to write; missing folders are made.
-            velocity: of notes whose velocity is unknown, as for :meth:`to_score`.
+            velocity: of all notes, as for :meth:`to_score`.
             program: General MIDI program of all parts, as for :meth:`to_score`.
             overwrite: whether an existing file may be replaced.
 
@@ -422,7 +423,7 @@ class PianoRoll:
 
         Args:
             path: the file to write; missing folders are made.
-            velocity: of notes whose velocity is unknown, as for :meth:`to_score`.
+            velocity: of all notes, as for :meth:`to_score`.
             program: General MIDI program of all parts, as for :meth:`to_score`.
             overwrite: whether an existing file may be replaced.
             **options: the options of :func:`~pianoroll_seq2seq.display.audio.to_audio`.

@@ -5,7 +5,10 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 import yaml
+from msgspec import Struct
 
+from pianoroll_seq2seq._internal.documents import convert
+from pianoroll_seq2seq.errors import CheckpointError
 from pianoroll_seq2seq.pitches import PitchRange
 
 LIBRARY = "pianoroll-seq2seq"
@@ -80,6 +83,25 @@ class Card(dict[str, Any]):
         texts, figures = _parts(self, hidden={"name"})
         facts = {"Facts": "\n".join(_listed(figures))} if figures else {}
         return "\n\n".join(f"**{heading}**\n\n{text}" for heading, text in (texts | facts).items())
+
+
+class _FrontMatter(Struct, frozen=True):
+    """The facts of a card that have a type."""
+
+    name: str | None = None
+    license: str | None = None
+    tags: list[str] = []
+
+
+def check_card(card: object, label: str) -> Card:
+    """A card from a file, or of the user's. ``label`` says where it is from.
+
+    Raises:
+        CheckpointError: no mapping, a name or a licence that is no text, or tags that are no list of texts.
+    """
+    convert(card, _FrontMatter, f"{label}: the card", CheckpointError)
+    assert isinstance(card, Mapping)  # otherwise it is refused
+    return Card(card)
 
 
 def _parts(card: Mapping[str, Any], *, hidden: Collection[str]) -> tuple[dict[str, str], dict[str, Any]]:

@@ -31,7 +31,7 @@ from pianoroll_seq2seq.errors import (
 )
 from pianoroll_seq2seq.layout import FrameLayout
 from pianoroll_seq2seq.models.contract import SequenceModel, choose_layout
-from pianoroll_seq2seq.pretrained.cards import LIBRARY, page
+from pianoroll_seq2seq.pretrained.cards import LIBRARY, check_card, page
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
@@ -80,7 +80,8 @@ def save_pretrained(
         OverwriteError: the folder holds a model and ``overwrite`` is false, or it holds anything else.
         SettingsError: the model was built without a layout and none is given, or it has another frame size.
         GridError, PitchRangeError, ShapeError: a layout that is not the model's.
-        CheckpointError: a model without ``settings()``, or settings or a card that JSON cannot hold.
+        CheckpointError: a model without ``settings()``, settings or a card that JSON cannot hold, or a card with tags
+            that are no list of texts.
         CheckpointWriteError: no space or no permission. What was there before is unchanged.
 
     Example:
@@ -97,6 +98,7 @@ def save_pretrained(
     """
     folder = Path(folder)
     layout = _checked_layout(model, layout)
+    check_card(card or {}, str(folder))
     described = describe(model)
     if described["settings"] is None:
         raise CheckpointError(

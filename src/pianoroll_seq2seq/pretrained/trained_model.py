@@ -16,7 +16,7 @@ from pianoroll_seq2seq.layout import FrameLayout
 from pianoroll_seq2seq.models.contract import SequenceModel, choose_layout
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.pitches import PitchRange
-from pianoroll_seq2seq.pretrained.cards import Card
+from pianoroll_seq2seq.pretrained.cards import Card, check_card
 from pianoroll_seq2seq.pretrained.folders import CONFIG, is_model_folder, load_folder, read_config, save_pretrained
 from pianoroll_seq2seq.pretrained.hub import download, hub_name, push_to_hub
 from pianoroll_seq2seq.pretrained.primers import read_primer
@@ -266,10 +266,7 @@ def open_model(
         raise SettingsError(
             f"{label}: the model has frames of {frame_size} columns, but {layout} has {layout.frame_size}."
         )
-    card = details.get("card", {})
-    if not isinstance(card, Mapping):
-        raise CheckpointError(f"{label}: expected a card with names and values, got {card!r:.80}.")
-    return TrainedModel(model, layout, name=label, card=Card(card))
+    return TrainedModel(model, layout, name=label, card=check_card(details.get("card", {}), label))
 
 
 def _described_layout(details: Mapping[str, Any]) -> Any:

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from typing import Any, Protocol, overload, runtime_checkable
 
 import numpy as np
 import torch
-from jaxtyping import Bool
 from torch import Tensor
 
 from pianoroll_seq2seq._internal.progress import tqdm
@@ -25,6 +25,7 @@ from pianoroll_seq2seq.models.heads.contract import FrameDistribution
 from pianoroll_seq2seq.models.heads.random_numbers import RowGenerators
 from pianoroll_seq2seq.models.modes import Evaluation, inference
 from pianoroll_seq2seq.pianoroll import PianoRoll
+from pianoroll_seq2seq.pianoroll.conversions import DEFAULT_VELOCITY
 from pianoroll_seq2seq.sampling.generations import Generations
 from pianoroll_seq2seq.sampling.samplers import Draw, Sampler, sample_rows
 
@@ -134,20 +135,21 @@ def generate(
 
 def generate_frames(
     model: AutoregressiveModel,
-    primers: Bool[np.ndarray, "batch frames frame_size"],
+    primers: np.ndarray,
     *,
     sampler: Sampler = Draw(),
     seed: int = 0,
     condition: np.ndarray | Sequence[np.ndarray] | None = None,
     layout: FrameLayout | None = None,
-) -> Iterator[Bool[np.ndarray, "batch frame_size"]]:
+) -> Iterator[np.ndarray]:
     """The endless stream of frames behind :func:`generate`. Each is yielded as soon as it is sampled, for live use.
 
     A model in evaluation mode (``model.eval()``, or a loaded one) is fastest.
 
     Args:
         model: any sequence model.
-        primers: the frames to continue, ``roll.to_frames(layout)`` of each primer.
+        primers: the frames to continue, ``roll.to_frames(layout)`` of each primer: bool of shape (batch, frames,
+            frame_size), or uint8 if the layout has a velocity plane.
         sampler: how to choose each frame from its distribution.
         seed: the seed of the sampler; see :func:`generate`.
         condition: conditions: one array of shape (size,) for all continuations, or one for each, (size,) or (frames,
@@ -156,10 +158,10 @@ def generate_frames(
             onset plane, an onset is set for every pitch that begins to sound, and removed from silent pitches.
 
     Yields:
-        The next frame of every continuation.
+        The next frame of every continuation, of the type of ``primers`` and of shape (batch, frame_size).
 
     Raises:
-        ShapeError: frames of another size than the layout's, or conditions of another number.
+        ShapeError: no primers, frames of another size than the layout's, or conditions of another number.
         SettingsError: a condition that the model does not read, or none for a model trained without
             ``condition_dropout``.
         ModelInUseError: ``fit`` trains the model in another thread.
@@ -173,45 +175,60 @@ def generate_frames(
     """
     if not is_whole(seed) or not -(2**63) <= seed < 2**63:
         raise SettingsError(f"seed must be a 64-bit integer, got {seed!r}.")
+    if not len(primers):
+        raise ShapeError("generate_frames needs at least one primer.")
     layout = choose_layout(model, layout)
     if layout is not None and primers.shape[-1] != layout.frame_size:
         raise ShapeError(
             f"Expected frames of {layout.frame_size} columns for {layout}, got {primers.shape[-1]}. Convert the primer "
             f"with roll.to_frames(layout)."
         )
-    has_onsets = layout is not None and layout.has_onsets
     trained = model if isinstance(model, SequenceModel) else None
     device = torch.device("cpu") if trained is None else device_of(trained)
     dtype = torch.float32 if trained is None else dtype_of(trained)
     generators = RowGenerators(seed, len(primers), device)
     evaluating = nullcontext() if trained is None else Evaluation(trained)
     with evaluating, torch.inference_mode():
-        past = torch.tensor(primers, dtype=dtype, device=device)
+        values = primers if layout is None else layout.to_float(primers)
+        past = torch.tensor(values, dtype=dtype, device=device)
         if condition is None:
             distribution, state = model.start(past)
         else:
             conditions = torch.from_numpy(stack_conditions(condition, len(primers))).to(device)
             distribution, state = require_conditional(model, conditions.shape[-1]).start(past, conditions)
         frame = sample_rows(sampler, distribution, generators).to(dtype)
-        if has_onsets:
-            frame = _consistent_onsets(frame, past[:, -1])
-        array = frame.bool().cpu().numpy()
+        if layout is not None and layout.has_onsets:
+            frame = _consistent_onsets(frame, past[:, -1], layout)
+        array = _to_array(frame, layout)
     while True:
         yield array
         # Gradients are on again while the caller has the frame: the caller may be training.
         with evaluating, torch.inference_mode():
             distribution, state = model.advance(frame, state)
             before, frame = frame, sample_rows(sampler, distribution, generators).to(dtype)
-            if has_onsets:
-                frame = _consistent_onsets(frame, before)
-            array = frame.bool().cpu().numpy()
+            if layout is not None and layout.has_onsets:
+                frame = _consistent_onsets(frame, before, layout)
+            array = _to_array(frame, layout)
 
 
-def _consistent_onsets(frame: Tensor, before: Tensor) -> Tensor:
-    """A frame (batch, 2 * pitches) with an onset for every pitch that begins to sound, and none for silent pitches."""
-    active, onset = frame.chunk(2, dim=-1)
-    begins = active > before.chunk(2, dim=-1)[0]
-    return torch.cat([active, active * torch.maximum(onset, begins.to(onset.dtype))], dim=-1)
+def _to_array(frame: Tensor, layout: FrameLayout | None) -> np.ndarray:
+    values = frame.float().cpu().numpy()
+    return values > 0 if layout is None else layout.from_float(values)
+
+
+def _consistent_onsets(frame: Tensor, before: Tensor, layout: FrameLayout) -> Tensor:
+    """A frame (batch, frame_size) with an onset for every pitch that begins to sound, and none for silent pitches.
+
+    An onset that is added gets the default velocity.
+    """
+    active, onset = frame[:, layout.columns("active")], frame[:, layout.columns("onset")]
+    begins = active > before[:, layout.columns("active")]
+    onset = active * torch.maximum(onset, begins.to(onset.dtype))
+    if not layout.has_velocity:
+        return torch.cat([active, onset], dim=-1)
+    velocity = frame[:, layout.columns("velocity")]
+    velocity = torch.where(velocity > 0, velocity, DEFAULT_VELOCITY / 127) * onset
+    return torch.cat([active, onset, velocity], dim=-1)
 
 
 def _check_primers(primers: Sequence[PianoRoll]) -> None:
@@ -235,12 +252,13 @@ def _check_primers(primers: Sequence[PianoRoll]) -> None:
             )
 
 
-def _continuation(primer: PianoRoll, written: Bool[np.ndarray, "frames frame_size"], layout: FrameLayout) -> PianoRoll:
-    end_tick = int(primer.grid.ticks_at(np.array([len(primer)]), primer.tempo)[0])
-    return PianoRoll.from_frames(
+def _continuation(primer: PianoRoll, written: np.ndarray, layout: FrameLayout) -> PianoRoll:
+    end = primer[len(primer) :]  # the tempo and the signatures from there on
+    written_roll = PianoRoll.from_frames(
         written,
         layout,
-        tempo=primer.tempo.from_tick(end_tick),
+        tempo=end.tempo,
         before=primer.active[-1],
         name=f"{primer.name} continued" if primer.name else "",
     )
+    return replace(written_roll, parts=primer.parts, meter=end.meter)

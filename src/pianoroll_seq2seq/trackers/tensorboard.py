@@ -125,7 +125,7 @@ class TensorBoardTracker:
             try:
                 os.fsync(self._file.fileno())
             except OSError as error:
-                self._reports.warn("TensorBoard's events are not on the disk", f"{self.folder}: {error}")
+                self._warn(f"{self.folder}: {error}")
 
     def _tracks(self) -> bool:
         """Whether this process tracks.
@@ -165,9 +165,12 @@ class TensorBoardTracker:
         except Exception as error:  # any error of TensorBoard, Pillow or the disk
             problem = f"{type(error).__name__}: {error}"
         if problem:
-            self._reports.warn("TensorBoard does not get everything", f"{what}: {problem}")
+            self._warn(f"{what}: {problem}")
         if self._is_torn:
             self._remove_end(begin)
+
+    def _warn(self, problem: str) -> None:
+        self._reports.warn("TensorBoard does not get everything", problem)
 
     def _remove_end(self, begin: int) -> None:
         """Removes half an event. A disk that is broken may not allow it."""
@@ -176,7 +179,7 @@ class TensorBoardTracker:
             self._file.truncate(begin)
             self._file.seek(begin)
         except OSError as error:
-            self._reports.warn("TensorBoard gets no more events", f"{self.folder}: {error}")
+            self._warn(f"{self.folder} gets no more events: {error}")
         else:
             self._is_torn = False
 

@@ -17,9 +17,9 @@ from torch import Tensor
 from pianoroll_seq2seq.data.augmentation import Augmentation, transpose_packed
 from pianoroll_seq2seq.data.conditions import Conditions, transpose_chroma
 from pianoroll_seq2seq.data.corpus import Corpus, PackedPieces, pack_rolls
-from pianoroll_seq2seq.data.corpus.packing import unpack_frames
 from pianoroll_seq2seq.data.fingerprint import fingerprint_conditions, fingerprint_pieces
 from pianoroll_seq2seq.data.stray_notes import warn_of_stray_notes
+from pianoroll_seq2seq.data.tensors import frames_to_tensor
 from pianoroll_seq2seq.errors import PieceTooShortError, SettingsError
 from pianoroll_seq2seq.grid import SecondsGrid
 from pianoroll_seq2seq.layout import FrameLayout
@@ -34,17 +34,19 @@ _VERY_LONG = 10
 class SlidingWindows(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
     """All windows of some rolls: a map-style data set that also fetches whole batches.
 
-    ``windows[i]`` is a pair of float32 tensors of zeros and ones, ``(input_frames, frame_size)`` and ``(target_frames,
-    frame_size)``; ``windows.batch(indices)`` stacks many. The frames are stored once, as bits, however much the windows
-    overlap. The frames of a :class:`~pianoroll_seq2seq.data.corpus.Corpus` stay on disk.
+    ``windows[i]`` is a pair of float32 tensors, ``(input_frames, frame_size)`` and ``(target_frames, frame_size)``;
+    ``windows.batch(indices)`` stacks many. They are zeros and ones; the columns of a velocity plane hold velocity / 127
+    at onsets. The frames are stored once, as bits, however much the windows overlap. The frames of a
+    :class:`~pianoroll_seq2seq.data.corpus.Corpus` stay on disk.
 
     Args:
-        rolls: the pieces, on one grid and of one pitch range; or a corpus.
+        rolls: the pieces, on one grid and with the same parts; or a corpus.
         input_frames: frames that the model reads.
         target_frames: frames that it predicts.
         hop: frames from the start of one window to the next.
-        layout: what the columns of a frame mean. The default is the grid and pitches of the rolls, with the active
-            plane. With an onset plane, the onset of every note that begins within a piece is set.
+        layout: what the columns of a frame mean. The default is the grid and parts of the rolls, with the active
+            plane. With an onset plane, the onset of every note that begins within a piece is set. With a velocity
+            plane (``FrameLayout.of(rolls[0], velocity=True)``), the velocity of each onset too.
         short: what to do with pieces of fewer than ``input_frames + target_frames`` frames: ``error`` names them,
             ``pad`` appends silence, ``skip`` leaves them out. The last two warn, and ``padded`` and ``skipped`` hold
             their names.
@@ -71,6 +73,7 @@ class SlidingWindows(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
         ShapeError: conditions of another number or length than the pieces, or of different sizes.
         PieceTooShortError: short pieces and ``short="error"``, or no window at all.
         GridError, PitchRangeError: rolls that differ from each other or from the layout.
+        ShapeError, CorpusError: a velocity plane, and rolls or a corpus without velocities.
 
     Example:
         >>> from pianoroll_seq2seq import PianoRoll, PitchRange
@@ -118,9 +121,7 @@ class SlidingWindows(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
         self._check_tempo()
         self._conditions = self._check_conditions(packed)
         self._pieces = self._handle_short_pieces(packed)
-        self._gatherer = WindowGatherer(
-            packed, self._pieces, window_frames=self.window_frames, has_onsets=self.layout.has_onsets
-        )
+        self._gatherer = WindowGatherer(packed, self._pieces, window_frames=self.window_frames)
         warn_of_stray_notes(self._unusual_pieces(packed.num_frames), stacklevel=2)
         num_frames = np.maximum(packed.num_frames[self._pieces], self.window_frames)
         self._index = WindowIndex(num_frames, self.window_frames, hop)
@@ -162,10 +163,9 @@ class SlidingWindows(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
 
     def __repr__(self) -> str:
         """The number and size of the windows, and their layout."""
-        onsets = ", with onsets" if self.layout.has_onsets else ""
         return (
             f"SlidingWindows({len(self)} windows of {self.input_frames} + {self.target_frames} frames, hop {self.hop}, "
-            f"from {len(self._pieces)} pieces, {self.layout.grid}, {self.layout.pitches}{onsets})"
+            f"from {len(self._pieces)} pieces, {self.layout.grid}, {_describe_columns(self.layout)})"
         )
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -230,7 +230,7 @@ class SlidingWindows(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
         pieces = self._pieces.tolist()
         used = self.rolls.select(pieces) if isinstance(self.rolls, Corpus) else [self.rolls[place] for place in pieces]
         conditions = None if self._conditions is None else fingerprint_conditions(self._conditions, pieces)
-        return fingerprint_pieces(used) | {
+        return fingerprint_pieces(used, velocity=self.layout.has_velocity) | {
             "input_frames": self.input_frames,
             "target_frames": self.target_frames,
             "hop": self.hop,
@@ -262,21 +262,14 @@ class SlidingWindows(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
             packed = self._gatherer.selected(piece, start[:, None] + frames)
         if augmentation is not None and generator is not None:
             # The onset plane moves with the active plane. Onsets are active, so they stay in the range too.
-            semitones = augmentation.draw_semitones(packed, len(self.layout.pitches), generator)
-            packed = transpose_packed(packed, semitones)
-        windows = self._unpack(packed, out)
+            semitones = augmentation.draw_semitones(packed.bits, self.layout.parts, generator)
+            packed = packed._replace(bits=transpose_packed(packed.bits, self.layout, semitones))
+        windows = frames_to_tensor(packed, self.layout, out)
         condition = None
         if self._conditions is not None:
             values = self._conditions.at(self._pieces[piece], start[:, None] + frames)
             condition = torch.from_numpy(transpose_chroma(values, semitones) if self.pitch_classes else values)
         return windows[:, : self.input_frames], windows[:, self.input_frames :], condition
-
-    def _unpack(self, packed: np.ndarray, out: Tensor | None) -> Tensor:
-        """Windows as float32, (batch, window_frames, frame_size), from their bits."""
-        cells = unpack_frames(packed, self.layout)
-        if out is None:
-            return torch.from_numpy(cells.astype(np.float32))
-        return out[: len(cells)].copy_(torch.from_numpy(cells))
 
     def _check_tempo(self) -> None:
         varies_tempo = self.augmentation is not None and self.augmentation.tempo != (1.0, 1.0)
@@ -333,6 +326,14 @@ class SlidingWindows(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
 def _pack(rolls: Sequence[PianoRoll], layout: FrameLayout | None) -> PackedPieces:
     """The pieces as bits, in a layout or by default in that of the first."""
     return rolls.packed(layout) if isinstance(rolls, Corpus) else pack_rolls(rolls, layout)
+
+
+def _describe_columns(layout: FrameLayout) -> str:
+    """The parts or the pitches, and the planes."""
+    parts = layout.parts
+    columns = f"parts {', '.join(part.name for part in parts)}" if len(parts) > 1 else str(layout.pitches)
+    planes = {"active": "", "onset": ", with onsets", "velocity": ", with onsets and velocities"}
+    return columns + planes[layout.planes[-1]]
 
 
 def _list_names(names: Sequence[str], lengths: Sequence[int]) -> str:

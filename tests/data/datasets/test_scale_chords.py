@@ -272,6 +272,20 @@ def test_what_is_not_the_pack_is_refused_and_fetched_anew(
     assert len(list(download_scale_chords(tmp_path, url=site.url).glob("*.mid"))) == len(ROOTS)
 
 
+def test_nothing_of_a_foreign_archive_is_written(tmp_path: Path, site: Site, pack: bytes) -> None:
+    """The archive of a stranger fills the disk or the memory, or leaves its files, before its digest is compared."""
+    bomb = _zip({f"midi/{number}.mid": bytes(2**20) for number in range(64)})
+    for content, words in (
+        (bomb, "67108864 bytes"),
+        (_zip({"../../evil.mid": b"MThd", "evil.py": b"1"}), "not the scale chords pack: 1 MIDI files"),
+        (bytes(5 * 2**20), "larger than 4194304 bytes"),
+    ):
+        site.content = content
+        with pytest.raises(DownloadError, match=words):
+            download_scale_chords(tmp_path / "a" / "cache", url=site.url)
+        assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
 def test_a_page_that_is_gone(tmp_path: Path, site: Site) -> None:
     """When the site closes, its error page is kept as the data, or the error does not say what to do."""
     site.status = 404

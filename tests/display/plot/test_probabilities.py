@@ -57,7 +57,7 @@ def test_the_notes_lie_over_the_map(model: Seq2SeqLSTM) -> None:
     assert legend(ax) == ["primer", "notes after the primer"]
     primer = sorted({(bar.start * 4, bar.end * 4, bar.pitch) for bar in bars(ax) if bar.hatched})
     outlined = sorted({(bar.start * 4, bar.end * 4, bar.pitch) for bar in bars(ax) if not bar.hatched})
-    notes = [(float(onset), float(end), float(pitch)) for onset, end, pitch in zip(*roll.notes(), strict=True)]
+    notes = [(float(onset), float(end), float(pitch)) for onset, end, pitch in zip(*roll.notes()[:3], strict=True)]
     assert primer == sorted((onset, min(end, 6.0), pitch) for onset, end, pitch in notes if onset < 6)
     assert outlined == sorted((max(onset, 6.0), end, pitch) for onset, end, pitch in notes if end > 6)
 

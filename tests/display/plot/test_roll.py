@@ -71,7 +71,7 @@ def test_one_bar_for_each_note(seed: int, frames: int, primer: int, beats: bool)
     pyplot.close(figure)
     notes = sorted(
         (float(onset), float(end), float(pitch), bool(onset < primer))
-        for onset, end, pitch in zip(*roll.notes(), strict=True)
+        for onset, end, pitch in zip(*roll.notes()[:3], strict=True)
     )
     np.testing.assert_allclose(np.array(drawn, float).reshape(-1, 4), np.array(notes, float).reshape(-1, 4))
     np.testing.assert_allclose(np.array(marks).reshape(-1, 2), np.argwhere(roll.onset) + np.array([0, 60]))

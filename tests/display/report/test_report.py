@@ -204,7 +204,12 @@ def test_invalid_folders_are_named(tmp_path: Path) -> None:
     """A damaged folder ends in a traceback without its name."""
     with pytest.raises(SettingsError, match=r"not the folder of a run.*history\.jsonl"):
         report_run(tmp_path)
-    for content, words in (("{", "not JSON"), ("[]", "got list"), ('{"test": {}}', "Evaluation.to_json")):
+    for content, words in (
+        ("{", r"scores\.json: input data was truncated"),
+        ("[]", "expected object, got array"),
+        ('{"test": {}}', r"at \$\.test: object missing required field num_frames"),
+        ('{"primer_frames": "many"}', r"at \$\.primer_frames: expected int, got str \('many'\)"),
+    ):
         (tmp_path / "scores.json").write_text(content)
         with pytest.raises(SettingsError, match=words):
             report_run(tmp_path)

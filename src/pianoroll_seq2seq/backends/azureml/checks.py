@@ -16,6 +16,7 @@ from pianoroll_seq2seq.errors import SettingsError
 MAX_FILES = 2000
 MAX_BYTES = 300_000_000
 _SHOWN = 5
+_EXPRESSION = "${{"
 
 
 def check_script(source: Path, script: str) -> None:
@@ -104,6 +105,27 @@ def check_secrets(arguments: Sequence[str], variables: Mapping[str, str], tags: 
             raise SettingsError(
                 f"{label} contains what looks like a key or a signature, which everyone with access to the run could "
                 f"read. Give the compute target's identity access to the storage, or use the workspace's key vault."
+            )
+
+
+def check_expressions(
+    script: str, arguments: Sequence[str], variables: Mapping[str, str], data: Mapping[str, JobInput]
+) -> None:
+    """Checks that no text has an expression of SDK v2, which the service would replace in the command of the job.
+
+    Raises:
+        SettingsError: one has.
+    """
+    for label, text in [
+        ("the name of the script", script),
+        *((f"argument {number}", argument) for number, argument in enumerate(arguments, start=1)),
+        *((f"the environment variable {name}", value) for name, value in variables.items()),
+        *((f"the address of {option}", each.uri) for option, each in data.items()),
+    ]:
+        if _EXPRESSION in text:
+            raise SettingsError(
+                f"{label} contains {_EXPRESSION!r} ({redacted(text)!r:.80}), which begins an expression of Azure ML "
+                f"and would be replaced before the script starts. Rename the file, or leave these characters out."
             )
 
 

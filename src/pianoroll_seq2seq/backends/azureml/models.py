@@ -60,8 +60,8 @@ def register_checkpoint(
     client.check_workspace(workspace)
     # The client of SDK v1 only accepts folders below the working directory.
     with TemporaryDirectory(prefix=".register-", dir=".") as temporary:
-        folder = write_model_folder(path, Path(temporary) / "model", metrics=metrics)
-        card = json.loads((folder / CARD).read_text(encoding="utf-8"))
+        folder = Path(temporary) / "model"
+        card = _write(Path(path), folder, metrics or {})
         described = {
             **{metric: f"{value:.6g}" for metric, value in card["metrics"].items()},
             "model": card["model"]["class"].rpartition(":")[2],
@@ -90,9 +90,15 @@ def write_model_folder(
         OverwriteError: the folder exists.
         SettingsError: a metric that is not finite.
     """
-    path, folder = Path(path), Path(folder)
+    folder = Path(folder)
+    _write(Path(path), folder, metrics or {})
+    return folder
+
+
+def _write(path: Path, folder: Path, metrics: Mapping[str, float]) -> dict[str, Any]:
+    """Writes the folder; returns its card."""
     header, _ = read(path)
-    figures = {name: float(value) for name, value in (metrics or {}).items()}
+    figures = {name: float(value) for name, value in metrics.items()}
     for name, value in figures.items():
         if not math.isfinite(value):
             raise SettingsError(f"metrics: {name} must be finite, got {value}.")
@@ -109,4 +115,4 @@ def write_model_folder(
     folder.mkdir(parents=True)
     shutil.copyfile(path, folder / path.name)
     (folder / CARD).write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
-    return folder
+    return card

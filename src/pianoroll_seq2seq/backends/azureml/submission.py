@@ -128,6 +128,8 @@ def submit(
     checks.check_gpu(gpu, texts, checks.image_of(environment))
     checks.check_secrets(texts, variables, tags)
     checks.check_data(data, texts, compute)
+    if sdk == "v2":
+        checks.check_expressions(script, texts, variables, data)
     checks.check_shared_memory(shared_memory)
     snapshot.write_ignore_file(source)
     files = snapshot.sent_files(source, extra="azureml" if sdk == "v1" else "azureml-v2")

@@ -6,7 +6,8 @@ import json
 import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import BrokenExecutor, Executor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, Unpack
 
@@ -19,6 +20,7 @@ from pianoroll_seq2seq.data.corpus.format import (
     FailedFile,
     Labels,
     Manifest,
+    PartEntry,
     Plan,
     ShardEntry,
     describe_grid,
@@ -27,13 +29,16 @@ from pianoroll_seq2seq.data.corpus.format import (
     sealed,
     write_json,
 )
+from pianoroll_seq2seq.data.corpus.processes import WorkerDiedError, WorkerProcesses
 from pianoroll_seq2seq.data.corpus.reading import Corpus
-from pianoroll_seq2seq.data.corpus.shard import BUILD_ON, ShardTask, SourceFile
+from pianoroll_seq2seq.data.corpus.shard import BUILD_ON, ShardTask, SourceFile, read_parts
 from pianoroll_seq2seq.data.corpus.workers import Build, refuse_while_starting
 from pianoroll_seq2seq.errors import CorpusError, MidiError, MidiNotFoundError, OverwriteError, SettingsError
 from pianoroll_seq2seq.grid import SIXTEENTHS, FrameGrid
 from pianoroll_seq2seq.midi_io import midi_paths
 from pianoroll_seq2seq.midi_io.planes import Reading, read_planes
+from pianoroll_seq2seq.part_selection import named_selections
+from pianoroll_seq2seq.parts import Part
 from pianoroll_seq2seq.pitches import PIANO, PitchRange
 
 
@@ -42,7 +47,7 @@ def build_corpus(
     out: str | os.PathLike[str],
     *,
     grid: FrameGrid = SIXTEENTHS,
-    pitches: PitchRange = PIANO,
+    pitches: PitchRange | Mapping[str, PitchRange] = PIANO,
     outside: Literal["error", "drop"] = "error",
     labels: Callable[[Path], Labels] | None = None,
     executor: Executor | None = None,
@@ -57,12 +62,14 @@ def build_corpus(
     The bytes of the result do not depend on the executor or on interruptions. If several processes call it at once,
     one builds and the others wait for the corpus.
 
+    All pieces of a corpus have the same parts. Velocities are kept, a byte a note, unless ``velocity=False``.
+
     Args:
         paths: a folder whose ``.mid``, ``.midi``, ``.kar`` and ``.rmi`` files are read, also those of its subfolders;
             or the files.
         out: a new folder, or the folder of an interrupted build.
         grid: how long a frame is.
-        pitches: the pitches to keep.
+        pitches: the pitches to keep, of all parts or of each by its name.
         outside: what to do with notes outside ``pitches``: the file fails, or they are dropped.
         labels: a function from the path of a file to its labels (scale, composer, style), which are stored with the
             piece: strings, ints and finite floats by name.
@@ -70,13 +77,15 @@ def build_corpus(
             whose workers see the same folders. By default a process for each core; they do not import your script.
         files_per_shard: files in a shard, the unit of work.
         progress: whether to show a progress bar.
-        **reading: such as ``track="MELODY"``, ``drums=True`` or ``on_damage="salvage"``: see
-            :class:`~pianoroll_seq2seq.midi_io.planes.Reading`.
+        **reading: such as ``parts=["MELODY", "PIANO"]``, ``velocity=False``, ``track="MELODY"``, ``drums=True`` or
+            ``on_damage="salvage"``: see :class:`~pianoroll_seq2seq.midi_io.planes.Reading`. A file without one of the
+            parts fails. With ``parts="tracks"`` the parts are those of the first file that can be read.
 
     Raises:
         MidiNotFoundError: no such folder, or no files.
         SettingsError: fewer than one file a shard, an unknown reading option, or invalid labels.
-        CorpusError: ``out`` contains something else, or worker processes cannot be started.
+        CorpusError: ``out`` contains something else, no file can be read with ``parts="tracks"``, or worker processes
+            cannot be started.
         OSError: the corpus cannot be written. Finished shards are kept.
 
     Example:
@@ -95,18 +104,12 @@ def build_corpus(
     _check(outside, reading)
     folder = Path(out)
     files = _source_files(paths, labels)
-    plan = _plan(files, grid, pitches, reading={"outside": outside, **reading}, files_per_shard=files_per_shard)
+    task = ShardTask(str(folder.absolute()), 0, (), grid, pitches, outside, reading)
+    task = replace(task, parts=_parts(files, task, executor))
+    plan = _plan(files, task, files_per_shard=files_per_shard)
     _begin(folder, plan)
     tasks = [
-        ShardTask(
-            str(folder.absolute()),
-            number,
-            tuple(files[begin : begin + files_per_shard]),
-            grid,
-            pitches,
-            outside,
-            reading,
-        )
+        replace(task, number=number, files=tuple(files[begin : begin + files_per_shard]))
         for number, begin in enumerate(range(0, len(files), files_per_shard))
     ]
     manifest = folder / "manifest.json"
@@ -173,17 +176,59 @@ def _checked(labels: object, path: Path) -> Labels:
     return labels
 
 
-def _plan(
-    files: Sequence[SourceFile], grid: FrameGrid, pitches: PitchRange, *, reading: dict[str, Any], files_per_shard: int
-) -> Plan:
+def _parts(files: Sequence[SourceFile], task: ShardTask, executor: Executor | None) -> tuple[Part, ...]:
+    """The parts of all pieces.
+
+    Raises:
+        SettingsError: an unknown value of ``parts``, or pitches of other parts.
+        CorpusError: ``parts="tracks"``, and no file can be read.
+    """
+    option = task.reading.get("parts")
+    if option == "tracks":
+        plan = Path(task.folder) / "plan.json"
+        if plan.is_file():
+            return tuple(part.part() for part in read_plan(plan).parts)
+        return _parts_of_first(files, task, executor)
+    names = [""] if option is None else list(named_selections(option))
+    drums = [False] if option is None else [bool(one.get("drums")) for one in named_selections(option).values()]
+    ranges = task.pitches if isinstance(task.pitches, Mapping) else dict.fromkeys(names, task.pitches)
+    unknown = sorted(set(ranges) - set(names))
+    if unknown:
+        raise SettingsError(f"pitches for {unknown[0]!r}, but the parts are {names}. Pass them with parts=....")
+    return tuple(
+        Part(name, drums=is_drums, pitches=ranges.get(name, PIANO)) for name, is_drums in zip(names, drums, strict=True)
+    )
+
+
+def _parts_of_first(files: Sequence[SourceFile], task: ShardTask, executor: Executor | None) -> tuple[Part, ...]:
+    """The parts of the first file that can be read. It is read by a worker, which a file may kill."""
+    refuse_while_starting()
+    given = executor
+    for file in files:
+        with WorkerProcesses(1) if given is None else contextlib.nullcontext(given) as workers:
+            try:
+                parts = workers.submit(read_parts, file, task).result()
+            except (WorkerDiedError, BrokenExecutor):
+                given, parts = None, None
+        if parts is not None:
+            return tuple(replace(part, program=0, track=None, channel=None) for part in parts)
+    raise CorpusError(
+        f"{task.folder}: none of the {len(files)} files can be read, so their parts are unknown. Read one with "
+        f"PianoRoll.from_midi(path, parts='tracks') to see why."
+    )
+
+
+def _plan(files: Sequence[SourceFile], task: ShardTask, *, files_per_shard: int) -> Plan:
     """Everything that determines the result."""
+    reading: dict[str, Any] = {"outside": task.outside, **task.reading}
     if isinstance(reading.get("limits"), Limits):
         reading = {**reading, "limits": vars(reading["limits"])}
     listed = json.dumps([[file.source, _size(file), dict(file.labels)] for file in files], sort_keys=True)
     return Plan(
-        grid=describe_grid(grid),
-        pitches=(pitches.lowest, pitches.highest),
-        reading=reading,
+        grid=describe_grid(task.grid),
+        parts=tuple(map(PartEntry.of, task.parts)),
+        velocity=task.velocity,
+        reading=json.loads(json.dumps(reading)),  # lists for tuples, as they are read again
         files=len(files),
         files_per_shard=files_per_shard,
         files_sha256=hashlib.sha256(listed.encode()).hexdigest(),
@@ -249,7 +294,7 @@ def _manifest(plan: Plan, tasks: Sequence[ShardTask]) -> Manifest:
     shards: list[ShardEntry] = []
     failures: list[FailedFile] = []
     for task in tasks:
-        index, sha256 = read_index(Path(task.folder), task.name, task.pitches, fix=BUILD_ON)
+        index, sha256 = read_index(Path(task.folder), task.name, task.parts, velocity=task.velocity, fix=BUILD_ON)
         shards.append(ShardEntry(task.name, len(index.pieces), index.frames, sha256))
         failures += index.failures
     manifest = Manifest(

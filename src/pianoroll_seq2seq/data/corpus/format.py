@@ -1,8 +1,9 @@
 """The files of a corpus: what they hold, and what is checked when they are read.
 
-A shard is two files: ``00012.npy``, its frames, and ``00012.json``, the index of its pieces and of the files that
-failed. ``manifest.json`` lists the shards. It has a hash of itself and of each index, and an index has a hash of each
-piece's frames. Opening a corpus checks all but the last, which :meth:`Corpus.verify` does.
+A shard is ``00012.npy``, its frames, and ``00012.json``, the index of its pieces and of the files that failed. With
+velocities it has ``00012.velocity.npy`` too, one for each onset, and ``00012.onsets.npy``, by which those of a frame
+are found. ``manifest.json`` lists the shards. It has a hash of itself and of each index, and an index has hashes of
+each piece's frames and velocities. Opening a corpus checks all but the last, which :meth:`Corpus.verify` does.
 """
 
 import contextlib
@@ -11,7 +12,7 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -21,9 +22,10 @@ from msgspec.structs import asdict, replace
 
 from pianoroll_seq2seq._internal.atomic import writing
 from pianoroll_seq2seq._internal.documents import parse_json, read_bytes, read_json
-from pianoroll_seq2seq.data.corpus.packing import bytes_per_frame
+from pianoroll_seq2seq.data.corpus.packing import BLOCK_FRAMES, bytes_per_frame
 from pianoroll_seq2seq.errors import CorpusError, CorpusNotFoundError
 from pianoroll_seq2seq.grid import FrameGrid
+from pianoroll_seq2seq.parts import Part
 from pianoroll_seq2seq.pitches import PitchRange
 from pianoroll_seq2seq.tempo import MAX_TICK, MAX_TICKS_PER_BEAT
 
@@ -41,7 +43,12 @@ Digest = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 Tick = Annotated[int, Meta(ge=0, le=MAX_TICK)]
 UsPerBeat = Annotated[int, Meta(ge=1, lt=2**24)]
 Pitch = Annotated[int, Meta(ge=0, le=127)]
+Program = Annotated[int, Meta(ge=0, le=127)]
 Plain = bool | int | float | str
+TimeSignatureRow = tuple[Tick, Annotated[int, Meta(ge=1, le=255)], Literal[1, 2, 4, 8, 16, 32, 64, 128]]
+"""Tick, numerator and denominator."""
+KeySignatureRow = tuple[Tick, Annotated[int, Meta(ge=-7, le=7)], Literal[0, 1]]
+"""Tick, sharps (flats below 0), and 1 if the key is minor."""
 
 
 class FailedFile(Struct, frozen=True, forbid_unknown_fields=True):
@@ -55,7 +62,7 @@ class ArrayFile(Struct, frozen=True, forbid_unknown_fields=True):
     """An array of a shard, in a ``.npy`` file."""
 
     file: str
-    dtype: Literal["uint8"]
+    dtype: Literal["uint8", "<i8"]
     shape: tuple[Count, ...]
 
 
@@ -65,10 +72,16 @@ class PieceEntry(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     source: Annotated[str, Meta(min_length=1)]
     file_sha256: Digest
     roll_sha256: Digest
+    velocity_sha256: Digest | None
     offset: Count
     frames: Annotated[int, Meta(ge=1, le=2**48)]
+    onsets: Count
+    programs: tuple[Program, ...]
+    """Of its parts."""
     ticks_per_beat: Annotated[int, Meta(ge=1, le=MAX_TICKS_PER_BEAT)]
     tempo: tuple[tuple[Tick, UsPerBeat], ...]
+    time_signatures: tuple[TimeSignatureRow, ...]
+    key_signatures: tuple[KeySignatureRow, ...]
     labels: dict[str, Plain]
 
 
@@ -79,6 +92,28 @@ class Index(Struct, frozen=True, forbid_unknown_fields=True):
     arrays: tuple[ArrayFile, ...]
     pieces: tuple[PieceEntry, ...]
     failures: tuple[FailedFile, ...]
+
+
+class PartEntry(Struct, frozen=True, forbid_unknown_fields=True):
+    """A part of all pieces, with the pitches of its columns."""
+
+    name: str
+    drums: bool
+    lowest: Pitch
+    highest: Pitch
+
+    @classmethod
+    def of(cls, part: Part) -> "PartEntry":
+        """From a part; its program may differ from piece to piece."""
+        return cls(part.name, part.drums, part.pitches.lowest, part.pitches.highest)
+
+    def part(self, program: int = 0) -> Part:
+        """The part.
+
+        Raises:
+            PitchRangeError: the lowest pitch is above the highest.
+        """
+        return Part(self.name, program, self.drums, pitches=PitchRange(self.lowest, self.highest))
 
 
 class ShardEntry(Struct, frozen=True, forbid_unknown_fields=True):
@@ -96,7 +131,8 @@ class Plan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     format: str = FORMAT
     version: int = VERSION
     grid: dict[str, Plain]
-    pitches: tuple[Pitch, Pitch]
+    parts: Annotated[tuple[PartEntry, ...], Meta(min_length=1)]
+    velocity: bool
     reading: dict[str, Any]
     files: Count
     files_per_shard: Annotated[int, Meta(ge=1)]
@@ -126,9 +162,20 @@ def describe_grid(grid: FrameGrid) -> dict[str, Plain]:
     return {"class": type(grid).__name__, **grid.settings()}
 
 
-def array_files(name: str, frames: int, pitches: PitchRange) -> tuple[ArrayFile, ...]:
-    """The arrays of a shard: the packed active planes of its pieces, one after another, and then their onset planes."""
-    return (ArrayFile(f"{name}.npy", "uint8", (2, frames, bytes_per_frame(pitches))),)
+def array_files(name: str, frames: int, onsets: int, *, plane_size: int, velocity: bool) -> tuple[ArrayFile, ...]:
+    """The arrays of a shard.
+
+    The first is the packed active planes of its pieces, one after another, and then their onset planes. With velocities
+    there are those of all onsets, and the number of onsets before every 64th frame.
+    """
+    planes = ArrayFile(f"{name}.npy", "uint8", (2, frames, bytes_per_frame(plane_size)))
+    if not velocity:
+        return (planes,)
+    return (
+        planes,
+        ArrayFile(f"{name}.velocity.npy", "uint8", (onsets,)),
+        ArrayFile(f"{name}.onsets.npy", "<i8", (-(-frames // BLOCK_FRAMES),)),
+    )
 
 
 def npy_header(array: ArrayFile) -> bytes:
@@ -152,7 +199,7 @@ def check_array(folder: Path, array: ArrayFile, *, fix: str = AGAIN) -> Path:
         size, header = os.fstat(file.fileno()).st_size, file.read(NPY_HEADER_BYTES)
     expected = NPY_HEADER_BYTES + math.prod(array.shape) * np.dtype(array.dtype).itemsize
     if size != expected:
-        raise CorpusError(f"{path}: {size} bytes, expected {expected} for {array.shape[-2]} frames. {fix}")
+        raise CorpusError(f"{path}: {size} bytes, expected {expected} for the shape {array.shape}. {fix}")
     if header != npy_header(array):
         raise CorpusError(f"{path}: damaged, expected the header of {array.dtype} of shape {array.shape}. {fix}")
     return path
@@ -237,8 +284,17 @@ def _read(path: Path, kind: type[T], fix: str) -> T:
     return read_json(path, kind, CorpusError, fix=fix, max_bytes=_MAX_BYTES)
 
 
-def read_index(folder: Path, name: str, pitches: PitchRange, *, fix: str = AGAIN) -> tuple[Index, str]:
+def read_index(
+    folder: Path, name: str, parts: Sequence[Part], *, velocity: bool, fix: str = AGAIN
+) -> tuple[Index, str]:
     """The index of a shard with its hash, checked against the files of its arrays.
+
+    Args:
+        folder: the folder of the corpus.
+        name: the name of the shard.
+        parts: the parts of the corpus.
+        velocity: whether the corpus has velocities.
+        fix: the last sentence of an error.
 
     Raises:
         CorpusError: a missing or damaged index or array, or pieces that are not end to end.
@@ -246,13 +302,18 @@ def read_index(folder: Path, name: str, pitches: PitchRange, *, fix: str = AGAIN
     path = folder / f"{name}.json"
     data = read_bytes(path, CorpusError, fix=fix, max_bytes=_MAX_BYTES)
     index = parse_json(data, Index, os.fspath(path), CorpusError, fix=fix, max_bytes=_MAX_BYTES)
-    end = 0
+    frames = onsets = 0
     for number, piece in enumerate(index.pieces):
-        if piece.offset != end:
-            raise CorpusError(f"{path}, at $.pieces[{number}].offset: expected {end}, got {piece.offset}. {fix}")
-        end += piece.frames
-    if index.frames != end or index.arrays != array_files(name, end, pitches):
-        raise CorpusError(f"{path}: its arrays are not those of its {end} frames of {pitches}. {fix}")
+        if piece.offset != frames:
+            raise CorpusError(f"{path}, at $.pieces[{number}].offset: expected {frames}, got {piece.offset}. {fix}")
+        if len(piece.programs) != len(parts) or (piece.velocity_sha256 is not None) != velocity:
+            raise CorpusError(f"{path}, at $.pieces[{number}]: its parts or velocities are not the corpus's. {fix}")
+        frames += piece.frames
+        onsets += piece.onsets
+    plane_size = sum(len(part.pitches) for part in parts)
+    expected = array_files(name, frames, onsets, plane_size=plane_size, velocity=velocity)
+    if index.frames != frames or index.arrays != expected:
+        raise CorpusError(f"{path}: its arrays are not those of its {frames} frames of {plane_size} pitches. {fix}")
     for array in index.arrays:
         check_array(folder, array, fix=fix)
     return index, hashlib.sha256(data).hexdigest()

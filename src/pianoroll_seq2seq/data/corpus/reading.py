@@ -1,6 +1,9 @@
 """A corpus on disk as a sequence of rolls."""
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, NamedTuple, overload
 
@@ -21,14 +24,15 @@ from pianoroll_seq2seq.data.corpus.format import (
     read_index,
     read_manifest,
 )
-from pianoroll_seq2seq.data.corpus.packing import PackedPieces, hash_planes, unpack
-from pianoroll_seq2seq.errors import CorpusError, PitchRangeError
+from pianoroll_seq2seq.data.corpus.packing import PackedPieces, PackedVelocities, hash_planes, hash_velocities, unpack
+from pianoroll_seq2seq.errors import CorpusError, PitchRangeError, SettingsError
 from pianoroll_seq2seq.grid import BeatGrid, FrameGrid, SecondsGrid
 from pianoroll_seq2seq.layout import FrameLayout
+from pianoroll_seq2seq.meter import Meter
 from pianoroll_seq2seq.midi_io.folder import piece_names
-from pianoroll_seq2seq.parts import Part
+from pianoroll_seq2seq.parts import Part, named_parts, spanned_pitches
 from pianoroll_seq2seq.pianoroll import PianoRoll
-from pianoroll_seq2seq.pitches import PitchRange
+from pianoroll_seq2seq.pitches import PIANO, PitchRange
 from pianoroll_seq2seq.tempo import TempoMap
 
 _NO_LABELS: Labels = {}
@@ -40,24 +44,42 @@ class _Piece(NamedTuple):
 
     name: str
     roll_sha256: bytes
+    velocity_sha256: bytes | None
     offset: int
     frames: int
+    first_onset: int
+    onsets: int
+    programs: tuple[int, ...]
     ticks_per_beat: int
     tempo: tuple[tuple[int, int], ...]
+    time_signatures: tuple[tuple[int, int, int], ...]
+    key_signatures: tuple[tuple[int, int, int], ...]
     labels: Labels
 
     @classmethod
-    def of(cls, entry: PieceEntry) -> "_Piece":
-        """From an entry of a shard's index; named by its source."""
+    def of(cls, entry: PieceEntry, first_onset: int) -> "_Piece":
+        """From an entry of a shard's index, and the number of its first onset there; named by its source."""
         return cls(
             entry.source,
             bytes.fromhex(entry.roll_sha256),
+            None if entry.velocity_sha256 is None else bytes.fromhex(entry.velocity_sha256),
             entry.offset,
             entry.frames,
+            first_onset,
+            entry.onsets,
+            entry.programs,
             entry.ticks_per_beat,
             entry.tempo,
+            entry.time_signatures,
+            entry.key_signatures,
             entry.labels or _NO_LABELS,
         )
+
+    @property
+    def meter(self) -> Meter:
+        """The time and key signatures."""
+        signatures = {"time_signatures": self.time_signatures, "key_signatures": self.key_signatures}
+        return Meter.from_dict(signatures)
 
 
 class Corpus(Sequence[PianoRoll]):
@@ -73,7 +95,9 @@ class Corpus(Sequence[PianoRoll]):
     Attributes:
         folder: the folder of the corpus.
         grid: how long a frame is.
-        pitches: the pitches of the columns.
+        parts: the parts of the pieces, with the pitches of their columns. Programs are those of the pieces.
+        pitches: the range that the pitches of all parts span, without drums.
+        has_velocity: whether the corpus was built with velocities.
         names: the name of each piece: its file's path below the source folder, without the ending (with it where two
             files differ in nothing else).
         labels: the labels of each piece.
@@ -89,10 +113,13 @@ class Corpus(Sequence[PianoRoll]):
         self.folder: Path = Path(folder)
         manifest = read_manifest(self.folder)
         self.grid: FrameGrid = _grid(manifest.grid, grid, self.folder)
-        self.pitches: PitchRange = _pitches(manifest, self.folder)
+        self.parts: tuple[Part, ...] = _parts(manifest, self.folder)
+        self.pitches: PitchRange = spanned_pitches(self.parts)
+        self.has_velocity: bool = manifest.velocity
         self.failures: dict[str, str] = {failed.source: failed.reason for failed in manifest.failures}
         self._arrays: list[tuple[ArrayFile, ...]] = []
         self._maps: dict[int, np.ndarray] = {}
+        self._velocity_maps: dict[int, PackedVelocities] = {}
         shards = [self._pieces_of(shard) for shard in manifest.shards]
         found = [piece for pieces in shards for piece in pieces]
         try:
@@ -120,23 +147,54 @@ class Corpus(Sequence[PianoRoll]):
         place = int(self._chosen[index])
         piece = self._pieces[place]
         begin, end = piece.offset, piece.offset + piece.frames
-        active, onset = (unpack(plane[begin:end], len(self.pitches)) for plane in self._mapped(int(self._shard[place])))
-        tempo = TempoMap(piece.ticks_per_beat, piece.tempo)
-        return PianoRoll(active, onset, self.grid, self.pitches, tempo, piece.name)
+        active, onset = (unpack(plane[begin:end], self._plane_size) for plane in self._mapped(int(self._shard[place])))
+        return PianoRoll(
+            active,
+            onset,
+            self.grid,
+            tempo=TempoMap(piece.ticks_per_beat, piece.tempo),
+            name=piece.name,
+            velocity=self._velocity_plane(place, onset) if self.has_velocity else None,
+            parts=tuple(
+                replace(part, program=program) for part, program in zip(self.parts, piece.programs, strict=True)
+            ),
+            meter=piece.meter,
+        )
 
     @property
-    def parts(self) -> tuple[Part, ...]:
-        """The parts of the pieces, with the pitches of their columns."""
-        return (Part(pitches=self.pitches),)
+    def _plane_size(self) -> int:
+        return sum(len(part.pitches) for part in self.parts)
+
+    def _velocity_plane(self, place: int, onset: np.ndarray) -> np.ndarray:
+        """The velocities of a piece at its onsets, 0 elsewhere."""
+        plane = np.zeros(onset.shape, dtype=np.uint8)
+        cells, values = np.flatnonzero(onset.reshape(-1)), self._velocities(place)
+        if len(cells) != len(values):
+            raise CorpusError(
+                f"{self.folder}: {len(cells)} onsets and {len(values)} velocities in {self._pieces[place].name!r}. "
+                f"{AGAIN}"
+            )
+        plane.reshape(-1)[cells] = values
+        return plane
+
+    def _velocities(self, place: int) -> np.ndarray:
+        """The velocities of a piece's onsets."""
+        piece = self._pieces[place]
+        return self._mapped_velocities(int(self._shard[place])).values[
+            piece.first_onset : piece.first_onset + piece.onsets
+        ]
 
     def __repr__(self) -> str:
-        """Folder, size, grid and pitches."""
+        """Folder, size, grid, parts or pitches, and whether there are velocities."""
         frames = sum(self._pieces[place].frames for place in self._chosen)
-        return f"Corpus({str(self.folder)!r}, {len(self)} pieces, {frames} frames, {self.grid}, {self.pitches})"
+        names = ", ".join(part.name for part in self.parts)
+        columns = f"parts {names}" if len(self.parts) > 1 else str(self.pitches)
+        velocities = " with velocities" if self.has_velocity else ""
+        return f"Corpus({str(self.folder)!r}, {len(self)} pieces, {frames} frames, {self.grid}, {columns}{velocities})"
 
     def __getstate__(self) -> dict[str, Any]:
         """The state without memory maps, which each process opens itself."""
-        return {**self.__dict__, "_maps": {}}
+        return {**self.__dict__, "_maps": {}, "_velocity_maps": {}}
 
     @property
     def names(self) -> list[str]:
@@ -153,6 +211,16 @@ class Corpus(Sequence[PianoRoll]):
         """A hash of each piece's planes, equal for pieces with the same notes in the same frames."""
         return [self._pieces[place].roll_sha256.hex() for place in self._chosen]
 
+    @property
+    def velocity_hashes(self) -> list[str]:
+        """A hash of the velocities of each piece.
+
+        Raises:
+            CorpusError: the corpus has no velocities.
+        """
+        self._require_velocity()
+        return [(self._pieces[place].velocity_sha256 or b"").hex() for place in self._chosen]
+
     def select(self, indices: Iterable[int]) -> "Corpus":
         """The pieces with these indices, in this order, without reading them.
 
@@ -167,13 +235,16 @@ class Corpus(Sequence[PianoRoll]):
         """The packed planes of the pieces, mapped into memory; windows are cut from them.
 
         Args:
-            layout: what the columns of frames mean; that of the corpus, without an onset plane, by default.
+            layout: what the columns of frames mean; that of the corpus by default.
 
         Raises:
-            GridError, PitchRangeError: a layout with another grid or other pitches than the corpus.
+            GridError, PitchRangeError: a layout with another grid, other parts or other pitches than the corpus.
+            CorpusError: a velocity plane, and the corpus has no velocities.
         """
         layout = FrameLayout.of(self) if layout is None else layout
         layout.check(self, f"The corpus {self.folder}", owner="the layout")
+        if layout.has_velocity:
+            self._require_velocity()
         pieces = [self._pieces[place] for place in self._chosen]
         used, shard = np.unique(self._shard[self._chosen], return_inverse=True)
         planes = [self._mapped(int(number)) for number in used]
@@ -185,10 +256,11 @@ class Corpus(Sequence[PianoRoll]):
             [piece.name for piece in pieces],
             layout,
             [onset for _, onset in planes] if layout.has_onsets else (),
+            [self._mapped_velocities(int(number)) for number in used] if layout.has_velocity else (),
         )
 
     def verify(self, *, progress: bool = False) -> None:
-        """Reads the frames of all pieces and compares them with their hashes.
+        """Reads the frames and velocities of all pieces and compares them with their hashes.
 
         Opening a corpus checks all but these, since they may be many gigabytes.
 
@@ -202,8 +274,16 @@ class Corpus(Sequence[PianoRoll]):
         for place in tqdm(self._chosen.tolist(), desc="verify", unit="piece", disable=not progress):
             piece = self._pieces[place]
             planes = self._mapped(int(self._shard[place]))[:, piece.offset : piece.offset + piece.frames]
-            if bytes.fromhex(hash_planes(*planes)) != piece.roll_sha256:
+            is_whole = bytes.fromhex(hash_planes(*planes)) == piece.roll_sha256
+            if is_whole and piece.velocity_sha256 is not None:
+                is_whole = bytes.fromhex(hash_velocities(self._velocities(place))) == piece.velocity_sha256
+            if not is_whole:
                 damaged.append(piece.name)
+        for shard in np.unique(self._shard[self._chosen]).tolist() if self.has_velocity else ():
+            found, expected = self._mapped_velocities(shard), self._mapped(shard)[1]
+            if not np.array_equal(found.onsets_before, PackedVelocities.of(found.values, expected).onsets_before):
+                path = self.folder / self._arrays[shard][2].file
+                raise CorpusError(f"{path}: other numbers of onsets than were built. {AGAIN}")
         if damaged:
             named = ", ".join(map(repr, damaged[:3])) + (f" and {len(damaged) - 3} more" if len(damaged) > 3 else "")
             raise CorpusError(
@@ -216,19 +296,39 @@ class Corpus(Sequence[PianoRoll]):
             self._maps[shard] = map_array(self.folder, self._arrays[shard][0])
         return self._maps[shard]
 
+    def _mapped_velocities(self, shard: int) -> PackedVelocities:
+        """The velocities of a shard, mapped; the numbers by which they are found are read, a thousandth of the size."""
+        if shard not in self._velocity_maps:
+            _, velocity, onsets = self._arrays[shard]
+            before = np.array(map_array(self.folder, onsets), dtype=np.int64)
+            if (np.diff(before, prepend=0, append=velocity.shape[0]) < 0).any():
+                raise CorpusError(
+                    f"{self.folder / onsets.file}: damaged, expected ascending numbers of onsets. {AGAIN}"
+                )
+            self._velocity_maps[shard] = PackedVelocities(map_array(self.folder, velocity), before)
+        return self._velocity_maps[shard]
+
+    def _require_velocity(self) -> None:
+        if not self.has_velocity:
+            raise CorpusError(
+                f"{self.folder}: the corpus has no velocities. Build it again with velocity=True (ingest --velocity), "
+                f"or use a layout without a velocity plane."
+            )
+
     def _pieces_of(self, shard: ShardEntry) -> "list[_Piece]":
-        index, sha256 = read_index(self.folder, shard.name, self.pitches)
+        index, sha256 = read_index(self.folder, shard.name, self.parts, velocity=self.has_velocity)
         path = self.folder / f"{shard.name}.json"
         if sha256 != shard.index_sha256 or (len(index.pieces), index.frames) != (shard.pieces, shard.frames):
             raise CorpusError(f"{path}: changed since the corpus was built (its hash differs). {AGAIN}")
         self._arrays.append(index.arrays)
-        return [_Piece.of(piece) for piece in index.pieces]
+        first_onsets = accumulate((piece.onsets for piece in index.pieces), initial=0)
+        return [_Piece.of(piece, first) for piece, first in zip(index.pieces, first_onsets, strict=False)]
 
 
-def _pitches(manifest: Manifest, folder: Path) -> PitchRange:
+def _parts(manifest: Manifest, folder: Path) -> tuple[Part, ...]:
     try:
-        return PitchRange(*manifest.pitches)
-    except PitchRangeError as error:
+        return named_parts([entry.part() for entry in manifest.parts], PIANO, owner=os.fspath(folder))
+    except (PitchRangeError, SettingsError) as error:
         raise CorpusError(f"{folder}: {error} {AGAIN}") from error
 
 

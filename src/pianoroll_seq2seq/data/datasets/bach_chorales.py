@@ -18,18 +18,21 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from msgspec import Meta, Struct
+from msgspec.structs import asdict
 
 from pianoroll_seq2seq._internal.atomic import writing
+from pianoroll_seq2seq._internal.documents import read_json
 from pianoroll_seq2seq._internal.progress import tqdm
-from pianoroll_seq2seq.errors import MissingExtraError, SettingsError
+from pianoroll_seq2seq.errors import MidiError, MissingExtraError, SettingsError, ShapeError
 from pianoroll_seq2seq.interop import score_from_music21
 from pianoroll_seq2seq.parts import Part
 from pianoroll_seq2seq.pitches import PitchRange
 from pianoroll_seq2seq.score import NoteTable, Score
-from pianoroll_seq2seq.tempo import TempoMap
+from pianoroll_seq2seq.tempo import MAX_TICK, TempoMap
 
 VOICES = ("Soprano", "Alto", "Tenor", "Bass")
 """The names of a chorale's parts, highest first."""
@@ -40,6 +43,7 @@ COMPASS = PitchRange(36, 81)
 _FORMAT = 1  # of the cache file: increment it when its content changes
 _TUNE_INTERVALS = 6
 _TUNE_SHARE = 0.25
+_Column = list[Annotated[int, Meta(ge=0, le=MAX_TICK)]]
 
 
 @dataclass(frozen=True)
@@ -162,24 +166,37 @@ def _from_first_note(score: Score, name: str) -> Score:
     return Score(moved, score.tempo.from_tick(start), score.parts, name)
 
 
+class _Cached(Struct, frozen=True, forbid_unknown_fields=True):
+    """A chorale in the cache file."""
+
+    name: str
+    title: str
+    key: str
+    time_signature: str
+    ticks_per_beat: int
+    tempo: list[tuple[int, int]]
+    parts: list[str]
+    notes: tuple[_Column, _Column, _Column, _Column, _Column]
+
+
 def _write_cache(chorales: Sequence[Chorale], path: Path) -> None:
     """Caches the chorales; warns if the folder cannot be written."""
     pieces = [
-        {
-            "name": chorale.name,
-            "title": chorale.title,
-            "key": chorale.key,
-            "time_signature": chorale.time_signature,
-            "ticks_per_beat": chorale.score.ticks_per_beat,
-            "tempo": chorale.score.tempo.changes,
-            "parts": [part.name for part in chorale.score.parts],
-            "notes": [getattr(chorale.score.notes, column).tolist() for column in _COLUMNS],
-        }
+        _Cached(
+            chorale.name,
+            chorale.title,
+            chorale.key,
+            chorale.time_signature,
+            chorale.score.ticks_per_beat,
+            list(chorale.score.tempo.changes),
+            [part.name for part in chorale.score.parts],
+            tuple(getattr(chorale.score.notes, column).tolist() for column in _COLUMNS),
+        )
         for chorale in chorales
     ]
     try:
         with writing(path, overwrite=True) as temporary:
-            temporary.write_text(json.dumps(pieces), encoding="utf-8")
+            temporary.write_text(json.dumps(pieces, default=asdict), encoding="utf-8")
     except OSError as error:
         warnings.warn(f"The chorales could not be cached in {path} ({error}); pass another cache_dir.", stacklevel=3)
 
@@ -192,21 +209,21 @@ def _read_cache(path: Path, names: Iterable[str]) -> list[Chorale] | None:
     try:
         chorales = [
             Chorale(
-                piece["name"],
-                piece["title"],
+                piece.name,
+                piece.title,
                 Score(
-                    NoteTable(*piece["notes"]),
-                    TempoMap(piece["ticks_per_beat"], map(tuple, piece["tempo"])),
-                    tuple(map(Part, piece["parts"])),
-                    piece["name"],
+                    NoteTable(*piece.notes),
+                    TempoMap(piece.ticks_per_beat, piece.tempo),
+                    tuple(map(Part, piece.parts)),
+                    piece.name,
                 ),
-                piece["key"],
-                piece["time_signature"],
+                piece.key,
+                piece.time_signature,
                 "",
             )
-            for piece in json.loads(path.read_text(encoding="utf-8"))
+            for piece in read_json(path, list[_Cached], MidiError)
         ]
-    except (OSError, ValueError, TypeError, KeyError):
+    except (MidiError, ShapeError):
         return None
     return chorales if [chorale.name for chorale in chorales] == list(names) else None
 

@@ -11,12 +11,13 @@ As in the pack, aeolian is minor and ionian is major, so 132 of the 156 are dist
 """
 
 import hashlib
+import io
 import os
-import shutil
 import zipfile
 import zlib
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any
 
 from pianoroll_seq2seq.errors import DownloadError, MissingExtraError, OverwriteError
 from pianoroll_seq2seq.midi_io import to_midi_bytes, write_midi
@@ -77,6 +78,7 @@ SEVENTHS = {
 _LOWEST_ROOT = 48  # the C below middle C
 _TICKS_PER_BEAT = 960
 _REST_BEATS = 2
+_MAX_BYTES = 4 * 2**20  # of the pack, which has a tenth
 
 PACK_URL = "http://www.feelyoursound.com/data/scale_chords_small.zip"
 """The address of the original pack."""
@@ -140,35 +142,72 @@ def download_scale_chords(cache_dir: str | os.PathLike[str] | None = None, *, ur
     folder = Path(cache_dir) if cache_dir is not None else Path(pooch.os_cache("pianoroll_seq2seq"))
     archive = folder / "scale_chords_small.zip"
     try:
-        files = pooch.retrieve(
-            url, known_hash=None, fname=archive.name, path=folder, processor=pooch.Unzip(), progressbar=False
-        )
+        pooch.retrieve(url, known_hash=None, fname=archive.name, path=folder, downloader=_download)
+        files = _unpacked(archive)
     except (OSError, ValueError, EOFError, RuntimeError, zlib.error, zipfile.BadZipFile) as error:
-        _forget(archive)
+        archive.unlink(missing_ok=True)  # so that the next call downloads it again
         raise DownloadError(
             f"The scale chords pack could not be downloaded from {url} ({error}). Connect to the network, or use the "
             f"built-in pieces: write_scale_chords(folder)."
         ) from error
-    midi = [Path(file) for file in files if file.endswith(".mid")]
-    found = digest_of(midi)
+    found = _digest(files)
     if found != PACK_DIGEST:
-        _forget(archive)
+        archive.unlink(missing_ok=True)
         raise DownloadError(
-            f"The file from {url} is not the scale chords pack: {len(midi)} MIDI files with the digest {found}, "
+            f"The file from {url} is not the scale chords pack: {len(files)} MIDI files with the digest {found}, "
             f"expected 156 with {PACK_DIGEST}. Use write_scale_chords(folder) instead."
         )
-    return midi[0].parent
+    midi = folder / archive.stem
+    midi.mkdir(exist_ok=True)
+    for name, content in files:
+        path = midi / name
+        if not path.is_file() or path.read_bytes() != content:
+            path.write_bytes(content)
+    return midi
 
 
-def _forget(archive: Path) -> None:
-    """Deletes the archive and its unpacked files, so that the next call downloads it again."""
-    archive.unlink(missing_ok=True)
-    shutil.rmtree(f"{archive}.unzip", ignore_errors=True)
+def _download(url: str, path: str, _: object) -> None:
+    """Downloads a file that may not be larger than any pack, as ``pooch`` asks for it."""
+    import pooch
+
+    with _BoundedFile(path, "wb") as file:
+        pooch.HTTPDownloader()(url, file, None)
+
+
+class _BoundedFile(io.FileIO):
+    """A file to which no more bytes than a pack has can be written."""
+
+    _left = _MAX_BYTES
+
+    def write(self, data: Any) -> int:
+        """Writes bytes, if they are not too many."""
+        self._left -= len(data)
+        if self._left < 0:
+            raise ValueError(f"it is larger than {_MAX_BYTES} bytes, which the pack is not")
+        return super().write(data)
+
+
+def _unpacked(archive: Path) -> list[tuple[str, bytes]]:
+    """The names and the contents of the MIDI files of an archive. Nothing is written before they are checked.
+
+    Raises:
+        ValueError: they are larger than those of any pack.
+    """
+    with zipfile.ZipFile(archive) as opened:
+        entries = [entry for entry in opened.infolist() if entry.filename.endswith(".mid")]
+        size = sum(entry.file_size for entry in entries)
+        if size > _MAX_BYTES:
+            raise ValueError(f"its files have {size} bytes, those of the pack at most {_MAX_BYTES}")
+        return [(PurePosixPath(entry.filename).name, opened.read(entry)) for entry in entries]
 
 
 def digest_of(paths: list[Path]) -> str:
     """SHA-256 over the names and contents of files, whatever their order and folder."""
-    lines = [f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n" for path in paths]
+    return _digest((path.name, path.read_bytes()) for path in paths)
+
+
+def _digest(files: Iterable[tuple[str, bytes]]) -> str:
+    lines = [f"{name} {hashlib.sha256(content).hexdigest()}\n" for name, content in files]
     return hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()
 
 

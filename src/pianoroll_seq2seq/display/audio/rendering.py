@@ -43,7 +43,7 @@ def to_audio(
     Args:
         music: a piano roll; a score, whose parts have their own programs and velocities; or a MIDI file, as a path, its
             bytes, or a file opened in binary mode.
-        velocity: of notes of a roll whose velocity is unknown, 1..127. By default the median of the others, or 100.
+        velocity: of all notes of a roll, 1..127; see :meth:`PianoRoll.to_score`.
         program: General MIDI program of all parts of a roll but drums, 0..127; their own by default.
         on_damage: what to do with a damaged file: raise an error, or play each track up to its damage.
         **options: the following keyword arguments.

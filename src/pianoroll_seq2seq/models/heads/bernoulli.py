@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pianoroll_seq2seq.layout import FrameLayout, frame_size_of
+from pianoroll_seq2seq.models.heads.note_columns import check_no_velocity
 from pianoroll_seq2seq.models.heads.precision import at_least_float32, check_temperature
 from pianoroll_seq2seq.models.heads.random_numbers import uniform
 
@@ -62,6 +63,9 @@ class BernoulliHead(nn.Module):
         in_features: size of the decoder's output.
         layout: what the columns of a frame mean, or their number.
 
+    Raises:
+        SettingsError: a layout with velocities.
+
     Example:
         >>> head = BernoulliHead(in_features=8, layout=12)
         >>> frames = torch.zeros(2, 3, 12)  # (batch, steps, frame_size)
@@ -72,6 +76,7 @@ class BernoulliHead(nn.Module):
     def __init__(self, in_features: int, layout: FrameLayout | int) -> None:
         """Starts near silence, as most pitches are silent most of the time."""
         super().__init__()
+        check_no_velocity(layout, "BernoulliHead")
         self.in_features = in_features
         self.layout = layout
         self.frame_size: int = frame_size_of(layout)

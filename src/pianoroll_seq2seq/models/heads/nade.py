@@ -13,7 +13,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pianoroll_seq2seq.errors import SettingsError
-from pianoroll_seq2seq.layout import FrameLayout, frame_size_of
+from pianoroll_seq2seq.layout import FrameLayout
+from pianoroll_seq2seq.models.heads.note_columns import check_no_velocity, note_columns
+from pianoroll_seq2seq.models.heads.onset_decisions import constrain_onsets, decision_nats
 from pianoroll_seq2seq.models.heads.pitch_autoregression import by_rows, estimated_mean, sample_skipping_silence
 from pianoroll_seq2seq.models.heads.precision import at_least_float32, check_temperature
 from pianoroll_seq2seq.models.heads.random_numbers import uniform
@@ -27,12 +29,17 @@ class NADE:
     q < p)``. The hidden state changes only where a pitch sounds, so a frame takes one state for each sounding pitch
     and one more, not one for each pitch.
 
+    With an onset plane the sum is over both columns of ``q``, and the second column of ``p`` has such log-odds too: that
+    a note begins, given that ``p`` sounds. It is certain if ``p`` did not sound before.
+
     Args:
         start: input of the hidden layer before the first pitch, (..., hidden).
-        bias: log-odds of each pitch without the hidden layer, (..., frame_size).
-        below: what each sounding pitch adds to the input of the hidden layer, (frame_size, hidden).
-        above: weights from the hidden state to the log-odds of each pitch, (frame_size, hidden).
+        bias: log-odds of each column without the hidden layer, (..., frame_size).
+        below: what each active column adds to the input of the hidden layer, (frame_size, hidden).
+        above: weights from the hidden state to the log-odds of each column, (frame_size, hidden).
         temperature: all log-odds are divided by it.
+        sounded: with an onset plane, the pitches that sounded in the frame before, (..., pitches).
+        training: with an onset plane, whether a pitch that did not sound may be held, though hardly.
 
     Example:
         >>> weights = torch.zeros(3, 5)
@@ -48,24 +55,45 @@ class NADE:
     below: Float[Tensor, "frame_size hidden"]
     above: Float[Tensor, "frame_size hidden"]
     temperature: float = 1.0
+    sounded: Float[Tensor, "*batch pitches"] | None = None
+    training: bool = False
+
+    @property
+    def num_onsets(self) -> int:
+        """Columns of the onset plane, 0 without one."""
+        return 0 if self.sounded is None else self.sounded.shape[-1]
 
     def log_prob(self, frames: Float[Tensor, "*batch frame_size"]) -> Float[Tensor, "*batch"]:
         """Log-probability of whole frames in nats, exact."""
         logits = self.logits_given(frames)
-        return -functional.binary_cross_entropy_with_logits(logits, frames.to(logits.dtype), reduction="none").sum(-1)
+        size = frames.shape[-1]
+        nats = decision_nats(logits.reshape(-1, size), frames.reshape(-1, size), self.num_onsets)
+        return -nats.sum(dim=1).view(logits.shape[:-1])
 
     def logits_given(self, frames: Float[Tensor, "*batch frame_size"]) -> Float[Tensor, "*batch frame_size"]:
-        """The log-odds of every pitch, given those of some frames below it."""
-        sounding = frames > 0
+        """The log-odds of every column, given the pitches of some frames below it."""
+        pitches = frames.shape[-1] - self.num_onsets
+        sounding = frames[..., :pitches] > 0
         passed = functional.pad(sounding.cumsum(dim=-1), (1, 0))[..., :-1]  # pitches that sound below each
         max_sounding = int(passed.max()) if passed.numel() else 0
         # State k is the one after k pitches that sound: it reads the lowest k of them.
         count = torch.arange(max_sounding + 1, device=frames.device)
         read = sounding.unsqueeze(-2) & (passed.unsqueeze(-2) < count[:, None])
+        if self.num_onsets:
+            read = torch.cat([read, read & (frames[..., pitches:] > 0).unsqueeze(-2)], dim=-1)
+            passed = torch.cat([passed, passed], dim=-1)
         hidden = torch.sigmoid(self.start.unsqueeze(-2) + read.to(self.below.dtype) @ self.below)
-        of_states = hidden @ self.above.mT  # (..., states, pitches)
+        of_states = hidden @ self.above.mT  # (..., states, columns)
         logits = self.bias + torch.take_along_dim(of_states, passed.unsqueeze(-2), dim=-2).squeeze(-2)
-        return at_least_float32(logits) / self.temperature
+        return self._constrained(logits)
+
+    def _constrained(self, logits: Tensor) -> Tensor:
+        """Divided by the temperature; notes begin for certain where nothing sounded."""
+        logits = at_least_float32(logits) / self.temperature
+        if self.sounded is None:
+            return logits
+        sounds, begins = logits.chunk(2, dim=-1)
+        return torch.cat([sounds, constrain_onsets(begins, self.sounded, training=self.training)], dim=-1)
 
     @torch.no_grad()
     def sample(self, *, generator: torch.Generator) -> Float[Tensor, "*batch frame_size"]:
@@ -74,12 +102,12 @@ class NADE:
 
         def logits_above(frames: Tensor, chosen: Tensor) -> Tensor:
             """Those above the highest sounding pitch, where all pitches have the same hidden state."""
-            read = rows.start.index_select(0, chosen) + frames.to(rows.below.dtype) @ rows.below
-            state_proj = torch.sigmoid(read) @ rows.above.mT
-            return at_least_float32(rows.bias.index_select(0, chosen) + state_proj) / rows.temperature
+            some = rows[chosen]
+            read = some.start + frames.to(rows.below.dtype) @ rows.below
+            return some._constrained(some.bias + torch.sigmoid(read) @ rows.above.mT)
 
         numbers = uniform(rows.bias.shape, generator=generator, device=rows.bias.device)
-        frames = sample_skipping_silence(logits_above, numbers)
+        frames = sample_skipping_silence(logits_above, numbers, self.num_onsets)
         return frames.to(at_least_float32(rows.bias).dtype).view(self.bias.shape)
 
     @property
@@ -93,13 +121,16 @@ class NADE:
             def logits_given(frames: Tensor, repeated: Tensor) -> Tensor:
                 return some[repeated].logits_given(frames)
 
-            return estimated_mean(logits_given, *some.bias.shape, device=some.bias.device)
+            count, columns = some.bias.shape
+            pitches, has_onsets = columns - some.num_onsets, some.num_onsets > 0
+            return estimated_mean(logits_given, count, pitches, device=some.bias.device, has_onsets=has_onsets)
 
         return by_rows(means, len(rows.bias)).view(self.bias.shape)
 
     def __getitem__(self, index: Any) -> "NADE":
         """The distributions at some places of the batch shape."""
-        return replace(self, start=self.start[index], bias=self.bias[index])
+        sounded = None if self.sounded is None else self.sounded[index]
+        return replace(self, start=self.start[index], bias=self.bias[index], sounded=sounded)
 
     def tempered(self, temperature: float) -> "NADE":
         """The log-odds of every pitch, given those below, divided by the temperature.
@@ -114,6 +145,7 @@ class NADE:
             self,
             start=self.start.reshape(-1, self.start.shape[-1]),
             bias=self.bias.reshape(-1, self.bias.shape[-1]),
+            sounded=None if self.sounded is None else self.sounded.reshape(-1, self.num_onsets),
         )
 
 
@@ -122,11 +154,12 @@ class NADEHead(nn.Module):
 
     Args:
         in_features: size of the decoder's output.
-        layout: what the columns of a frame mean, or their number.
+        layout: what the columns of a frame mean, or their number. Parts are decided one after another, each from low to
+            high.
         hidden_size: size of the hidden layer that the pitches share.
 
     Raises:
-        SettingsError: a size below 1.
+        SettingsError: a size below 1, or a layout with velocities.
 
     Example:
         >>> head = NADEHead(in_features=8, layout=12)
@@ -140,13 +173,16 @@ class NADEHead(nn.Module):
         super().__init__()
         if min(in_features, hidden_size) < 1:
             raise SettingsError(f"in_features and hidden_size must be at least 1, got {in_features} and {hidden_size}.")
+        check_no_velocity(layout, "NADEHead")
+        self.columns = note_columns(layout)
         self.in_features = in_features
         self.layout = layout
-        self.frame_size: int = frame_size_of(layout)
-        self.context_frames: int | None = 0
+        self.frame_size: int = self.columns.frame_size
+        self.context_frames: int | None = 1 if self.columns.has_onsets else 0
         self.start: nn.Linear = nn.Linear(in_features, hidden_size)
         self.bias: nn.Linear = nn.Linear(in_features, self.frame_size)
-        nn.init.constant_(self.bias.bias, -3.0)
+        with torch.no_grad():
+            self.bias.bias[: self.columns.plane_size] = -3.0
         # Linear layers of these sizes have the same initial range.
         columns = self.frame_size
         self.below: nn.Parameter = nn.Parameter(
@@ -159,8 +195,10 @@ class NADEHead(nn.Module):
     def forward(
         self, features: Float[Tensor, "batch steps in_features"], past: Float[Tensor, "batch known frame_size"]
     ) -> NADE:
-        """Distributions of batch shape (batch, steps); past frames are not read."""
-        return NADE(self.start(features), self.bias(features), self.below, self.above)
+        """Distributions of batch shape (batch, steps). Of past frames only which notes can be held is read."""
+        sounded = past[:, -features.shape[1] :, : self.columns.plane_size] if self.columns.has_onsets else None
+        start, bias = self.start(features), self.bias(features)
+        return NADE(start, bias, self.below, self.above, sounded=sounded, training=self.training)
 
     def settings(self) -> dict[str, Any]:
         """The constructor's arguments."""

@@ -5,6 +5,7 @@ from functools import cached_property
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.layout import FrameLayout, frame_size_of
@@ -70,6 +71,32 @@ class NoteColumns:
     def pitches(self) -> Tensor:
         """The pitch of each column of a plane, counted from the lowest of all parts: (plane_size,)."""
         return torch.cat([torch.arange(block.lowest, block.lowest + block.size) for block in self.blocks])
+
+    def positions(self, gap: int) -> Tensor:
+        """Where each column of a plane lies on an axis on which ``gap`` empty places follow each part: (plane_size,)."""
+        return torch.cat(
+            [torch.arange(block.start, block.start + block.size) + gap * index for index, block in enumerate(self.blocks)]
+        )
+
+    def spread_length(self, gap: int) -> int:
+        """The length of the axis of :meth:`positions`: the last part has no gap after it."""
+        return self.plane_size + gap * (len(self.blocks) - 1)
+
+    def spread(self, plane: Tensor, gap: int) -> Tensor:
+        """A plane (..., plane_size) on the axis of :meth:`positions`, with zeros in the gaps."""
+        if len(self.blocks) == 1:
+            return plane
+        pieces = [functional.pad(plane[..., block.columns], (0, gap)) for block in self.blocks[:-1]]
+        return torch.cat([*pieces, plane[..., self.blocks[-1].columns]], dim=-1)
+
+    def by_pitch(self, plane: Tensor, block: Block) -> Tensor:
+        """The columns of a part in a plane (..., plane_size), at their pitches: (..., num_pitches)."""
+        above = self.num_pitches - block.lowest - block.size
+        return functional.pad(plane[..., block.columns], (block.lowest, above))
+
+    def merged(self, plane: Tensor) -> Tensor:
+        """The largest value of each pitch over all parts: (..., plane_size) to (..., num_pitches)."""
+        return torch.stack([self.by_pitch(plane, block) for block in self.blocks]).amax(dim=0)
 
     def chroma_weights(self) -> Tensor:
         """1 where a column is of a pitch class, 0 elsewhere and for drums: (plane_size, 12)."""

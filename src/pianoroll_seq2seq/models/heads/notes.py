@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.layout import FrameLayout, frame_size_of
+from pianoroll_seq2seq.models.heads.note_columns import check_no_velocity
 from pianoroll_seq2seq.models.heads.precision import at_least_float32, check_temperature
 from pianoroll_seq2seq.models.heads.random_numbers import uniform
 
@@ -97,6 +98,7 @@ class NotesHead(nn.Module):
     def __init__(self, in_features: int, layout: FrameLayout | int) -> None:
         """Starts near silence, as most pitches are silent most of the time."""
         super().__init__()
+        check_no_velocity(layout, "NotesHead")
         frame_size = frame_size_of(layout)
         if in_features < 1 or frame_size % 2 or (isinstance(layout, FrameLayout) and not layout.has_onsets):
             raise SettingsError(
@@ -117,13 +119,18 @@ class NotesHead(nn.Module):
     ) -> Notes:
         """Distributions of batch shape (batch, steps)."""
         steps, pitches = features.shape[1], self.frame_size // 2
-        off, held, onset = at_least_float32(self.logits(features)).view(-1, steps, pitches, 3).unbind(dim=-1)
-        sounded = past[:, -steps:, :pitches] > 0
-        held_after_silence = (
-            torch.logaddexp(off, onset) + _HELD_LOGIT if self.training else torch.full_like(held, -math.inf)
-        )
-        return Notes(torch.stack([off, torch.where(sounded, held, held_after_silence), onset], dim=-1))
+        logits = self.logits(features).view(-1, steps, pitches, 3)
+        return notes_after(logits, past[:, -steps:, :pitches], training=self.training)
 
     def settings(self) -> dict[str, Any]:
         """The constructor's arguments."""
         return {"in_features": self.in_features, "layout": self.layout}
+
+
+def notes_after(
+    logits: Float[Tensor, "*batch pitches 3"], latest: Float[Tensor, "*batch pitches"], *, training: bool
+) -> Notes:
+    """Notes of which only those that sounded in the latest active plane can be held; in training the others hardly."""
+    off, held, onset = at_least_float32(logits).unbind(dim=-1)
+    held_after_silence = torch.logaddexp(off, onset) + _HELD_LOGIT if training else torch.full_like(held, -math.inf)
+    return Notes(torch.stack([off, torch.where(latest > 0, held, held_after_silence), onset], dim=-1))

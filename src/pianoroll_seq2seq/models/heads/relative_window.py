@@ -6,7 +6,6 @@ pitches of a frame (as in NADE, Larochelle and Murray, 2011), with weights tied 
 "Generating polyphonic music using tied parallel networks").
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,16 +24,27 @@ from pianoroll_seq2seq.models.heads.exponential_average import (
     rotations,
 )
 from pianoroll_seq2seq.models.heads.loss_subsampling import FAR, sample_pitches
+from pianoroll_seq2seq.models.heads.note_columns import check_no_velocity, note_columns
+from pianoroll_seq2seq.models.heads.onset_decisions import constrain_onsets, decision_nats
 from pianoroll_seq2seq.models.heads.polyphony import PolyphonyModel
-from pianoroll_seq2seq.models.heads.precision import at_least_float32, single_plane_size
-from pianoroll_seq2seq.models.heads.relative_window_frame import FrameContext, RelativeWindow, cross_entropy
+from pianoroll_seq2seq.models.heads.precision import at_least_float32
+from pianoroll_seq2seq.models.heads.relative_cells import (
+    BELOW,
+    Cells,
+    at_places,
+    check_cells,
+    check_sizes,
+    sum_below,
+    windows_at,
+)
+from pianoroll_seq2seq.models.heads.relative_window_frame import FrameContext, RelativeWindow
 from pianoroll_seq2seq.models.layers.dropout import Dropout
 
-_BELOW = 24
-"""Semitones below a pitch in which the network reads the notes decided."""
 _COUNTS = 6
+_ONSET_COUNTS = 2
 _WAVES = 12
 _HISTORIES = 2
+_LIKELY_COPY = 0.1
 _NEAR_SEMITONES = 4
 """Pitches as close as this to one that sounds are scored in training more often than those far from all."""
 
@@ -44,7 +54,7 @@ class WindowState:
     """The head's state in generation.
 
     Args:
-        latest: the frames in its window, newest first, (batch, num_frames, active columns).
+        latest: the frames in its window, newest first, (batch, num_frames, planes, cells).
         past: averages of all past frames.
     """
 
@@ -61,9 +71,13 @@ class RelativeWindowHead(nn.Module):
     context, one average for each of ``decays``); the decoder's features; and the position of ``p``. Copy candidates are
     read around ``p`` too, with how well the notes decided so far agree with each.
 
+    With an onset plane it also decides, right after each pitch that sounds, whether a note begins, from the same
+    context and the onsets decided below. Several parts are decided one after another; around ``p`` the network also
+    reads what all parts sounded in the frame before, and what the parts before this one have been decided to sound.
+
     Args:
         in_features: size of the decoder's output, candidates included.
-        layout: what the columns of a frame mean, or their number. It has the active plane only.
+        layout: what the columns of a frame mean, or their number.
         channels: width of the shared network.
         window: semitones to either side.
         num_frames: past frames in the window, at least 1.
@@ -73,14 +87,14 @@ class RelativeWindowHead(nn.Module):
         num_candidates: the last ``num_candidates * frame_size`` features are copy candidates: for each, the probability
             of each pitch.
         active_columns: the first column that may sound and the one after the last. The others get a probability near
-            zero, which suits pitches that never occur in training. All by default.
+            zero, which suits pitches that never occur in training. All by default; for layouts of one part only.
         num_scored_pitches: in training, the loss is estimated from this many pitches of each frame, sampled at random:
             see :meth:`RelativeWindow.log_prob`. All by default.
         max_polyphony: decides the number of sounding pitches first, distinguished up to this many, and then which
             (:mod:`~pianoroll_seq2seq.models.heads.polyphony`). 0 decides only which.
 
     Raises:
-        SettingsError: a size below 1, a decay or probability out of range, a layout with an onset plane, or candidates
+        SettingsError: a size below 1, a decay or probability out of range, a layout with velocities, or candidates
             that leave no features for the state.
 
     Example:
@@ -93,6 +107,10 @@ class RelativeWindowHead(nn.Module):
     _rotation: Tensor
     _decays: Tensor
     _positions: Tensor
+    _places: Tensor
+    _pitches: Tensor
+    _parts: Tensor
+    _chroma_weights: Tensor
 
     def __init__(
         self,
@@ -112,17 +130,20 @@ class RelativeWindowHead(nn.Module):
     ) -> None:
         """Starts near silence."""
         super().__init__()
-        frame_size = single_plane_size(layout, "RelativeWindowHead")
+        check_no_velocity(layout, "RelativeWindowHead")
+        columns = note_columns(layout)
         sizes = {"in_features": in_features, "channels": channels, "window": window, "num_frames": num_frames}
-        _check_sizes(sizes, num_layers, dropout, decays)
-        state = state_size(in_features, frame_size, num_candidates)
-        first, end = (0, frame_size) if active_columns is None else active_columns
-        _check_columns(first, end, frame_size, num_scored_pitches, max_polyphony)
+        check_sizes(sizes, num_layers, dropout, decays, _HISTORIES)
+        state = state_size(in_features, columns.frame_size, num_candidates)
+        first, end = (0, columns.plane_size) if active_columns is None else active_columns
+        self.cells = Cells(columns, first, end, gap=max(window, BELOW, COPY_WINDOW))
+        check_cells(self.cells, num_scored_pitches, FAR + 2, max_polyphony)
         self.in_features = in_features
         self.layout = layout
-        self.frame_size: int = frame_size
-        self.num_active: int = end - first
-        self.num_variables: int = self.num_active + (max_polyphony + 1 if max_polyphony else 0)
+        self.frame_size: int = columns.frame_size
+        self.num_active: int = self.cells.count
+        self.num_onsets: int = self.num_active if columns.has_onsets else 0
+        self.num_counts: int = max_polyphony + 1 if max_polyphony else 0
         self.context_frames: int | None = None
         self.num_scored_pitches: int | None = (
             None if num_scored_pitches is None or num_scored_pitches >= self.num_active else num_scored_pitches
@@ -139,47 +160,62 @@ class RelativeWindowHead(nn.Module):
             "num_scored_pitches": num_scored_pitches,
             "max_polyphony": max_polyphony,
         }
-        self._first, self._end = first, end
         self._window, self._num_frames, self._num_candidates = window, num_frames, num_candidates
+        planes, width = columns.num_planes, 2 * window + 1
+        past, below = num_frames + _HISTORIES, BELOW + _COUNTS
+        if columns.has_onsets:
+            past, below = past + 1, below + BELOW + _ONSET_COUNTS
         self.state_proj: nn.Linear = nn.Linear(state, channels)
-        self.window_proj: nn.Linear = nn.Linear((num_frames + _HISTORIES) * (2 * window + 1), channels, bias=False)
-        self.below_proj: nn.Linear = nn.Linear(_BELOW + _COUNTS + num_candidates, channels, bias=False)
+        self.window_proj: nn.Linear = nn.Linear(past * width, channels, bias=False)
+        self.below_proj: nn.Linear = nn.Linear(below + num_candidates, channels, bias=False)
         self.chroma_proj: nn.Linear = nn.Linear(len(decays) * 12, channels, bias=False)
         self.position_proj: nn.Linear = nn.Linear(2 * _WAVES, channels, bias=False)
         self.candidate_proj: nn.Linear | None = (
-            nn.Linear(num_candidates * (2 * COPY_WINDOW + 1), channels, bias=False) if num_candidates else None
+            nn.Linear(num_candidates * planes * (2 * COPY_WINDOW + 1), channels, bias=False) if num_candidates else None
+        )
+        several = self.cells.num_parts > 1
+        self.merged_proj: nn.Linear | None = nn.Linear(width, channels, bias=False) if several else None
+        self.earlier_proj: nn.Linear | None = nn.Linear(width, channels, bias=False) if several else None
+        self.part_embedding: nn.Parameter | None = (
+            nn.Parameter(torch.zeros(self.cells.num_parts, channels)) if several else None
         )
         self.polyphony: PolyphonyModel | None = PolyphonyModel(channels, max_polyphony) if max_polyphony else None
         self.norm: nn.LayerNorm = nn.LayerNorm(channels)
         self.mix: nn.ModuleList = nn.ModuleList(nn.Linear(channels, channels) for _ in range(num_layers))
         self.dropout: Dropout = Dropout(dropout)
-        self.logit: nn.Linear = nn.Linear(channels, 1)
-        nn.init.constant_(self.logit.bias, -3.0)
+        self.logit: nn.Linear = nn.Linear(channels, planes)
+        with torch.no_grad():
+            self.logit.bias[:] = torch.tensor([-3.0, 0.0])[:planes]
         self.register_buffer("_rotation", rotations(), persistent=False)
         self.register_buffer("_decays", torch.tensor(list(decays)), persistent=False)
-        angle = torch.arange(self.num_active)[:, None] * torch.pi / 64 * (torch.arange(_WAVES) + 1)
+        angle = self.cells.pitches()[:, None] * torch.pi / 64 * (torch.arange(_WAVES) + 1)
         self.register_buffer("_positions", torch.cat([angle.sin(), angle.cos()], dim=1), persistent=False)
+        self.register_buffer("_places", self.cells.positions(), persistent=False)
+        self.register_buffer("_pitches", self.cells.pitches(), persistent=False)
+        self.register_buffer("_parts", self.cells.parts(), persistent=False)
+        self.register_buffer("_chroma_weights", self.cells.chroma_weights(), persistent=False)
 
     def forward(
         self, features: Float[Tensor, "batch steps in_features"], past: Float[Tensor, "batch known frame_size"]
     ) -> RelativeWindow:
         """Distributions of batch shape (batch, steps)."""
         steps = features.shape[1]
-        past = past[:, :, self._first : self._end]
-        padded = functional.pad(past, (0, 0, self._num_frames - 1, 0))
-        latest = padded.unfold(1, self._num_frames, 1)[:, -steps:].transpose(2, 3).flip(2)
-        return self._distribution(features, latest, exponential_averages(past, self._decays)[:, -steps:])
+        cells = self.cells.cut(past)
+        padded = functional.pad(cells, (0, 0, 0, 0, self._num_frames - 1, 0))
+        latest = padded.unfold(1, self._num_frames, 1)[:, -steps:].movedim(4, 2).flip(2)
+        return self._distribution(features, latest, exponential_averages(cells[:, :, 0], self._decays)[:, -steps:])
 
     def init_state(self, past: Float[Tensor, "batch known frame_size"]) -> WindowState:
         """See :class:`~pianoroll_seq2seq.models.heads.contract.SteppingHead`."""
-        past = past[:, :, self._first : self._end]
-        latest = functional.pad(past, (0, 0, self._num_frames, 0))[:, -self._num_frames :].flip(1)
-        return WindowState(latest, ExponentialAverage.of(past, self._decays))
+        cells = self.cells.cut(past)
+        latest = functional.pad(cells, (0, 0, 0, 0, self._num_frames, 0))[:, -self._num_frames :].flip(1)
+        return WindowState(latest, ExponentialAverage.of(cells[:, :, 0], self._decays))
 
     def update(self, frame: Float[Tensor, "batch frame_size"], state: WindowState) -> WindowState:
         """See :class:`~pianoroll_seq2seq.models.heads.contract.SteppingHead`."""
-        frame = frame[:, self._first : self._end]
-        return WindowState(torch.cat([frame.unsqueeze(1), state.latest[:, :-1]], dim=1), state.past.after(frame))
+        cells = self.cells.cut(frame)
+        latest = torch.cat([cells.unsqueeze(1), state.latest[:, :-1]], dim=1)
+        return WindowState(latest, state.past.after(cells[:, 0]))
 
     def predict(self, features: Float[Tensor, "batch in_features"], state: WindowState) -> RelativeWindow:
         """See :class:`~pianoroll_seq2seq.models.heads.contract.SteppingHead`."""
@@ -189,21 +225,20 @@ class RelativeWindowHead(nn.Module):
         """The constructor's arguments."""
         return {"in_features": self.in_features, "layout": self.layout, **self._settings}
 
-    def split_columns(self, frames: Tensor) -> tuple[Tensor, Tensor]:
-        """Splits frames into the active columns, (rows, num_active), and the others, (rows, inactive)."""
-        inactive = torch.cat([frames[:, : self._first], frames[:, self._end :]], dim=1)
-        return frames[:, self._first : self._end], inactive
+    @property
+    def num_variables(self) -> int:
+        """The number of binary variables of a frame."""
+        return self.num_counts + self.num_active + self.num_onsets
 
-    def join_columns(self, active: Tensor, inactive: Tensor) -> Tensor:
-        """The inverse of :meth:`split_columns`."""
-        return torch.cat([inactive[:, : self._first], active, inactive[:, self._first :]], dim=1)
+    def variables_of(self, cells: Tensor) -> Tensor:
+        """The binary variables of cells (rows, planes * num_active), in the order in which they are decided.
 
-    def variables_of(self, frames: Tensor) -> Tensor:
-        """The binary variables of frames (rows, num_active), in the order in which they are decided.
-
-        These are the number of sounding pitches, if the head models it, and the pitches: (rows, num_variables).
+        These are the number of sounding pitches, if the head models it, the pitches, and their onsets, of which each is
+        decided right after its pitch: (rows, num_variables).
         """
-        return frames if self.polyphony is None else torch.cat([self.polyphony.encode(frames), frames], dim=1)
+        if self.polyphony is None:
+            return cells
+        return torch.cat([self.polyphony.encode(cells[:, : self.num_active]), cells], dim=1)
 
     def logits(self, context: FrameContext, variables: Tensor, temperature: float = 1.0) -> Tensor:
         """The log-odds of every variable, given those before it: (rows, num_variables)."""
@@ -219,124 +254,130 @@ class RelativeWindowHead(nn.Module):
 
         return logits_given
 
-    def estimated_nats(self, context: FrameContext, frames: Tensor) -> Tensor:
+    def estimated_nats(self, context: FrameContext, cells: Tensor) -> Tensor:
         """An estimate of the negative log-probability, from ``num_scored_pitches`` of every frame: (rows,)."""
         assert self.num_scored_pitches is not None  # the caller has checked
-        sounding = (frames > 0) | (context.planes[:, 0] > 0)
-        required = sounding if not self._num_candidates else sounding | (context.candidates.amax(dim=1) > 0.1)
+        frames = cells[:, : self.num_active]
+        sounding = (frames > 0) | (context.planes[:, 0, self._places] > 0)
+        candidates = context.candidates[..., self._places] > _LIKELY_COPY
+        required = sounding | candidates.any(dim=1) if self._num_candidates else sounding
         near = functional.max_pool1d(required.float(), 2 * _NEAR_SEMITONES + 1, 1, _NEAR_SEMITONES) > 0
-        places, weights = sample_pitches(self.num_scored_pitches, required, near)
-        hidden = self._context_hidden(context, places)
-        hidden = hidden + self.below_proj(_at(self._below_features(context, frames), places))
-        truth = frames.gather(1, places)
+        chosen, weights = sample_pitches(self.num_scored_pitches, required, near)
+        hidden = self._context_hidden(context, chosen)
+        hidden = hidden + at_places(self._below_hidden(context, cells), chosen)
+        remaining = None
+        counts = cells[:, :0]
+        if self.polyphony is not None:
+            counts = self.polyphony.encode(frames)
+            remaining = self.polyphony.remaining(counts, frames).gather(1, chosen)
+            hidden = hidden + self.polyphony.features(remaining)
+        logits = self._logits(hidden)
+        sounds = logits[..., 0]
+        if self.polyphony is not None and remaining is not None:
+            sounds = self.polyphony.constrain(sounds, remaining, counts, above=self.num_active - chosen)
+        sounded = context.planes[:, 0, self._places].gather(1, chosen)
+        decisions = torch.cat([sounds, *self._onset_logits(logits, sounded, 1.0)], dim=1)
+        planes = [plane.gather(1, chosen) for plane in cells.split(self.num_active, dim=1)]
+        nats = decision_nats(decisions, torch.cat(planes, dim=1), chosen.shape[1] if self.num_onsets else 0)
+        total = (nats.unflatten(1, (len(planes), -1)).sum(dim=1) * weights).sum(dim=1)
         if self.polyphony is None:
-            return (cross_entropy(self._logits(hidden), truth) * weights).sum(dim=1)
-        counts = self.polyphony.encode(frames)
-        remaining = self.polyphony.remaining(counts, frames).gather(1, places)
-        logits = self.polyphony.constrain(
-            self._logits(hidden + self.polyphony.features(remaining)),
-            remaining,
-            counts,
-            above=self.num_active - places,
-        )
-        number_log_prob = (self.polyphony.log_probs(context.state) * counts).sum(dim=1)
-        return (cross_entropy(logits, truth) * weights).sum(dim=1) - number_log_prob
+            return total
+        return total - (self.polyphony.log_probs(context.state) * counts).sum(dim=1)
 
     def _variable_logits(self, context: FrameContext, before: Tensor, variables: Tensor, temperature: float) -> Tensor:
         """As :meth:`logits`, given the hidden values of the context."""
+        cells = variables[:, self.num_counts :]
+        sounded = context.planes[:, 0, self._places] if self.num_onsets else cells
+        hidden = before + self._below_hidden(context, cells)
         if self.polyphony is None:
-            return self._logits(before + self.below_proj(self._below_features(context, variables))) / temperature
-        counts, frames = variables[:, : -self.num_active], variables[:, -self.num_active :]
-        remaining = self.polyphony.remaining(counts, frames)
-        hidden = before + self.below_proj(self._below_features(context, frames)) + self.polyphony.features(remaining)
-        above = torch.arange(self.num_active, 0, -1, device=frames.device)
-        logits = self.polyphony.constrain(self._logits(hidden) / temperature, remaining, counts, above)
-        return torch.cat([self.polyphony.logits(context.state, counts, temperature), logits], dim=1)
+            logits = self._logits(hidden)
+            return torch.cat([logits[..., 0] / temperature, *self._onset_logits(logits, sounded, temperature)], dim=1)
+        counts = variables[:, : self.num_counts]
+        remaining = self.polyphony.remaining(counts, cells[:, : self.num_active])
+        logits = self._logits(hidden + self.polyphony.features(remaining))
+        above = torch.arange(self.num_active, 0, -1, device=cells.device)
+        sounds = self.polyphony.constrain(logits[..., 0] / temperature, remaining, counts, above)
+        numbers = self.polyphony.logits(context.state, counts, temperature)
+        return torch.cat([numbers, sounds, *self._onset_logits(logits, sounded, temperature)], dim=1)
+
+    def _onset_logits(self, logits: Tensor, sounded: Tensor, temperature: float) -> list[Tensor]:
+        """The log-odds of onsets of pitches that sound, (rows, places); none without an onset plane."""
+        if not self.num_onsets:
+            return []
+        return [constrain_onsets(logits[..., 1] / temperature, sounded, training=self.training)]
 
     def _distribution(self, features: Tensor, latest: Tensor, average: Tensor) -> RelativeWindow:
-        """From the window's frames, newest first, and the averages of the past, both over the active columns."""
+        """From the window's frames, newest first, and the averages of the past, both of the cells."""
         state, candidates = split_features(features, self.frame_size, self._num_candidates)
-        planes = torch.cat([latest, average[..., :_HISTORIES, :]], dim=-2)
-        candidates = candidates[..., self._first : self._end]
-        return RelativeWindow(self, FrameContext(planes, candidates, chroma(average), self.state_proj(state)))
+        planes = [latest[..., 0, :], average[..., :_HISTORIES, :]]
+        if self.num_onsets:
+            planes.append(latest[..., 0, 1:, :])
+        merged = latest[..., 0, 0, :0] if self.merged_proj is None else self.cells.columns.merged(latest[..., 0, 0, :])
+        tones = chroma(average) if self.cells.num_parts == 1 else average @ self._chroma_weights.to(average.dtype)
+        return RelativeWindow(
+            self,
+            FrameContext(
+                planes=self.cells.spread(torch.cat(planes, dim=-2)),
+                candidates=self.cells.spread(self.cells.cut(candidates).flatten(-3, -2)),
+                chroma=tones,
+                state=self.state_proj(state),
+                merged=merged,
+            ),
+        )
 
-    def _context_hidden(self, context: FrameContext, places: Tensor | None = None) -> Tensor:
-        """Hidden values from all but the frame itself, for all pitches or some: (rows, places, channels)."""
-        if places is None:
-            places = torch.arange(self.num_active, device=context.state.device).expand(len(context.state), -1)
-        hidden = self.window_proj(_windows(context.planes, self._window, places))
+    def _context_hidden(self, context: FrameContext, chosen: Tensor | None = None) -> Tensor:
+        """Hidden values from all but the frame itself, for all cells or some: (rows, cells, channels)."""
+        if chosen is None:
+            chosen = torch.arange(self.num_active, device=context.state.device).expand(len(context.state), -1)
+        places, pitches = self._places[chosen], self._pitches[chosen]
+        hidden = self.window_proj(windows_at(context.planes, self._window, places))
         if self.candidate_proj is not None:
-            hidden = hidden + self.candidate_proj(_windows(context.candidates, COPY_WINDOW, places))
+            hidden = hidden + self.candidate_proj(windows_at(context.candidates, COPY_WINDOW, places))
+        if self.merged_proj is not None and self.part_embedding is not None:
+            around = windows_at(context.merged.unsqueeze(1), self._window, pitches)
+            hidden = hidden + self.merged_proj(around) + self.part_embedding[self._parts[chosen]]
         tones = self.chroma_proj(context.chroma[..., self._rotation].transpose(1, 2).flatten(2))  # (rows, 12, channels)
-        hidden = hidden + _at(tones, places % tones.shape[1]) + self.position_proj(self._positions)[places]
+        hidden = hidden + at_places(tones, pitches % tones.shape[1]) + self.position_proj(self._positions)[chosen]
         whole: Tensor = hidden + context.state.unsqueeze(1)
         return whole
 
-    def _below_features(self, context: FrameContext, frames: Tensor) -> Tensor:
-        """Features of the notes decided below each pitch: (rows, num_active, below + counts + candidates)."""
-        before = context.planes[:, 0]
-        window = functional.pad(frames, (_BELOW, 0))[:, :-1].unfold(1, _BELOW, 1)
-        decided, passed, kept = (_sum_below(values) for values in (frames, before, frames * before))
-        place = torch.arange(1, self.num_active + 1, device=frames.device)
-        latest = torch.where(frames > 0, place, 0).cummax(dim=1).values
+    def _below_hidden(self, context: FrameContext, cells: Tensor) -> Tensor:
+        """Hidden values from the notes decided before each cell, (rows, num_active, channels)."""
+        frames, onsets = cells[:, : self.num_active], cells[:, self.num_active :]
+        hidden: Tensor = self.below_proj(self._below_features(context, frames, onsets))
+        if self.earlier_proj is not None:
+            earlier = functional.pad(self.cells.earlier_parts(frames), (self._window, self._window))
+            around = earlier.unfold(2, 2 * self._window + 1, 1)[:, self._parts, self._pitches]
+            hidden = hidden + self.earlier_proj(around)
+        return hidden
+
+    def _below_features(self, context: FrameContext, frames: Tensor, onsets: Tensor) -> Tensor:
+        """Features of the notes decided before each cell: (rows, num_active, below + counts + candidates)."""
+        before, spread = context.planes[:, 0], self.cells.spread(frames)
+        window = functional.pad(spread, (BELOW, 0))[:, :-1].unfold(1, BELOW, 1)
+        decided, passed, kept = (sum_below(values) for values in (spread, before, spread * before))
+        place = torch.arange(1, self.cells.length + 1, device=frames.device)
+        latest = torch.where(spread > 0, place, 0).cummax(dim=1).values
         interval = place - functional.pad(latest, (1, 0))[:, :-1]
         to_come = before.sum(dim=1, keepdim=True) - passed
-        counts = [decided, passed, kept, to_come, decided - kept, interval.clamp(max=_BELOW) / 6]
+        counts = [decided, passed, kept, to_come, decided - kept, interval.clamp(max=BELOW) / 6]
         features = [window, torch.stack(counts, dim=2) / 4]
+        if self.num_onsets:
+            begun = self.cells.spread(onsets)
+            begins = sum_below(begun)
+            features.append(functional.pad(begun, (BELOW, 0))[:, :-1].unfold(1, BELOW, 1))
+            features.append(torch.stack([begins, decided - begins], dim=2) / 4)
         if self._num_candidates:
-            candidates = context.candidates.clamp(0.01, 0.99)
-            sounding = frames.unsqueeze(1)
+            candidates = context.candidates[:, :: self.cells.columns.num_planes].clamp(0.01, 0.99)
+            sounding = spread.unsqueeze(1)
             agreement = (sounding * candidates + (1 - sounding) * (1 - candidates)).log()
-            features.append(_sum_below(agreement).transpose(1, 2) / 4)
-        return torch.cat(features, dim=2)
+            features.append(sum_below(agreement).transpose(1, 2) / 4)
+        whole = torch.cat(features, dim=2)
+        return whole if self.cells.num_parts == 1 else whole[:, self._places]
 
     def _logits(self, hidden: Tensor) -> Tensor:
-        """Log-odds in float32 or better, from hidden values: (rows, places, channels) to (rows, places)."""
+        """Log-odds in float32 or better, from hidden values: (rows, places, channels) to (rows, places, planes)."""
         hidden = self.dropout(functional.silu(self.norm(hidden)))
         for mix in self.mix:
             hidden = hidden + self.dropout(functional.silu(mix(hidden)))
-        return at_least_float32(self.logit(hidden).squeeze(2))
-
-
-def _check_sizes(
-    sizes: Mapping[str, int], num_layers: int, dropout: float, decays: tuple[float, ...] | list[float]
-) -> None:
-    """Validates the sizes of the network."""
-    if min(sizes.values()) < 1 or num_layers < 0 or not 0 <= dropout < 1:
-        raise SettingsError(
-            f"Sizes must be at least 1, num_layers at least 0 and dropout in [0, 1), got {dict(sizes)}, {num_layers=}, "
-            f"{dropout=}."
-        )
-    if len(decays) < _HISTORIES or not all(0 < decay < 1 for decay in decays):
-        raise SettingsError(f"decays must be {_HISTORIES} or more, each in (0, 1), got {decays}.")
-
-
-def _check_columns(first: int, end: int, frame_size: int, num_scored_pitches: int | None, max_polyphony: int) -> None:
-    """Validates the arguments that count columns or pitches."""
-    if not 0 <= first < end <= frame_size:
-        raise SettingsError(
-            f"active_columns must be (first, end) with 0 <= first < end <= {frame_size}, got ({first}, {end})."
-        )
-    if num_scored_pitches is not None and num_scored_pitches < FAR + 2:
-        raise SettingsError(f"num_scored_pitches must be at least {FAR + 2}, or None, got {num_scored_pitches}.")
-    if not 0 <= max_polyphony <= end - first:
-        raise SettingsError(f"max_polyphony must be in 0..{end - first} (active columns), got {max_polyphony}.")
-
-
-def _sum_below(values: Tensor) -> Tensor:
-    """The sum over all lower pitches: subtracting the own value from the running sum would leave rounding errors."""
-    return functional.pad(values.cumsum(dim=-1), (1, 0))[..., :-1]
-
-
-def _at(values: Tensor, places: Tensor) -> Tensor:
-    """(rows, pitches, values) at the places of each row, (rows, places, values)."""
-    return values.gather(1, places.unsqueeze(2).expand(-1, -1, values.shape[2]))
-
-
-def _windows(planes: Tensor, reach: int, places: Tensor) -> Tensor:
-    """Values up to ``reach`` semitones around the places: (rows, places, planes * (2 * reach + 1))."""
-    width = 2 * reach + 1
-    padded = functional.pad(planes, (reach, reach)).transpose(1, 2).contiguous()  # (rows, pitches, planes)
-    index = places.unsqueeze(2) + torch.arange(width, device=places.device)
-    rows = torch.arange(len(planes), device=places.device)[:, None, None]
-    return padded[rows, index].flatten(2)
+        return at_least_float32(self.logit(hidden))

@@ -1,5 +1,6 @@
 """A frame whose pitches are decided from low to high, by the network of a ``RelativeWindowHead``."""
 
+import math
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -8,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
+from pianoroll_seq2seq.models.heads.onset_decisions import decision_nats
 from pianoroll_seq2seq.models.heads.pitch_autoregression import by_rows, estimated_mean, sample_skipping_silence
 from pianoroll_seq2seq.models.heads.precision import check_temperature
 from pianoroll_seq2seq.models.heads.random_numbers import uniform
@@ -24,16 +26,19 @@ class FrameContext:
     """The context of a frame, known before its first pitch is decided: batch shape (...).
 
     Args:
-        planes: the past frames, newest first, then averages of the past, (..., num_frames + 2, pitches).
-        candidates: copy candidates, (..., candidates, pitches).
+        planes: the past frames, newest first, then averages of the past, and with an onset plane the latest onsets,
+            (..., planes, places): see :class:`~pianoroll_seq2seq.models.heads.relative_cells.Cells`.
+        candidates: copy candidates, of each its planes, (..., candidates * planes, places).
         chroma: the tonal context, (..., rates, 12).
         state: the projected state of the decoder, (..., channels).
+        merged: of several parts, the pitches that any of them sounded in the latest frame, (..., pitches).
     """
 
     planes: Tensor
     candidates: Tensor
     chroma: Tensor
     state: Tensor
+    merged: Tensor
 
     def map(self, change: Any) -> "FrameContext":
         """With a function applied to every tensor."""
@@ -76,15 +81,20 @@ class RelativeWindow:
 
     def sample(self, *, generator: torch.Generator) -> Float[Tensor, "*batch frame_size"]:
         """One exact sample."""
-        context, flat = self.context, self._flat().context
-        state = flat.state
-        counts = self.head.num_variables - self.head.num_active
-        numbers = uniform((len(state), self.head.frame_size + counts), generator=generator, device=state.device)
-        active, inactive = self.head.split_columns(numbers[:, counts:])
-        never = torch.sigmoid(torch.tensor(_NEVER / self.temperature))
-        logits_given = self.head.conditional_logits(flat, self.temperature)
-        drawn = sample_skipping_silence(logits_given, torch.cat([numbers[:, :counts], active], dim=1))[:, counts:]
-        return self.head.join_columns(drawn, (inactive < never).to(drawn.dtype)).view(*context.batch, -1)
+        head, flat = self.head, self._flat().context
+        state, cells = flat.state, head.cells
+        counts = head.num_counts
+        numbers = uniform((len(state), counts + head.frame_size), generator=generator, device=state.device)
+        planes = numbers[:, counts:].unflatten(1, (cells.columns.num_planes, -1))
+        logits_given = head.conditional_logits(flat, self.temperature)
+        decided = torch.cat([numbers[:, :counts], cells.cut(numbers[:, counts:]).flatten(1)], dim=1)
+        drawn = sample_skipping_silence(logits_given, decided, head.num_onsets)[:, counts:]
+        frames = cells.uncut(drawn.unflatten(1, (cells.columns.num_planes, -1)))
+        if cells.count < cells.columns.plane_size:
+            never = torch.sigmoid(torch.tensor(_NEVER / self.temperature))
+            rare = (planes[:, 0] < never) & ~cells.inside(planes.device)
+            frames = torch.maximum(frames, rare.repeat(1, cells.columns.num_planes).to(frames.dtype))
+        return frames.view(*self.context.batch, -1)
 
     @property
     def mean(self) -> Float[Tensor, "*batch frame_size"]:
@@ -99,40 +109,48 @@ class RelativeWindow:
 
     def _flat(self) -> "RelativeWindow":
         """With the batch shape flattened."""
-        return replace(self, context=self.context.map(lambda values: values.flatten(0, len(self.context.batch) - 1)))
+        dims = len(self.context.batch)
+        return replace(self, context=self.context.map(lambda v: v.flatten(0, dims - 1) if dims else v.unsqueeze(0)))
 
     def _row_log_probs(self, frames: Tensor) -> Tensor:
         """Log-probabilities (rows,) of frames (rows, frame_size), for a flat batch."""
-        active, inactive = self.head.split_columns(frames)
-        if self.head.training and self.head.num_scored_pitches is not None:
-            nats = self.head.estimated_nats(self.context, active)
+        head = self.head
+        cells = head.cells.cut(frames).flatten(1)
+        if head.training and head.num_scored_pitches is not None:
+            nats = head.estimated_nats(self.context, cells)
         else:
-            variables = self.head.variables_of(active)
-            logits = self.head.logits(self.context, variables, self.temperature)
-            nats = cross_entropy(logits, variables).sum(1)
-        never = torch.full_like(inactive, _NEVER / self.temperature, dtype=nats.dtype)
-        return -(nats + cross_entropy(never, inactive).sum(1))
+            variables = head.variables_of(cells)
+            nats = decision_nats(head.logits(self.context, variables, self.temperature), variables, head.num_onsets)
+            nats = nats.sum(dim=1)
+        return -(nats + self._rare_nats(frames, nats))
+
+    def _rare_nats(self, frames: Tensor, like: Tensor) -> Tensor:
+        """The nats of the columns that hardly ever sound: (rows,). Where one sounds, a note begins."""
+        cells = self.head.cells
+        if cells.count == cells.columns.plane_size:
+            return torch.zeros_like(like)
+        planes = frames.unflatten(1, (cells.columns.num_planes, -1))[:, :, ~cells.inside(frames.device)]
+        never = torch.full_like(planes[:, 0], _NEVER / self.temperature, dtype=like.dtype)
+        nats = functional.binary_cross_entropy_with_logits(never, planes[:, 0].to(like.dtype), reduction="none").sum(1)
+        return nats.masked_fill((planes[:, 0] != planes[:, -1]).any(dim=1), math.inf)
 
     def _row_means(self) -> Tensor:
         """Estimated probabilities (rows, frame_size), for a flat batch."""
-        rows, device = len(self.context.state), self.context.state.device
-        logits_given = self.head.conditional_logits(self.context, self.temperature)
+        head = self.head
+        rows, cells = len(self.context.state), head.cells
         variables = estimated_mean(
-            logits_given, rows, self.head.num_active, device=device, variables_of=self.head.variables_of
+            head.conditional_logits(self.context, self.temperature),
+            rows,
+            head.num_active,
+            device=self.context.state.device,
+            variables_of=head.variables_of,
+            has_onsets=head.num_onsets > 0,
         )
-        active = variables[:, -self.head.num_active :]
-        inactive = active.new_full(
-            (rows, self.head.frame_size - self.head.num_active),
-            float(torch.sigmoid(torch.tensor(_NEVER / self.temperature))),
-        )
-        return self.head.join_columns(active, inactive)
+        planes = variables[:, head.num_counts :].unflatten(1, (cells.columns.num_planes, -1))
+        mean = cells.uncut(planes).unflatten(1, (cells.columns.num_planes, -1))
+        never = float(torch.sigmoid(torch.tensor(_NEVER / self.temperature)))
+        return mean.masked_fill(~cells.inside(mean.device), never).flatten(1)
 
     def tempered(self, temperature: float) -> "RelativeWindow":
         """The log-odds of every variable divided by the temperature."""
         return replace(self, temperature=self.temperature * check_temperature(temperature))
-
-
-def cross_entropy(logits: Tensor, truth: Tensor) -> Tensor:
-    """The negative log-probability of each variable, in nats."""
-    nats: Tensor = functional.binary_cross_entropy_with_logits(logits, truth.to(logits.dtype), reduction="none")
-    return nats

@@ -1,0 +1,50 @@
+"""Packed frames as the tensors that models read: float32 zeros and ones, and velocities divided by 127."""
+
+import numpy as np
+import torch
+from jaxtyping import Float32
+from torch import Tensor
+
+from pianoroll_seq2seq.data.corpus.packing import PackedFrames, bit_positions, bytes_per_frame, num_bit_planes
+from pianoroll_seq2seq.errors import CorpusError
+from pianoroll_seq2seq.layout import FrameLayout
+
+_LEVELS = np.arange(128, dtype=np.float32) / np.float32(127)
+
+
+def frames_to_tensor(
+    packed: PackedFrames, layout: FrameLayout, out: Float32[Tensor, "capacity frames columns"] | None = None
+) -> Float32[Tensor, "batch frames columns"]:
+    """Frames in the columns of a layout.
+
+    Args:
+        packed: the frames.
+        layout: what the columns mean.
+        out: memory to use; new memory by default.
+
+    Returns:
+        float32 of shape (batch, frames, layout.frame_size). Velocity columns hold velocity / 127 at onsets, else 0.
+    """
+    batch, num_frames, _ = packed.bits.shape
+    planes, size = num_bit_planes(layout), layout.plane_size
+    cells = np.unpackbits(packed.bits.reshape(batch, -1), axis=1)
+    cells = cells.reshape(batch, num_frames, planes, 8 * bytes_per_frame(size))[..., :size]
+    frames = torch.empty((batch, num_frames, layout.frame_size)) if out is None else out[:batch]
+    by_plane = frames.unflatten(2, (len(layout.planes), size))
+    by_plane[:, :, :planes].copy_(torch.from_numpy(cells))
+    if packed.velocities is not None:
+        by_plane[:, :, planes:].zero_()
+        _scatter_velocities(packed, layout, frames)
+    return frames
+
+
+def _scatter_velocities(packed: PackedFrames, layout: FrameLayout, frames: Tensor) -> None:
+    """Writes the velocities at their onsets."""
+    width = bytes_per_frame(layout.plane_size)
+    row, column = np.divmod(bit_positions(np.ascontiguousarray(packed.bits[..., width:])), 8 * width)
+    batch, frame = np.divmod(row, packed.bits.shape[1])
+    if column.max(initial=0) >= layout.plane_size:
+        raise CorpusError("An onset beyond the last column: the corpus is damaged. Corpus(folder).verify() says where.")
+    column += layout.columns("velocity").start
+    assert packed.velocities is not None
+    frames.numpy()[batch, frame, column] = _LEVELS[packed.velocities]
