@@ -46,7 +46,7 @@ def choose_parts(
         indices: list[Sequence[int]] = [
             [index] for index, part in enumerate(found) if drums in (None, True) or not part.drums
         ]
-        names = _distinct([found[first].name or _default_name(found[first], first) for (first,) in indices])
+        names = distinct_names([found[first].name or _default_name(found[first], first) for (first,) in indices])
     else:
         selections = named_selections(option)
         names = list(selections)
@@ -127,7 +127,7 @@ def _default_name(part: Part, index: int) -> str:
     return f"track {index if part.track is None else part.track}"
 
 
-def _distinct(names: Sequence[str]) -> list[str]:
+def distinct_names(names: Sequence[str]) -> list[str]:
     """The names, with a number after each that occurs again."""
     distinct: dict[str, None] = {}
     for name in names:

@@ -1,8 +1,10 @@
 """What must not be seen is not, and what may be stays."""
 
+import base64
+
 import pytest
 
-from pianoroll_seq2seq._internal.redaction import redacted
+from pianoroll_seq2seq._internal.redaction import redacted, shown_name
 
 
 @pytest.mark.parametrize(
@@ -18,6 +20,16 @@ from pianoroll_seq2seq._internal.redaction import redacted
 )
 def test_secrets_go_and_the_rest_stays(text, shown):
     assert shown in redacted(text)
+
+
+def test_a_key_of_a_storage_account():
+    """A key that was given in the place of a name is in the message about the name."""
+    key = base64.b64encode(bytes(range(190, 254))).decode()
+    assert redacted(f"no folder {key!r}") == "no folder '***'"
+    assert key not in shown_name(key)
+    assert key[:40] not in shown_name(key[:40])
+    assert shown_name("My Account") == "'My Account'"
+    assert redacted("sha256 " + "ab" * 32) == "sha256 " + "ab" * 32
 
 
 def test_a_known_secret_goes_whatever_it_looks_like():

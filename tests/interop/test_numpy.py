@@ -89,3 +89,25 @@ def test_other_axis_orders_and_velocities_are_refused():
     for velocity in (0, 128):
         with pytest.raises(SettingsError, match=rf"1\.\.127, got {velocity}"):
             roll_to_array(roll, velocity=velocity)
+
+
+def test_velocities_go_to_arrays_and_back():
+    """Music for pretty_midi or for a plot is at one loudness."""
+    array = np.array([[64, 0], [64, 0], [0, 90], [30, 90]], dtype=np.uint8)
+    roll = roll_from_array(array, pitches=PitchRange(60, 61), velocities=True)
+    assert roll.velocity.tolist() == [[64, 0], [0, 0], [0, 90], [30, 0]]
+    assert np.array_equal(roll_to_array(roll, velocities=True), array)
+    assert roll_to_array(roll[1:], velocities=True).tolist() == [[60, 0], [0, 90], [30, 90]]  # the median
+    assert roll_to_array(roll.with_velocity(None), velocities=True).max() == 100
+
+
+@pytest.mark.parametrize("value", [0.3, 128, 1e9])
+def test_a_velocity_out_of_range_names_its_cell(value):
+    array = np.array([[0.0, 0.0], [0.0, value]])
+    with pytest.raises(ShapeError, match=r"in frame 1, column 1; velocities are 1\.\.127"):
+        roll_from_array(array, pitches=PitchRange(60, 61), velocities=True)
+
+
+def test_one_velocity_or_those_of_the_notes():
+    with pytest.raises(SettingsError, match="not both"):
+        roll_to_array(PianoRoll.silent(2), velocity=64, velocities=True)

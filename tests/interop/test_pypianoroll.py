@@ -1,5 +1,6 @@
 """pypianoroll's files: if these fail, music from or for pypianoroll is other music than it was."""
 
+import dataclasses
 import io
 import json
 import os
@@ -404,3 +405,45 @@ def test_a_file_is_not_written_over_unasked(tmp_path):
     assert path.read_bytes() == b"mine"
     assert read_pypianoroll(write_pypianoroll([roll], path, overwrite=True), pitches=PIANO).tracks[0].roll == roll
     assert os.listdir(tmp_path) == ["song.npz"]
+
+
+def test_velocities_go_to_pypianoroll_and_back(tmp_path):
+    """A song comes back at one loudness, or its drums as a piano."""
+    low, high = PitchRange(36, 40), PitchRange(60, 64)
+    parts = (Part("tune", 40, pitches=high), Part("kit", 5, drums=True, pitches=low))
+    active = np.zeros((6, 10), dtype=bool)
+    active[[0, 1, 3], 0] = active[[2, 3, 4], 7] = True
+    roll = PianoRoll.from_active(active, parts=parts, grid=BeatGrid(4))
+    velocity = np.where(roll.onset, 20 + np.arange(60).reshape(6, 10), 0)
+    roll = dataclasses.replace(roll, velocity=velocity)
+    path = write_pypianoroll(roll, tmp_path / "song.npz")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of what it imports
+        import pypianoroll
+
+    theirs = pypianoroll.load(path)
+    assert [(track.name, track.program, track.is_drum) for track in theirs.tracks] == [
+        ("tune", 40, False),
+        ("kit", 5, True),
+    ]
+    assert theirs.tracks[0].pianoroll[:, 60].tolist() == [20, 20, 0, 50, 0, 0]
+    assert theirs.tracks[1].pianoroll[:, 38].tolist() == [0, 0, 47, 47, 47, 0]
+    read = read_pypianoroll(path).stack()
+    assert read.with_pitches({"tune": high, "kit": low}) == roll
+
+
+def test_a_file_of_velocities_has_them(tmp_path):
+    (_, roll), *_ = read_pypianoroll(_zipped(tmp_path / "song.npz", _members())).tracks
+    assert roll.notes().velocity.tolist() == [90, 7]
+
+
+def test_tracks_of_the_same_name_are_told_apart(tmp_path):
+    silent = PianoRoll.silent(2, grid=BeatGrid(4))
+    path = write_pypianoroll([(Part("pad"), silent), (Part("pad"), silent), (Part(), silent)], tmp_path / "pads.npz")
+    assert read_pypianoroll(path).stack().part_names == ("pad", "pad 2", "track 2")
+
+
+def test_a_velocity_that_midi_does_not_have_is_an_error(tmp_path):
+    members = _members(data=np.array([200, 90, 7], dtype=np.uint8))
+    with pytest.raises(MidiError, match=r"track 0: velocities must be in 0\.\.127, got 200"):
+        read_pypianoroll(_zipped(tmp_path / "loud.npz", members))

@@ -277,3 +277,29 @@ class TestSecrets:
 def test_representations_show_no_secret() -> None:
     assert KEY not in repr(Account(URL, None, by_key(KEY), (KEY,)))
     assert KEY not in repr(AccountArguments(account_key=KEY, connection_string=CONNECTION, credential=KEY))
+
+
+@pytest.mark.parametrize("place", ["container", "prefix", "account_name", "account_url", "url", "both names"])
+def test_a_key_in_a_wrong_place_is_not_shown(place: str) -> None:
+    """The arguments were swapped, and the key of the account is in a log."""
+    given: dict[str, Any] = {"container": "music", "account_name": ACCOUNT, "account_key": KEY}
+    make: Callable[..., AzureBlobStore] = AzureBlobStore
+    if place == "url":
+        make, given = AzureBlobStore.from_url, {"url": f"https://{ACCOUNT}.blob.core.windows.net/{KEY}"}
+    elif place == "both names":
+        given |= {"account_name": KEY, "account_url": URL}
+    elif place == "prefix":
+        given |= {"prefix": f"{KEY}/."}
+    else:
+        given |= {place: KEY}
+    with pytest.raises(SettingsError) as caught:
+        make(**given)
+    shown = "".join(traceback.format_exception(caught.value))
+    assert KEY not in str(caught.value)
+    assert KEY not in shown
+
+
+def test_a_key_as_the_prefix_is_not_shown() -> None:
+    """A key can be the name of a folder."""
+    with AzureBlobStore("music", prefix=KEY, account_name=ACCOUNT, account_key=OTHER_KEY) as store:
+        assert KEY not in repr(store)

@@ -8,7 +8,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
+from azurite import KEY
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -116,6 +119,82 @@ with JsonlTracker(sys.argv[1]) as tracker:
         tracker.log_metrics({"loss": 0.5}, step=3)
     after = path.read_text().splitlines()[5:]
     assert [json.loads(line).get("status") for line in after] == ["running", None, "finished"]
+
+
+def test_other_values_than_the_types_allow(tmp_path: Path) -> None:
+    """NumPy's numbers, or NaN within a list, end the run, or make lines that are not JSON."""
+    infinite = float("inf")
+    with JsonlTracker(tmp_path / "events.jsonl") as tracker:
+        tracker.log_params(
+            {
+                "rates": [1.0, float("nan"), (np.float32("inf"), {"deep": -infinite})],  # type: ignore[dict-item]
+                "seed": np.int64(7),  # type: ignore[dict-item]
+                "array": np.array([[1.0, np.nan]]),  # type: ignore[dict-item]
+                "folder": Path("runs"),  # type: ignore[dict-item]
+                "flag": np.bool_(True),  # type: ignore[dict-item]
+                "tensor": torch.tensor(2.5),  # type: ignore[dict-item]
+            }
+        )
+        tracker.log_metrics({"loss": np.float32(0.5), "f1": torch.tensor(infinite)}, step=np.int64(20))  # type: ignore[arg-type, dict-item]
+    _, params, metrics, _ = _strict_lines(tracker.path)
+    assert params["params"] == {
+        "rates": [1.0, None, [None, {"deep": None}]],
+        "seed": 7,
+        "array": [[1.0, None]],
+        "folder": "runs",
+        "flag": True,
+        "tensor": 2.5,
+    }
+    assert (metrics["metrics"], metrics["step"]) == ({"loss": 0.5, "f1": None}, 20)
+
+
+def test_secrets_are_not_written(tmp_path: Path) -> None:
+    """The settings of a run hold an address with a signature, and everybody who sees the run has it."""
+    with JsonlTracker(tmp_path / "events.jsonl") as tracker:
+        tracker.log_params(
+            {
+                "data": "https://acme.blob.core.windows.net/music?sv=1&sig=abcdef",
+                "store.account_key": "abcdef",
+                "WANDB_API_KEY": "abcdef",
+                "hubToken": "abcdef",
+                "text": KEY,
+                "num_tokens": 7,
+                "time_signature": "3/4",
+            }
+        )
+    written = tracker.path.read_text()
+    assert "abcdef" not in written
+    assert KEY not in written
+    assert _strict_lines(tracker.path)[1]["params"]["time_signature"] == "3/4"
+
+
+def test_a_disk_that_is_full_for_a_while(tmp_path: Path) -> None:
+    """Half a line stays in the file, and the lines after it cannot be read."""
+    script = """
+import resource, sys
+from pianoroll_seq2seq import JsonlTracker
+with JsonlTracker(sys.argv[1]) as tracker:
+    tracker.log_metrics({"loss": 1.0}, step=1)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (150, resource.RLIM_INFINITY))
+    for step in range(2, 9):
+        tracker.log_metrics({"loss": 1.0}, step=step)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    tracker.log_metrics({"loss": 1.0}, step=9)
+"""
+    path = tmp_path / "events.jsonl"
+    ended = subprocess.run(
+        [sys.executable, "-c", script, str(path)], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (ended.returncode, ended.stderr.count("the lines of the run are not complete")) == (0, 1), ended.stderr
+    steps = [line["step"] for line in _strict_lines(path) if "step" in line]
+    assert (steps[0], steps[-1]) == (1, 9)
+    assert len(steps) < 9
+
+
+def test_a_path_that_cannot_be_a_file(tmp_path: Path) -> None:
+    """A wrong path shows after the training, or as an error without the fix."""
+    with pytest.raises(SettingsError, match="Choose another path"), JsonlTracker(tmp_path):
+        pytest.fail("not reached")
 
 
 def test_flush_makes_lines_visible(tmp_path: Path) -> None:

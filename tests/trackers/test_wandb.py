@@ -144,6 +144,22 @@ def test_files_are_kept_as_they_were(tmp_path: Path, name: str) -> None:
     assert f"artifacts/{name}" in run.files
 
 
+def test_two_files_of_one_name(tmp_path: Path) -> None:
+    """Of the music of two models only the last is kept."""
+    paths = [tmp_path / model / "generated.mid" for model in ("one", "two")]
+    with tracker_of(tmp_path) as tracker:
+        for path in (*paths, paths[0]):
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(path.parent.name)
+            tracker.log_artifact(path)
+        tracker.log_params({"account_key": "abcdef", "seed": 7})
+    run = only_run(tmp_path)
+    kept = {path.name: path.read_text() for path in (run.folder / "files" / "artifacts").iterdir()}
+    assert kept == {"generated.mid": "one", "generated-2.mid": "two"}
+    assert {"artifacts/generated.mid", "artifacts/generated-2.mid"} <= set(run.files)
+    assert not any(b"abcdef" in path.read_bytes() for path in run.folder.rglob("*") if path.is_file())
+
+
 def test_what_cannot_be_logged_is_a_warning(tmp_path: Path) -> None:
     """A missing picture, or a name that is not UTF-8, ends hours of training."""
     odd = os.fsdecode(b"B\xe4r.mid")

@@ -70,7 +70,8 @@ def read_bytes(
         is_other = os.path.exists(path) and not os.path.isfile(path)
         if not is_other:  # opening a named pipe waits for ever
             with Path(path).open("rb") as file:
-                data = file.read(max_bytes + 1)
+                size = min(os.fstat(file.fileno()).st_size, max_bytes)  # no more memory than there are bytes
+                data = file.read(size + 1)
     except (OSError, ValueError) as problem:  # no file has such a name
         reason = problem.strerror if isinstance(problem, OSError) and problem.strerror else str(problem)
         raise error(_sentence(where, "", f"cannot be read ({reason})", fix)) from problem
@@ -226,7 +227,8 @@ def _value_at(content: Any, place: str) -> str | None:
 
 def _plain(problem: str) -> str:
     """A message of msgspec without its marks, as a part of a sentence."""
-    return (problem[:1].lower() + problem[1:]).replace("`", "").removesuffix(".")
+    first = problem[:1] if problem.startswith("JSON") else problem[:1].lower()
+    return (first + problem[1:]).replace("`", "").removesuffix(".")
 
 
 def _sentence(where: str, place: str, problem: str, fix: str) -> str:

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -10,7 +11,9 @@ from jaxtyping import UInt8
 from pianoroll_seq2seq.errors import SettingsError, ShapeError
 from pianoroll_seq2seq.grid import SIXTEENTHS, FrameGrid
 from pianoroll_seq2seq.pianoroll import PianoRoll
+from pianoroll_seq2seq.pianoroll.conversions import held_velocities
 from pianoroll_seq2seq.pitches import ALL_PITCHES, PIANO, PitchRange
+from pianoroll_seq2seq.quantize import Planes
 from pianoroll_seq2seq.tempo import TempoMap
 
 AxisOrder = Literal["frames_first", "pitches_first"]
@@ -25,6 +28,7 @@ def roll_from_array(
     grid: FrameGrid = SIXTEENTHS,
     pitches: PitchRange | None = None,
     threshold: float = 0,
+    velocities: bool = False,
     tempo: TempoMap | None = None,
     name: str = "",
 ) -> PianoRoll:
@@ -39,11 +43,14 @@ def roll_from_array(
         pitches: the pitches of the columns. By default, 88 columns are the keys of a piano and 128 are all MIDI
             pitches; it is required for any other number of columns.
         threshold: the largest value of a silent cell.
+        velocities: whether the values are velocities, as pretty_midi and pypianoroll give them. Each note gets the
+            value of its first cell, rounded.
         tempo: the tempo from frame 0 on; 120 BPM by default.
         name: for messages.
 
     Raises:
-        ShapeError: not a matrix, not numbers, NaN in it, or another number of pitches.
+        ShapeError: not a matrix, not numbers, NaN in it, another number of pitches, or a velocity that is not in
+            1..127.
         SettingsError: unknown value of ``axis_order``.
 
     Example:
@@ -70,15 +77,30 @@ def roll_from_array(
     if np.isnan(rows).any():
         frame, column = np.argwhere(np.isnan(rows))[0]
         raise ShapeError(f"{label}: NaN in frame {frame}, column {column}. Replace it, as np.nan_to_num does.")
-    return PianoRoll.from_active(
+    roll = PianoRoll.from_active(
         rows > float(threshold), grid=grid, pitches=expected[rows.shape[1]], tempo=tempo, name=name
     )
+    if not velocities:
+        return roll
+    rounded = np.where(roll.onset, np.rint(rows), 0)
+    wrong = roll.onset & ((rounded < 1) | (rounded > 127))
+    if wrong.any():
+        frame, column = np.argwhere(wrong)[0]
+        raise ShapeError(
+            f"{label}: the velocity {rows[frame, column]} in frame {frame}, column {column}; velocities are 1..127. "
+            f"Scale the array, or pass velocities=False."
+        )
+    return replace(roll, velocity=rounded.astype(np.uint8))
 
 
 def roll_to_array(
-    roll: PianoRoll, *, axis_order: AxisOrder = "frames_first", velocity: int | None = None
+    roll: PianoRoll,
+    *,
+    axis_order: AxisOrder = "frames_first",
+    velocity: int | None = None,
+    velocities: bool = False,
 ) -> UInt8[np.ndarray, "rows columns"]:
-    """The active plane, as a matrix of zeros and ones (or of zeros and a velocity).
+    """The active plane, as a matrix of zeros and ones, or of velocities.
 
     The matrix has no onsets: a note repeated without a gap becomes one held note with the note before it. (The frames
     of a layout with an onset plane have all: :meth:`PianoRoll.to_frames`.)
@@ -86,10 +108,13 @@ def roll_to_array(
     Args:
         roll: the roll to convert.
         axis_order: (frames, pitches), or (pitches, frames).
-        velocity: the value of active cells, 1..127; 1 by default.
+        velocity: the value of all active cells, 1..127; 1 by default.
+        velocities: whether each active cell has the velocity of its note. A note whose velocity is unknown gets the
+            median of the others, or 100.
 
     Raises:
-        SettingsError: unknown value of ``axis_order``, or a velocity out of range.
+        SettingsError: unknown value of ``axis_order``, a velocity out of range, or both ``velocity`` and
+            ``velocities``.
 
     Warns:
         UserWarning: the roll has such notes.
@@ -100,12 +125,19 @@ def roll_to_array(
         [[100, 0], [0, 100]]
         >>> roll_from_array(roll_to_array(roll), pitches=roll.pitches) == roll
         True
+        >>> roll_to_array(roll.with_velocity(64), velocities=True).tolist()
+        [[64, 0], [0, 64]]
     """
+    if velocity is not None and velocities:
+        raise SettingsError("Pass one velocity for all cells, or velocities=True for those of the notes, not both.")
     if velocity is not None and not 1 <= velocity <= 127:
         raise SettingsError(f"velocity must be in 1..127, got {velocity}.")
     warn_of_repeated_notes([roll], "an array", stacklevel=3)
-    value = np.uint8(1 if velocity is None else velocity)
-    return np.ascontiguousarray(_frames_first(np.where(roll.active, value, np.uint8(0)), axis_order))
+    if velocities:
+        cells = held_velocities(Planes(roll.active, roll.onset, roll.velocity))
+    else:
+        cells = np.where(roll.active, np.uint8(1 if velocity is None else velocity), np.uint8(0))
+    return np.ascontiguousarray(_frames_first(cells, axis_order))
 
 
 def warn_of_repeated_notes(rolls: Iterable[PianoRoll], form: str, *, stacklevel: int) -> None:

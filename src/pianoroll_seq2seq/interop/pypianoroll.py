@@ -10,11 +10,11 @@ import warnings
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from jaxtyping import Bool
 
 from pianoroll_seq2seq._internal.atomic import writing
 from pianoroll_seq2seq._internal.damage import DAMAGED_ARRAY
@@ -31,9 +31,12 @@ from pianoroll_seq2seq.errors import (
 )
 from pianoroll_seq2seq.grid import BeatGrid
 from pianoroll_seq2seq.interop.numpy import warn_of_repeated_notes
+from pianoroll_seq2seq.part_selection import distinct_names
 from pianoroll_seq2seq.parts import Part
 from pianoroll_seq2seq.pianoroll import PianoRoll
+from pianoroll_seq2seq.pianoroll.conversions import held_velocities
 from pianoroll_seq2seq.pitches import ALL_PITCHES, PitchRange
+from pianoroll_seq2seq.quantize import Planes
 from pianoroll_seq2seq.tempo import DEFAULT_TICKS_PER_BEAT, MAX_TICKS_PER_BEAT, TempoMap
 
 
@@ -51,6 +54,19 @@ class Multitrack(NamedTuple):
     downbeats: tuple[int, ...] = ()
     name: str = ""
 
+    def stack(self) -> PianoRoll:
+        """The tracks as one roll, with a part for each track; names that occur again get a number.
+
+        Raises:
+            ShapeError: no tracks, or tracks of different lengths.
+        """
+        names = distinct_names([part.name or f"track {index}" for index, (part, _) in enumerate(self.tracks)])
+        rolls = [
+            replace(roll, name=self.name, parts=(replace(part, name=name, pitches=roll.pitches),))
+            for name, (part, roll) in zip(names, self.tracks, strict=True)
+        ]
+        return PianoRoll.stack(rolls)
+
 
 def read_pypianoroll(
     path: str | os.PathLike[str],
@@ -63,7 +79,8 @@ def read_pypianoroll(
 
     The rolls are on ``BeatGrid(resolution)`` and share the file's tempo, rounded to whole microseconds per beat
     (120 BPM if the file has none). A cell is active if its value is above 0; a pitch has an onset where it begins to
-    sound, since such files have no onsets. Velocities are dropped, silent tracks are kept.
+    sound, since such files have no onsets. A note has the velocity of its first cell, and a track of zeros and ones has
+    no velocities. Silent tracks are kept. :meth:`Multitrack.stack` makes one roll of all tracks.
 
     Args:
         path: the file.
@@ -101,24 +118,28 @@ def read_pypianoroll(
                 f"{label}: track {len(tracks)} ({part.name!r}) needs PitchRange({columns[0]}, {columns[-1]}), not "
                 f"within {pitches}. Widen the range, or pass outside='drop' to leave the others out."
             )
-        roll = PianoRoll.from_active(plane[:, inside], grid=grid, pitches=pitches, tempo=tempo, name=part.name)
+        roll = PianoRoll.from_active(plane[:, inside] > 0, grid=grid, pitches=pitches, tempo=tempo, name=part.name)
+        if plane.dtype == np.uint8:
+            roll = replace(roll, velocity=np.where(roll.onset, plane[:, inside], np.uint8(0)))
         tracks.append(Track(part, roll))
     return Multitrack(tuple(tracks), tuple(map(int, downbeats)), str(info.get("name") or ""))
 
 
 def write_pypianoroll(
-    rolls: Mapping[str, PianoRoll] | Sequence[PianoRoll] | Sequence[tuple[Part, PianoRoll]],
+    rolls: PianoRoll | Mapping[str, PianoRoll] | Sequence[PianoRoll] | Sequence[tuple[Part, PianoRoll]],
     path: str | os.PathLike[str],
     *,
     overwrite: bool = False,
 ) -> Path:
-    """Writes an ``.npz`` that ``pypianoroll.load`` reads: a ``BinaryTrack`` for each roll.
+    """Writes an ``.npz`` that ``pypianoroll.load`` reads, with a track for each part of each roll.
+
+    A roll with velocities becomes a ``StandardTrack``, another one a ``BinaryTrack``.
 
     The file has no onsets, and no tempo changes inside a frame (they move to the next frame) or after the last frame.
 
     Args:
-        rolls: a mapping from the names of tracks, a sequence of rolls, or pairs of parts and rolls, as the ``tracks``
-            of :func:`read_pypianoroll`.
+        rolls: a roll, a mapping from the names of tracks, a sequence of rolls, or pairs of parts and rolls, as the
+            ``tracks`` of :func:`read_pypianoroll`.
         path: the file to write; missing folders are made.
         overwrite: whether an existing file may be replaced.
 
@@ -139,10 +160,7 @@ def write_pypianoroll(
         [('piano', 12)]
     """
     path = Path(path)
-    if isinstance(rolls, Mapping):
-        tracks = [(Part(name), roll) for name, roll in rolls.items()]
-    else:
-        tracks = [(Part(roll.name), roll) if isinstance(roll, PianoRoll) else roll for roll in rolls]
+    tracks = _tracks_of([rolls] if isinstance(rolls, PianoRoll) else rolls)
     grid, tempo = _grid_and_tempo_of([roll for _, roll in tracks])
     ticks = grid.ticks_at(np.arange(max(1, *(len(roll) for _, roll in tracks))), tempo)
     us_per_beat = np.array([us for _, us in tempo.changes])
@@ -161,7 +179,9 @@ def write_pypianoroll(
     for index, (part, roll) in enumerate(tracks):
         column, frame = np.nonzero(roll.active.T)
         counts = np.bincount(column + roll.pitches.lowest, minlength=128)
-        arrays[f"pianoroll_{index}_csc_data"] = np.ones(len(frame), dtype=bool)
+        planes = Planes(roll.active, roll.onset, roll.velocity)
+        cells = roll.active if roll.velocity is None else held_velocities(planes)
+        arrays[f"pianoroll_{index}_csc_data"] = cells[frame, column]
         arrays[f"pianoroll_{index}_csc_indices"] = frame.astype(np.int32)
         arrays[f"pianoroll_{index}_csc_indptr"] = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
         arrays[f"pianoroll_{index}_csc_shape"] = np.array([len(roll), 128])
@@ -172,6 +192,23 @@ def write_pypianoroll(
         with zipfile.ZipFile(temporary, "a") as archive:
             archive.writestr(zipfile.ZipInfo("info.json"), json.dumps(info))
     return path
+
+
+def _tracks_of(
+    rolls: Mapping[str, PianoRoll] | Sequence[PianoRoll] | Sequence[tuple[Part, PianoRoll]],
+) -> list[tuple[Part, PianoRoll]]:
+    """A part and a roll of one part for each track."""
+    if isinstance(rolls, Mapping):
+        return [(Part(name), roll.merged(drums=True)) for name, roll in rolls.items()]
+    tracks: list[tuple[Part, PianoRoll]] = []
+    for roll in rolls:
+        if not isinstance(roll, PianoRoll):
+            tracks.append(roll)
+        elif len(roll.parts) == 1:
+            tracks.append((replace(roll.parts[0], name=roll.parts[0].name or roll.name), roll))
+        else:
+            tracks += [(part, roll[part.name]) for part in roll.parts]
+    return tracks
 
 
 def _grid_and_tempo_of(rolls: list[PianoRoll]) -> tuple[BeatGrid, TempoMap]:
@@ -271,8 +308,8 @@ def _tempo_in(files: Mapping[str, bytes], resolution: int) -> TempoMap:
     return TempoMap(ticks_per_beat, [(int(frame) * ticks_per_frame, int(us_per_beat[frame])) for frame in frames])
 
 
-def _planes_in(files: Mapping[str, bytes], count: int, limits: Limits) -> list[Bool[np.ndarray, "frames 128"]]:
-    """The active plane of each track, from compressed sparse columns."""
+def _planes_in(files: Mapping[str, bytes], count: int, limits: Limits) -> list[np.ndarray]:
+    """The cells of each track, (frames, 128), from compressed sparse columns: bool, or uint8 if they are velocities."""
     shapes = [_array_in(files, f"pianoroll_{index}_csc_shape", "iu").reshape(-1).tolist() for index in range(count)]
     for index, shape in enumerate(shapes):
         if len(shape) != 2 or shape[0] < 0 or shape[1] != 128:
@@ -294,9 +331,12 @@ def _planes_in(files: Mapping[str, bytes], count: int, limits: Limits) -> list[B
             raise MidiError(f"track {index}: its column pointers do not match {data.shape} values.")
         if len(frame) and (frame.min() < 0 or frame.max() >= frames):
             raise MidiError(f"track {index}: a note in frame {frame.min()} or {frame.max()}, of {frames} frames.")
-        plane = np.zeros((frames, 128), dtype=bool)
         sounds = data > 0
+        has_velocities = data.dtype.kind in "iu" and bool((data > 1).any())
+        if has_velocities and data.max() > 127:
+            raise MidiError(f"track {index}: velocities must be in 0..127, got {data.max()}.")
+        plane = np.zeros((frames, 128), dtype=np.uint8 if has_velocities else bool)
         column = np.repeat(np.arange(128), np.diff(ends).astype(np.int64))
-        plane[frame[sounds], column[sounds]] = True
+        plane[frame[sounds], column[sounds]] = data[sounds] if has_velocities else True
         planes.append(plane)
     return planes

@@ -194,6 +194,22 @@ def filled_velocities(rolls: Sequence[Planes]) -> list[VelocityPlane | None]:
     return [roll.onset * value if roll.velocity is None else roll.velocity for roll in rolls]
 
 
+def held_velocities(planes: Planes) -> VelocityPlane:
+    """The velocity of the sounding note in each active cell, as other programs write piano rolls; 0 in silent cells.
+
+    Notes whose velocity is unknown get the median of the others, or 100.
+    """
+    starts = note_starts(planes.active, planes.onset)
+    starts[:1] |= planes.active[:1]
+    typical = np.uint8(typical_velocity(planes.velocity))
+    velocity = starts * typical if planes.velocity is None else planes.velocity
+    velocity = np.where(starts & (velocity == 0), typical, velocity)
+    frames = np.arange(len(starts))[:, None]
+    latest = np.maximum.accumulate(np.where(starts, frames, 0), axis=0)
+    held: np.ndarray = np.take_along_axis(velocity, latest, axis=0)
+    return np.where(planes.active, held, np.uint8(0))
+
+
 def note_starts(active: Plane, onset: Plane) -> Plane:
     """The onset plane, completed: every frame in which a pitch begins to sound has an onset, except the first."""
     starts = onset.copy()

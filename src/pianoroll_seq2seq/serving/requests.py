@@ -2,10 +2,11 @@
 
 import base64
 import binascii
-import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
+from pianoroll_seq2seq._internal import documents
+from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.sampling import Draw, Sampler, Threshold
 from pianoroll_seq2seq.serving.errors import RequestError
 from pianoroll_seq2seq.serving.fields import integer_field, number_field, object_field, shown
@@ -45,9 +46,10 @@ def parse_json(raw: str | bytes, limits: RequestLimits) -> Any:
         problem = f"{size} bytes; the limit is {limits.max_request_bytes}. Send a shorter primer."
         raise RequestError(413, "request", problem)
     try:
-        return json.loads(raw, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
-        raise RequestError(400, "request", f"not JSON ({error}). Send one JSON object in UTF-8.") from error
+        kind = cast(type[Any], Any)
+        return documents.parse_json(raw, kind, "the body", SettingsError, fix="Send one JSON object in UTF-8.")
+    except SettingsError as error:
+        raise RequestError(400, "request", str(error)) from error
 
 
 def parse_request(request: object, limits: RequestLimits, *, unit: str, condition_size: int = 0) -> Request:
@@ -151,7 +153,3 @@ def _parse_sampler(value: object, limits: RequestLimits) -> Sampler:
             raise RequestError(422, "sampler.threshold", f"must be above 0 and at most 1, got {threshold}.")
         return Threshold(threshold)
     raise RequestError(400, "sampler.kind", f'must be "draw" or "threshold", got {shown(kind)}.')
-
-
-def _refuse_constant(constant: str) -> float:
-    raise ValueError(f"{constant} is not JSON")

@@ -113,20 +113,48 @@ class RowGenerators(torch.Generator):
         return torch.from_numpy(drawn)
 
 
+class SharedNumbers(torch.Generator):
+    """A generator that gives every row of a batch the same numbers, for estimates that depend on no other row.
+
+    Args:
+        seed: any integer.
+
+    Example:
+        >>> numbers = uniform((2, 3), generator=SharedNumbers(5))
+        >>> bool((numbers[0] == numbers[1]).all())
+        True
+    """
+
+    _shared: torch.Generator
+
+    def __new__(cls, *_: Any, **__: Any) -> "SharedNumbers":
+        """PyTorch's part of the object."""
+        return super().__new__(cls)
+
+    def __init__(self, seed: int) -> None:
+        """Seeds the numbers, which are drawn on the CPU: they are the same on every device."""
+        self._shared = torch.Generator().manual_seed(seed)
+
+    def uniform(self, columns: int) -> Tensor:
+        """The next numbers of all rows, from [0, 1): (1, columns)."""
+        return torch.rand(1, columns, generator=self._shared, dtype=torch.float32)
+
+
 def uniform(shape: Sequence[int], *, generator: torch.Generator, device: torch.device | None = None) -> Tensor:
     """Random numbers from [0, 1), float32.
 
     Args:
         shape: the shape; the first dimension is the batch.
-        generator: where they come from. Of :class:`RowGenerators`, each row has its own.
+        generator: where they come from. Of :class:`RowGenerators`, each row has its own; of :class:`SharedNumbers`, all
+            rows have the same.
         device: of the result; the generator must be of the same, unless it is of :class:`RowGenerators`.
     """
-    if not isinstance(generator, RowGenerators):
+    if not isinstance(generator, RowGenerators | SharedNumbers):
         return torch.rand(tuple(shape), generator=generator, device=device, dtype=torch.float32)
     columns = 1
     for size in shape[1:]:
         columns *= size
-    return generator.uniform(columns).to(device).reshape(tuple(shape))
+    return generator.uniform(columns).to(device).expand(shape[0], -1).reshape(tuple(shape))
 
 
 def is_rowwise(value: Any, method: str) -> bool:

@@ -1,0 +1,178 @@
+"""A frame of notes and of the velocities with which they begin."""
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from pianoroll_seq2seq.models.heads.contract import FrameDistribution
+from pianoroll_seq2seq.models.heads.precision import check_temperature
+from pianoroll_seq2seq.models.heads.random_numbers import SharedNumbers, is_rowwise, uniform
+from pianoroll_seq2seq.models.heads.velocity_network import HIGHEST, NoteList, VelocityContext
+
+if TYPE_CHECKING:
+    from pianoroll_seq2seq.models.heads.velocity import VelocityHead
+
+_SAMPLES = 32
+
+
+@dataclass(frozen=True, eq=False)
+class Velocity:
+    """Notes, and a velocity for each note that begins: a categorical distribution over bins, uniform inside a bin.
+
+    A frame has the columns of the active, the onset and the velocity plane. A velocity is written as
+    ``velocity / 127``. A frame in which a velocity is above 0 without an onset, or 0 at an onset, has probability zero.
+
+    Args:
+        head: the head whose network computes the logits.
+        notes: the distribution over the active and the onset plane.
+        context: the context of the velocities, batch shape (...).
+        temperature: divides the logits over bins.
+    """
+
+    head: "VelocityHead"
+    notes: FrameDistribution
+    context: VelocityContext
+    temperature: float = 1.0
+
+    @property
+    def rowwise(self) -> bool:
+        """As the distribution over notes."""
+        return is_rowwise(self.notes, "sample")
+
+    def log_prob(self, frames: Float[Tensor, "*batch frame_size"]) -> Float[Tensor, "*batch"]:
+        """Log-probability of whole frames in nats, exact: of the notes, and of their velocities given the notes."""
+        notes, velocities = self.log_prob_parts(frames)
+        return notes + velocities
+
+    def log_prob_parts(
+        self, frames: Float[Tensor, "*batch frame_size"]
+    ) -> tuple[Float[Tensor, "*batch"], Float[Tensor, "*batch"]]:
+        """Log-probability of the notes, and of the velocities given the notes: two summands of ``log_prob``."""
+        size = self.head.note_size
+        notes = self.notes.log_prob(frames[..., :size])
+        flat, rows = self._flat(), frames.reshape(-1, frames.shape[-1])
+        listed, velocities = self._listed(rows)
+        bins, widths = self.head.bin_of(velocities)
+        log_probs = flat._bin_log_probs(rows, listed, velocities).gather(1, bins.unsqueeze(1)).squeeze(1)
+        log_probs = log_probs - widths.to(log_probs.dtype).log()
+        total = log_probs.new_zeros(len(rows)).index_add(0, listed.rows, log_probs)
+        onset, velocity = rows[:, size // 2 : size] > 0, rows[:, size:] > 0
+        impossible = (onset != velocity).any(dim=1)
+        return notes, total.masked_fill(impossible, -math.inf).view(notes.shape)
+
+    def velocity_probs(self, frames: Float[Tensor, "*batch frame_size"]) -> tuple[Tensor, Tensor]:
+        """The predicted distribution of the velocity of every note of some frames, given the notes before it.
+
+        Returns:
+            Probabilities of the velocities 1 to 127, and the true velocities: (notes, 127) and (notes,), by frame and
+            column.
+        """
+        rows = frames.reshape(-1, frames.shape[-1])
+        listed, velocities = self._listed(rows)
+        probabilities = self._flat()._bin_log_probs(rows, listed, velocities).exp()
+        return self.head.spread_bins(probabilities), velocities
+
+    @torch.no_grad()
+    def sample(self, *, generator: torch.Generator) -> Float[Tensor, "*batch frame_size"]:
+        """One exact sample."""
+        notes = self.notes.sample(generator=generator)
+        rows = notes.reshape(-1, notes.shape[-1])
+        shape = (len(rows), rows.shape[1] // 2)
+        numbers = uniform(shape, generator=generator, device=rows.device)
+        return self._flat()._with_velocities(rows, numbers)[0].view(*notes.shape[:-1], -1)
+
+    @property
+    def mean(self) -> Float[Tensor, "*batch frame_size"]:
+        """The mean of each column; of the velocity columns estimated from 32 samples, with 0 where no note begins."""
+        notes = self.notes.mean
+        flat, size = self._flat(), self.head.note_size
+        count = len(flat.context.state)
+        if size == 2:  # a single pitch: there is nothing to average over
+            certain = notes.new_ones(count, size)
+            return torch.cat([notes, notes[..., 1:] * flat._expected(certain).view(*notes.shape[:-1], 1)], dim=-1)
+        generator = SharedNumbers(0)
+        total = notes.new_zeros(count, size // 2)
+        for _ in range(_SAMPLES):
+            rows = flat.notes.sample(generator=generator)
+            numbers = uniform((count, size // 2), generator=generator, device=rows.device)
+            total = total + flat._with_velocities(rows, numbers)[1].to(total.dtype)
+        return torch.cat([notes, (total / _SAMPLES).view(*notes.shape[:-1], -1)], dim=-1)
+
+    def threshold(self, probability: float) -> Float[Tensor, "*batch frame_size"]:
+        """The notes whose mean reaches a probability, with their expected velocities, from low to high."""
+        if hasattr(self.notes, "threshold"):
+            notes: Tensor = self.notes.threshold(probability)
+        else:
+            active, onset = (self.notes.mean >= probability).chunk(2, dim=-1)
+            notes = torch.cat([active, onset & active], dim=-1).to(self.context.state.dtype)
+        expected = self._flat()._expected(notes.reshape(-1, notes.shape[-1]))
+        return torch.cat([notes, expected.view(*notes.shape[:-1], -1)], dim=-1)
+
+    def __getitem__(self, index: Any) -> "Velocity":
+        """The distributions at some places of the batch shape."""
+        return replace(self, notes=self.notes[index], context=self.context.map(lambda values: values[index]))
+
+    def tempered(self, temperature: float) -> "Velocity":
+        """The notes at the temperature, and the logits over bins divided by it."""
+        temperature = check_temperature(temperature)
+        return replace(self, notes=self.notes.tempered(temperature), temperature=self.temperature * temperature)
+
+    def _flat(self) -> "Velocity":
+        """With the batch shape flattened."""
+        dims = self.context.state.ndim - 1
+        context = self.context.map(lambda v: v.flatten(0, dims - 1) if dims else v.unsqueeze(0))
+        notes = self.notes
+        if dims != 1:
+            shape = self.context.state.shape[:-1]
+            place = torch.arange(shape.numel(), device=self.context.state.device)
+            index = torch.unravel_index(place, shape) if dims else (None,)
+            notes = notes[index]
+        return replace(self, notes=notes, context=context)
+
+    def _listed(self, rows: Tensor) -> tuple[NoteList, Tensor]:
+        """The notes that begin in frames (rows, frame_size), and their velocities, 1 to 127."""
+        size = self.head.note_size
+        listed = NoteList.of(rows[:, size // 2 : size])
+        velocities = (rows[:, size:][listed.rows, listed.columns] * HIGHEST).round().long()
+        return listed, velocities.clamp(1, HIGHEST)
+
+    def _bin_log_probs(self, rows: Tensor, listed: NoteList, velocities: Tensor, chosen: Tensor | None = None) -> Tensor:
+        """Log-probabilities of the bins of some notes, for a flat batch: (notes, bins)."""
+        size = self.head.note_size
+        planes = rows[:, :size].unflatten(1, (2, -1))
+        values = velocities.to(self.context.state.dtype) / HIGHEST
+        logits = self.head.network(self.context, planes, values, listed, chosen)
+        return torch.log_softmax(logits / self.temperature, dim=1)
+
+    def _with_velocities(self, rows: Tensor, numbers: Tensor) -> tuple[Tensor, Tensor]:
+        """Frames with velocities by random numbers (rows, plane_size), and the expected velocities, both from notes."""
+        size = self.head.note_size
+        listed = NoteList.of(rows[:, size // 2 :])
+        velocities = torch.zeros_like(listed.rows)
+        drawn, expected = rows.new_zeros(len(rows), size // 2), rows.new_zeros(len(rows), size // 2)
+        for rank in range(int(listed.ranks.max()) + 1 if len(listed.ranks) else 0):
+            chosen = (listed.ranks == rank).nonzero().squeeze(1)
+            probabilities = self._bin_log_probs(rows, listed, velocities, chosen).exp()
+            place = (listed.rows[chosen], listed.columns[chosen])
+            velocities[chosen] = self.head.velocity_at(probabilities, numbers[place])
+            expected[place] = self.head.expected(probabilities).to(expected.dtype)
+            drawn[place] = velocities[chosen].to(drawn.dtype) / HIGHEST
+        return torch.cat([rows, drawn], dim=1), expected
+
+    @torch.no_grad()
+    def _expected(self, notes: Tensor) -> Tensor:
+        """The expected velocities (rows, plane_size) of notes (rows, note_size), each given those below, rounded."""
+        listed = NoteList.of(notes[:, notes.shape[1] // 2 :])
+        velocities = torch.zeros_like(listed.rows)
+        expected = notes.new_zeros(len(notes), notes.shape[1] // 2)
+        for rank in range(int(listed.ranks.max()) + 1 if len(listed.ranks) else 0):
+            chosen = (listed.ranks == rank).nonzero().squeeze(1)
+            probabilities = self._bin_log_probs(notes, listed, velocities, chosen).exp()
+            value = self.head.expected(probabilities)
+            velocities[chosen] = (value * HIGHEST).round().long().clamp(1, HIGHEST)
+            expected[listed.rows[chosen], listed.columns[chosen]] = value.to(expected.dtype)
+        return expected

@@ -1,0 +1,92 @@
+"""Named pipes, sockets, devices, folders and links in circles, wherever a command takes a file or a folder."""
+
+import os
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from pianoroll_seq2seq import open_model
+from pianoroll_seq2seq.cli.main import main
+from pianoroll_seq2seq.data.datasets.scale_chords import scale_chords
+from pianoroll_seq2seq.errors import PianoRollSeq2SeqError
+from pianoroll_seq2seq.midi_io import source as midi_source
+from pianoroll_seq2seq.midi_io import write_midi
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has none of these")
+
+KINDS = ("pipe", "socket", "/dev/zero", "/dev/null", "folder", "circle")
+COMMANDS = (
+    ("inspect", "HERE"),
+    ("render", "HERE", "--output", "OUT.png"),
+    ("render", "song.mid", "--soundfont", "HERE", "--output", "OUT.wav"),
+    ("report", "HERE", "--output", "OUT.html"),
+    ("compare", "HERE", "HERE"),
+    ("evaluate", "--model", "HERE", "folder"),
+    ("evaluate", "HERE"),
+    ("generate", "--model", "HERE", "--beats", "1", "--output", "OUT.mid"),
+    ("generate", "--primer", "HERE", "--beats", "1", "--output", "OUT.mid"),
+    ("train", "--data", "HERE", "--output", "OUT"),
+    ("train", "--data", "folder", "--config", "HERE", "--output", "OUT"),
+    ("ingest", "HERE", "OUT"),
+    ("studio", "HERE", "--no-browser"),
+    ("generate", "--beats", "1", "--output", "HERE/song.mid"),
+    ("generate", "--beats", "1", "--output", "HERE"),
+    ("report", "folder", "--output", "HERE"),
+)
+
+
+@pytest.fixture
+def special(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder with one of each, and a file of music."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(midi_source, "_WRITER_SECONDS", 0.05)
+    os.mkfifo("pipe")
+    Path("circle").symlink_to("circle")
+    Path("folder").mkdir()
+    write_midi(scale_chords()["scale_c_major"], "song.mid")
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind("socket")
+        yield tmp_path
+
+
+@contextmanager
+def at_most(seconds: float) -> Iterator[None]:
+    """Ends what waits for ever."""
+
+    def end(*_: object) -> None:
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGALRM, end)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_commands(special: Path, kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """``inspect PIPE`` hangs for ever; a device is read to its end; the command ends in a traceback."""
+    for command in COMMANDS:
+        before = set(special.rglob("*"))
+        with at_most(20):
+            code = main([argument.replace("HERE", kind).replace("OUT", "made") for argument in command])
+        said = capsys.readouterr()
+        assert code in (1, 2), (command, kind, said)
+        assert "Traceback" not in said.err, (command, kind, said)
+        assert "error: " in said.err, (command, kind, said)
+        assert set(special.rglob("*")) == before, (command, kind)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_models(special: Path, kind: str) -> None:
+    """The same in Python: a model under the name of one."""
+    for path in (kind, f"folder/{kind}"):
+        with at_most(20), pytest.raises(PianoRollSeq2SeqError):
+            open_model(path)
