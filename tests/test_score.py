@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import ORDINARY_TICKS, ExactClock, note_table, scores
+from strategies import ORDINARY_TICKS, ExactClock, controllers_of_rows, meters, note_table, scores
 
+from pianoroll_seq2seq.controllers import CONTROL_CHANGE
 from pianoroll_seq2seq.errors import MidiError, PianoRollSeq2SeqError, ShapeError
 from pianoroll_seq2seq.grid import BeatGrid
-from pianoroll_seq2seq.meter import Meter, TimeSignature
+from pianoroll_seq2seq.meter import Meter, bar_ticks, beat_ticks
 from pianoroll_seq2seq.parts import Part
 from pianoroll_seq2seq.score import NoteTable, Score
+from pianoroll_seq2seq.signatures import KeySignature, TimeSignature
 from pianoroll_seq2seq.tempo import MAX_TICK, TempoMap
 
 COLUMNS = ("onset_tick", "end_tick", "pitch", "velocity", "part")
@@ -295,3 +297,81 @@ def test_a_score_on_a_grid():
     assert moved.meter == meter
     assert score.on_grid(BeatGrid(4)) is score
     assert moved.on_grid(BeatGrid(4, offset="auto")) is moved
+
+
+# ------------------------------------------------------------------------------------- signatures and controllers
+
+
+def _controller_rows(score: Score) -> list[tuple[int, ...]]:
+    table = score.controllers
+    columns = (table.tick, table.part, table.kind, table.number, table.value)
+    return list(zip(*(column.tolist() for column in columns), strict=True))
+
+
+@given(scores(ORDINARY_TICKS, complete=True), meters(ORDINARY_TICKS))
+def test_signatures_and_controllers_are_compared(score, meter):
+    """Two pieces would count as one, though one is a waltz, or has a pedal."""
+    assert (replace(score, meter=meter) == score) == (meter == score.meter)
+    more = [*_controller_rows(score), (0, 0, CONTROL_CHANGE, 64, 0)]
+    assert replace(score, controllers=controllers_of_rows(more)) != score
+    assert replace(score, controllers=controllers_of_rows(_controller_rows(score))) == score
+
+
+@given(scores(ORDINARY_TICKS, complete=True), st.data())
+def test_a_part_keeps_its_controllers(score, data):
+    """A selected piano would lose its pedal, or take the bends of the guitar."""
+    parts = [replace(part, track=index) for index, part in enumerate(score.parts)]
+    index = data.draw(st.integers(0, len(parts) - 1))
+    one = replace(score, parts=tuple(parts)).select(track=index)
+    assert _controller_rows(one) == [(tick, 0, *rest) for tick, part, *rest in _controller_rows(score) if part == index]
+    assert one.meter == score.meter
+    without = score.without_drums()
+    kept = [row for row in _controller_rows(score) if not score.parts[row[1]].drums]
+    assert _controller_rows(without) == kept
+    assert without.meter == score.meter
+
+
+@given(scores(ORDINARY_TICKS, complete=True), st.integers(1, 20_000))
+def test_what_comes_after_the_end_is_cut_off(score, tick):
+    """Bars and pedals would go on hours after music that was cut."""
+    score = replace(score, tempo=TempoMap(480, [(0, 480_000)]))
+    cut = score.truncate(tick / 1000)  # a tick is a millisecond
+    assert _controller_rows(cut) == [row for row in _controller_rows(score) if row[0] < tick]
+    assert cut.meter == score.meter.before_tick(tick)
+    assert all(one.tick < tick for one in (*cut.meter.time_signatures, *cut.meter.key_signatures))
+
+
+@given(scores(ORDINARY_TICKS, complete=True), st.integers(1, 500))
+def test_a_moved_score_takes_its_signatures_and_controllers_along(score, ticks):
+    """The pedal would come before or after its notes."""
+    later = score.shift(ticks)
+    assert _controller_rows(later) == [(tick + ticks, *rest) for tick, *rest in _controller_rows(score)]
+    assert later.meter == score.meter.from_tick(-ticks, ticks_per_beat=score.ticks_per_beat)
+    back = later.shift(-ticks)
+    assert (back.notes, back.controllers) == (score.notes, score.controllers)
+
+
+def test_bars_and_beats_up_to_the_end():
+    """Pictures would have bar lines after the music, or none in its last seconds."""
+    score = Score(NoteTable([0], [3000], [60], [90], [0]), TempoMap(480), meter=Meter([TimeSignature(0, 3, 4)]))
+    assert score.bar_ticks().tolist() == [0, 1440, 2880]
+    assert score.beat_ticks().tolist() == [0, 480, 960, 1440, 1920, 2400, 2880]
+    longer = replace(score, end_tick=4400)
+    assert longer.bar_ticks().tolist() == bar_ticks(score.meter, ticks_per_beat=480, num_ticks=4400).tolist()
+    assert longer.beat_ticks().tolist() == beat_ticks(score.meter, ticks_per_beat=480, num_ticks=4400).tolist()
+
+
+def test_every_controller_needs_its_part():
+    """A controller of a part that is not there could not be played."""
+    pedal = controllers_of_rows([(0, 1, CONTROL_CHANGE, 64, 127)])
+    with pytest.raises(MidiError, match="A controller acts on part 1, but the score has 1 parts"):
+        Score(NoteTable.empty(), TempoMap(), controllers=pedal)
+
+
+def test_what_a_score_has_is_shown():
+    """Nobody would see that controllers were read."""
+    pedal = controllers_of_rows([(0, 0, CONTROL_CHANGE, 64, 127)])
+    meter = Meter([TimeSignature(0, 3, 4)], [KeySignature(0, -1, minor=True)])
+    score = Score(NoteTable([0], [480], [60], [90], [0]), TempoMap(480), meter=meter, controllers=pedal)
+    shown = "Score(1 notes, 1 part, 1 controllers, 0.5 s, TempoMap(ticks_per_beat=480, changes=((0, 500000),)), "
+    assert repr(score) == shown + "Meter(3/4 at 0; D minor at 0))"

@@ -58,9 +58,7 @@ def _write_shard(folder: Path, name: str, rolls: Sequence[PianoRoll]) -> dict[st
     return write_shard(folder, name, arrays, pieces)
 
 
-def write_shard(
-    folder: Path, name: str, arrays: dict[str, np.ndarray], pieces: list[dict[str, Any]]
-) -> dict[str, Any]:
+def write_shard(folder: Path, name: str, arrays: dict[str, np.ndarray], pieces: list[dict[str, Any]]) -> dict[str, Any]:
     """The arrays and the index of a shard; returns its entry in the manifest."""
     listed = []
     for file, array in arrays.items():

@@ -72,7 +72,9 @@ class Meter:
             MidiError: a signature out of range, or something else than such lists.
         """
         try:
-            times = [TimeSignature(*map(int, row)) for row in values.get("time_signatures", ())]
+            times = [
+                TimeSignature(int(tick), int(top), int(low)) for tick, top, low in values.get("time_signatures", ())
+            ]
             keys = [
                 KeySignature(int(tick), int(fifths), bool(minor))
                 for tick, fifths, minor in values.get("key_signatures", ())
@@ -136,16 +138,26 @@ class Meter:
         before = self.before_tick(tick)
         times = [replace(one, tick=one.tick + tick) for one in following.time_signatures]
         keys = [replace(one, tick=one.tick + tick) for one in following.key_signatures]
-        running = before.time_signatures[-1] if before.time_signatures else None
-        if running is not None and times and _same(times[0], running, tick):
-            line = _next_bar_line(running, tick, ticks_per_beat)
-            if line == tick:
-                times = times[1:]
-            elif len(times) > 1 and times[1].tick <= line:  # the rest of a bar
-                times = times[2:] if _same(times[1], running, line) else times[1:]
-        if keys and before.key_signatures and _same(keys[0], before.key_signatures[-1], tick):
+        if before.time_signatures and times and _same(times[0], before.time_signatures[-1], tick):
+            times = times[self._num_continuing(times, tick, ticks_per_beat) :]
+        repeated = keys and before.key_signatures and _same(keys[0], before.key_signatures[-1], tick)
+        if repeated and keys[0] not in self.key_signatures:
             keys = keys[1:]
         return Meter([*before.time_signatures, *times], [*before.key_signatures, *keys])
+
+    def _num_continuing(self, times: Sequence[TimeSignature], tick: int, ticks_per_beat: int) -> int:
+        """How many of the signatures from ``tick`` on, the first of them the one that counts there, change nothing."""
+        running = _running(self.time_signatures, tick - 1)
+        assert running is not None
+        line = _next_bar_line(running, tick, ticks_per_beat)
+        own = next((one.tick for one in self.time_signatures if one.tick >= tick), None)
+        if own == tick:  # it was there before the music was cut
+            return 0
+        if line == tick:
+            return 1
+        if len(times) > 1 and times[1].tick <= (line if own is None else min(line, own)):  # the rest of a bar
+            return 2 if own != line and _same(times[1], running, line) else 1
+        return 0
 
 
 def bar_ticks(meter: Meter, *, ticks_per_beat: int, num_ticks: int) -> Int64[np.ndarray, " bars"]:

@@ -1,18 +1,18 @@
 """Which parts of a score become which parts of a roll."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, TypeGuard, cast
 
 import numpy as np
 
-from pianoroll_seq2seq.errors import NoNotesError, SettingsError
+from pianoroll_seq2seq.errors import MidiError, NoNotesError, SettingsError
 from pianoroll_seq2seq.parts import Part, common_program, matching_parts
 from pianoroll_seq2seq.pitches import PIANO, PitchRange
 
 PartSelection = str | int | Mapping[str, Any]
 """A track by name or index, or the keyword arguments of :meth:`~pianoroll_seq2seq.score.Score.select`."""
 
-PartsOption = Literal["tracks"] | Sequence[str] | Mapping[str, PartSelection] | None
+PartsOption = Literal["tracks"] | Sequence[str] | Sequence[Part] | Mapping[str, PartSelection] | None
 """Which parts a roll gets: see :meth:`~pianoroll_seq2seq.pianoroll.PianoRoll.from_midi`."""
 
 
@@ -28,8 +28,8 @@ def choose_parts(
 
     Args:
         found: the parts of the score.
-        option: ``"tracks"``, names of tracks, or a mapping from names to selections.
-        pitches: the pitches of all parts, or of each by its name.
+        option: ``"tracks"``, names of tracks, a mapping from names to selections, or the parts of a layout.
+        pitches: the pitches of all parts, or of each by its name. The parts of a layout have their own.
         drums: whether ``"tracks"`` keeps drums; they are kept by default.
         label: what error messages call the score.
 
@@ -42,6 +42,8 @@ def choose_parts(
         >>> [part.name for part in parts], indices
         (['tune', 'tune 2'], [[0], [1]])
     """
+    if is_layout(option):
+        return tuple(option), _like(found, option, label)
     if option == "tracks":
         indices: list[Sequence[int]] = [
             [index] for index, part in enumerate(found) if drums in (None, True) or not part.drums
@@ -69,6 +71,51 @@ def choose_parts(
     return parts, indices
 
 
+def is_one_part(option: PartsOption) -> bool:
+    """Whether all pitched notes are in one part: by default, or in the only part of a layout."""
+    return option is None or (is_layout(option) and len(option) == 1 and not option[0].drums)
+
+
+def check_option(option: PartsOption) -> None:
+    """Validates an option before any file is read.
+
+    Raises:
+        SettingsError: as :func:`named_selections`.
+    """
+    if option is not None and option != "tracks" and not is_layout(option):
+        named_selections(option)
+
+
+def is_layout(option: PartsOption) -> TypeGuard[Sequence[Part]]:
+    """Whether the option is the parts of a layout."""
+    listed = isinstance(option, Sequence) and not isinstance(option, str)
+    return listed and bool(option) and all(isinstance(one, Part) for one in cast(Sequence[Any], option))
+
+
+def _like(found: Sequence[Part], wanted: Sequence[Part], label: str) -> list[Sequence[int]]:
+    """The indices of the parts with the names of others; or of as many parts, in their order.
+
+    Raises:
+        MidiError: no such parts; the message lists the names.
+    """
+    if len(wanted) == 1:
+        return [[index for index, part in enumerate(found) if part.drums == wanted[0].drums]]
+    names = [part.name.casefold() for part in found]
+    named: list[Sequence[int]] = [
+        [index for index, name in enumerate(names) if name == part.name.casefold()] for part in wanted
+    ]
+    if all(named):
+        return named
+    of_kind = {drums: [i for i, part in enumerate(found) if part.drums == drums] for drums in (False, True)}
+    if any(len(of_kind[drums]) != sum(part.drums == drums for part in wanted) for drums in of_kind):
+        raise MidiError(
+            f"{label}: it needs tracks named {', '.join(part.name for part in wanted)}, or as many tracks in this "
+            f"order; it has {', '.join(repr(part.name) for part in found) or 'no notes'}. Rename its tracks, or read "
+            f"it with parts={{{wanted[0].name!r}: ...}}."
+        )
+    return [[of_kind[part.drums].pop(0)] for part in wanted]
+
+
 def named_selections(option: PartsOption) -> dict[str, Mapping[str, Any]]:
     """The keyword arguments that select the notes of each part, by its name.
 
@@ -82,7 +129,7 @@ def named_selections(option: PartsOption) -> dict[str, Mapping[str, Any]]:
         >>> named_selections({"melody": "MELODY", "bass": {"program": 33}})
         {'melody': {'track': 'MELODY'}, 'bass': {'program': 33}}
     """
-    if isinstance(option, str) or not isinstance(option, Sequence | Mapping) or not option:
+    if isinstance(option, str) or not isinstance(option, Sequence | Mapping) or not option or is_layout(option):
         raise SettingsError(
             f"parts must be None, 'tracks', names of tracks such as ['MELODY', 'PIANO'], or a mapping such as "
             f"{{'melody': 'MELODY', 'bass': {{'program': 33}}}}; got {option!r}."

@@ -29,6 +29,8 @@ MISTAKES = (
     ("generate --output a.mid --condition C major", "the model bach-chorales takes no condition. Leave it out."),
     ("generate --output a.mid --beats four", 'Invalid value for --beats: unable to convert "four" into float.'),
     ("train --data nosuch", "nosuch: neither a folder of MIDI files or a corpus, nor one of the data sets"),
+    (f"train --data {'x' * 300}", "x: neither a folder of MIDI files or a corpus"),
+    ("train --data nosuch --verify", "nosuch: expected a corpus, since --verify was given. Leave out --verify."),
     ("train --data jsbb", "Did you mean jsb?"),
     ("train --data song.mid", "song.mid: a file; expected a folder."),
     ("train --data empty", "empty: no .mid, .midi, .kar or .rmi file in it or below"),

@@ -98,6 +98,7 @@ def test_the_same_command_resumes(run: Run, midi: Path, tmp_path: Path) -> None:
     assert run(*command, "--epochs", 2).code == 0
     assert losses(tmp_path / "run")[:1] == before
     assert len(losses(tmp_path / "run")) == 2
+    assert run(*command, "--epochs", 2, "--precision", "float32").code == 0  # what auto is on a CPU
     assert "batch_size is 16, was 32" in run(*command, "--epochs", 2, "--batch-size", 16).refused()
     wider = [*command[:-2], "--output", tmp_path / "run"]
     wider[wider.index("--model.hidden-size") + 1] = 9

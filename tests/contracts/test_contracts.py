@@ -30,12 +30,15 @@ from pianoroll_seq2seq.models.copying_lstm import CopyingLSTM
 from pianoroll_seq2seq.models.head_state import init_head_state
 from pianoroll_seq2seq.models.heads.bernoulli import Bernoulli, BernoulliHead
 from pianoroll_seq2seq.models.heads.contract import FrameDistribution, OutputHead
+from pianoroll_seq2seq.models.heads.monophonic import MonophonicHead
 from pianoroll_seq2seq.models.heads.nade import NADE, NADEHead
 from pianoroll_seq2seq.models.heads.notes import Notes, NotesHead
 from pianoroll_seq2seq.models.heads.relative_bernoulli import RelativeBernoulliHead
 from pianoroll_seq2seq.models.heads.relative_window import RelativeWindowHead
+from pianoroll_seq2seq.models.heads.velocity import VelocityHead
 from pianoroll_seq2seq.models.parallel_lstm import ParallelSeq2SeqLSTM
 from pianoroll_seq2seq.models.seq2seq_lstm import Seq2SeqLSTM
+from pianoroll_seq2seq.parts import Part
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.pitches import PitchRange
 from pianoroll_seq2seq.sampling import Draw, Sampler, ScaleConstrained, Threshold, generate
@@ -56,6 +59,13 @@ from pianoroll_seq2seq.windowing import SlidingWindows
 
 BATCH, STEPS, PITCHES, FEATURES = 2, 3, 4, 6
 LAYOUT = FrameLayout(pitches=PitchRange(60, 63))
+ONSETS = FrameLayout(pitches=PitchRange(60, 61), planes=("active", "onset"))
+PARTS = FrameLayout(parts=(Part("high", pitches=PitchRange(60, 61)), Part("low", pitches=PitchRange(59, 60))))
+ONSETS_OF_PARTS = FrameLayout(
+    planes=("active", "onset"),
+    parts=(Part("high", pitches=PitchRange(60, 60)), Part("low", pitches=PitchRange(58, 58))),
+)
+VELOCITIES = FrameLayout(pitches=PitchRange(60, 60), planes=("active", "onset", "velocity"))
 
 
 class Head(OutputHead, Protocol):
@@ -93,13 +103,27 @@ DISTRIBUTIONS: dict[str, Callable[[], FrameDistribution]] = {
 
 HEADS: dict[str, Callable[[], Head]] = {
     "BernoulliHead": lambda: BernoulliHead(FEATURES, PITCHES),
+    "MonophonicHead": lambda: MonophonicHead(FEATURES, PARTS, channels=5, lags=(2, 3)),
+    "MonophonicHead with onsets": lambda: MonophonicHead(FEATURES, ONSETS, channels=5, lags=(2,)),
+    "MonophonicHead with onsets of parts": lambda: MonophonicHead(FEATURES, ONSETS_OF_PARTS, channels=5, lags=(2,)),
     "NADEHead": lambda: NADEHead(FEATURES, PITCHES, hidden_size=5),
+    "NADEHead with onsets": lambda: NADEHead(FEATURES, ONSETS_OF_PARTS, hidden_size=5),
     "NotesHead": lambda: NotesHead(FEATURES, PITCHES),
     "RelativeBernoulliHead": lambda: RelativeBernoulliHead(FEATURES, PITCHES, channels=5, window=2, num_frames=3),
+    "RelativeBernoulliHead with onsets": lambda: RelativeBernoulliHead(FEATURES, ONSETS, channels=5, window=2),
+    "RelativeBernoulliHead with parts": lambda: RelativeBernoulliHead(
+        FEATURES, PARTS, channels=5, window=2, num_frames=3
+    ),
     "RelativeWindowHead": lambda: RelativeWindowHead(FEATURES, PITCHES, channels=5, window=2, num_frames=3),
+    "RelativeWindowHead with onsets": lambda: RelativeWindowHead(FEATURES, ONSETS_OF_PARTS, channels=5, window=2),
+    "RelativeWindowHead with parts": lambda: RelativeWindowHead(FEATURES, PARTS, channels=5, window=2),
     "RelativeWindowHead with max_polyphony": lambda: RelativeWindowHead(
         FEATURES, PITCHES, channels=5, window=2, max_polyphony=2
     ),
+}
+# Its frames are not only zeros and ones: tests/models/heads/test_velocity.py holds what a head promises against it.
+VELOCITY_HEADS: dict[str, Callable[[], Head]] = {
+    "VelocityHead": lambda: VelocityHead(FEATURES, VELOCITIES, channels=5),
 }
 MODELS: dict[str, Callable[[], Model]] = {
     "Seq2SeqLSTM": lambda: Seq2SeqLSTM(PITCHES, hidden_size=5),
@@ -360,6 +384,14 @@ class TestOutputHead:
         again.load_state_dict(head.state_dict())
         past = random_frames(BATCH, STEPS)
         assert torch.equal(probe(again(random_features(), past)), probe(head(random_features(), past)))
+
+
+@pytest.mark.parametrize("make", VELOCITY_HEADS.values(), ids=VELOCITY_HEADS)
+def test_a_head_of_velocities_fits_at_run_time(make: Callable[[], Head]) -> None:
+    head = made(make)
+    assert isinstance(head, OutputHead)
+    past = torch.zeros(BATCH, STEPS, VELOCITIES.frame_size).double()
+    assert isinstance(head(random_features(), past), FrameDistribution)
 
 
 @pytest.mark.parametrize("make", MODELS.values(), ids=MODELS)

@@ -140,7 +140,8 @@ def main(seed: int, first: int, count: int, files: list[str]) -> None:
             reading |= {"pairing": "last", "unended": "hold", "overlaps": "cut", "sustain": True}
         with loops.forced(active=number % 3 == 0):
             if number % 4 < 2:
-                PianoRoll.from_score(read_midi(data, **reading), grid=grid, outside="drop")
+                score = read_midi(data, controllers=number % 5 == 0, **reading)
+                PianoRoll.from_score(score, grid=grid, outside="drop")
             else:
                 PianoRoll.from_midi(data, grid=grid, outside="drop", drums=True, **reading)
 

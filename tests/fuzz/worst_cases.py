@@ -64,6 +64,10 @@ def _tempo(step: int):
     return lambda index: bytes([step, 0xFF, 0x51, 3, 7, index & 127, index >> 7 & 127])
 
 
+def _signature(step: int):
+    return lambda index: bytes([step, 0xFF, 0x59, 2, index % 8, index >> 3 & 1])
+
+
 def _program_and_note(channels: int):
     def unit(index: int) -> bytes:
         channel = index >> 7 & (channels - 1)
@@ -212,6 +216,18 @@ CASES = {
     ),
     "tracks of two channels": (lambda: _many(_NOTE * 6 + _NOTE.replace(b"\x90", b"\x91") * 9 + _END), {}),
     "tracks of tempi": (lambda: _many(b"\x00\xff\x51\x03\x07\x01\x01" * 15 + _END), {}),
+    "signatures": (lambda: _one(_numbered(_signature(1), 6) + _NOTE), {}),
+    "signatures on a tick": (lambda: _one(_numbered(_signature(0), 6) + _NOTE), {}),
+    "signatures, carefully": (lambda: _one(_ESCAPE + _numbered(_signature(1), 6) + _NOTE), {}),
+    "controllers": (lambda: _filled(b"\x00\x40\x40", _NOTE + b"\x00\xb0\x40\x40"), {"controllers": True}),
+    "controllers of many parts": (
+        lambda: _some([b"\x00\xb0\x40\x40" + b"\x00\x40\x40" * 2**20 + _END, *[_NOTE + _END] * 65_534]),
+        {"controllers": True},
+    ),
+    "controllers on 76 parts": (
+        lambda: _some([b"\x00\xb0\x40\x40" + b"\x00\x40\x40" * 65_000 + _END, *[_NOTE + _END] * 76]),
+        {"controllers": True},
+    ),
     "strangers": (lambda: _head(1) + b"XXXX\x00\x00\x00\x00" * (_ROOM // 8) + _track(_NOTE + _END), {}),
     "tracks behind the last": (lambda: _one(_NOTE) + _track(_END) * (_ROOM // 12 - 3), {}),
     "no header": (lambda: bytes(SIZE), {"on_damage": "salvage"}),

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
+import numpy as np
 import pytest
 import small_run
 import torch
@@ -18,7 +19,7 @@ from command_line import SMALL, SMALL_MODEL
 from optional_packages import needs
 from safetensors.torch import load_file
 
-from pianoroll_seq2seq import JsonlTracker, TensorBoardTracker, write_midi
+from pianoroll_seq2seq import JsonlTracker, PianoRoll, PitchRange, SampleMusic, TensorBoardTracker, write_midi
 from pianoroll_seq2seq.cli.main import main
 from pianoroll_seq2seq.data.corpus import build_corpus
 from pianoroll_seq2seq.data.datasets.scale_chords import scale_chords
@@ -70,28 +71,28 @@ class Ended:
         }
 
 
-def commands(songs: Path, folder: Path) -> dict[str, list[str]]:
+def commands(songs: Path) -> dict[str, list[str]]:
     train = ["train", "--data", songs, *SMALL, *SMALL_MODEL]
     given: dict[str, list[object]] = {
-        "train": [*train, "--output", folder / "run"],
+        "train": [*train, "--output", "run"],
         "train with a tracker": [
-            *(*train, "--output", folder / "tracked"),
+            *(*train, "--output", "tracked"),
             *("--tracker", "JsonlTracker", "--tracker.path", FULL),
         ],
-        "ingest": ["ingest", songs, folder / "corpus"],
-        "evaluate": ["evaluate", songs, "--model", folder / "run", "--continuations", 0],
-        "generate": ["generate", "--model", folder / "run", "--beats", 2, "--seed", 1, "--output", folder / "new.mid"],
-        "render": ["render", folder / "new.mid", "--output", folder / "new.wav", "--synthesizer", "plain"],
+        "ingest": ["ingest", songs, "corpus"],
+        "evaluate": ["evaluate", songs, "--model", "run", "--continuations", 0],
+        "generate": ["generate", "--model", "run", "--beats", 2, "--seed", 1, "--output", "new.mid"],
+        "render": ["render", "new.mid", "--output", "new.wav", "--synthesizer", "plain"],
     }
     return {name: [str(argument) for argument in arguments] for name, arguments in given.items()}
 
 
 def run_all(songs: Path, folder: Path, redirection: str = "") -> Ended:
     """Runs all commands in one process whose streams the shell has redirected."""
-    given = commands(songs, folder)
-    arguments = [sys.executable, "-c", PROGRAM, json.dumps(list(given.values())), str(folder / "codes")]
+    given = commands(songs)
+    arguments = [sys.executable, "-c", PROGRAM, json.dumps(list(given.values())), "codes"]
     shell = ["sh", "-c", f'exec "$@" {redirection}', "sh", *arguments]
-    done = subprocess.run(shell, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(shell, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     codes = json.loads((folder / "codes").read_text())
     return Ended(folder, dict(zip(given, codes, strict=True)), done.stdout, done.stderr)
@@ -190,6 +191,17 @@ def test_a_reader_of_messages_who_leaves(
     monkeypatch.setattr(sys, "stderr", broken_pipe)
     assert main(["inspect", str(songs), "--json"]) == 0
     assert len(json.loads(capsys.readouterr().out)["files"]) == 12
+
+
+def test_samples_of_a_run(undisturbed: Any, tmp_path: Path) -> None:
+    """The music of an epoch does not fit on the disk, and the run ends."""
+    (tmp_path / "samples").write_text("no folder")
+    primer = PianoRoll.from_active(np.eye(4, 7, dtype=bool), pitches=PitchRange(60, 66))
+    sample = SampleMusic([primer], num_frames=2, folder=tmp_path / "samples", picture=False)
+    with pytest.warns(UserWarning, match="the samples cannot be written; training goes on") as caught:
+        found = small_run.run(None, on_epoch=[sample])
+    small_run.assert_same(found, undisturbed)
+    assert len(caught) == 1
 
 
 def test_lines_of_a_run(undisturbed: Any) -> None:

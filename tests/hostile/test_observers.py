@@ -13,8 +13,10 @@ import pytest
 import small_run
 import torch
 from azurite import KEY
+from command_line import SMALL, SMALL_MODEL
 
 from pianoroll_seq2seq import AzureBlobStore, FanOut, JsonlTracker, LocalStore, MLflowTracker, NoTracker
+from pianoroll_seq2seq.cli.main import main
 from pianoroll_seq2seq.errors import SettingsError, StoreError
 from pianoroll_seq2seq.stores.base import StoredObject
 from pianoroll_seq2seq.trackers.base import log_media
@@ -111,6 +113,32 @@ def test_a_callback_finds_what_its_tracker_has_beyond_the_contract() -> None:
     assert seen == ["seven"]
     with pytest.raises(AttributeError, match="nonsense"):
         _ = BestEffortTracker(NoTracker()).nonsense
+
+
+def test_wrong_settings_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The same, and it looks like a bug of the program."""
+    arguments = [
+        "train",
+        "--data",
+        "scale-chords",
+        *map(str, (*SMALL, *SMALL_MODEL)),
+        "--output",
+        str(tmp_path / "run"),
+    ]
+    assert main([*arguments, "--tracker", "JsonlTracker", "--tracker.path", str(tmp_path)]) == 2
+    assert f"error: {tmp_path}: lines cannot be written here" in capsys.readouterr().err
+    assert not (tmp_path / "run" / "best.safetensors").exists()
+
+
+@pytest.mark.parametrize("secret", [KEY, "https://acme.blob.core.windows.net/music?sv=1&sig=c2VjcmV0"])
+def test_the_program_prints_no_secret(secret: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A key that was pasted in the place of a folder is in the log of the job."""
+    for arguments in (["evaluate", secret], ["inspect", secret], ["generate", "--model", secret, "--output", "x.mid"]):
+        assert main(arguments) == 2
+        shown = capsys.readouterr()
+        assert not shown.out
+        assert KEY not in shown.err
+        assert "sig=c2VjcmV0" not in shown.err
 
 
 class Store(LocalStore):

@@ -4,11 +4,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+import mido
 import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from strategies import rolls
+from strategies import SONG_FILES, file_bytes, rolls
 
 from pianoroll_seq2seq import (
     BeatGrid,
@@ -24,6 +25,7 @@ from pianoroll_seq2seq import (
     write_midi,
 )
 from pianoroll_seq2seq.checkpoint.descriptions import build, describe
+from pianoroll_seq2seq.pitches import ALL_PITCHES
 
 SIXTEENTHS = BeatGrid(4)
 AUTO = BeatGrid(4, offset="auto")
@@ -34,7 +36,7 @@ def song(*, late: int, drums: bool = False, tempo: TempoMap | None = None) -> Sc
     onsets = np.array([0, 120, 240, 480, 480, 960, 1080, 1440]) + late
     parts = (Part("melody", track=0), Part("bass", 33, drums, track=1))
     notes = NoteTable(onsets, onsets + 120, [60, 62, 64, 48, 65, 36, 67, 69], [90] * 8, [0, 0, 0, 1, 0, 1, 0, 0])
-    return Score(notes, tempo or TempoMap(480), parts)
+    return Score(notes, tempo or TempoMap(480), parts, end_tick=1920 + late)
 
 
 @pytest.mark.parametrize("late", [0, 7, 37, 60, 100, 113])
@@ -45,6 +47,16 @@ def test_a_file_beside_the_beats_gives_the_roll_of_one_on_them(late: int, tmp_pa
     frames = round(late / 120 - 0.01)  # the offset is known up to whole frames
     assert read[frames:] == on_beats
     assert PianoRoll.from_score(song(late=late), grid=AUTO) == read
+
+
+@given(SONG_FILES, st.booleans())
+def test_both_ways_of_reading_agree(file: mido.MidiFile, drums: bool) -> None:
+    """The fast way moves the notes and not the tempi, or takes the offset from some of the parts."""
+    data = file_bytes(file)
+    score = read_midi(data)
+    assume(len((score if drums else score.without_drums()).notes))
+    read = PianoRoll.from_midi(data, grid=AUTO, pitches=ALL_PITCHES, drums=drums)
+    assert read == PianoRoll.from_score(score, grid=AUTO, pitches=ALL_PITCHES, drums=drums)
 
 
 def test_parts_of_a_file_are_moved_together(tmp_path: Path) -> None:

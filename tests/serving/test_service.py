@@ -27,8 +27,9 @@ from pianoroll_seq2seq.errors import (
 )
 from pianoroll_seq2seq.grid import BeatGrid, FrameGrid, SecondsGrid
 from pianoroll_seq2seq.layout import FrameLayout
-from pianoroll_seq2seq.midi_io import to_midi_bytes
+from pianoroll_seq2seq.midi_io import read_midi, to_midi_bytes
 from pianoroll_seq2seq.models.seq2seq_lstm import Seq2SeqLSTM
+from pianoroll_seq2seq.parts import Part
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.pitches import PitchRange
 from pianoroll_seq2seq.sampling import Draw, Sampler, Threshold, generate
@@ -178,7 +179,7 @@ def test_a_grid_of_seconds_counts_in_seconds(in_seconds: Service) -> None:
     assert base64.b64decode(answer["midi"]) == to_midi_bytes(music.to_score())
     assert all(set(note) == {"pitch", "start_second", "duration_seconds"} for note in answer["notes"])
     assert max(note["start_second"] + note["duration_seconds"] for note in answer["notes"]) <= 32 * 0.02 + 1e-9
-    with pytest.raises(RequestError, match="Known fields: duration_seconds, pitch, start_second"):
+    with pytest.raises(RequestError, match="Known fields: duration_seconds, part, pitch, start_second"):
         in_seconds.answer(request_of())
 
 
@@ -327,7 +328,7 @@ WRONG: dict[str, tuple[dict[str, Any], int, str, str]] = {
     "notes as an object": (request_of(primer_notes={}), 400, "primer_notes", "must be a list"),
     "no notes": (request_of(primer_notes=[]), 422, "primer_notes", "empty"),
     "too many notes": (request_of(primer_notes=NOTES * 7), 413, "primer_notes", "21 notes; the limit is 20"),
-    "a number as a note": (request_of(primer_notes=[60]), 400, "primer_notes[0]", "pitch, start_beat, got 60"),
+    "a number as a note": (request_of(primer_notes=[60]), 400, "primer_notes[0]", "pitch, start_beat, velocity, got 60"),
     "a note in seconds": (
         request_of(primer_notes=note(start_second=1)), 400, "primer_notes[1]", 'unknown field "start_second"',
     ),
@@ -512,3 +513,41 @@ def test_conditional_models_get_the_condition(tmp_path: Path, dropout: float) ->
     else:
         with pytest.raises(RequestError, match="this model needs one"):
             service.answer(request)
+
+
+PARTS = (Part("high", 40, pitches=PitchRange(60, 72)), Part("low", 32, pitches=PitchRange(36, 59)))
+
+
+def test_parts_and_velocities_go_in_and_come_out() -> None:
+    """A duet comes back as one piano, at one loudness."""
+    layout = FrameLayout(planes=("active", "onset", "velocity"), parts=PARTS)
+    service = Service(Seq2SeqLSTM(layout, hidden_size=8), layout)
+    notes = [
+        {"pitch": 64, "start_beat": 0, "duration_beats": 1, "part": "high", "velocity": 90},
+        {"pitch": 40, "start_beat": 0, "duration_beats": 2, "part": "low"},
+    ]
+    answer = service.answer({"primer_notes": notes, "num_frames": 40})
+    assert {note["part"] for note in answer["notes"]} == {"high", "low"}
+    assert all(1 <= note["velocity"] <= 127 for note in answer["notes"])
+    score = read_midi(base64.b64decode(answer["midi"]))
+    assert [(part.name, part.program) for part in score.parts] == [("high", 40), ("low", 32)]
+    again = service.answer({"primer_midi": answer["midi"], "num_frames": 2})
+    assert again["num_frames"] == 2
+
+
+@pytest.mark.parametrize(
+    ("note", "message"),
+    [
+        ({"part": "tuba"}, r"primer_notes\[0\].part: must be one of high, low, got 'tuba'"),
+        ({}, r"primer_notes\[0\].part: must be one of high, low, got None"),
+        ({"part": "low"}, r"primer_notes\[0\].pitch: must be in the model's range 36..59, got 64"),
+        ({"part": "high", "velocity": 128}, r"primer_notes\[0\].velocity: must be in 1..127, got 128"),
+        ({"part": 3}, r"primer_notes\[0\].part: must be the name of a part, got 3"),
+    ],
+)
+def test_wrong_parts_and_velocities_are_named(note: dict[str, Any], message: str) -> None:
+    layout = FrameLayout(planes=("active", "onset"), parts=PARTS)
+    service = Service(Seq2SeqLSTM(layout, hidden_size=8), layout)
+    whole = {"pitch": 64, "start_beat": 0, "duration_beats": 1, **note}
+    with pytest.raises(RequestError, match=message):
+        service.answer({"primer_notes": [whole], "num_frames": 2})

@@ -12,6 +12,7 @@ from studio_models import Failing, generation_request, notes_model, small_model
 from pianoroll_seq2seq.display.html import player_data
 from pianoroll_seq2seq.grid import BeatGrid
 from pianoroll_seq2seq.layout import FrameLayout
+from pianoroll_seq2seq.parts import Part
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.pitches import PitchRange
 from pianoroll_seq2seq.pretrained.trained_model import TrainedModel
@@ -27,13 +28,15 @@ PITCHES = PitchRange(60, 63)
 def test_notes_end_as_they_do_in_the_whole_roll(cells: list[list[int]]) -> None:
     """Streamed notes differ from those of the file, or arrive after the player has passed them."""
     planes = np.array(cells)
-    roll = PianoRoll(planes > 0, planes == 2, pitches=PITCHES)
-    whole = list(zip(*(column.tolist() for column in roll.notes()[:3]), strict=True))
-    tracker, ended = NoteTracker(PITCHES), []
-    for active, onset in zip(roll.active, roll.onset, strict=True):
-        ended += tracker.add_frame(active, onset)
+    parts = (Part("high", pitches=PitchRange(60, 61)), Part("low", pitches=PitchRange(40, 41)))
+    velocity = np.where(planes == 2, 1 + np.arange(planes.size).reshape(planes.shape), 0)
+    roll = PianoRoll(planes > 0, planes == 2, parts=parts, velocity=velocity)
+    whole = list(zip(*(column.tolist() for column in roll.notes()), strict=True))
+    tracker, ended = NoteTracker(parts), []
+    for active, onset, level in zip(roll.active, roll.onset, roll.velocity, strict=True):
+        ended += tracker.add_frame(active, onset, level)
         later = [note for note in whole if note not in ended]
-        assert all(start >= tracker.complete_until for start, _, _ in later)
+        assert all(start >= tracker.complete_until for start, *_ in later)
     ended += tracker.end()
     assert tracker.complete_until == len(roll)
     assert sorted(ended) == sorted(whole)
@@ -43,7 +46,7 @@ def test_notes_end_as_they_do_in_the_whole_roll(cells: list[list[int]]) -> None:
 def test_parts_are_the_cached_piece_and_what_generate_gives(trained: TrainedModel) -> None:
     """The page plays another piece than the download, or than ``generate`` gives with that seed."""
     request = generation_request(trained, num_frames=70, sampler=Draw(0.9), seed=5)
-    piece = PartialPiece(request.primer)
+    piece = PartialPiece(request.primer, trained.layout)
     parts = list(stream_piece(request, piece))
     opening, *rest, done = parts
     assert done == {"done": True}
@@ -65,7 +68,7 @@ def test_a_failing_model_sends_an_error_and_keeps_its_frames() -> None:
     """The page gets no message if a model fails in the middle."""
     trained = TrainedModel(Failing(after=5), FrameLayout(BeatGrid(4), PITCHES), name="failing")
     request = generation_request(trained, num_frames=20)
-    piece = PartialPiece(request.primer)
+    piece = PartialPiece(request.primer, trained.layout)
     parts: list[dict[str, Any]] = list(stream_piece(request, piece))
     assert "broken on purpose" in parts[-1]["error"]["message"]
     assert len(piece.roll()) == len(request.primer) + 5

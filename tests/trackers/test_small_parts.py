@@ -14,9 +14,9 @@ import torch
 from typechecker import as_users_have_it
 
 from pianoroll_seq2seq.trackers.azureml import AzureMLTracker
-from pianoroll_seq2seq.trackers.values import finite_metrics
 from pianoroll_seq2seq.trackers.ranks import is_first_process
 from pianoroll_seq2seq.trackers.termination import Termination
+from pianoroll_seq2seq.trackers.values import finite_metrics
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from pianoroll_seq2seq.errors import SettingsError
 MAX_BYTES = 2**17
 """Size of the largest file that is read. A configuration takes 2 KB."""
 MAX_DEPTH = 10
+_MAX_BITS = 256
 _TAGS = tuple(f"tag:yaml.org,2002:{name}" for name in ("map", "seq", "str", "int", "float", "bool", "null"))
 
 
@@ -32,7 +33,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise SettingsError(f"{path}: expected options in YAML, at most {MAX_BYTES // 1024} KB, but it is larger.")
     try:
         content = yaml.load(data.decode("utf-8"), _PlainLoader)  # noqa: S506 (it is safer than safe_load)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as error:
         raise SettingsError(f"{path}: not YAML that can be read here ({error}).") from error
     if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
         raise SettingsError(f"{path}: expected options with their values, such as 'epochs: 20', got {content!r:.80}.")
@@ -65,6 +66,16 @@ class _PlainLoader(yaml.SafeLoader):
             if repeated:
                 raise _error(f"found {repeated[0]!r:.40} twice", event)
         return node
+
+    def construct_yaml_int(self, node: ScalarNode) -> int:
+        """A whole number. Hexadecimal digits may make one that is too long to show."""
+        value = int(super().construct_yaml_int(node))
+        if value.bit_length() > _MAX_BITS:
+            raise ValueError(f"a number of {value.bit_length()} bits; at most {_MAX_BITS} are allowed")
+        return value
+
+
+_PlainLoader.add_constructor("tag:yaml.org,2002:int", _PlainLoader.construct_yaml_int)
 
 
 def _error(problem: str, event: Event) -> yaml.MarkedYAMLError:

@@ -1,6 +1,7 @@
 """The pieces that a command reads (a folder of MIDI files, a corpus, or a data set), and windows over them."""
 
 import difflib
+import os
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,9 +16,11 @@ from pianoroll_seq2seq.data.conditions import pitch_class_vector
 from pianoroll_seq2seq.data.corpus import Corpus
 from pianoroll_seq2seq.data.datasets.folder import read_folder
 from pianoroll_seq2seq.data.splitting import Split, drop_duplicates, pitch_class_set, split_by_piece
-from pianoroll_seq2seq.errors import MidiNotFoundError, SettingsError
+from pianoroll_seq2seq.errors import MidiError, MidiNotFoundError, SettingsError
 from pianoroll_seq2seq.grid import SIXTEENTHS, BeatGrid, FrameGrid
 from pianoroll_seq2seq.layout import FrameLayout
+from pianoroll_seq2seq.part_selection import is_layout
+from pianoroll_seq2seq.parts import Part, spanned_pitches
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.pitches import ALL_PITCHES, PitchRange
 from pianoroll_seq2seq.windowing import SlidingWindows
@@ -34,8 +37,8 @@ class Source:
     """A folder of MIDI files, a corpus, or the name of a data set."""
     grid: FrameGrid | None = None
     """None takes the grid of the data, or sixteenths; eighths for scale-chords."""
-    pitches: PitchRange | None = None
-    """None takes the pitches of a corpus, or those that occur."""
+    pitches: PitchRange | Mapping[str, PitchRange] | None = None
+    """Of all parts, or of each by its name. None takes the pitches of a corpus, or those that occur."""
     outside: Literal["error", "drop"] = "error"
     """Whether a file with notes outside the pitches is refused, or these notes are dropped."""
     reading: Mapping[str, Any] = field(default_factory=dict)
@@ -46,7 +49,7 @@ class Source:
     @property
     def is_corpus(self) -> bool:
         """Whether the pieces are those of a corpus."""
-        return Path(self.data, "manifest.json").is_file()
+        return os.path.isfile(Path(self.data, "manifest.json"))
 
     def check(self) -> None:
         """Refuses to verify what has no hashes.
@@ -115,22 +118,22 @@ def _rolls(source: Source) -> tuple[Sequence[PianoRoll], Mapping[str, str]]:
     if source.data == "scale-chords":
         from pianoroll_seq2seq.data.datasets.scale_chords import scale_chords
 
-        return _from_scores(scale_chords(), source, source.grid or _EIGHTHS), {}
+        return _from_scores(scale_chords(), source, source.grid or _EIGHTHS)
     if source.data == "bach-chorales":
         from pianoroll_seq2seq.data.datasets.bach_chorales import bach_chorales
 
         scores = {name: chorale.score for name, chorale in bach_chorales().items()}
-        return _from_scores(scores, source, source.grid or SIXTEENTHS), {}
+        return _from_scores(scores, source, source.grid or SIXTEENTHS)
     folder = Path(source.data)
     if source.is_corpus:
         corpus = Corpus(folder)
-        _check_layout(source, corpus.grid, corpus.pitches)
+        _check_layout(source, corpus.grid, corpus.parts)
         if source.verify:
             corpus.verify(progress=True)
         return corpus, corpus.failures
-    if folder.is_file():
+    if os.path.isfile(folder):
         raise MidiNotFoundError(f"{source.data}: a file; expected a folder. Give the folder that holds it.")
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         near = difflib.get_close_matches(source.data, SETS, n=1)
         raise MidiNotFoundError(
             f"{source.data}: neither a folder of MIDI files or a corpus, nor one of the data sets {', '.join(SETS)}."
@@ -144,25 +147,61 @@ def _rolls(source: Source) -> tuple[Sequence[PianoRoll], Mapping[str, str]]:
         progress=True,
         **cast(Any, source.reading),
     )
-    return _with_fitting_pitches(found.rolls, source), found.failures
+    rolls, others = _with_same_parts(found.rolls)
+    return _with_fitting_pitches(rolls, source), {**found.failures, **others}
 
 
-def _from_scores(scores: Mapping[str, Any], source: Source, grid: FrameGrid) -> list[PianoRoll]:
+def _from_scores(
+    scores: Mapping[str, Any], source: Source, grid: FrameGrid
+) -> tuple[list[PianoRoll], Mapping[str, str]]:
     pitches = source.pitches or ALL_PITCHES
-    rolls = [
-        PianoRoll.from_score(score, grid=grid, pitches=pitches, outside=source.outside).renamed(name)
-        for name, score in scores.items()
-    ]
-    return _with_fitting_pitches(rolls, source)
+    parts = source.reading.get("parts")
+    rolls, refused = [], {}
+    for name, score in scores.items():
+        try:
+            roll = PianoRoll.from_score(score, grid=grid, pitches=pitches, outside=source.outside, parts=parts)
+        except MidiError as error:
+            if parts is None:
+                raise
+            refused[name] = str(error)  # it lacks one of the parts
+        else:
+            rolls.append(roll.renamed(name))
+    if not rolls:
+        raise MidiError(f"{source.data}: no piece can be used. The first: {next(iter(refused.values()))}")
+    rolls, others = _with_same_parts(rolls)
+    return _with_fitting_pitches(rolls, source), {**refused, **others}
+
+
+def _with_same_parts(rolls: list[PianoRoll]) -> tuple[list[PianoRoll], Mapping[str, str]]:
+    """The rolls with the parts of the first, and why the others cannot be used."""
+    expected = _part_kinds(rolls[0])
+    refused = {
+        roll.name: f"{roll.name}: it has the parts {list(roll.part_names)}, but {rolls[0].name} has "
+        f"{list(rolls[0].part_names)}. Choose parts that all pieces have, such as --parts MELODY,PIANO."
+        for roll in rolls
+        if _part_kinds(roll) != expected
+    }
+    return [roll for roll in rolls if roll.name not in refused], refused
+
+
+def _part_kinds(roll: PianoRoll) -> list[tuple[str, bool]]:
+    return [(part.name, part.drums) for part in roll.parts] if len(roll.parts) > 1 else []
 
 
 def _with_fitting_pitches(rolls: list[PianoRoll], source: Source) -> list[PianoRoll]:
-    """Limits the rolls to the pitches that occur, if none were given. A model cannot leave them."""
+    """Limits the parts to the pitches that occur, if none were given. A model cannot leave them."""
     if source.pitches is not None:
         return rolls
-    lows, highs = zip(*(roll.sounding_range() for roll in rolls), strict=True)
-    range_of_all = PitchRange(min(lows), max(highs))
-    return [roll.with_pitches(range_of_all) for roll in rolls]
+    sounding = np.logical_or.reduce([roll.active.any(axis=0) for roll in rolls])
+    ranges: dict[str, PitchRange] = {}
+    for part in rolls[0].parts:
+        used = np.flatnonzero(sounding[rolls[0].columns(part.name)])
+        if not len(used):
+            raise MidiError(
+                f"{source.data}: the part {part.name!r} has no notes in any piece. Leave it out of --parts."
+            )
+        ranges[part.name] = PitchRange(part.pitches.lowest + int(used[0]), part.pitches.lowest + int(used[-1]))
+    return [roll.with_pitches(ranges) for roll in rolls]
 
 
 def _published(source: Source) -> Split:
@@ -171,16 +210,27 @@ def _published(source: Source) -> Split:
 
     split = polyphonic(cast(Any, _POLYPHONIC[source.data]))
     first = split.train[0]
-    _check_layout(source, first.grid, first.pitches)
+    _check_layout(source, first.grid, first.parts)
     return split
 
 
-def _check_layout(source: Source, grid: FrameGrid, pitches: PitchRange) -> None:
-    """Refuses another grid or other pitches than those of the data."""
+def _check_layout(source: Source, grid: FrameGrid, parts: Sequence[Part]) -> None:
+    """Refuses another grid, other parts or other pitches than those of the data."""
     grid_flag = "--frames-per-beat" if isinstance(source.grid, BeatGrid) else "--frame-seconds"
+    several = isinstance(source.pitches, Mapping)
+    pitches = {part.name: part.pitches for part in parts} if several else spanned_pitches(parts)
     for flag, given, own in ((grid_flag, source.grid, grid), ("--pitches", source.pitches, pitches)):
         if given is not None and given != own:
             raise SettingsError(f"{source.data} has {own} and cannot be read with {given}. Leave out {flag}.")
+    names = [part.name for part in parts]
+    chosen = source.reading.get("parts")
+    if is_layout(chosen):
+        chosen = [part.name for part in chosen]
+    if chosen is not None and chosen != names and (chosen != "tracks" or len(parts) == 1):
+        raise SettingsError(
+            f"{source.data} has {f'the parts {names}' if len(names) > 1 else 'one part'} and cannot be read with the "
+            f"parts {chosen}. Leave out --parts, or build a corpus from the MIDI files with it."
+        )
     if isinstance(source.grid, BeatGrid) and source.grid.offset and getattr(grid, "offset", None) is None:
         raise SettingsError(
             f"{source.data} was read without --offset, which is for reading MIDI files. Leave it out, or build a "
@@ -188,9 +238,9 @@ def _check_layout(source: Source, grid: FrameGrid, pitches: PitchRange) -> None:
         )
 
 
-def layout_of(rolls: Sequence[PianoRoll], *, onsets: bool) -> FrameLayout:
-    """The layout of frames of some pieces, which have one grid and one pitch range."""
-    return FrameLayout.of(rolls if isinstance(rolls, Corpus) else rolls[0], onsets=onsets)
+def layout_of(rolls: Sequence[PianoRoll], *, onsets: bool, velocity: bool = False) -> FrameLayout:
+    """The layout of frames of some pieces, which have one grid and the same parts."""
+    return FrameLayout.of(rolls if isinstance(rolls, Corpus) else rolls[0], onsets=onsets, velocity=velocity)
 
 
 def training_windows(

@@ -34,9 +34,12 @@ class HelpFormat:
         _print(console, f"Usage: {usage}")
 
     def render_description(self, console: "Console", options: "ConsoleOptions", description: Any) -> None:
-        """Prints the docstring, without its sections."""
+        """Prints the docstring, without its sections. ``python -OO`` leaves all docstrings out."""
         width = min(console.width, 100)
-        paragraphs = plain_text(description).strip().split("\n\n")
+        text = plain_text(description).strip()
+        if not text:
+            return
+        paragraphs = text.split("\n\n")
         _print(
             console,
             "\n\n".join(textwrap.fill(paragraph, width, break_on_hyphens=False) for paragraph in paragraphs) + "\n",
@@ -44,9 +47,9 @@ class HelpFormat:
 
 
 def plain_text(renderable: Any) -> str:
-    """The text of a rich object, without the markup of the documentation."""
+    """The text of a rich object, without the markup of the documentation; none of an object that prints nothing."""
     inner = getattr(renderable, "primary_renderable", renderable)
-    text = str(getattr(inner, "plain", inner or ""))
+    text = inner if isinstance(inner, str) else str(getattr(inner, "plain", ""))
     return _ROLE.sub(r"\1", text).replace("``", "")
 
 

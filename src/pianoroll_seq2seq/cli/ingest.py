@@ -30,6 +30,8 @@ class Ingested:
             "num_frames": int(corpus.packed().num_frames.sum()),
             "grid": {"class": type(corpus.grid).__name__, **corpus.grid.settings()},
             "pitches": [corpus.pitches.lowest, corpus.pitches.highest],
+            "parts": [part.name for part in corpus.parts],
+            "velocity": corpus.has_velocity,
             "refused": dict(corpus.failures),
         }
 
@@ -37,9 +39,10 @@ class Ingested:
         """The same as text."""
         facts = self.to_json()
         refused: dict[str, str] = facts["refused"]
+        columns = f"parts {', '.join(facts['parts'])}" if len(facts["parts"]) > 1 else str(self.corpus.pitches)
         lines = [
             f"{facts['corpus']}: {facts['pieces']} pieces ({facts['distinct']} distinct), {facts['num_frames']} frames "
-            f"of {self.corpus.grid}, {self.corpus.pitches}",
+            f"of {self.corpus.grid}, {columns}, {'with' if facts['velocity'] else 'without'} velocities",
             *(left_out_lines(refused, facts["pieces"]) or ["no file left out"]),
         ]
         return "\n".join(lines)
@@ -53,6 +56,7 @@ def ingest(
     grid: GridOptions = GridOptions(),
     pitches: PitchOptions = PitchOptions(),
     reading: ReadingOptions = ReadingOptions(),
+    velocity: bool = True,
     files_per_shard: Count = 512,
     verify: bool = False,
 ) -> Ingested:
@@ -66,6 +70,7 @@ def ingest(
         grid: the grid of frames; sixteenths by default.
         pitches: the pitches to keep; those of a piano by default.
         reading: what counts as a note.
+        velocity: Keep the velocities of the notes, a byte a note.
         files_per_shard: Files in a shard, the unit of work.
         verify: Read the finished corpus, and compare its frames with their hashes.
 
@@ -84,6 +89,7 @@ def ingest(
         pitches=pitches.pitch_range() or PIANO,
         outside=pitches.outside,
         files_per_shard=files_per_shard,
+        velocity=velocity,
         **reading.given(),
     )
     if verify:
@@ -96,6 +102,7 @@ COMMAND = Command(
     examples="""
     pianoroll-seq2seq ingest my_midi corpora/mine
     pianoroll-seq2seq ingest my_midi corpora/thirty-seconds --frames-per-beat 8 --sustain
+    pianoroll-seq2seq ingest my_midi corpora/parts --parts MELODY,BRIDGE,PIANO
     pianoroll-seq2seq ingest my_midi corpora/20ms --frame-seconds 0.02 --pitches 33 81 --outside drop
     """,
     keeps_result=True,

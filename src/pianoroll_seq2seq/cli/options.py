@@ -170,6 +170,9 @@ class DataOptions:
 class ReadingOptions:
     """What counts as a note."""
 
+    parts: Annotated[str | None, Parameter(metavar="PARTS")] = None
+    """tracks makes a part of each track, and drums parts of their own; names of tracks with commas between them, such
+    as MELODY,PIANO, make a part of each of these. All notes are in one part by default."""
     track: Annotated[int | str | None, Parameter(metavar="TRACK")] = None
     """Read only this track, by its number or name."""
     program: OptionalWhole = None
@@ -193,8 +196,11 @@ class ReadingOptions:
 
     def given(self) -> dict[str, Any]:
         """The options that differ from their defaults, as arguments for reading MIDI files."""
-        return {
+        given = {
             field.name: getattr(self, field.name)
             for field in fields(self)
             if getattr(self, field.name) != field.default
         }
+        if self.parts is not None and self.parts != "tracks":
+            given["parts"] = [name.strip() for name in self.parts.split(",")]
+        return given

@@ -23,6 +23,7 @@ from pianoroll_seq2seq.evaluation.likelihood import Likelihood, likelihood
 from pianoroll_seq2seq.evaluation.prediction_scores import Evaluation, evaluate
 from pianoroll_seq2seq.evaluation.set_distance import MusicComparison, compare_sets
 from pianoroll_seq2seq.grid import BeatGrid
+from pianoroll_seq2seq.layout import FrameLayout
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.pretrained.trained_model import TrainedModel, open_model
 from pianoroll_seq2seq.sampling import generate
@@ -85,7 +86,7 @@ def score(data: str, options: "EvaluateOptions", reading: ReadingOptions) -> Eva
     """
     torch.set_num_threads(options.threads)
     trained = open_model(options.model, classes=find_classes(options.classes or ()))
-    source = Source(data, trained.grid, trained.pitches, options.outside, reading.given(), options.verify)
+    source = _source(data, trained.layout, options, reading)
     rolls, refused = read_pieces(source)
     log_left_out(refused, len(rolls))
     windows = _window_options(trained, options)
@@ -108,6 +109,16 @@ def score(data: str, options: "EvaluateOptions", reading: ReadingOptions) -> Eva
         _compare_music(trained, rolls, windows, options),
         refused,
     )
+
+
+def _source(data: str, layout: FrameLayout, options: "EvaluateOptions", reading: ReadingOptions) -> Source:
+    """The pieces, read with the grid, the parts and the pitches of the model."""
+    given = reading.given()
+    if len(layout.parts) == 1:
+        return Source(data, layout.grid, layout.pitches, options.outside, given, options.verify)
+    given.setdefault("parts", layout.parts)
+    pitches = {part.name: part.pitches for part in layout.parts}
+    return Source(data, layout.grid, pitches, options.outside, given, options.verify)
 
 
 def _window_options(trained: TrainedModel, options: "EvaluateOptions") -> WindowOptions:

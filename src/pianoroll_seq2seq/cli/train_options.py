@@ -38,6 +38,8 @@ class WindowOptions:
     """What to do with pieces shorter than a window."""
     onsets: bool = False
     """Also model where notes begin, not only where they sound. The head is then NotesHead by default."""
+    velocity: bool = False
+    """Also model the velocities of notes, and so where they begin."""
     condition: Condition = "none"
     """Give the model the scale of each piece: the pitch classes that occur in it."""
 

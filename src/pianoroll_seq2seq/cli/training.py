@@ -114,7 +114,7 @@ class TrainingRun:
     def _windows(self, pieces: Pieces) -> tuple[SlidingWindows, SlidingWindows | None]:
         """The windows for training and for validation."""
         split = pieces.split
-        layout = layout_of(split.train, onsets=self.windows.onsets)
+        layout = layout_of(split.train, onsets=self.windows.onsets, velocity=self.windows.velocity)
         train = training_windows(split.train, self.windows, layout, self.augmentation)
         return train, scoring_windows(split.valid, self.windows, layout) if len(split.valid) else None
 
@@ -239,7 +239,8 @@ def _log_data(pieces: Pieces, windows: SlidingWindows) -> None:
     log_left_out(pieces.refused, sum(map(len, pieces.split)) + pieces.num_duplicates)
     train, valid, test = map(len, pieces.split)
     layout = windows.layout
+    columns = f"parts {', '.join(part.name for part in layout.parts)}" if len(layout.parts) > 1 else layout.pitches
     log(
-        f"{train} pieces for training ({len(windows)} windows of {layout.grid}, {layout.pitches}), {valid} for "
+        f"{train} pieces for training ({len(windows)} windows of {layout.grid}, {columns}), {valid} for "
         f"validation, {test} for the test; {pieces.num_duplicates} duplicates left out"
     )

@@ -7,6 +7,7 @@ import numpy as np
 
 from pianoroll_seq2seq.data.corpus import Corpus
 from pianoroll_seq2seq.errors import SettingsError, SplitError
+from pianoroll_seq2seq.layout import FrameLayout
 from pianoroll_seq2seq.pianoroll import PianoRoll
 
 
@@ -34,7 +35,7 @@ class Deduplicated(NamedTuple):
 
 
 def drop_duplicates(rolls: Sequence[PianoRoll]) -> Deduplicated:
-    """Keeps the first of all rolls with the same notes in the same frames.
+    """Keeps the first of all rolls with the same notes in the same frames and parts; velocities are not compared.
 
     Example:
         >>> roll = PianoRoll.from_active(np.ones((4, 88), dtype=bool), name="a")
@@ -52,7 +53,8 @@ def drop_duplicates(rolls: Sequence[PianoRoll]) -> Deduplicated:
 
 
 def _content(roll: PianoRoll) -> Hashable:
-    return roll.grid, roll.pitches, len(roll), np.packbits(roll.active).tobytes(), np.packbits(roll.onset).tobytes()
+    ranges = tuple(part.pitches for part in roll.parts)
+    return roll.grid, ranges, len(roll), np.packbits(roll.active).tobytes(), np.packbits(roll.onset).tobytes()
 
 
 def _select(rolls: Sequence[PianoRoll], indices: Iterable[int]) -> Sequence[PianoRoll]:
@@ -61,15 +63,16 @@ def _select(rolls: Sequence[PianoRoll], indices: Iterable[int]) -> Sequence[Pian
 
 
 def pitch_class_set(roll: PianoRoll) -> frozenset[int]:
-    """The pitch classes (0 is C) of a roll: equal for a scale and its modes and relatives.
+    """The pitch classes (0 is C) of a roll: equal for a scale and its modes and relatives. Drums do not count.
 
     Example:
         >>> from pianoroll_seq2seq.data.datasets.scale_chords import scale_chords
         >>> sorted(pitch_class_set(PianoRoll.from_score(scale_chords()["scale_d_major"])))
         [1, 2, 4, 6, 7, 9, 11]
     """
-    columns = np.nonzero(roll.active.any(axis=0))[0]
-    return frozenset(int(pitch_class) for pitch_class in (columns + roll.pitches.lowest) % 12)
+    pitched = np.repeat([not part.drums for part in roll.parts], [len(part.pitches) for part in roll.parts])
+    pitches = FrameLayout.of(roll).column_pitches()[: roll.plane_size]
+    return frozenset((pitches[roll.active.any(axis=0) & pitched] % 12).tolist())
 
 
 def split_by_piece(

@@ -25,11 +25,13 @@ def frames_to_tensor(
     Returns:
         float32 of shape (batch, frames, layout.frame_size). Velocity columns hold velocity / 127 at onsets, else 0.
     """
-    batch, num_frames, _ = packed.bits.shape
+    batch, num_frames, num_bytes = packed.bits.shape
     planes, size = num_bit_planes(layout), layout.plane_size
-    cells = np.unpackbits(packed.bits.reshape(batch, -1), axis=1)
+    cells = np.unpackbits(packed.bits.reshape(batch, num_frames * num_bytes), axis=1)
     cells = cells.reshape(batch, num_frames, planes, 8 * bytes_per_frame(size))[..., :size]
-    frames = torch.empty((batch, num_frames, layout.frame_size)) if out is None else out[:batch]
+    if out is None:
+        out = torch.from_numpy(np.empty((batch, num_frames, layout.frame_size), np.float32))
+    frames = out[:batch]
     by_plane = frames.unflatten(2, (len(layout.planes), size))
     by_plane[:, :, :planes].copy_(torch.from_numpy(cells))
     if packed.velocities is not None:
@@ -43,8 +45,12 @@ def _scatter_velocities(packed: PackedFrames, layout: FrameLayout, frames: Tenso
     width = bytes_per_frame(layout.plane_size)
     row, column = np.divmod(bit_positions(np.ascontiguousarray(packed.bits[..., width:])), 8 * width)
     batch, frame = np.divmod(row, packed.bits.shape[1])
-    if column.max(initial=0) >= layout.plane_size:
-        raise CorpusError("An onset beyond the last column: the corpus is damaged. Corpus(folder).verify() says where.")
+    velocities = packed.velocities
+    assert velocities is not None
+    if column.max(initial=0) >= layout.plane_size or len(velocities) != len(column) or velocities.max(initial=0) > 127:
+        raise CorpusError(
+            "Onsets without velocities, or beyond the last column: the corpus is damaged. Corpus(folder).verify() "
+            "names the pieces."
+        )
     column += layout.columns("velocity").start
-    assert packed.velocities is not None
-    frames.numpy()[batch, frame, column] = _LEVELS[packed.velocities]
+    frames.numpy()[batch, frame, column] = _LEVELS[velocities]

@@ -7,6 +7,7 @@ white paper. What is black on it takes the colour of matplotlib's text, so that 
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
+from jaxtyping import Float64, Int
 
 if TYPE_CHECKING:
     from matplotlib.colors import ListedColormap
@@ -35,6 +36,8 @@ VOICES: Final = (
 lines would look like onsets, and horizontal ones like the ends of bars.
 """
 
+_SOFTEST: Final = 0.25  # of its colour, a note of velocity 0
+
 MAP: Final = "cividis"
 """A perceptually uniform colour map, also for colour-blind readers; higher values are brighter."""
 
@@ -56,6 +59,26 @@ def ground() -> str:
 def on_ground(colour: str) -> str:
     """The colour, or :func:`ink` for black."""
     return ink() if colour == _BLACK else colour
+
+
+def part_colour(index: int) -> str:
+    """The colour of a part on a page; black is the colour of the text there."""
+    colour, _ = VOICES[index % len(VOICES)]
+    return "currentColor" if colour == _BLACK else colour
+
+
+def shaded(colour: str, velocity: Int[np.ndarray, " notes"]) -> Float64[np.ndarray, "notes 3"]:
+    """The colour of each note: nearer to the ground of the axes the softer it is.
+
+    Args:
+        colour: the colour of the loudest note.
+        velocity: 0..127.
+    """
+    from matplotlib.colors import to_rgb
+
+    share = (_SOFTEST + (1 - _SOFTEST) * velocity / 127)[:, None]
+    shades: np.ndarray = share * np.array(to_rgb(colour)) + (1 - share) * np.array(to_rgb(ground()))
+    return shades
 
 
 def line_style(index: int) -> tuple[str, Dashes, str]:

@@ -7,12 +7,12 @@ the first frame of a piece, so both means are computed.
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float32, Float64
+from jaxtyping import Float32, Float64
 from torch import Tensor
 from torch.nn import functional
 
@@ -20,9 +20,26 @@ from pianoroll_seq2seq._internal.progress import tqdm
 from pianoroll_seq2seq.data.conditions import Conditions
 from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.layout import FrameLayout
-from pianoroll_seq2seq.models.contract import SequenceModel, choose_layout, device_of, predict
+from pianoroll_seq2seq.models.contract import SequenceModel, choose_layout, device_of, layout_of, predict
+from pianoroll_seq2seq.models.heads.note_columns import note_columns
+from pianoroll_seq2seq.models.heads.velocity_frame import Velocity, VelocityPredictions
 from pianoroll_seq2seq.models.modes import inference
 from pianoroll_seq2seq.pianoroll import PianoRoll
+
+
+@dataclass(frozen=True)
+class VelocityScores:
+    """How well a model predicts the velocities of notes, each given all earlier ones.
+
+    Args:
+        nats: mean negative log-probability of a velocity, 1 to 127.
+        mean_absolute_error: of the median of the predicted distribution, in steps of MIDI velocity.
+        num_notes: number of notes.
+    """
+
+    nats: float
+    mean_absolute_error: float
+    num_notes: int
 
 
 @dataclass(frozen=True)
@@ -34,19 +51,31 @@ class Likelihood:
         nats_after_first: the same without the first frame of each piece.
         num_frames: number of frames, first frames included.
         pieces: the mean of each piece, first frame included, in the order of the pieces.
+        note_nats: of a layout with velocities, what the notes alone contribute to ``nats``: the likelihood of a model of
+            notes. None without velocities.
+        velocities: the scores of the velocities by the name of the part, of one model of velocities; otherwise empty.
     """
 
     nats: float
     nats_after_first: float
     num_frames: int
     pieces: tuple[float, ...]
+    note_nats: float | None = None
+    velocities: Mapping[str, VelocityScores] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        """One line."""
-        return (
-            f"{self.nats:.3f} nats per frame ({self.nats_after_first:.3f} without first frames), "
+        """One line, and one for the velocities of each part."""
+        notes = "" if self.note_nats is None else f", {self.note_nats:.3f} of them for notes"
+        lines = [
+            f"{self.nats:.3f} nats per frame ({self.nats_after_first:.3f} without first frames{notes}), "
             f"{self.num_frames} frames of {len(self.pieces)} pieces"
-        )
+        ]
+        for name, scores in self.velocities.items():
+            lines.append(
+                f"velocities{f' of {name}' if name else ''}: {scores.nats:.3f} nats per note, mean absolute error "
+                f"{scores.mean_absolute_error:.1f}, {scores.num_notes} notes"
+            )
+        return "\n".join(lines)
 
 
 def likelihood(
@@ -70,8 +99,8 @@ def likelihood(
         conditions: the condition of each piece, an array of shape (size,) or (frames, size). Silence before a piece has
             the condition of its first frame. None means no condition.
         layout: what the columns of a frame mean. The default is the layout that the model was built from. For a model
-            without one it is the grid and pitches of the pieces, with the active plane. With an onset plane the
-            probability is joint over both planes.
+            without one it is the grid and parts of the pieces, with the active plane. With an onset plane the
+            probability is joint over both planes, with velocities over all three.
         progress: whether to show a progress bar.
 
     Raises:
@@ -105,37 +134,104 @@ def likelihood(
     for each in models:
         layout = choose_layout(each, layout)
     layout = layout or FrameLayout.of(rolls[0])
-    pieces = [
-        frame_log_probs(models, roll.to_frames(layout), condition, *sizes)
+    scored = [
+        _score(models, roll.to_frames(layout), condition, *sizes)
         for roll, condition in tqdm(
             zip(rolls, given, strict=True), "likelihood", total=len(rolls), unit="piece", disable=not progress
         )
     ]
+    pieces = [piece.frames for piece in scored]
     total = -sum(float(piece.sum()) for piece in pieces)
     first = -sum(float(piece[0]) for piece in pieces)
     count = sum(map(len, pieces))
     after = (total - first) / max(1, count - len(pieces))
-    return Likelihood(total / count, after, count, tuple(-float(piece.mean()) for piece in pieces))
+    notes = [float(piece.notes.sum()) for piece in scored if piece.notes is not None]
+    return Likelihood(
+        total / count,
+        after,
+        count,
+        tuple(-float(piece.mean()) for piece in pieces),
+        -sum(notes) / count if len(notes) == len(scored) else None,
+        _velocity_scores([piece.velocities for piece in scored if piece.velocities is not None], layout),
+    )
+
+
+@dataclass(frozen=True)
+class _Scored:
+    """The log-probabilities of a piece's frames, (frames,); of their notes alone; and the predicted velocities."""
+
+    frames: Tensor
+    notes: Tensor | None
+    velocities: VelocityPredictions | None
+
+
+def _velocity_scores(pieces: Sequence[VelocityPredictions], layout: FrameLayout) -> dict[str, VelocityScores]:
+    """The scores of each part that has notes."""
+    if not pieces:
+        return {}
+    columns, nats, errors = (
+        torch.cat([getattr(piece, name).double().cpu() for piece in pieces]) for name in ("columns", "nats", "errors")
+    )
+    scores = {}
+    for block in note_columns(layout).blocks:
+        of_part = (columns >= block.start) & (columns < block.start + block.size)
+        if of_part.any():
+            means = (float(values[of_part].mean()) for values in (nats, errors))
+            scores[block.name] = VelocityScores(*means, int(of_part.sum()))
+    return scores
 
 
 def frame_log_probs(
     models: Sequence[SequenceModel],
-    frames: Bool[np.ndarray, "frames frame_size"],
+    frames: np.ndarray,
     condition: Float32[np.ndarray, "frames size"] | None,
     input_frames: int,
     target_frames: int | None,
 ) -> Float64[Tensor, " frames"]:
-    """The log-probability of every frame of a piece under the mixture of some models."""
-    per_model = []
+    """The log-probability of every frame of a piece under the mixture of some models.
+
+    Args:
+        models: the models.
+        frames: ``roll.to_frames(layout)``, (frames, frame_size).
+        condition: the condition of every frame, if any.
+        input_frames: see :func:`likelihood`.
+        target_frames: see :func:`likelihood`.
+    """
+    return _score(models, frames, condition, input_frames, target_frames).frames
+
+
+def _score(
+    models: Sequence[SequenceModel],
+    frames: np.ndarray,
+    condition: Float32[np.ndarray, "frames size"] | None,
+    input_frames: int,
+    target_frames: int | None,
+) -> _Scored:
+    """As :func:`frame_log_probs`, with the notes and the velocities apart if the models have velocities."""
+    per_model, notes_per_model, velocities = [], [], None
     for model in models:
-        device = device_of(model)
-        piece = torch.from_numpy(frames.astype(np.float32)).to(device)
+        device, layout = device_of(model), layout_of(model)
+        values = frames.astype(np.float32) if layout is None else layout.to_float(frames)
+        piece = torch.from_numpy(values).to(device)
         conditions = None if condition is None else torch.from_numpy(condition).to(device)
         inputs, targets, conditions = _cut(piece, conditions, input_frames, target_frames)
         with inference(model):
-            log_probs = predict(model, inputs, targets, conditions).log_prob(targets).double().flatten()
-        per_model.append(log_probs[: len(frames)].cpu())
-    return torch.stack(per_model).logsumexp(dim=0) - math.log(len(models))
+            distribution = predict(model, inputs, targets, conditions)
+            if isinstance(distribution, Velocity):
+                notes, of_velocities = distribution.log_prob_parts(targets)
+                log_probs = notes + of_velocities
+                notes_per_model.append(notes.double().flatten()[: len(frames)].cpu())
+                velocities = distribution.predictions(targets) if len(models) == 1 else None
+            else:
+                log_probs = distribution.log_prob(targets)
+        per_model.append(log_probs.double().flatten()[: len(frames)].cpu())
+    notes_mixed = _mixture(notes_per_model) if len(notes_per_model) == len(models) else None
+    return _Scored(_mixture(per_model), notes_mixed, velocities)
+
+
+def _mixture(log_probs: Sequence[Tensor]) -> Tensor:
+    """The log-probabilities under the mixture of several models in equal parts."""
+    return torch.stack(list(log_probs)).logsumexp(dim=0) - math.log(len(log_probs))
 
 
 def _cut(

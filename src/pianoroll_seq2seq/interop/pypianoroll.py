@@ -235,6 +235,8 @@ def _unpacked(path: str | os.PathLike[str], limits: Limits) -> dict[str, bytes]:
     label = os.fspath(path)
     try:
         packed = Path(path).stat().st_size
+        if not Path(path).is_file():  # opening a named pipe waits for ever
+            raise OSError("it is not a regular file")
         with zipfile.ZipFile(path) as archive:
             size = sum(member.file_size for member in archive.infolist())  # no member unpacks to more than it says
             if packed <= limits.max_file_bytes and size <= limits.max_cells:

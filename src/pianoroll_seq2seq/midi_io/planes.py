@@ -11,7 +11,7 @@ from pianoroll_seq2seq.meter import Meter
 from pianoroll_seq2seq.midi_io.policy import Policies
 from pianoroll_seq2seq.midi_io.read import MidiNotes, read_notes
 from pianoroll_seq2seq.midi_io.source import MidiSource
-from pianoroll_seq2seq.part_selection import PartsOption, columns_by_part
+from pianoroll_seq2seq.part_selection import PartsOption, columns_by_part, is_one_part
 from pianoroll_seq2seq.parts import Part, matching_parts
 from pianoroll_seq2seq.pitches import PitchRange
 from pianoroll_seq2seq.quantize import rasterize_parts
@@ -95,7 +95,7 @@ def read_planes(
         MidiError, NoNotesError, PitchRangeError, LimitError, SettingsError: as those do.
     """
     narrowed = not (track is None and program is None and channel is None)
-    separate = narrowed or parts is not None
+    separate = narrowed or not is_one_part(parts)
     notes = _on_grid(read_notes(source, on_damage=on_damage, limits=limits, parts=separate, **policies), grid)
     found = list(zip(notes.parts, notes.columns, strict=True))
     if narrowed:

@@ -78,7 +78,7 @@ def to_midi_bytes(score: Score, *, writer: Literal["mido", "symusic"] = "mido") 
     """The bytes of the file that :func:`write_midi` writes."""
     if writer not in ("mido", "symusic"):
         raise SettingsError(f"writer must be 'mido' or 'symusic', got {writer!r}.")
-    return _with_symusic(score) if writer == "symusic" and _symusic_can_write(score) else _with_mido(score)
+    return _with_symusic(score) if writer == "symusic" and _symusic_can_write(score) else mido_bytes(to_mido(score))
 
 
 def _symusic_can_write(score: Score) -> bool:
@@ -120,8 +120,8 @@ def _with_symusic(score: Score) -> bytes:
     return data
 
 
-def _with_mido(score: Score) -> bytes:
-    file = to_mido(score)
+def mido_bytes(file: mido.MidiFile) -> bytes:
+    """The bytes of a file of mido's, which by itself saves at most 32,767 tracks."""
     tracks, num_tracks = file.tracks, len(file.tracks)
     contents = []
     for begin in range(0, num_tracks, _MIDO_TRACKS):
@@ -129,6 +129,7 @@ def _with_mido(score: Score) -> bytes:
         buffer = io.BytesIO()
         file.save(file=buffer)
         contents.append(buffer.getvalue())
+    file.tracks = tracks
     beginning = contents[0][:_TRACKS_AT] + num_tracks.to_bytes(2, "big")
     return beginning + contents[0][_TRACKS_AT + 2 :] + b"".join(content[_HEADER_BYTES:] for content in contents[1:])
 

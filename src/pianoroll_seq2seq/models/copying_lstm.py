@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -17,6 +18,7 @@ from pianoroll_seq2seq.models.heads.contract import FrameDistribution, HeadFacto
 from pianoroll_seq2seq.models.heads.exponential_average import OCTAVE, ExponentialAverage, chroma, exponential_averages
 from pianoroll_seq2seq.models.heads.note_columns import NoteColumns, note_columns
 from pianoroll_seq2seq.models.heads.relative_window import RelativeWindowHead
+from pianoroll_seq2seq.models.heads.velocity import VelocityHead
 from pianoroll_seq2seq.models.layers.copy_attention import (
     CopyAttention,
     CopyCandidates,
@@ -24,6 +26,7 @@ from pianoroll_seq2seq.models.layers.copy_attention import (
     features_with_copies,
 )
 from pianoroll_seq2seq.models.layers.dropout import Dropout, bernoulli_mask
+from pianoroll_seq2seq.models.layers.input_noise import flip_notes
 from pianoroll_seq2seq.models.layers.stepping import LSTMStepper, Memory, lstm_stepper
 from pianoroll_seq2seq.models.pretrained_mixin import PretrainedMixin
 
@@ -74,7 +77,8 @@ class CopyingLSTM(PretrainedMixin, nn.Module):
         input_noise: probability that a frame is read with some notes missing and some added in training, so that the
             model learns to continue after its own mistakes. The targets stay as they are.
         head: the output head: a class, a ``functools.partial`` of one, or a head that is built already. A
-            :class:`~pianoroll_seq2seq.models.heads.relative_window.RelativeWindowHead` by default.
+            :class:`~pianoroll_seq2seq.models.heads.relative_window.RelativeWindowHead` by default, for a layout with
+            velocities in a :class:`~pianoroll_seq2seq.models.heads.velocity.VelocityHead`.
 
     Attributes:
         layout: the layout, or None if the model was built from a number.
@@ -115,7 +119,9 @@ class CopyingLSTM(PretrainedMixin, nn.Module):
         frame_size = frame_size_of(layout)
         in_features = features_with_copies(hidden_size, frame_size, num_copy_heads)
         if head is None:
-            head = RelativeWindowHead(in_features, layout, num_candidates=num_copy_heads, dropout=dropout)
+            head = partial(RelativeWindowHead, dropout=dropout)
+            if isinstance(layout, FrameLayout) and layout.has_velocity:
+                head = partial(VelocityHead, inner=head, dropout=dropout)
         head = build_head(head, in_features, layout, num_copy_heads)
         self.layout: FrameLayout | None = layout if isinstance(layout, FrameLayout) else None
         self.frame_size: int = frame_size
@@ -154,7 +160,7 @@ class CopyingLSTM(PretrainedMixin, nn.Module):
         check_frame_size(self.frame_size, inputs, targets)
         frames = torch.cat([inputs, targets], dim=1)
         if self.training and self.input_noise:
-            frames = _add_wrong_notes(frames, self.input_noise)
+            frames = _add_wrong_notes(frames, self.input_noise, self.columns)
         states, _ = self._states(frames[:, :-1])
         begin = inputs.shape[1]
         candidates = None if self.copy is None else self.copy(states, frames, begin=begin)
@@ -283,8 +289,9 @@ def _with_candidates(states: Tensor, candidates: CopyCandidates | None) -> Tenso
     return states if candidates is None else candidates.concat(states)
 
 
-def _add_wrong_notes(frames: Tensor, p: float) -> Tensor:
+def _add_wrong_notes(frames: Tensor, p: float, columns: NoteColumns) -> Tensor:
     """Frames (batch, frames, frame_size), each with wrong notes with probability ``p``."""
     wrong = bernoulli_mask(frames.shape[:2], p, frames.device).unsqueeze(2)
-    missing, added = (bernoulli_mask(frames.shape, part, frames.device) for part in (_MISSING, _ADDED))
-    return torch.where(wrong & torch.where(frames > 0, missing, added), 1 - frames, frames)
+    active = frames[..., : columns.plane_size] > 0
+    missing, added = (bernoulli_mask(active.shape, part, frames.device) for part in (_MISSING, _ADDED))
+    return flip_notes(frames, wrong & torch.where(active, missing, added), columns)

@@ -18,15 +18,17 @@ from pianoroll_seq2seq.models.contract import (
 from pianoroll_seq2seq.models.head_state import HeadState, init_head_state
 from pianoroll_seq2seq.models.heads.bernoulli import BernoulliHead
 from pianoroll_seq2seq.models.heads.contract import FrameDistribution, HeadFactory, OutputHead, build_head
+from pianoroll_seq2seq.models.heads.note_columns import NoteColumns, note_columns
 from pianoroll_seq2seq.models.layers.attention import Attention
 from pianoroll_seq2seq.models.layers.conditioning import Conditioning, ConditionSequence
 from pianoroll_seq2seq.models.layers.dropout import Dropout
 from pianoroll_seq2seq.models.layers.encoder import Encoder
+from pianoroll_seq2seq.models.layers.input_noise import add_input_noise
 from pianoroll_seq2seq.models.layers.latest_frames import LatestFrames
 from pianoroll_seq2seq.models.layers.lstm_stack import LSTMStack
 from pianoroll_seq2seq.models.modes import inference
 from pianoroll_seq2seq.models.pretrained_mixin import PretrainedMixin
-from pianoroll_seq2seq.models.seq2seq_lstm import add_input_noise, check_sizes
+from pianoroll_seq2seq.models.seq2seq_lstm import check_sizes
 
 _LONGEST_BLOCK = 2**16
 """Frames of the longest block. No weight depends on it, so a file could name any number."""
@@ -113,6 +115,7 @@ class ParallelSeq2SeqLSTM(PretrainedMixin, nn.Module):
             )
         self.layout: FrameLayout | None = layout if isinstance(layout, FrameLayout) else None
         self.frame_size: int = frame_size_of(layout)
+        self.columns: NoteColumns = note_columns(layout)
         self.hidden_size = hidden_size
         self.block_frames = block_frames
         self.input_noise = input_noise
@@ -159,7 +162,8 @@ class ParallelSeq2SeqLSTM(PretrainedMixin, nn.Module):
         """
         check_frame_size(self.frame_size, inputs, targets)
         check_inputs(inputs, self)
-        past = add_input_noise(torch.cat([inputs, targets[:, :-1]], dim=1), self.input_noise, training=self.training)
+        past = torch.cat([inputs, targets[:, :-1]], dim=1)
+        past = add_input_noise(past, self.input_noise, self.columns, training=self.training)
         inputs = past[:, : inputs.shape[1]]
         conditions = self._encode_condition(condition, inputs)
         return self.head(self._block_features(inputs, targets.shape[1], conditions), past)

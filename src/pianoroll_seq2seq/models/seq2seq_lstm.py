@@ -23,12 +23,15 @@ from pianoroll_seq2seq.models.contract import (
 from pianoroll_seq2seq.models.head_state import HeadState, init_head_state
 from pianoroll_seq2seq.models.heads.bernoulli import BernoulliHead
 from pianoroll_seq2seq.models.heads.contract import FrameDistribution, HeadFactory, OutputHead, build_head
+from pianoroll_seq2seq.models.heads.note_columns import NoteColumns, note_columns
 from pianoroll_seq2seq.models.heads.notes import NotesHead
+from pianoroll_seq2seq.models.heads.velocity import VelocityHead
 from pianoroll_seq2seq.models.layers.attention import Attention
 from pianoroll_seq2seq.models.layers.conditioning import Conditioning, ConditionSequence
 from pianoroll_seq2seq.models.layers.copy_attention import CopyAttention, CopyMemory, features_with_copies
-from pianoroll_seq2seq.models.layers.dropout import Dropout, bernoulli_mask
+from pianoroll_seq2seq.models.layers.dropout import Dropout
 from pianoroll_seq2seq.models.layers.encoder import Encoder, decoder_memory
+from pianoroll_seq2seq.models.layers.input_noise import add_input_noise
 from pianoroll_seq2seq.models.layers.latest_frames import LatestFrames
 from pianoroll_seq2seq.models.layers.lstm_stack import LSTMStack
 from pianoroll_seq2seq.models.layers.stepping import LSTMStepper, Memory, lstm_stepper
@@ -81,7 +84,8 @@ class Seq2SeqLSTM(PretrainedMixin, nn.Module):
             had. Set it to the number of target frames in training, so that the decoder never writes longer blocks. None
             never runs the encoder again.
         input_noise: probability to flip a cell of the frames that the model reads in training, so that it learns to
-            continue after a wrong note. The targets stay as they are.
+            continue after a wrong note. With an onset plane a note is removed or added with its onset and its velocity.
+            The targets stay as they are.
         attention: whether the decoder attends to the encoder's outputs: see
             :class:`~pianoroll_seq2seq.models.layers.attention.Attention`.
         num_copy_heads: heads of an attention over past frames that offers them as candidates for the next one, 0 for
@@ -91,7 +95,8 @@ class Seq2SeqLSTM(PretrainedMixin, nn.Module):
             the model also learns to work without a condition.
         head: the output head: a class such as :class:`~pianoroll_seq2seq.models.heads.nade.NADEHead`, a
             ``functools.partial`` of one, or a head that is built already. By default independent pitches: for a layout
-            with an onset plane :class:`~pianoroll_seq2seq.models.heads.notes.NotesHead`, otherwise
+            with an onset plane :class:`~pianoroll_seq2seq.models.heads.notes.NotesHead`, with velocities in a
+            :class:`~pianoroll_seq2seq.models.heads.velocity.VelocityHead`, otherwise
             :class:`~pianoroll_seq2seq.models.heads.bernoulli.BernoulliHead`.
 
     Attributes:
@@ -133,11 +138,10 @@ class Seq2SeqLSTM(PretrainedMixin, nn.Module):
             raise SettingsError(f"block_frames must be at least 1, got {block_frames}.")
         frame_size = frame_size_of(layout)
         in_features = features_with_copies(hidden_size, frame_size, num_copy_heads)
-        if head is None:
-            head = NotesHead if isinstance(layout, FrameLayout) and layout.has_onsets else BernoulliHead
-        head = build_head(head, in_features, layout, num_copy_heads)
+        head = build_head(head or default_head(layout), in_features, layout, num_copy_heads)
         self.layout: FrameLayout | None = layout if isinstance(layout, FrameLayout) else None
         self.frame_size: int = frame_size
+        self.columns: NoteColumns = note_columns(layout)
         self.hidden_size = hidden_size
         self.block_frames = block_frames
         self.input_noise = input_noise
@@ -185,7 +189,8 @@ class Seq2SeqLSTM(PretrainedMixin, nn.Module):
         """
         check_frame_size(self.frame_size, inputs, targets)
         check_inputs(inputs, self)
-        past = add_input_noise(torch.cat([inputs, targets[:, :-1]], dim=1), self.input_noise, training=self.training)
+        past = torch.cat([inputs, targets[:, :-1]], dim=1)
+        past = add_input_noise(past, self.input_noise, self.columns, training=self.training)
         num_inputs = inputs.shape[1]
         inputs = past[:, :num_inputs]
         conditions = self._encode_condition(condition, inputs)
@@ -301,6 +306,13 @@ class Seq2SeqLSTM(PretrainedMixin, nn.Module):
         return self.dropout(output) if encoded is None else self._features(output.unsqueeze(1), encoded)[:, 0]
 
 
+def default_head(layout: FrameLayout | int) -> HeadFactory:
+    """Independent pitches, for the planes of a layout."""
+    if isinstance(layout, FrameLayout) and layout.has_velocity:
+        return VelocityHead
+    return NotesHead if isinstance(layout, FrameLayout) and layout.has_onsets else BernoulliHead
+
+
 def check_sizes(
     hidden_size: int, num_encoder_layers: int, num_decoder_layers: int, dropout: float, input_noise: float
 ) -> None:
@@ -316,13 +328,6 @@ def check_sizes(
         )
     if not 0 <= input_noise < 0.5:
         raise SettingsError(f"input_noise must lie in [0, 0.5), got {input_noise}.")
-
-
-def add_input_noise(frames: Tensor, p: float, *, training: bool) -> Tensor:
-    """Flips each cell of frames with probability ``p``, in training only."""
-    if not training or not p:
-        return frames
-    return (frames - bernoulli_mask(frames.shape, p, frames.device).to(frames.dtype)).abs()
 
 
 def _shifted(encoded: Tensor) -> Tensor:

@@ -239,7 +239,8 @@ class PianoRoll:
         By default all notes are in one part. ``parts="tracks"`` gives the roll a part for each track, channel and
         program that has notes, drums included. ``parts=["MELODY", "PIANO"]`` takes two tracks by their names, and
         ``parts={"melody": "MELODY", "bass": {"program": 33}, "kit": {"drums": True}}`` names parts and selects their
-        notes as :meth:`Score.select` does; several tracks that match are one part.
+        notes as :meth:`Score.select` does; several tracks that match are one part. ``parts=layout.parts`` gives the roll
+        the parts of a layout, found by their names, or else in their order.
 
         Args:
             path: a path, the bytes of a file, or a file opened in binary mode.

@@ -12,8 +12,11 @@ from pianoroll_seq2seq.errors import NoNotesError
 from pianoroll_seq2seq.grid import BeatGrid
 from pianoroll_seq2seq.layout import FrameLayout
 from pianoroll_seq2seq.midi_io import read_midi
+from pianoroll_seq2seq.part_selection import choose_parts
 from pianoroll_seq2seq.pianoroll import PianoRoll
+from pianoroll_seq2seq.pitches import PIANO
 from pianoroll_seq2seq.sampling import Length
+from pianoroll_seq2seq.score import Score
 
 
 def read_primer(
@@ -24,7 +27,10 @@ def read_primer(
     outside: Literal["error", "drop"] = "drop",
     on_damage: Literal["error", "salvage"] = "error",
 ) -> PianoRoll:
-    """Reads a MIDI file as a primer, with all parts as one and without drums.
+    """Reads a MIDI file as a primer.
+
+    A model of one part gets all parts as one, without drums. The parts of another model are found by the names of the
+    tracks, or are taken in their order.
 
     Args:
         path: the MIDI file.
@@ -42,33 +48,46 @@ def read_primer(
         NoNotesError: no notes but drums.
         PitchRangeError: notes outside the pitches and ``outside="error"``, or no note inside them.
     """
-    label, pitches, grid = os.fspath(path), layout.pitches, layout.grid
+    label, grid = os.fspath(path), layout.grid
     score = replace(read_midi(path, on_damage=on_damage), name=label).on_grid(grid)
     if not length:
         score = replace(score, end_tick=None)
-    notes = score.without_drums().notes
-    if not len(notes):
+    if not len(score.notes) or (len(layout.parts) == 1 and not len(score.without_drums().notes)):
         raise NoNotesError(f"{label}: no notes to continue. Drums have no pitches, so they cannot be a primer.")
-    roll = PianoRoll.from_score(score, grid=grid, pitches=pitches, outside=outside).renamed(Path(label).stem)
+    roll = PianoRoll.from_score(score, grid=grid, parts=layout.parts, outside=outside).renamed(Path(label).stem)
+    start, num_frames = 0, len(roll)
     if length:
         start = _first_frame(roll)
         num_frames = length.in_frames(grid, roll[start:].tempo)
-        onset_frame = grid.lines_at(notes.onset_tick, score.tempo)
-        notes = notes.where((onset_frame >= start) & (onset_frame < start + num_frames))
         roll = roll[start : start + num_frames]
         if len(roll) < num_frames:
             _warn(
                 f"{label}: the primer has {len(roll)} frames instead of {num_frames}, because the file has no more "
                 f"from its first note on."
             )
-    num_outside = int((~pitches.contains(notes.pitch)).sum())
-    if num_outside:
-        names = f"{pitches.name_of(0)} to {pitches.name_of(len(pitches) - 1)}"
-        _warn(
-            f"{label}: {num_outside} of {len(notes)} notes are outside the model's pitches, {names}, and are left out "
-            f"of the primer."
-        )
+    _warn_of_pitches(score, layout, label, start, num_frames)
     return roll
+
+
+def _warn_of_pitches(score: Score, layout: FrameLayout, label: str, start: int, num_frames: int) -> None:
+    """Warns of notes of the primer that are outside the model's pitches."""
+    onset_frame = layout.grid.lines_at(score.notes.onset_tick, score.tempo)
+    notes = score.notes.where((onset_frame >= start) & (onset_frame < start + num_frames))
+    _, indices = choose_parts(score.parts, layout.parts, pitches=PIANO, drums=None, label=label)
+    count = num_outside = 0
+    for part, chosen in zip(layout.parts, indices, strict=True):
+        pitch = notes.pitch[np.isin(notes.part, chosen)]
+        count += len(pitch)
+        num_outside += int((~part.pitches.contains(pitch)).sum())
+    if num_outside:
+        names = ", ".join(
+            f"{part.name} {part.pitches.name_of(0)} to {part.pitches.name_of(len(part.pitches) - 1)}".strip()
+            for part in layout.parts
+        )
+        _warn(
+            f"{label}: {num_outside} of {count} notes are outside the model's pitches, {names}, and are left out of "
+            f"the primer."
+        )
 
 
 def _first_frame(roll: PianoRoll) -> int:

@@ -60,15 +60,10 @@ class Threshold:
             raise SettingsError(f"Threshold needs 0 < probability <= 1, got {self.probability}.")
 
     def __call__(self, distribution: FrameDistribution, *, generator: torch.Generator) -> Tensor:
-        """The frames. The generator is not used. Velocities are the means of the model's."""
-        mean = distribution.mean
-        frame = (mean >= self.probability).float()
-        columns = getattr(distribution, "velocity_columns", None)
-        if columns is not None:
-            size = columns.stop - columns.start
-            onset = frame[..., columns.start - size : columns.start]
-            frame[..., columns] = onset * (mean[..., columns] * 127).round().clamp(1, 127) / 127
-        return frame
+        """The frames. The generator is not used. A distribution may have a way of its own to reach a threshold."""
+        choose = getattr(distribution, "threshold", None)
+        frame: Tensor = distribution.mean >= self.probability if choose is None else choose(self.probability)
+        return frame.float()
 
 
 @dataclass(frozen=True)

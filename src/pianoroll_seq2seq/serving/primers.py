@@ -8,6 +8,7 @@ from pianoroll_seq2seq.errors import LimitError
 from pianoroll_seq2seq.grid import BeatGrid, FrameGrid
 from pianoroll_seq2seq.layout import FrameLayout
 from pianoroll_seq2seq.pianoroll import PianoRoll
+from pianoroll_seq2seq.pianoroll.conversions import DEFAULT_VELOCITY
 from pianoroll_seq2seq.score import NoteTable, Score
 from pianoroll_seq2seq.serving.errors import RequestError
 from pianoroll_seq2seq.serving.limits import RequestLimits
@@ -16,7 +17,6 @@ from pianoroll_seq2seq.tempo import MAX_TICK, TempoMap
 
 _MIN_TICKS_PER_BEAT = 480
 _FINE_TICKS_PER_BEAT = 10_000  # 50 microseconds at 120 beats per minute, so a frame of 20 ms is 400 ticks
-_VELOCITY = 100
 
 
 def ticks_per_beat_for(grid: FrameGrid) -> int:
@@ -44,33 +44,50 @@ def roll_from_notes(
         limits: bounds on the primer.
 
     Raises:
-        RequestError: a note outside the model's pitches, or a primer of too many frames.
+        RequestError: a note outside the model's pitches or of an unknown part, or a primer of too many frames.
     """
-    pitches = layout.pitches
+    names = [part.name for part in layout.parts]
+    rows = []
     for index, note in enumerate(notes):
+        field = f"primer_notes[{index}]"
+        part = _part_index(note.part, names, field)
+        pitches = layout.parts[part].pitches
         if not pitches.lowest <= note.pitch <= pitches.highest:
             problem = f"must be in the model's range {pitches.lowest}..{pitches.highest}, got {note.pitch}."
-            raise RequestError(422, f"primer_notes[{index}].pitch", problem)
+            raise RequestError(422, f"{field}.pitch", problem)
         if (note.start + note.duration) * ticks_per_unit > MAX_TICK:
             raise primer_too_long("primer_notes", layout.grid, limits)
-    onset_ticks = [math.floor(note.start * ticks_per_unit + 0.5) for note in notes]
-    end_ticks = [math.floor((note.start + note.duration) * ticks_per_unit + 0.5) for note in notes]
-    count = len(notes)
-    table = NoteTable(onset_ticks, end_ticks, [note.pitch for note in notes], [_VELOCITY] * count, [0] * count)
+        onset_tick, end_tick = (
+            math.floor(time * ticks_per_unit + 0.5) for time in (note.start, note.start + note.duration)
+        )
+        rows.append((onset_tick, end_tick, note.pitch, note.velocity or DEFAULT_VELOCITY, part))
+    table = NoteTable(*map(list, zip(*rows, strict=True)))
     try:
         return PianoRoll.from_score(
-            Score(table, tempo), grid=layout.grid, pitches=pitches, limits=roll_limits(layout, limits)
+            Score(table, tempo, layout.parts),
+            grid=layout.grid,
+            parts=layout.parts,
+            velocity=any(note.velocity is not None for note in notes) or layout.has_velocity,
+            limits=roll_limits(layout, limits),
         )
     except LimitError as error:
         raise primer_too_long("primer_notes", layout.grid, limits) from error
 
 
+def _part_index(name: str | None, names: Sequence[str], field: str) -> int:
+    """The index of a note's part; the only part needs no name."""
+    if name in names:
+        return names.index(name)  # type: ignore[arg-type]
+    if len(names) == 1 and name is None:
+        return 0
+    problem = f"must be one of {', '.join(names)}, got {name!r:.80}." if len(names) > 1 else "this model has one part."
+    raise RequestError(422, f"{field}.part", problem)
+
+
 def roll_limits(layout: FrameLayout, limits: RequestLimits) -> Limits:
     """The bounds of a request as bounds on reading one file."""
     max_frames = limits.max_primer_frames
-    return Limits(
-        max_file_bytes=limits.max_midi_bytes, max_frames=max_frames, max_cells=max_frames * len(layout.pitches)
-    )
+    return Limits(max_file_bytes=limits.max_midi_bytes, max_frames=max_frames, max_cells=max_frames * layout.plane_size)
 
 
 def check_frame_pairs(primer: PianoRoll, num_frames: int, limits: RequestLimits) -> None:

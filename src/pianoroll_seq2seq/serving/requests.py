@@ -22,6 +22,8 @@ class PrimerNote:
     pitch: int
     start: float
     duration: float
+    velocity: int | None = None
+    part: str | None = None
 
 
 @dataclass(frozen=True)
@@ -119,13 +121,19 @@ def _parse_notes(value: object, limits: RequestLimits, unit: str) -> tuple[Prime
     notes = []
     for index, item in enumerate(value):
         field = f"primer_notes[{index}]"
-        fields = object_field(item, field, names, required=names)
+        fields = object_field(item, field, (*names, "velocity", "part"), required=names)
         pitch = integer_field(fields["pitch"], f"{field}.pitch", lowest=0, highest=127)
         start = number_field(fields[start_name], f"{field}.{start_name}", lowest=0)
         duration = number_field(fields[duration_name], f"{field}.{duration_name}")
         if duration <= 0:
             raise RequestError(422, f"{field}.{duration_name}", f"must be above 0, got {duration}.")
-        notes.append(PrimerNote(pitch, start, duration))
+        velocity = fields.get("velocity")
+        if velocity is not None:
+            velocity = integer_field(velocity, f"{field}.velocity", lowest=1, highest=127)
+        part = fields.get("part")
+        if part is not None and not isinstance(part, str):
+            raise RequestError(400, f"{field}.part", f"must be the name of a part, got {shown(part)}.")
+        notes.append(PrimerNote(pitch, start, duration, velocity, part))
     return tuple(notes)
 
 

@@ -22,6 +22,7 @@ from pianoroll_seq2seq.layout import FrameLayout
 from pianoroll_seq2seq.midi_io import to_midi_bytes
 from pianoroll_seq2seq.models.contract import SequenceModel, choose_layout
 from pianoroll_seq2seq.pianoroll import PianoRoll
+from pianoroll_seq2seq.pianoroll.conversions import DEFAULT_VELOCITY
 from pianoroll_seq2seq.pretrained.trained_model import open_model
 from pianoroll_seq2seq.sampling import AutoregressiveModel, generate
 from pianoroll_seq2seq.serving.errors import RequestError
@@ -46,7 +47,9 @@ class Service:
 
     - ``primer_midi``, a MIDI file in base64, or ``primer_notes``, a list of notes such as ``{"pitch": 60,
       "start_beat": 0, "duration_beats": 1}``. If the model's frames are counted in seconds, the fields are
-      ``start_second`` and ``duration_seconds``. All notes must be in the model's pitch range.
+      ``start_second`` and ``duration_seconds``. All notes must be in the model's pitch range. A note may have a
+      ``velocity``, 1..127, and needs the name of its ``part`` if the model has several; the tracks of a MIDI file are
+      found by these names, or taken in their order.
     - ``num_frames``: the number of frames to generate.
     - ``sampler``: ``{"kind": "draw", "temperature": 1.0}`` (the default) or ``{"kind": "threshold", "threshold":
       0.1}``.
@@ -84,8 +87,8 @@ class Service:
         self.condition_size = condition_size
         self._unit = "second" if isinstance(layout.grid, SecondsGrid) else "beat"
         choose_layout(model, layout)
-        one_note = np.eye(1, len(layout.pitches), dtype=bool)
-        primer = PianoRoll.from_active(one_note, grid=layout.grid, pitches=layout.pitches)
+        one_note = np.eye(1, layout.plane_size, dtype=bool)
+        primer = PianoRoll.from_active(one_note, grid=layout.grid, parts=layout.parts).with_velocity(DEFAULT_VELOCITY)
         condition = np.zeros(condition_size, np.float32) if condition_size else None
         try:
             generate(model, primer, num_frames=1, condition=condition, layout=layout)
@@ -143,13 +146,15 @@ class Service:
         field, layout = "primer_midi", self.layout
         try:
             roll = PianoRoll.from_midi(
-                data, grid=layout.grid, pitches=layout.pitches, limits=roll_limits(layout, self.limits)
+                data, grid=layout.grid, parts=layout.parts, limits=roll_limits(layout, self.limits)
             )
         except LimitError as error:
             raise primer_too_long(field, layout.grid, self.limits) from error
         except PitchRangeError as error:
-            lowest, highest = layout.pitches.lowest, layout.pitches.highest
-            problem = f"notes outside the model's range {lowest}..{highest}. Transpose them, or leave them out."
+            ranges = ", ".join(
+                f"{part.name} {part.pitches.lowest}..{part.pitches.highest}".strip() for part in layout.parts
+            )
+            problem = f"notes outside the model's range {ranges}. Transpose them, or leave them out."
             raise RequestError(422, field, problem) from error
         except NoNotesError as error:
             raise RequestError(422, field, "no notes to continue (drums do not count).") from error
@@ -162,19 +167,24 @@ class Service:
         ticks_per_unit = tempo.ticks_per_beat * (_BEATS_PER_SECOND if self._unit == "second" else 1)
         return roll_from_notes(notes, self.layout, tempo, ticks_per_unit=ticks_per_unit, limits=self.limits)
 
-    def _note_objects(self, roll: PianoRoll) -> list[dict[str, int | float]]:
+    def _note_objects(self, roll: PianoRoll) -> list[dict[str, int | float | str]]:
         """The notes as ``primer_notes`` of a request, in order of their starts."""
         notes = roll.notes()
         starts, ends = self._positions(notes.onset_frame, roll), self._positions(notes.end_frame, roll)
         start_name, duration_name = note_fields(self._unit)
-        return [
-            {
+        objects = []
+        for index in np.lexsort((notes.part, notes.pitch, notes.onset_frame)):
+            note: dict[str, int | float | str] = {
                 "pitch": int(notes.pitch[index]),
                 start_name: float(starts[index]),
                 duration_name: float(ends[index] - starts[index]),
             }
-            for index in np.lexsort((notes.pitch, notes.onset_frame))
-        ]
+            if notes.velocity is not None and notes.velocity[index]:
+                note["velocity"] = int(notes.velocity[index])
+            if len(roll.parts) > 1:
+                note["part"] = roll.part_names[notes.part[index]]
+            objects.append(note)
+        return objects
 
     def _positions(self, lines: Int[np.ndarray, " n"], roll: PianoRoll) -> Float64[np.ndarray, " n"]:
         """Grid lines in beats or seconds."""

@@ -82,7 +82,7 @@ class Studio:
         raw = await read_body(http_request, self._limits.request.max_request_bytes, "request")
         request = await run_in_threadpool(parse_generation_request, raw, self._models, self._limits)
         async with self.sessions.job(page_id) as job:
-            piece = PartialPiece(request.primer)
+            piece = PartialPiece(request.primer, request.trained.layout)
             lines = _stream_lines(stream_piece(request, piece), job, self.sessions.add_piece(piece))
             await StreamingResponse(lines, media_type="application/x-ndjson")(scope, receive, send)
 

@@ -1,7 +1,7 @@
 """The page's request for a continuation, parsed from JSON and checked."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -49,7 +49,8 @@ def parse_generation_request(raw: bytes, models: Mapping[str, TrainedModel], lim
     Args:
         raw: a JSON object with ``model``, ``primer_notes`` (each with ``pitch``, ``start_beat``, ``duration_beats``),
             ``beats_per_minute``, ``length`` (``{"beats": 16}`` or ``{"seconds": 8}``), ``sampler`` and ``seed`` as for
-            a :class:`~pianoroll_seq2seq.serving.Service`, and ``scale``, a list of pitch classes or null.
+            a :class:`~pianoroll_seq2seq.serving.Service`, and ``scale``, a list of pitch classes or null. Notes without
+            a ``part`` are in the model's first part.
         models: the models by name.
         limits: bounds on the request.
 
@@ -73,9 +74,9 @@ def parse_generation_request(raw: bytes, models: Mapping[str, TrainedModel], lim
     scale = _scale(fields.pop("scale", None))
     parsed = parse_request(fields | {"num_frames": num_frames}, limits.request, unit="beat")
     assert not isinstance(parsed.primer, bytes)  # refused above
-    primer = roll_from_notes(
-        parsed.primer, trained.layout, tempo, ticks_per_unit=tempo.ticks_per_beat, limits=limits.request
-    )
+    first = trained.layout.parts[0].name or None
+    notes = [replace(note, part=note.part or first) for note in parsed.primer]
+    primer = roll_from_notes(notes, trained.layout, tempo, ticks_per_unit=tempo.ticks_per_beat, limits=limits.request)
     check_frame_pairs(primer, num_frames, limits.request)
     sampler, condition = parsed.sampler, None
     if scale is not None and trained.condition_size == NUM_PITCH_CLASSES:

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 
 import numpy as np
-from jaxtyping import Bool
 
+from pianoroll_seq2seq.layout import FrameLayout
 from pianoroll_seq2seq.pianoroll import PianoRoll
 
 
@@ -14,15 +14,23 @@ class PartialPiece:
 
     Attributes:
         primer: the beginning of the piece.
-        frames: the active and the onset plane of each generated frame, (pitches,) each.
+        layout: what the columns of the frames mean.
+        frames: each generated frame, (frame_size,).
     """
 
     primer: PianoRoll
-    frames: list[tuple[Bool[np.ndarray, " pitches"], Bool[np.ndarray, " pitches"]]] = field(default_factory=list)
+    layout: FrameLayout
+    frames: list[np.ndarray] = field(default_factory=list)
 
     def roll(self) -> PianoRoll:
         """The primer and all frames so far. Another thread may be adding frames."""
-        primer, frames = self.primer, self.frames[:]
-        active = np.vstack([primer.active, *(frame[0] for frame in frames)])
-        onset = np.vstack([primer.onset, *(frame[1] for frame in frames)])
-        return PianoRoll(active, onset, primer.grid, primer.pitches, primer.tempo, "")
+        frames = self.frames[:]
+        if not frames:
+            return self.primer.renamed("")
+        written = PianoRoll.from_frames(
+            np.stack(frames),
+            self.layout,
+            tempo=self.primer[len(self.primer) :].tempo,
+            before=self.primer.active[-1],
+        )
+        return (self.primer + written).renamed("")

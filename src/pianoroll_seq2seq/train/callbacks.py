@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from pianoroll_seq2seq._internal.display_hook import save_picture
+from pianoroll_seq2seq._internal.reports import Reports
 from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.sampling import Draw, Sampler, generate
@@ -25,7 +26,7 @@ class SampleMusic:
 
     Writes ``epoch_0010_piece_1.mid`` for each primer, the primer included, and a picture of it (with matplotlib, extra
     ``plot``), and logs them to the tracker of the run, which shows and plays them if it can. The seed is the same each
-    time, so that only the model differs.
+    time, so that only the model differs. A full disk causes a warning.
 
     Args:
         primers: what to continue, all of one length and in the layout of the model.
@@ -60,6 +61,7 @@ class SampleMusic:
     picture: bool = True
     sound: bool = False
     metrics: Callable[[Sequence[PianoRoll]], Mapping[str, float]] | None = None
+    _reports: Reports = field(default_factory=Reports, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Validates the arguments."""
@@ -88,7 +90,12 @@ class SampleMusic:
         for number, (primer, continuation) in enumerate(zip(self.primers, generated, strict=True), start=1):
             path = Path(self.folder) / f"epoch_{epoch:04}_piece_{number}.mid"
             roll = primer + continuation
-            for file in self._write(roll, path, primer_frames=len(primer), title=f"epoch {epoch}"):
+            try:
+                files = self._write(roll, path, primer_frames=len(primer), title=f"epoch {epoch}")
+            except OSError as error:  # such as a full disk
+                self._reports.warn(f"{self.folder}: the samples cannot be written; training goes on", str(error))
+                return
+            for file in files:
                 log_media(event.tracker, f"piece_{number}", file, step=step)
 
     def _write(self, roll: PianoRoll, path: Path, *, primer_frames: int, title: str) -> list[Path]:

@@ -20,6 +20,7 @@ from pianoroll_seq2seq.train.examples import Examples, check_examples
 from pianoroll_seq2seq.train.history import History
 from pianoroll_seq2seq.train.interruption import Interrupted, Interruption
 from pianoroll_seq2seq.train.loop import Loop, check_model
+from pianoroll_seq2seq.train.monophonic_parts import check_monophonic
 from pianoroll_seq2seq.train.optimizers import check_optimizer, default_optimizer
 from pianoroll_seq2seq.train.precision import Precision
 from pianoroll_seq2seq.train.remote_checkpoints import RemoteCheckpoints
@@ -191,10 +192,13 @@ def fit(
 def _check_arguments(model: SequenceModel, train: Examples, valid: Examples | None) -> None:
     """Refuses data that are no windows or of another layout, and a model that cannot be trained."""
     check_examples(train, "train")
+    check_model(model, train, "train")
+    check_monophonic(model, train, "train")
     if valid is not None:
         check_examples(valid, "valid")
         train.layout.check_same(valid.layout, "valid", owner="train")
         check_model(model, valid, "valid")
+        check_monophonic(model, valid, "valid")
     check_trainable(model)
 
 

@@ -21,9 +21,11 @@ from hypothesis import strategies as st
 from pianoroll_seq2seq import (
     BeatGrid,
     Corpus,
+    FrameLayout,
     PianoRoll,
     PitchRange,
     SecondsGrid,
+    SlidingWindows,
     build_corpus,
     drop_duplicates,
     pitch_class_set,
@@ -532,6 +534,29 @@ def test_verify(copy: Path, rolls: list[PianoRoll], capsys: pytest.CaptureFixtur
     path.write_bytes(data)
     with pytest.raises(CorpusError, match=r"4 of 5 pieces .*'04', '05', '06' and 1 more"):
         Corpus(copy)[4:9].verify()
+
+
+@pytest.mark.parametrize("name", ["velocity", "onsets"])
+def test_other_velocities(copy: Path, name: str) -> None:
+    """Notes get the velocities of others, or a raw exception ends the training."""
+    path = copy / f"00001.{name}.npy"
+    values = np.load(path)
+    sizes: dict[str, Any] = {"input_frames": 8, "target_frames": 8, "hop": 8}
+    layout = FrameLayout.of(Corpus(copy), onsets=True, velocity=True)
+    others = {
+        "velocity": lambda: (values ^ 1, values ^ 128, values * 0),
+        "onsets": lambda: (values // 2, values * 2, values - 1, values * 10**15),
+    }
+    for other in others[name]():
+        np.save(path, np.ascontiguousarray(other))
+        with pytest.raises(CorpusError, match=r"00001\.onsets|pieces have other"):
+            Corpus(copy).verify()
+        with contextlib.suppress(PianoRollSeq2SeqError):
+            windows = SlidingWindows(Corpus(copy), layout=layout, **sizes)
+            windows.batch(range(len(windows)))
+            Corpus(copy)[4]
+    np.save(path, values)
+    Corpus(copy).verify()
 
 
 def test_another_grid(corpus: Corpus) -> None:

@@ -143,6 +143,26 @@ def test_interrupted(source: Path, tmp_path: Path, whole: dict[str, bytes], to: 
     finish(source, out, whole)
 
 
+def test_interrupted_while_a_worker_hangs(source: Path, tmp_path: Path, whole: dict[str, bytes]) -> None:
+    """Ctrl-C has no effect, and nobody says that it waits for a file or how to end it."""
+    out = tmp_path / "corpus"
+    process = start(source, out, pause=1000)
+    while not list(out.glob("*.at")):
+        assert process.poll() is None
+        time.sleep(0.005)
+    os.kill(process.pid, signal.SIGINT)
+    assert process.stderr is not None
+    said = ""
+    while "Press Ctrl-C again" not in said:  # at once; a hang ends with the time of the test
+        said = process.stderr.readline()
+        assert process.poll() is None
+    os.kill(process.pid, signal.SIGINT)
+    process.communicate(timeout=20)
+    assert process.returncode == -signal.SIGINT
+    assert_no_orphans(process.pid)
+    finish(source, out, whole)
+
+
 def test_a_worker_that_is_killed_from_outside(source: Path, tmp_path: Path, whole: dict[str, bytes]) -> None:
     """When the system kills a worker for want of memory, the file that it just read is lost from the corpus."""
     out = tmp_path / "corpus"

@@ -1,15 +1,18 @@
 """The player of pages: its data in Python, and its scripts in a browser."""
 
+import base64
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from chromium import opened_page
 from playwright.sync_api import Page
 
-from pianoroll_seq2seq import BeatGrid, PianoRoll, PitchRange, SecondsGrid, TempoMap
-from pianoroll_seq2seq.display.html import VELOCITY, PlayerData, asset, player_data, script_json, scripts
+from pianoroll_seq2seq import BeatGrid, Meter, PianoRoll, PitchRange, SecondsGrid, TempoMap, TimeSignature
+from pianoroll_seq2seq.display.html import VELOCITY, PlayerData, asset, player_data, roll_image, script_json, scripts
 from pianoroll_seq2seq.errors import SettingsError
 
 
@@ -26,12 +29,29 @@ def test_times_are_those_of_the_tempo() -> None:
     tempo = TempoMap(480, [(480, 1_000_000)])
     made = player_data(PianoRoll(active, onset, BeatGrid(2), PitchRange(60, 61), tempo, "two"), primer_frames=1)
     assert made["notes"] == [
-        [0.0, 0.25, 60, VELOCITY],
-        [0.25, 1.0, 60, VELOCITY],
-        [0.5, 1.5, 61, VELOCITY],
+        [0.0, 0.25, 60, VELOCITY, 0],
+        [0.25, 1.0, 60, VELOCITY, 0],
+        [0.5, 1.5, 61, VELOCITY, 0],
     ]
     assert (made["name"], made["seconds"], made["primer_seconds"]) == ("two", 1.5, 0.25)
     assert made["beats"] == [0.0, 0.5, 1.5]
+
+
+def test_parts_velocities_and_bars_are_on_the_page() -> None:
+    """Everything sounds at one loudness in one colour, or drums play as a piano."""
+    roll = PianoRoll.stack({"tune": _roll(frames=8).with_velocity(127), "kit": _roll(frames=8).with_velocity(32)})
+    drums = tuple(replace(part, drums=part.name == "kit") for part in roll.parts)
+    made = player_data(replace(roll, parts=drums, meter=Meter([TimeSignature(0, 3, 4)]))[1:])
+    assert [(part["name"], part["drums"]) for part in made["parts"]] == [("tune", False), ("kit", True)]
+    assert len({part["colour"] for part in made["parts"]}) == 2
+    assert made["notes"][:2] == [[0.0, 0.25, 61, 1.0, 0], [0.0, 0.25, 61, 0.25, 1]]
+    assert made["bars"] == [0.0, 1.25]
+    image = roll_image(made)
+    svg = base64.b64decode(image.split("base64,")[1].split('"')[0]).decode()
+    assert "in 2 parts: tune, kit" in image
+    assert ">tune</text>" in svg
+    assert ">kit</text>" in svg
+    assert {'opacity="1.0"', 'opacity="0.6"'} <= set(re.findall(r'opacity="[^"]*"', svg))
 
 
 def test_beats_of_a_grid_in_seconds() -> None:

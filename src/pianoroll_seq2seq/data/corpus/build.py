@@ -37,7 +37,7 @@ from pianoroll_seq2seq.errors import CorpusError, MidiError, MidiNotFoundError, 
 from pianoroll_seq2seq.grid import SIXTEENTHS, FrameGrid
 from pianoroll_seq2seq.midi_io import midi_paths
 from pianoroll_seq2seq.midi_io.planes import Reading, read_planes
-from pianoroll_seq2seq.part_selection import named_selections
+from pianoroll_seq2seq.part_selection import is_layout, named_selections
 from pianoroll_seq2seq.parts import Part
 from pianoroll_seq2seq.pitches import PIANO, PitchRange
 
@@ -189,6 +189,8 @@ def _parts(files: Sequence[SourceFile], task: ShardTask, executor: Executor | No
         if plan.is_file():
             return tuple(part.part() for part in read_plan(plan).parts)
         return _parts_of_first(files, task, executor)
+    if is_layout(option):
+        return tuple(map(_without_origin, option))
     names = [""] if option is None else list(named_selections(option))
     drums = [False] if option is None else [bool(one.get("drums")) for one in named_selections(option).values()]
     ranges = task.pitches if isinstance(task.pitches, Mapping) else dict.fromkeys(names, task.pitches)
@@ -211,11 +213,16 @@ def _parts_of_first(files: Sequence[SourceFile], task: ShardTask, executor: Exec
             except (WorkerDiedError, BrokenExecutor):
                 given, parts = None, None
         if parts is not None:
-            return tuple(replace(part, program=0, track=None, channel=None) for part in parts)
+            return tuple(map(_without_origin, parts))
     raise CorpusError(
         f"{task.folder}: none of the {len(files)} files can be read, so their parts are unknown. Read one with "
         f"PianoRoll.from_midi(path, parts='tracks') to see why."
     )
+
+
+def _without_origin(part: Part) -> Part:
+    """A part without what may differ from piece to piece."""
+    return replace(part, program=0, track=None, channel=None)
 
 
 def _plan(files: Sequence[SourceFile], task: ShardTask, *, files_per_shard: int) -> Plan:
@@ -223,6 +230,8 @@ def _plan(files: Sequence[SourceFile], task: ShardTask, *, files_per_shard: int)
     reading: dict[str, Any] = {"outside": task.outside, **task.reading}
     if isinstance(reading.get("limits"), Limits):
         reading = {**reading, "limits": vars(reading["limits"])}
+    if is_layout(reading.get("parts")):
+        reading["parts"] = "layout"  # the plan has them
     listed = json.dumps([[file.source, _size(file), dict(file.labels)] for file in files], sort_keys=True)
     return Plan(
         grid=describe_grid(task.grid),
@@ -260,6 +269,8 @@ def _begin(folder: Path, plan: Plan) -> None:
     earlier = read_plan(path)
     if earlier != plan:
         differing = sorted(name for name in plan.__struct_fields__ if getattr(plan, name) != getattr(earlier, name))
+        if [part.name for part in plan.parts] == [part.name for part in earlier.parts]:
+            differing = ["pitches" if name == "parts" else name for name in differing]
         raise CorpusError(
             f"{folder}: contains a corpus built with other arguments or files ({', '.join(differing)} differ). Choose "
             f"another folder, or call build_corpus with the same arguments and files as before."

@@ -1,85 +1,33 @@
 """A corpus on disk as a sequence of rolls."""
 
-import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, NamedTuple, overload
+from typing import Any, overload
 
 import numpy as np
 
-from pianoroll_seq2seq._internal.documents import convert
 from pianoroll_seq2seq._internal.progress import tqdm
+from pianoroll_seq2seq.data.corpus.contents import CorpusPiece, grid_of, parts_of
 from pianoroll_seq2seq.data.corpus.format import (
     AGAIN,
     ArrayFile,
     Labels,
-    Manifest,
-    PieceEntry,
-    Plain,
     ShardEntry,
-    describe_grid,
     map_array,
     read_index,
     read_manifest,
 )
 from pianoroll_seq2seq.data.corpus.packing import PackedPieces, PackedVelocities, hash_planes, hash_velocities, unpack
-from pianoroll_seq2seq.errors import CorpusError, PitchRangeError, SettingsError
-from pianoroll_seq2seq.grid import BeatGrid, FrameGrid, SecondsGrid
+from pianoroll_seq2seq.errors import CorpusError
+from pianoroll_seq2seq.grid import FrameGrid
 from pianoroll_seq2seq.layout import FrameLayout
-from pianoroll_seq2seq.meter import Meter
 from pianoroll_seq2seq.midi_io.folder import piece_names
-from pianoroll_seq2seq.parts import Part, named_parts, spanned_pitches
+from pianoroll_seq2seq.parts import Part, spanned_pitches
 from pianoroll_seq2seq.pianoroll import PianoRoll
-from pianoroll_seq2seq.pitches import PIANO, PitchRange
+from pianoroll_seq2seq.pitches import PitchRange
 from pianoroll_seq2seq.tempo import TempoMap
-
-_NO_LABELS: Labels = {}
-_GRIDS: Mapping[Any, type[FrameGrid]] = {grid.__name__: grid for grid in (BeatGrid, SecondsGrid)}
-
-
-class _Piece(NamedTuple):
-    """A piece's entry in the index, in a few hundred bytes: a corpus may have hundreds of thousands."""
-
-    name: str
-    roll_sha256: bytes
-    velocity_sha256: bytes | None
-    offset: int
-    frames: int
-    first_onset: int
-    onsets: int
-    programs: tuple[int, ...]
-    ticks_per_beat: int
-    tempo: tuple[tuple[int, int], ...]
-    time_signatures: tuple[tuple[int, int, int], ...]
-    key_signatures: tuple[tuple[int, int, int], ...]
-    labels: Labels
-
-    @classmethod
-    def of(cls, entry: PieceEntry, first_onset: int) -> "_Piece":
-        """From an entry of a shard's index, and the number of its first onset there; named by its source."""
-        return cls(
-            entry.source,
-            bytes.fromhex(entry.roll_sha256),
-            None if entry.velocity_sha256 is None else bytes.fromhex(entry.velocity_sha256),
-            entry.offset,
-            entry.frames,
-            first_onset,
-            entry.onsets,
-            entry.programs,
-            entry.ticks_per_beat,
-            entry.tempo,
-            entry.time_signatures,
-            entry.key_signatures,
-            entry.labels or _NO_LABELS,
-        )
-
-    @property
-    def meter(self) -> Meter:
-        """The time and key signatures."""
-        signatures = {"time_signatures": self.time_signatures, "key_signatures": self.key_signatures}
-        return Meter.from_dict(signatures)
 
 
 class Corpus(Sequence[PianoRoll]):
@@ -112,8 +60,8 @@ class Corpus(Sequence[PianoRoll]):
         """Reads the manifest and the index of each shard."""
         self.folder: Path = Path(folder)
         manifest = read_manifest(self.folder)
-        self.grid: FrameGrid = _grid(manifest.grid, grid, self.folder)
-        self.parts: tuple[Part, ...] = _parts(manifest, self.folder)
+        self.grid: FrameGrid = grid_of(manifest, grid, self.folder)
+        self.parts: tuple[Part, ...] = parts_of(manifest, self.folder)
         self.pitches: PitchRange = spanned_pitches(self.parts)
         self.has_velocity: bool = manifest.velocity
         self.failures: dict[str, str] = {failed.source: failed.reason for failed in manifest.failures}
@@ -126,7 +74,7 @@ class Corpus(Sequence[PianoRoll]):
             names = piece_names(piece.name for piece in found)
         except ValueError as error:  # a path without a name
             raise CorpusError(f"{self.folder}: {error}. {AGAIN}") from error
-        self._pieces: list[_Piece] = [piece._replace(name=names[piece.name]) for piece in found]
+        self._pieces: list[CorpusPiece] = [piece._replace(name=names[piece.name]) for piece in found]
         self._shard = np.repeat(np.arange(len(shards)), [len(pieces) for pieces in shards])
         self._chosen = np.arange(len(self._pieces))
 
@@ -279,17 +227,17 @@ class Corpus(Sequence[PianoRoll]):
                 is_whole = bytes.fromhex(hash_velocities(self._velocities(place))) == piece.velocity_sha256
             if not is_whole:
                 damaged.append(piece.name)
-        for shard in np.unique(self._shard[self._chosen]).tolist() if self.has_velocity else ():
-            found, expected = self._mapped_velocities(shard), self._mapped(shard)[1]
-            if not np.array_equal(found.onsets_before, PackedVelocities.of(found.values, expected).onsets_before):
-                path = self.folder / self._arrays[shard][2].file
-                raise CorpusError(f"{path}: other numbers of onsets than were built. {AGAIN}")
         if damaged:
             named = ", ".join(map(repr, damaged[:3])) + (f" and {len(damaged) - 3} more" if len(damaged) > 3 else "")
             raise CorpusError(
                 f"{self.folder}: {len(damaged)} of {len(self)} pieces have other frames than were built, {named}. "
                 f"{AGAIN}"
             )
+        for shard in np.unique(self._shard[self._chosen]).tolist() if self.has_velocity else ():
+            found, expected = self._mapped_velocities(shard), self._mapped(shard)[1]
+            if not np.array_equal(found.onsets_before, PackedVelocities.of(found.values, expected).onsets_before):
+                path = self.folder / self._arrays[shard][2].file
+                raise CorpusError(f"{path}: other numbers of onsets than were built. {AGAIN}")
 
     def _mapped(self, shard: int) -> np.ndarray:
         if shard not in self._maps:
@@ -315,36 +263,11 @@ class Corpus(Sequence[PianoRoll]):
                 f"or use a layout without a velocity plane."
             )
 
-    def _pieces_of(self, shard: ShardEntry) -> "list[_Piece]":
+    def _pieces_of(self, shard: ShardEntry) -> "list[CorpusPiece]":
         index, sha256 = read_index(self.folder, shard.name, self.parts, velocity=self.has_velocity)
         path = self.folder / f"{shard.name}.json"
         if sha256 != shard.index_sha256 or (len(index.pieces), index.frames) != (shard.pieces, shard.frames):
             raise CorpusError(f"{path}: changed since the corpus was built (its hash differs). {AGAIN}")
         self._arrays.append(index.arrays)
         first_onsets = accumulate((piece.onsets for piece in index.pieces), initial=0)
-        return [_Piece.of(piece, first) for piece, first in zip(index.pieces, first_onsets, strict=False)]
-
-
-def _parts(manifest: Manifest, folder: Path) -> tuple[Part, ...]:
-    try:
-        return named_parts([entry.part() for entry in manifest.parts], PIANO, owner=os.fspath(folder))
-    except (PitchRangeError, SettingsError) as error:
-        raise CorpusError(f"{folder}: {error} {AGAIN}") from error
-
-
-def _grid(described: Mapping[str, Plain], given: FrameGrid | None, folder: Path) -> FrameGrid:
-    if given is not None:
-        if describe_grid(given) != described:
-            raise CorpusError(f"{folder}: built on {described}, opened with {describe_grid(given)}.")
-        return given
-    kind = _GRIDS.get(described.get("class"))
-    if kind is None:
-        raise CorpusError(
-            f"{folder}: built on a grid of class {described.get('class')}, which is not part of this library. "
-            f"Open it with Corpus(folder, grid=...)."
-        )
-    settings = {name: value for name, value in described.items() if name != "class"}
-    grid: FrameGrid = convert(settings, kind, f"{folder}: its grid", CorpusError, fix=AGAIN)
-    if describe_grid(grid) != described:
-        raise CorpusError(f"{folder}: built on {described}, which is no {type(grid).__name__}. {AGAIN}")
-    return grid
+        return [CorpusPiece.of(piece, first) for piece, first in zip(index.pieces, first_onsets, strict=False)]

@@ -1,15 +1,17 @@
 """A folder of MIDI files as piano rolls."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, NamedTuple, Unpack
 
 from pianoroll_seq2seq._internal.progress import tqdm
-from pianoroll_seq2seq.errors import MidiError, PitchRangeError
+from pianoroll_seq2seq.errors import MidiError, PitchRangeError, SettingsError
 from pianoroll_seq2seq.grid import SIXTEENTHS, FrameGrid
 from pianoroll_seq2seq.midi_io import midi_paths
 from pianoroll_seq2seq.midi_io.folder import piece_names
 from pianoroll_seq2seq.midi_io.planes import Reading
+from pianoroll_seq2seq.part_selection import check_option
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.pitches import PIANO, PitchRange
 
@@ -30,7 +32,7 @@ def read_folder(
     folder: str | os.PathLike[str],
     *,
     grid: FrameGrid = SIXTEENTHS,
-    pitches: PitchRange = PIANO,
+    pitches: PitchRange | Mapping[str, PitchRange] = PIANO,
     outside: Literal["error", "drop"] = "error",
     progress: bool = False,
     **reading: Unpack[Reading],
@@ -44,13 +46,15 @@ def read_folder(
     Args:
         folder: the folder to read.
         grid: see :meth:`PianoRoll.from_midi`, as for ``pitches``, ``outside`` and all further arguments.
-        pitches: the pitches to keep.
+        pitches: the pitches to keep, of all parts or of each by its name.
         outside: what to do with notes outside ``pitches``.
         progress: whether to show a progress bar.
-        **reading: such as ``track="MELODY"``, ``drums=True`` or ``sustain=True``.
+        **reading: such as ``parts=["MELODY", "PIANO"]``, ``track="MELODY"``, ``drums=True`` or ``sustain=True``. With
+            ``parts`` a file without one of them fails, and so does one in which the selections overlap.
 
     Raises:
         MidiNotFoundError: no such folder, or no MIDI file in it.
+        SettingsError: an unknown value of a reading option.
         MidiError: no file could be used; the message lists the first reasons.
 
     Example:
@@ -64,6 +68,7 @@ def read_folder(
         >>> [roll.name for roll in rolls], list(failures)
         (['scale'], ['notes.mid'])
     """
+    check_option(reading.get("parts"))
     root = Path(folder)
     paths = midi_paths(root)
     rolls: list[PianoRoll] = []
@@ -75,6 +80,10 @@ def read_folder(
             roll = PianoRoll.from_midi(path, grid=grid, pitches=pitches, outside=outside, **reading)
         except (MidiError, PitchRangeError) as error:
             failures[str(below)] = str(error)
+        except SettingsError as error:
+            if reading.get("parts") is None:
+                raise
+            failures[str(below)] = str(error)  # selections that overlap in this file
         else:
             rolls.append(roll.renamed(names[below.as_posix()]))
     if not rolls:

@@ -15,7 +15,7 @@ from jaxtyping import Float32
 from pianoroll_seq2seq.display.audio.controllers import EXPRESSION, RESET, without_unregistered_parameters
 from pianoroll_seq2seq.errors import MissingExtraError, SettingsError
 from pianoroll_seq2seq.midi_io.message_list import Message
-from pianoroll_seq2seq.midi_io.write import to_mido, to_track
+from pianoroll_seq2seq.midi_io.write import mido_bytes, to_mido, to_track
 from pianoroll_seq2seq.parts import DRUM_CHANNEL
 from pianoroll_seq2seq.score import Score
 
@@ -61,6 +61,8 @@ def synthesize(
     path = _pretty_midi_soundfont() if soundfont is None else Path(soundfont)
     if path is None:
         raise SettingsError("This pretty_midi has no SoundFont. Pass your own: soundfont='piano.sf2'.")
+    if path.exists() and not path.is_file():  # a device may never end
+        raise SettingsError(f"{path}: expected a SoundFont, but this is not a regular file. Pass a .sf2 file.")
     try:
         instruments = path.read_bytes()
     except OSError as error:
@@ -150,9 +152,7 @@ def _of_length(file: mido.MidiFile, score: Score, min_seconds: float) -> bytes:
         ticks = itertools.accumulate(message.time for message in track)
         del track[sum(1 for _ in itertools.takewhile(lambda tick: tick <= end, ticks)) :]
     file.tracks.append(mido.MidiTrack([mido.MetaMessage("end_of_track", time=min(end, _MAX_DELTA_TICKS))]))
-    buffer = io.BytesIO()
-    file.save(file=buffer)
-    return buffer.getvalue()
+    return mido_bytes(file)
 
 
 def _pretty_midi_soundfont() -> Path | None:

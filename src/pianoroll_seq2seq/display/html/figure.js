@@ -10,6 +10,15 @@ function mountPlayer(element, data, { downloads = [] } = {}) {
   group.setAttribute("aria-label", data.name || "Music");
   group.dataset.lmSuppressShortcuts = ""; // keeps JupyterLab from handling the arrow keys
   const view = new RollView(group, data);
+  const named = (data.parts ?? []).filter((part) => part.colour);
+  if (named.length) {
+    const list = make("ul", { className: "pr-parts" }, group);
+    for (const part of named) {
+      const item = make("li", {}, list);
+      make("span", {}, item).style.background = part.colour;
+      item.append(part.name);
+    }
+  }
   const player = new Player(data, { onended: () => show() });
 
   const controls = make("div", { className: "pr-controls" }, group);

@@ -1,8 +1,8 @@
 // Plays notes through Web Audio. Everything is timed by the audio clock: notes are scheduled a little ahead of it, so
 // that a busy page does not delay notes, and the position is read from it.
 //
-//   data = {seconds, notes: [[start, end, pitch, velocity], ...]}: seconds from the beginning, sorted by start; MIDI
-//   pitches; velocities 0..1.
+//   data = {seconds, notes: [[start, end, pitch, velocity, part], ...], parts: [{drums}, ...]}: seconds from the
+//   beginning, sorted by start; MIDI pitches; velocities 0..1. Drums are short noises.
 //
 // Only one player of a document plays at a time: when one starts, the others pause.
 
@@ -13,6 +13,7 @@ class Player {
   static FADE = 0.05; // time constant of a note's release, seconds
 
   #notes;
+  #drums;
   #seconds;
   #onended;
   #context = null;
@@ -30,6 +31,7 @@ class Player {
 
   constructor(data, { onended } = {}) {
     this.#notes = data.notes.slice();
+    this.#drums = (data.parts ?? []).map((part) => part.drums);
     this.#seconds = data.seconds;
     this.#onended = onended;
     document.addEventListener("pianoroll-play", this.#onOtherPlay);
@@ -217,20 +219,25 @@ class Player {
   }
 
   // Schedules one note, from a position within it if it began before.
-  #playNote([start, end, pitch, velocity], position) {
+  #playNote([start, end, pitch, velocity, part], position) {
+    const drum = this.#drums[part];
+    if (drum && position > start) return;
     const context = this.#context;
     const from = Math.max(this.#timeOf(Math.max(start, position)), context.currentTime);
-    const until = Math.max(this.#timeOf(Math.min(end, this.#seconds)), from + 2 * Player.ATTACK);
-    const level = 0.2 * velocity;
+    const until = drum ? from + 0.05 : Math.max(this.#timeOf(Math.min(end, this.#seconds)), from + 2 * Player.ATTACK);
+    const level = 0.25 * velocity ** 1.5; // 40 dB from the softest to the loudest note
     const envelope = context.createGain();
     envelope.gain.setValueAtTime(0, from);
-    envelope.gain.linearRampToValueAtTime(level, from + Player.ATTACK);
+    envelope.gain.linearRampToValueAtTime(level, from + (drum ? 0.001 : Player.ATTACK));
     envelope.gain.setTargetAtTime(0.3 * level, from + Player.ATTACK, 0.5);
     envelope.gain.setTargetAtTime(0, until, Player.FADE);
-    const oscillator = context.createOscillator();
-    oscillator.setPeriodicWave(Player.#wave(context));
-    oscillator.frequency.value = 440 * 2 ** ((pitch - 69) / 12);
-    oscillator.connect(envelope).connect(this.#bus);
+    const oscillator = drum ? Player.#noise(context, pitch, envelope) : context.createOscillator();
+    if (!drum) {
+      oscillator.setPeriodicWave(Player.#wave(context));
+      oscillator.frequency.value = 440 * 2 ** ((pitch - 69) / 12);
+      oscillator.connect(envelope);
+    }
+    envelope.connect(this.#bus);
     oscillator.start(from);
     oscillator.stop(until + 8 * Player.FADE);
     const voice = { from, oscillator };
@@ -239,6 +246,24 @@ class Player {
       this.#voices.delete(voice);
       envelope.disconnect();
     };
+  }
+
+  // A source of noise, dull for low drums (a bass drum is 36) and bright for high ones (a hi-hat is 42).
+  static #noise(context, pitch, output) {
+    if (!context.pianorollNoise) {
+      const buffer = context.createBuffer(1, context.sampleRate, context.sampleRate);
+      const samples = buffer.getChannelData(0);
+      for (let index = 0; index < samples.length; index++) samples[index] = 2 * Math.random() - 1;
+      context.pianorollNoise = buffer;
+    }
+    const source = context.createBufferSource();
+    source.buffer = context.pianorollNoise;
+    source.loop = true;
+    const filter = context.createBiquadFilter();
+    filter.type = "bandpass";
+    filter.frequency.value = Math.min(80 * 2 ** (Math.max(pitch - 35, 0) / 2.5), 8000);
+    source.connect(filter).connect(output);
+    return source;
   }
 
   // A tone with a few overtones, each fainter than the one below.

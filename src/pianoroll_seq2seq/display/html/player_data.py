@@ -5,12 +5,26 @@ from typing import Any, TypedDict
 
 import numpy as np
 
+from pianoroll_seq2seq._internal.names import as_text
+from pianoroll_seq2seq.display.palette import part_colour
 from pianoroll_seq2seq.errors import SettingsError
+from pianoroll_seq2seq.meter import bar_ticks
 from pianoroll_seq2seq.pianoroll import PianoRoll
+from pianoroll_seq2seq.pianoroll.conversions import typical_velocity
 
 VELOCITY = 0.8
-"""The velocity of all notes, 0..1, since a roll has none."""
+"""The velocity of notes, 0..1, whose velocity is unknown."""
 _MIN_SEMITONES = 12
+
+
+class PartData(TypedDict):
+    """A part, as pages name and colour it."""
+
+    name: str
+    program: int
+    drums: bool
+    colour: str
+    """Its colour in CSS; empty in music of one part, whose primer and continuation have colours."""
 
 
 class PlayerData(TypedDict):
@@ -26,8 +40,12 @@ class PlayerData(TypedDict):
     """The highest MIDI pitch to draw."""
     beats: list[float]
     """The times of the beats."""
+    bars: list[float]
+    """The times of the bar lines; none if the time signature is unknown."""
+    parts: list[PartData]
+    """The parts."""
     notes: list[list[float]]
-    """Start, end, MIDI pitch, and velocity 0..1 of each note, in order of the starts."""
+    """Start, end, MIDI pitch, velocity 0..1 and index of the part of each note, in order of the starts."""
 
 
 def player_data(roll: PianoRoll, *, primer_frames: int = 0, name: str = "") -> PlayerData:
@@ -45,13 +63,14 @@ def player_data(roll: PianoRoll, *, primer_frames: int = 0, name: str = "") -> P
         >>> from pianoroll_seq2seq import PitchRange
         >>> roll = PianoRoll.from_active(np.eye(2, dtype=bool), pitches=PitchRange(60, 61), name="two notes")
         >>> player_data(roll, primer_frames=1)["notes"]
-        [[0.0, 0.125, 60, 0.8], [0.125, 0.25, 61, 0.8]]
+        [[0.0, 0.125, 60, 0.8, 0], [0.125, 0.25, 61, 0.8, 0]]
     """
     check_primer_frames(primer_frames, roll)
     times = rounded(roll.grid.seconds_at(np.arange(len(roll) + 1), roll.tempo))
     notes = roll.notes()
-    order = np.lexsort((notes.pitch, notes.onset_frame))
-    columns = (column[order].tolist() for column in (notes.onset_frame, notes.end_frame, notes.pitch))
+    order = np.lexsort((notes.part, notes.pitch, notes.onset_frame))
+    levels = velocity_shares(notes.velocity, len(order))
+    columns = (column[order].tolist() for column in (*notes[:3], levels, notes.part))
     lowest, highest = _drawn_range(roll)
     return PlayerData(
         name=name or roll.name,
@@ -60,8 +79,47 @@ def player_data(roll: PianoRoll, *, primer_frames: int = 0, name: str = "") -> P
         lowest=lowest,
         highest=highest,
         beats=beat_seconds(roll),
-        notes=[[times[onset], times[end], pitch, VELOCITY] for onset, end, pitch in zip(*columns, strict=True)],
+        bars=bar_seconds(roll),
+        parts=parts_data(roll),
+        notes=[[times[onset], times[end], *others] for onset, end, *others in zip(*columns, strict=True)],
     )
+
+
+def velocity_shares(velocity: np.ndarray | None, count: int) -> np.ndarray:
+    """Velocities as shares of the loudest one, 0..1; unknown ones are the median of the others, or 0.8."""
+    if velocity is None or not velocity.any():
+        return np.full(count, VELOCITY)
+    known = np.where(velocity > 0, velocity, typical_velocity(velocity))
+    shares: np.ndarray = np.round(known / 127, 2)
+    return shares
+
+
+def parts_data(roll: PianoRoll) -> list[PartData]:
+    """The parts of a roll, for a page."""
+    several = len(roll.parts) > 1
+    return [
+        PartData(
+            name=as_text(part.name),
+            program=part.program,
+            drums=part.drums,
+            colour=part_colour(index) if several else "",
+        )
+        for index, part in enumerate(roll.parts)
+    ]
+
+
+def bar_seconds(roll: PianoRoll, *, num_frames: int | None = None) -> list[float]:
+    """The time of each bar line of a roll whose time signature is known, in seconds.
+
+    Args:
+        roll: the roll.
+        num_frames: up to which line; those of the roll by default.
+    """
+    if not roll.meter.time_signatures:
+        return []
+    end = int(roll.grid.ticks_at(np.array([len(roll) if num_frames is None else num_frames]), roll.tempo)[0])
+    ticks = bar_ticks(roll.meter, ticks_per_beat=roll.tempo.ticks_per_beat, num_ticks=end)
+    return rounded(roll.tempo.seconds(ticks))
 
 
 def check_primer_frames(primer_frames: int, roll: PianoRoll) -> None:

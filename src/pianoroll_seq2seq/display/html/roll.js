@@ -1,6 +1,7 @@
 // Draws a piano roll that scrolls under a cursor: time to the right, pitch upwards.
 //
-//   data = {name, seconds, primer_seconds, lowest, highest, beats, notes: [[start, end, pitch, velocity], ...]}
+//   data = {name, seconds, primer_seconds, lowest, highest, beats, bars, parts: [{name, program, drums, colour}, ...],
+//   notes: [[start, end, pitch, velocity, part], ...]}
 //
 // The strip is one SVG in units of seconds and semitones, scaled to pixels by its size. Scrolling moves the strip.
 // Colours and sizes are in page.css.
@@ -86,17 +87,21 @@ class RollView {
 
   #addNotes(notes) {
     const { highest, primer_seconds: primer } = this.#data;
-    for (const [start, end, pitch, velocity] of notes) {
-      const kind = start < primer ? "pr-note pr-primer" : "pr-note";
+    for (const [start, end, pitch, velocity, part] of notes) {
+      const colour = this.#data.parts?.[part]?.colour;
+      const kind = start < primer && !colour ? "pr-note pr-primer" : "pr-note";
       const size = { x: start, y: highest - pitch + 0.07, width: end - start, height: 0.86 };
-      RollView.svg("rect", { class: kind, opacity: 0.6 + 0.4 * velocity, ...size }, this.#bars);
+      const bar = RollView.svg("rect", { class: kind, opacity: 0.35 + 0.65 * velocity, ...size }, this.#bars);
+      if (colour) bar.style.fill = colour;
     }
     this.#noteCount += notes.length;
     const [low, high] = [this.#data.lowest, highest].map(RollView.pitchName);
     const name = this.#data.name ? `Piano roll of ${this.#data.name}` : "Piano roll";
     const primerLabel = primer ? `, the first ${primer.toFixed(1)} seconds are the primer` : "";
     const label = `${name}: ${this.#noteCount} notes between ${low} and ${high} in ${this.#data.seconds.toFixed(1)} seconds`;
-    this.#view.setAttribute("aria-label", label + primerLabel);
+    const parts = (this.#data.parts ?? []).filter((part) => part.colour).map((part) => part.name);
+    const partsLabel = parts.length ? `, in ${parts.length} parts: ${parts.join(", ")}` : "";
+    this.#view.setAttribute("aria-label", label + primerLabel + partsLabel);
   }
 
   #resize() {
@@ -120,6 +125,8 @@ class RollView {
     }
     const ticks = beats.map((beat) => `M${beat} 0V${rows}`).join("");
     RollView.svg("path", { class: "pr-beat", d: ticks || "M0 0" }, this.#lines);
+    const bars = (this.#data.bars ?? []).map((bar) => `M${bar} 0V${rows}`).join("");
+    if (bars) RollView.svg("path", { class: "pr-bar", d: bars }, this.#lines);
     if (primer) RollView.svg("path", { class: "pr-primer-end", d: `M${primer} 0V${rows}` }, this.#lines);
     this.draw(this.#position);
   }

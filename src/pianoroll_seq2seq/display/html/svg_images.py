@@ -20,13 +20,17 @@ _CURVES = (("#0072B2", ""), ("#D55E00", "6 3"), ("#009E73", "8 3 2 3"), ("#CC79A
 _WIDTH, _LEFT, _RIGHT, _BOTTOM = 900, 44, 12, 34
 _ROLL_TOP, _ROLL_HEIGHT = 8, 220
 _CURVES_HEIGHT, _CURVES_TOP = 260, 28
+_MAX_LEGEND = 16
 _FONT = 'font-family="system-ui, sans-serif" font-size="12"'
 _LIGHT = "svg{color:#1c1e21;background:#fff}"
 _DARK = "@media(prefers-color-scheme:dark){svg{color:#e8e8e8;background:#16181c}}"
 
 
 def roll_image(data: PlayerData) -> str:
-    """The whole piece: time to the right, pitch upwards, the primer blue and the continuation orange."""
+    """The whole piece: time to the right, pitch upwards; softer notes are paler.
+
+    The primer is blue and the continuation orange, or each of several parts has its colour.
+    """
     rows = data["highest"] - data["lowest"] + 1
     across = (_WIDTH - _LEFT - _RIGHT) / max(data["seconds"], 1e-3)
     down = _ROLL_HEIGHT / rows
@@ -46,24 +50,38 @@ def roll_image(data: PlayerData) -> str:
         parts.append(_line(x, _ROLL_TOP, x, _ROLL_TOP + _ROLL_HEIGHT))
         parts.append(_text(x, _ROLL_TOP + _ROLL_HEIGHT + 16, f"{seconds:g}"))
     primer = data["primer_seconds"]
-    for colour, notes in (
-        (PRIMER_COLOUR, [note for note in data["notes"] if note[0] < primer]),
-        (CONTINUATION_COLOUR, [note for note in data["notes"] if note[0] >= primer]),
-    ):
+    for seconds in data["bars"]:
+        x = _LEFT + seconds * across
+        parts.append(_line(x, _ROLL_TOP, x, _ROLL_TOP + _ROLL_HEIGHT, opacity=0.35))
+    alike: dict[tuple[str, float], list[list[float]]] = {}  # notes by colour and opacity
+    for note in data["notes"]:
+        own = data["parts"][int(note[4])]["colour"]
+        colour = own or (PRIMER_COLOUR if note[0] < primer else CONTINUATION_COLOUR)
+        alike.setdefault((colour, _opacity(note[3])), []).append(note)
+    for (colour, opacity), notes in sorted(alike.items()):
         path = "".join(map(bar, notes))
-        parts.append(f'<path d="{path}" stroke="{colour}" stroke-width="{0.86 * down:.1f}"/>' if path else "")
+        style = f'stroke="{colour}" opacity="{opacity}" stroke-width="{0.86 * down:.1f}"'
+        parts.append(f'<path d="{path}" {style}/>')
     if primer:
         x = _LEFT + primer * across
         parts.append(_line(x, _ROLL_TOP, x, _ROLL_TOP + _ROLL_HEIGHT, opacity=1, dashes="4 3"))
     parts.append(_text((_LEFT + _WIDTH) / 2, _ROLL_TOP + _ROLL_HEIGHT + 31, "seconds"))
-    return _image(_ROLL_TOP + _ROLL_HEIGHT + _BOTTOM, roll_label(data), parts)
+    height = _ROLL_TOP + _ROLL_HEIGHT + _BOTTOM
+    named = [part for part in data["parts"] if part["colour"]]
+    for index, part in enumerate(named[:_MAX_LEGEND]):
+        y = height + 18 * index + 12
+        parts.append(f'<path d="M{_LEFT} {y - 4}h18" stroke="{part["colour"]}" stroke-width="8"/>')
+        parts.append(_text(_LEFT + 26, y, part["name"], anchor="start"))
+    return _image(height + 18 * min(len(named), _MAX_LEGEND), roll_label(data), parts)
 
 
 def roll_label(data: PlayerData) -> str:
     """A description of the image for screen readers."""
     name = f"Piano roll of {data['name']}" if data["name"] else "Piano roll"
     primer = f", the first {data['primer_seconds']:.1f} are the primer" if data["primer_seconds"] else ""
-    return f"{name}: {len(data['notes'])} notes in {data['seconds']:.1f} seconds{primer}"
+    several = [part["name"] for part in data["parts"] if part["colour"]]
+    parts = f", in {len(several)} parts: {', '.join(several[:_MAX_LEGEND])}" if several else ""
+    return f"{name}: {len(data['notes'])} notes in {data['seconds']:.1f} seconds{primer}{parts}"
 
 
 def curves_image(histories: Mapping[str, History], *, system_theme: bool = False) -> str:
@@ -123,6 +141,11 @@ def _image(height: float, label: str, parts: Sequence[str], *, style: str = _LIG
     )
     source = base64.b64encode(svg.encode("utf-8", "backslashreplace")).decode()
     return f'<img alt="{escape(label)}" src="data:image/svg+xml;base64,{source}" style="max-width: 100%">'
+
+
+def _opacity(velocity: float) -> float:
+    """One of four opacities, by velocity 0..1."""
+    return 0.4 + 0.2 * min(int(4 * velocity), 3)
 
 
 def _line(x1: float, y1: float, x2: float, y2: float, *, opacity: float = 0.2, dashes: str = "") -> str:

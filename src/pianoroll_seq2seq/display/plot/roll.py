@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Bool, Int
 
-from pianoroll_seq2seq.display.palette import CONTINUATION_COLOUR, PRIMER_COLOUR, PRIMER_HATCH, ink, shades
+from pianoroll_seq2seq.display.palette import CONTINUATION_COLOUR, PRIMER_COLOUR, PRIMER_HATCH, ink, shaded, shades
 from pianoroll_seq2seq.display.plot.figures import new_axes
 from pianoroll_seq2seq.display.plot.note_artists import add_bars, add_onsets
 from pianoroll_seq2seq.display.plot.note_intervals import NoteIntervals, roll_intervals, score_intervals
 from pianoroll_seq2seq.display.plot.roll_axes import set_roll_axes
 from pianoroll_seq2seq.display.plot.times import TimeUnit, times_of_lines
+from pianoroll_seq2seq.display.plot.voices import draw_voices, part_intervals
 from pianoroll_seq2seq.errors import SettingsError, ShapeError
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.score import Score
@@ -32,21 +33,25 @@ def plot_roll(
 ) -> "Axes":
     """Draws the notes of a roll or a score: time to the right, pitch upwards.
 
-    A dark line marks each onset; a note that is held from before the first frame has none. The pitch axis names every
-    pitch if there is room, otherwise every C. C4 is middle C, and black keys are sharps.
+    A dark line marks each onset; a note that is held from before the first frame has none. The parts of a roll have
+    different colours and hatches, and softer notes are paler. Bar lines are drawn if the time signature is known. The
+    pitch axis names every pitch if there is room, otherwise every C. C4 is middle C, and black keys are sharps.
 
     Args:
         roll: the roll or the score.
-        primer_frames: for a roll, the number of first frames that are a primer, which is drawn in another colour.
+        primer_frames: for a roll, the number of first frames that are a primer. A roll of one part is drawn in another
+            colour there; otherwise a line is drawn at the end of the primer.
         time: ``"beats"`` (quarter notes) or ``"seconds"``; by default beats for scores and rolls on a
             :class:`~pianoroll_seq2seq.grid.BeatGrid`, otherwise seconds.
-        velocity: for a roll, the velocity of each note, 1..127, in the order of :meth:`PianoRoll.notes`; louder notes
-            are darker. A score has its own velocities, which are drawn if they differ.
+        velocity: for a roll of one part, velocities to draw instead of its own, 1..127, in the order of
+            :meth:`PianoRoll.notes`; louder notes are darker. Velocities of the roll or the score itself are drawn if
+            they differ.
         drums: whether the drum notes of a score are drawn.
         ax: the axes to draw into; a new figure by default.
 
     Raises:
-        SettingsError: another ``time``, velocities out of range, or ``primer_frames`` or ``velocity`` for a score.
+        SettingsError: another ``time``, velocities out of range, ``primer_frames`` or ``velocity`` for a score, or
+            ``velocity`` for a roll of several parts.
         ShapeError: the number of velocities is not the number of notes.
         MissingExtraError: matplotlib is not installed.
 
@@ -66,18 +71,29 @@ def plot_roll(
     else:
         notes = roll_intervals(roll, time)
         _check_velocity(velocity, len(notes))
+        if velocity is not None and len(roll.parts) > 1:
+            raise SettingsError("Velocities are drawn for rolls of one part: plot_roll(roll['melody'], velocity=...).")
     ax = ax if ax is not None else new_axes(width=11)
+    if isinstance(roll, PianoRoll) and len(roll.parts) > 1:
+        draw_voices(ax, part_intervals(roll, time))
+        if primer_frames:
+            ax.axvline(_primer_end(roll, primer_frames, notes.unit), color=ink(), linewidth=1.2)
+        return ax
     set_roll_axes(ax, notes)
     primer = np.zeros(len(notes), dtype=bool)
     if isinstance(roll, PianoRoll) and primer_frames:
-        line = np.array([min(primer_frames, len(roll))])
-        primer_end = float(times_of_lines(line, grid=roll.grid, tempo=roll.tempo, unit=notes.unit)[0])
+        primer_end = _primer_end(roll, primer_frames, notes.unit)
         primer = notes.start < primer_end
         ax.axvline(primer_end, color=ink(), linewidth=1.2)
         _add_legend(ax, grey=velocity is not None)
     _add_notes(ax, notes, primer, velocity)
     add_onsets(ax, notes)
     return ax
+
+
+def _primer_end(roll: PianoRoll, primer_frames: int, unit: TimeUnit) -> float:
+    line = np.array([min(primer_frames, len(roll))])
+    return float(times_of_lines(line, grid=roll.grid, tempo=roll.tempo, unit=unit)[0])
 
 
 def _check_velocity(velocity: np.ndarray | None, num_notes: int) -> None:
@@ -99,7 +115,9 @@ def _add_notes(
     for selected, colour, hatch in ((primer, PRIMER_COLOUR, PRIMER_HATCH), (~primer, CONTINUATION_COLOUR, "")):
         if not selected.any():
             continue
-        bars = add_bars(ax, notes.where(selected), facecolors=colour, hatch=hatch)
+        levels = notes.velocity if velocity is None else None
+        colours = colour if levels is None else shaded(colour, levels[selected])
+        bars = add_bars(ax, notes.where(selected), facecolors=colours, hatch=hatch)
         if velocity is not None:
             bars.set(array=velocity[selected], cmap=shades(), clim=(1, _MAX_VELOCITY))
     if velocity is not None and bars is not None:

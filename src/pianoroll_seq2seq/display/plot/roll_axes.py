@@ -41,6 +41,8 @@ def set_roll_axes(
     name_pitches(ax.yaxis)
     ax.grid(axis="y", alpha=0.4)
     ax.set_axisbelow(True)
+    for bar in several[0].bars:
+        ax.axvline(bar, color="0.5", linewidth=0.6, alpha=0.6, zorder=0.5)
 
 
 def _data_limits(ax: "Axes", axis: int) -> tuple[float, float]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Int64
 
-from pianoroll_seq2seq.display.palette import VOICES, on_ground
+from pianoroll_seq2seq.display.palette import VOICES, on_ground, shaded
 from pianoroll_seq2seq.display.plot.figures import new_axes
 from pianoroll_seq2seq.display.plot.note_artists import BAR_HEIGHT, add_bars, add_onsets
 from pianoroll_seq2seq.display.plot.note_intervals import NoteIntervals, roll_intervals, score_intervals
@@ -52,6 +52,12 @@ def plot_voices(
     if not several:
         raise SettingsError("plot_voices needs at least one voice: rolls by name, or a score with notes.")
     ax = ax if ax is not None else new_axes(width=11)
+    draw_voices(ax, several)
+    return ax
+
+
+def draw_voices(ax: "Axes", several: Mapping[str, NoteIntervals]) -> None:
+    """Draws voices into axes, with a legend. Softer notes are paler if velocities differ."""
     from matplotlib.patches import Patch
 
     set_roll_axes(ax, *several.values())
@@ -61,12 +67,19 @@ def plot_voices(
         colour, hatch = VOICES[index % len(VOICES)]
         colour = on_ground(colour)
         height = BAR_HEIGHT * _OVERLAP_SCALE ** _overlap_counts(notes, earlier)
-        add_bars(ax, notes, height=height, facecolors=colour, hatch=hatch)
+        colours = colour if notes.velocity is None else shaded(colour, notes.velocity)
+        add_bars(ax, notes, height=height, facecolors=colours, hatch=hatch)
         add_onsets(ax, notes, height=height)
         keys.append(Patch(facecolor=colour, edgecolor="white", hatch=hatch or None, label=name))
         earlier.append(notes)
     ax.legend(handles=keys, loc="lower left", bbox_to_anchor=(0, 1), ncols=_LEGEND_COLUMNS, frameon=False)
-    return ax
+
+
+def part_intervals(roll: PianoRoll, time: TimeUnit | None) -> dict[str, NoteIntervals]:
+    """The notes of each part of a roll."""
+    notes = roll.notes().part
+    whole = roll_intervals(roll, time)
+    return {name: whole.where(notes == index) for index, name in enumerate(roll.part_names)}
 
 
 def _roll_voices(voices: Mapping[str, PianoRoll], time: TimeUnit | None) -> dict[str, NoteIntervals]:
@@ -81,11 +94,7 @@ def _score_voices(score: Score, time: TimeUnit | None, *, drums: bool) -> dict[s
     """The notes of each part that has any."""
     whole = score_intervals(score, time)
     counts = np.bincount(score.notes.part, minlength=len(score.parts))
-    sounding = [
-        (index, part)
-        for index, part in enumerate(score.parts)
-        if counts[index] and (drums or not part.drums)
-    ]
+    sounding = [(index, part) for index, part in enumerate(score.parts) if counts[index] and (drums or not part.drums)]
     names = _distinct([_name(part, index) for index, part in sounding])
     return {name: whole.where(score.notes.part == index) for name, (index, _) in zip(names, sounding, strict=True)}
 

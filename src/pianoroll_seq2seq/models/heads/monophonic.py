@@ -201,6 +201,14 @@ class MonophonicHead(nn.Module):
         context = self._context(features, pitches, state.runs, state.sounded, state.past.average)
         return Monophonic(self, context, self._chosen_ranks(features.shape[:1]))
 
+    def chords(self, frames: Float[Tensor, "*batch frame_size"]) -> dict[str, Tensor]:
+        """By the name of each part, in which frames it sounds several pitches: booleans (...).
+
+        Such frames have probability zero. :func:`~pianoroll_seq2seq.train.fit` refuses them.
+        """
+        active = frames[..., : self.columns.plane_size] > 0
+        return {block.name: active[..., block.columns].sum(dim=-1) > 1 for block in self.columns.blocks}
+
     def settings(self) -> dict[str, Any]:
         """The constructor's arguments."""
         return {"in_features": self.in_features, "layout": self.layout, **self._settings}

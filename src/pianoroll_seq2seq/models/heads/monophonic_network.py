@@ -58,14 +58,16 @@ class PartNetwork(nn.Module):
         parts = len(columns.blocks)
         # Of each part: intervals from the latest pitch of every part, from its own earlier pitches, and from the pitch
         # that every part is decided to hold, and to begin.
-        num_tables = parts + num_own + 2 * parts
+        num_tables = parts + num_own + (2 * parts if parts > 1 else 0)
         self.intervals: nn.Parameter = nn.Parameter(
             torch.empty(parts, num_tables, 2 * columns.num_pitches - 1, channels).normal_(std=0.1)
         )
         self.position: nn.Parameter = nn.Parameter(torch.zeros(columns.plane_size, channels))
         self.state_proj: nn.Linear = nn.Linear(state_size, parts * channels)
         self.flags_proj: nn.Linear = nn.Linear(parts * _FLAGS, parts * channels, bias=False)
-        self.decided_proj: nn.Linear = nn.Linear(parts * _DECIDED_FLAGS, parts * channels, bias=False)
+        self.decided_proj: nn.Linear | None = (
+            nn.Linear(parts * _DECIDED_FLAGS, parts * channels, bias=False) if parts > 1 else None
+        )
         self.chroma_proj: nn.Linear = nn.Linear(num_rates * OCTAVE, channels, bias=False)
         planes = (num_candidates + 1) * columns.num_planes
         self.candidate_proj: nn.Linear | None = nn.Linear(2 * planes, channels) if num_candidates else None
@@ -137,21 +139,15 @@ class PartNetwork(nn.Module):
         block = self.columns.blocks[part]
         decided = ranks < ranks[:, part : part + 1]
         pitches, moves = self._decided(context, states)
-        moves = moves & decided
-        known = torch.where(decided, pitches, -1)
-        flags = torch.stack([decided, decided & (pitches < 0), moves], dim=2).to(context.state.dtype)
-        weight = self.decided_proj.weight.view(len(self.columns.blocks), -1, self.decided_proj.in_features)[part]
-        condition = context.state[:, part] + functional.linear(flags.flatten(1), weight)
-        sources = torch.cat(
-            [
-                context.pitches[:, 0],
-                context.pitches[:, 1:, part],
-                torch.where(moves, -1, known),
-                torch.where(moves, known, -1),
-            ],
-            dim=1,
-        )
-        hidden = self._interval_hidden(sources, part)
+        moves, known = moves & decided, torch.where(decided, pitches, -1)
+        condition = context.state[:, part]
+        sources = [context.pitches[:, 0], context.pitches[:, 1:, part]]
+        if self.decided_proj is not None:
+            flags = torch.stack([decided, decided & (pitches < 0), moves], dim=2).to(condition.dtype)
+            weight = self.decided_proj.weight.unflatten(0, (len(self.columns.blocks), -1))[part]
+            condition = condition + functional.linear(flags.flatten(1), weight)
+            sources += [torch.where(moves, -1, known), torch.where(moves, known, -1)]
+        hidden = self._interval_hidden(torch.cat(sources, dim=1), part)
         rotated = context.chroma[..., self._rotation].transpose(1, 2).flatten(2)  # (rows, 12, rates * 12)
         tones = self.chroma_proj(rotated)
         classes = self._cell_pitches[block.columns] % OCTAVE

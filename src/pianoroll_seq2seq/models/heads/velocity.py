@@ -191,6 +191,12 @@ class VelocityHead(nn.Module):
         context = self._context(features, state.recent, state.averages.average, state.latest, state.age)
         return Velocity(self, notes, context)
 
+    def chords(self, frames: Float[Tensor, "*batch frame_size"]) -> dict[str, Tensor]:
+        """As of an inner head for monophonic parts: see :meth:`MonophonicHead.chords`. Empty for all others."""
+        find = getattr(self.inner, "chords", None)
+        found: dict[str, Tensor] = {} if find is None else find(frames[..., : self.note_size])
+        return found
+
     def settings(self) -> dict[str, Any]:
         """The constructor's arguments."""
         return {"in_features": self.in_features, "layout": self.layout, "inner": self.inner, **self._settings}

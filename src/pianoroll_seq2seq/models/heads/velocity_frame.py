@@ -19,6 +19,37 @@ if TYPE_CHECKING:
 _SAMPLES = 32
 
 
+@dataclass(frozen=True)
+class VelocityPredictions:
+    """The predicted velocities of some notes, by frame and column.
+
+    Args:
+        columns: the column of each note in the onset plane, (notes,).
+        velocities: its velocity, 1 to 127, (notes,).
+        probabilities: those of the velocities 1 to 127, (notes, 127).
+    """
+
+    columns: Tensor
+    velocities: Tensor
+    probabilities: Tensor
+
+    @property
+    def nats(self) -> Tensor:
+        """The negative log-probability of each velocity, (notes,)."""
+        chosen = self.probabilities.gather(1, self.velocities.unsqueeze(1) - 1).squeeze(1)
+        return -chosen.log()
+
+    @property
+    def errors(self) -> Tensor:
+        """The distance of each velocity from the median, (notes,)."""
+        return (self.medians - self.velocities).abs()
+
+    @property
+    def medians(self) -> Tensor:
+        """The median of each distribution, the guess with the smallest expected absolute error: (notes,)."""
+        return 1 + (self.probabilities.cumsum(dim=1) < 0.5).sum(dim=1).clamp(max=HIGHEST - 1)
+
+
 @dataclass(frozen=True, eq=False)
 class Velocity:
     """Notes, and a velocity for each note that begins: a categorical distribution over bins, uniform inside a bin.
@@ -64,17 +95,12 @@ class Velocity:
         impossible = (onset != velocity).any(dim=1)
         return notes, total.masked_fill(impossible, -math.inf).view(notes.shape)
 
-    def velocity_probs(self, frames: Float[Tensor, "*batch frame_size"]) -> tuple[Tensor, Tensor]:
-        """The predicted distribution of the velocity of every note of some frames, given the notes before it.
-
-        Returns:
-            Probabilities of the velocities 1 to 127, and the true velocities: (notes, 127) and (notes,), by frame and
-            column.
-        """
+    def predictions(self, frames: Float[Tensor, "*batch frame_size"]) -> VelocityPredictions:
+        """The predicted velocities of the notes that begin in some frames, each given those before it."""
         rows = frames.reshape(-1, frames.shape[-1])
         listed, velocities = self._listed(rows)
         probabilities = self._flat()._bin_log_probs(rows, listed, velocities).exp()
-        return self.head.spread_bins(probabilities), velocities
+        return VelocityPredictions(listed.columns, velocities, self.head.spread_bins(probabilities))
 
     @torch.no_grad()
     def sample(self, *, generator: torch.Generator) -> Float[Tensor, "*batch frame_size"]:
@@ -110,7 +136,8 @@ class Velocity:
             active, onset = (self.notes.mean >= probability).chunk(2, dim=-1)
             notes = torch.cat([active, onset & active], dim=-1).to(self.context.state.dtype)
         expected = self._flat()._expected(notes.reshape(-1, notes.shape[-1]))
-        return torch.cat([notes, expected.view(*notes.shape[:-1], -1)], dim=-1)
+        rounded = (expected * HIGHEST).round() / HIGHEST
+        return torch.cat([notes, rounded.view(*notes.shape[:-1], -1)], dim=-1)
 
     def __getitem__(self, index: Any) -> "Velocity":
         """The distributions at some places of the batch shape."""
