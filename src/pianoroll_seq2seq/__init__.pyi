@@ -2,6 +2,7 @@
 
 from ._internal.limits import Limits as Limits
 from .checkpoint import save as save
+from .controllers import Controllers as Controllers
 from .data.augmentation import Augmentation as Augmentation
 from .data.conditions import one_hot as one_hot
 from .data.conditions import pitch_class_vector as pitch_class_vector
@@ -27,16 +28,19 @@ from .evaluation.set_distance import compare_sets as compare_sets
 from .grid import BeatGrid as BeatGrid
 from .grid import FrameGrid as FrameGrid
 from .grid import SecondsGrid as SecondsGrid
+from .interop import read_musicxml as read_musicxml
 from .interop import read_pypianoroll as read_pypianoroll
 from .interop import roll_from_array as roll_from_array
 from .interop import roll_to_array as roll_to_array
 from .interop import score_from_music21 as score_from_music21
 from .interop import score_to_music21 as score_to_music21
+from .interop import write_musicxml as write_musicxml
 from .interop import write_pypianoroll as write_pypianoroll
 from .layout import FrameLayout as FrameLayout
 from .meter import KeySignature as KeySignature
 from .meter import Meter as Meter
 from .meter import TimeSignature as TimeSignature
+from .meter import Meter as Meter
 from .midi_io import read_midi as read_midi
 from .midi_io import write_midi as write_midi
 from .models.classifier_free_guidance import GuidedModel as GuidedModel
@@ -75,6 +79,8 @@ from .sampling.generations import Generations as Generations
 from .score import NoteTable as NoteTable
 from .score import Score as Score
 from .serving import load_service as load_service
+from .signatures import KeySignature as KeySignature
+from .signatures import TimeSignature as TimeSignature
 from .stores.azure_blob import AzureBlobStore as AzureBlobStore
 from .stores.base import Store as Store
 from .stores.local import LocalStore as LocalStore

@@ -17,6 +17,10 @@ class MidiNotFoundError(MidiError, FileNotFoundError):
     """A MIDI file or folder that does not exist."""
 
 
+class MusicXMLError(MidiError):
+    """A MusicXML file that cannot be read, or a score that notation cannot express."""
+
+
 class LimitError(MidiError):
     """A file that exceeds the limits."""
 

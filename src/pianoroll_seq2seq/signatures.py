@@ -13,7 +13,7 @@ _MOST_SHARPS = 7
 _TONICS = ["Cb", "Gb", "Db", "Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E", "B", "F#", "C#", "G#", "D#", "A#"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class TimeSignature:
     """A time signature, such as 3/4. A bar begins on its tick.
 
@@ -36,7 +36,8 @@ class TimeSignature:
 
     def __post_init__(self) -> None:
         """Validates the values."""
-        _check_tick(self.tick, "A time signature")
+        if not 0 <= self.tick <= MAX_TICK:
+            raise MidiError(f"A time signature needs a tick in 0..{MAX_TICK}, got {self.tick!r}.")
         if not is_time_signature(self.numerator, self.denominator):
             raise MidiError(
                 f"A time signature needs a numerator in 1..{_MAX_NUMERATOR} and a denominator of "
@@ -53,7 +54,7 @@ class TimeSignature:
         return self.tick + beats * 4 * ticks_per_beat // self.denominator
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class KeySignature:
     """A key signature.
 
@@ -76,7 +77,8 @@ class KeySignature:
 
     def __post_init__(self) -> None:
         """Validates the values."""
-        _check_tick(self.tick, "A key signature")
+        if not 0 <= self.tick <= MAX_TICK:
+            raise MidiError(f"A key signature needs a tick in 0..{MAX_TICK}, got {self.tick!r}.")
         if not is_key_signature(self.fifths, self.minor):
             raise MidiError(
                 f"A key signature needs fifths in -{_MOST_SHARPS}..{_MOST_SHARPS} and minor=True or False, got "
@@ -107,8 +109,3 @@ def is_time_signature(numerator: int, denominator: int) -> bool:
 def is_key_signature(fifths: int, minor: int) -> bool:
     """Whether these are the values of a key signature."""
     return -_MOST_SHARPS <= fifths <= _MOST_SHARPS and minor in (0, 1)
-
-
-def _check_tick(tick: int, what: str) -> None:
-    if not 0 <= tick <= MAX_TICK:
-        raise MidiError(f"{what} needs a tick in 0..{MAX_TICK}, got {tick!r}.")

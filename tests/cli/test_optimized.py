@@ -22,7 +22,7 @@ sys.exit(main(["generate", "--beats", "1", "--output", "piece.mid"]))
 
 def optimized(script: str, folder: Path) -> str:
     """Runs a script and returns what it prints."""
-    done = subprocess.run(  # noqa: S603 (the interpreter of the tests)
+    done = subprocess.run(
         [sys.executable, "-OO", "-c", script], cwd=folder, capture_output=True, text=True, check=False, timeout=100
     )
     assert done.returncode == 0, done.stderr

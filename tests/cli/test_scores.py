@@ -81,7 +81,7 @@ def test_what_is_no_run(run: Run, runs: list[Path], tmp_path: Path) -> None:
     assert "named twice" in run("compare", runs[0], runs[0]).refused()
     assert "the ending must be .png" in run("compare", *runs, "--picture", tmp_path / "curves.jpg").refused()
     (runs[0] / "scores.json").write_text("{")
-    assert "scores.json: not JSON" in run("compare", *runs).refused()
+    assert "scores.json: damaged, or not JSON" in run("compare", *runs).refused()
     (runs[0] / "history.jsonl").write_text("nothing\n")
     assert "history.jsonl" in run("compare", *runs).refused()
 

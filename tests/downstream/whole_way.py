@@ -14,6 +14,7 @@ from pianoroll_seq2seq import (
     Augmentation,
     BeatGrid,
     CopyingLSTM,
+    Controllers,
     Corpus,
     Draw,
     Evaluation,
@@ -23,9 +24,11 @@ from pianoroll_seq2seq import (
     GuidedModel,
     History,
     JsonlTracker,
+    KeySignature,
     Likelihood,
     Limits,
     LocalStore,
+    Meter,
     NADEHead,
     NotesHead,
     NoteTable,
@@ -45,6 +48,7 @@ from pianoroll_seq2seq import (
     StopAfter,
     TempoMap,
     Threshold,
+    TimeSignature,
     TrainedModel,
     WholePieces,
     build_corpus,
@@ -99,6 +103,11 @@ def read(folder: Path) -> list[PianoRoll]:
     assert_type(score.notes, NoteTable)
     assert_type(score.parts[0], Part)
     assert_type(score.tempo, TempoMap)
+    assert_type(score.meter, Meter)
+    assert_type(score.meter.time_signatures, tuple[TimeSignature, ...])
+    assert_type(score.meter.key_signatures, tuple[KeySignature, ...])
+    assert_type(read_midi(first, controllers=True).controllers, Controllers)
+    print(len(score.bar_ticks()), "bars of", len(score.beat_ticks()), "beats")
     write_midi(score, folder / "same.mid", overwrite=True)
     assert_type(PianoRoll.from_midi(first, grid=BeatGrid(2), pitches=PITCHES), PianoRoll)
     try:

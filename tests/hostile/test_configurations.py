@@ -68,7 +68,7 @@ def test_aliases(command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str
     """A run's configuration of 735 bytes fills the memory of whoever reads it."""
     run = tmp_path / "run"
     run.mkdir()
-    History((Epoch(1, 10, 0.5, 0.6, 1e-3, 2.0),), 1, "max_epochs").save(run / "history.jsonl")
+    History((Epoch(1, 10, 0.5, 0.6, 1e-3, 2.0),), 1, "epochs").save(run / "history.jsonl")
     (run / "config.yaml").write_text(BOMB)
     grown, begin = peak_growth(), time.process_time()
     arguments = ["--config", str(run / "config.yaml")] if command == "train" else [str(run)]

@@ -130,7 +130,9 @@ def test_wrong_settings_on_the_command_line(tmp_path: Path, capsys: pytest.Captu
     assert not (tmp_path / "run" / "best.safetensors").exists()
 
 
-@pytest.mark.parametrize("secret", [KEY, "https://acme.blob.core.windows.net/music?sv=1&sig=c2VjcmV0"])
+@pytest.mark.parametrize(
+    "secret", [KEY, "https://acme.blob.core.windows.net/music?sv=1&sig=c2VjcmV0"], ids=["key", "signature"]
+)
 def test_the_program_prints_no_secret(secret: str, capsys: pytest.CaptureFixture[str]) -> None:
     """A key that was pasted in the place of a folder is in the log of the job."""
     for arguments in (["evaluate", secret], ["inspect", secret], ["generate", "--model", secret, "--output", "x.mid"]):

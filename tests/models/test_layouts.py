@@ -9,8 +9,18 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from pianoroll_seq2seq import CopyingLSTM, FrameLayout, Part, PianoRoll, PitchRange, Seq2SeqLSTM, WholePieces, checkpoint
-from pianoroll_seq2seq import fit, generate
+from pianoroll_seq2seq import (
+    CopyingLSTM,
+    FrameLayout,
+    Part,
+    PianoRoll,
+    PitchRange,
+    Seq2SeqLSTM,
+    WholePieces,
+    checkpoint,
+    fit,
+    generate,
+)
 from pianoroll_seq2seq.models.heads.monophonic import MonophonicHead
 from pianoroll_seq2seq.models.heads.nade import NADEHead
 from pianoroll_seq2seq.models.heads.notes import NotesHead
@@ -38,7 +48,9 @@ HEADS: dict[str, tuple[int, Any]] = {
 MODELS: dict[str, Any] = {
     "CopyingLSTM": partial(CopyingLSTM, num_copy_heads=2),
     "Seq2SeqLSTM": partial(Seq2SeqLSTM, num_encoder_layers=1, num_decoder_layers=1),
-    "Seq2SeqLSTM with all": partial(Seq2SeqLSTM, attention=True, num_copy_heads=2, block_frames=3, condition_size=2),
+    "Seq2SeqLSTM with all": partial(
+        Seq2SeqLSTM, attention=True, num_copy_heads=2, block_frames=3, condition_size=2, condition_dropout=0.5
+    ),
 }
 every_head = pytest.mark.parametrize(("num_planes", "head"), HEADS.values(), ids=HEADS)
 every_model = pytest.mark.parametrize("make", MODELS.values(), ids=MODELS)
@@ -112,8 +124,9 @@ def test_a_piece_is_learned_continued_and_kept(num_planes: int, head: Any, tmp_p
     torch.manual_seed(0)
     settings = {"dropout": 0.1, "input_noise": 0.2, "input_dropout": 0.1}
     model = CopyingLSTM(layout, hidden_size=8, num_copy_heads=2, head=head, **settings)
-    examples = WholePieces(rolls, max_frames_per_batch=60, layout=layout)
-    history = fit(model, examples, epochs=4, batch_size=1, progress=False)
+    examples = WholePieces(rolls, max_frames_per_batch=60, repeats=6, layout=layout)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.03)
+    history = fit(model, examples, epochs=3, batch_size=1, optimizer=optimizer, progress=False)
     assert history.train_losses[-1] < history.train_losses[0]
     played = generate(model, rolls[0], num_frames=12, seed=1)
     assert (played.velocity is not None) == layout.has_velocity

@@ -64,6 +64,16 @@ def test_a_primer_begins_with_music(tmp_path: Path, silent_beats: float, offset:
     assert (len(in_seconds), bool(in_seconds.active[0].any())) == (64, True)
 
 
+def test_a_primer_beside_the_beats_is_read_as_the_training_files_were(tmp_path: Path) -> None:
+    """Half a frame off, every note begins a sixteenth after its beat: a rhythm that the model has never seen."""
+    path = song(tmp_path / "song.mid", silent_beats=0.125, beats=16)
+    straight = model().read_primer(song(tmp_path / "straight.mid", beats=16), beats=8)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert model(BeatGrid(4, offset="auto")).read_primer(path, beats=8) == straight
+        assert model().read_primer(path, beats=8) != straight
+
+
 def test_the_tempo_is_that_of_the_music(tmp_path: Path) -> None:
     """A primer that begins later in the file has the tempo of the file's beginning."""
     tempo = TempoMap(480, [(0, 500_000), (480 * 20, 1_000_000)])

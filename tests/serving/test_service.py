@@ -15,12 +15,14 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from studio_models import small_model
 
 from pianoroll_seq2seq import checkpoint
 from pianoroll_seq2seq.errors import (
     CheckpointError,
     CheckpointNotFoundError,
     GridError,
+    ModelInUseError,
     PitchRangeError,
     SettingsError,
     ShapeError,
@@ -28,12 +30,14 @@ from pianoroll_seq2seq.errors import (
 from pianoroll_seq2seq.grid import BeatGrid, FrameGrid, SecondsGrid
 from pianoroll_seq2seq.layout import FrameLayout
 from pianoroll_seq2seq.midi_io import read_midi, to_midi_bytes
+from pianoroll_seq2seq.models.modes import training
 from pianoroll_seq2seq.models.seq2seq_lstm import Seq2SeqLSTM
 from pianoroll_seq2seq.parts import Part
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.pitches import PitchRange
 from pianoroll_seq2seq.sampling import Draw, Sampler, Threshold, generate
 from pianoroll_seq2seq.serving import RequestError, RequestLimits, Service, load_service
+from pianoroll_seq2seq.studio.app import studio_app
 from pianoroll_seq2seq.tempo import TempoMap
 from pianoroll_seq2seq.train import fit
 from pianoroll_seq2seq.windowing import SlidingWindows
@@ -328,7 +332,7 @@ WRONG: dict[str, tuple[dict[str, Any], int, str, str]] = {
     "notes as an object": (request_of(primer_notes={}), 400, "primer_notes", "must be a list"),
     "no notes": (request_of(primer_notes=[]), 422, "primer_notes", "empty"),
     "too many notes": (request_of(primer_notes=NOTES * 7), 413, "primer_notes", "21 notes; the limit is 20"),
-    "a number as a note": (request_of(primer_notes=[60]), 400, "primer_notes[0]", "pitch, start_beat, velocity, got 60"),
+    "a number as a note": (request_of(primer_notes=[60]), 400, "primer_notes[0]", "start_beat, velocity, got 60"),
     "a note in seconds": (
         request_of(primer_notes=note(start_second=1)), 400, "primer_notes[1]", 'unknown field "start_second"',
     ),
@@ -551,3 +555,14 @@ def test_wrong_parts_and_velocities_are_named(note: dict[str, Any], message: str
     whole = {"pitch": 64, "start_beat": 0, "duration_beats": 1, **note}
     with pytest.raises(RequestError, match=message):
         service.answer({"primer_notes": [whole], "num_frames": 2})
+
+
+def test_a_model_that_is_trained_is_left_in_its_mode() -> None:
+    """A service or a studio that starts beside ``fit`` turns dropout off for the rest of the training."""
+    trained = small_model()
+    trained.model.train()
+    with training(trained.model), ThreadPoolExecutor(1) as pool:
+        for start in (lambda: Service(trained.model, trained.layout), lambda: studio_app([trained])):
+            with pytest.raises(ModelInUseError, match="another thread"):
+                pool.submit(start).result()
+            assert trained.model.training

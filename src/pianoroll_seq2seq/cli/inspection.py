@@ -74,7 +74,9 @@ class Inspection:
     def __str__(self) -> str:
         """One file in full, or a summary of many."""
         lines = _file_lines(self.files[0]) if len(self.files) == 1 and not self.unreadable else self._summary()
-        problems = [f"  {file.path}: {problem}" for file in self.files for problem in file.problems]
+        problems = [
+            f"  {printable(file.path)}: {printable(problem)}" for file in self.files for problem in file.problems
+        ]
         lines += left_out_lines(self.unreadable, len(self.files))
         lines += ["problems:"] if problems else [] if self.unreadable else ["no problems found"]
         lines += problems[:_MAX_LINES]
@@ -88,13 +90,13 @@ class Inspection:
         share += "this grid" if self.suggestion.frames_per_beat else "the finest grid in beats, so none fits"
         lines.append(f"suggested: {self.suggestion.options()} ({share})")
         if self.pitches and Path(self.path).is_dir():
-            lines.append(f"to train: {self.suggestion.command(self.path)}")
+            lines.append(f"to train: {printable(self.suggestion.command(self.path))}")
         return "\n".join(lines)
 
     def _summary(self) -> list[str]:
         seconds = [file.seconds for file in self.files]
         notes = sum(file.notes for file in self.files)
-        lines = [f"{self.path}: {len(self.files)} files, {notes} notes, {sum(seconds) / 60:.1f} minutes"]
+        lines = [f"{printable(self.path)}: {len(self.files)} files, {notes} notes, {sum(seconds) / 60:.1f} minutes"]
         if not self.files:
             return lines
         tempi = [bpm for file in self.files for _, bpm in file.tempi]
@@ -195,7 +197,8 @@ def _file_lines(file: FileFacts) -> list[str]:
     tempi = ", ".join(f"{bpm:g} from {seconds:g} s" for seconds, bpm in file.tempi[:8])
     more = f" and {len(file.tempi) - 8} more" if len(file.tempi) > 8 else ""
     lines = [
-        f"{file.path}: {file.notes} notes, {file.seconds:.1f} s, {file.beats:g} beats of {file.ticks_per_beat} ticks",
+        f"{printable(file.path)}: {file.notes} notes, {file.seconds:.1f} s, {file.beats:g} beats of "
+        f"{file.ticks_per_beat} ticks",
         f"tempo (BPM): {tempi}{more}",
         *_rhythm_of_file(file),
         "parts:",

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 
+from pianoroll_seq2seq._internal.names import printable
 from pianoroll_seq2seq.cli.command import log
 from pianoroll_seq2seq.cli.wording import in_options
 
@@ -33,7 +34,7 @@ def left_out_lines(refused: Mapping[str, str], num_used: int) -> list[str]:
     if not refused:
         return []
     groups: dict[str, list[str]] = {}
-    reasons = {path: _without_path(path, in_options(reason)) for path, reason in refused.items()}
+    reasons = {path: printable(_without_path(path, in_options(reason))) for path, reason in refused.items()}
     for path, reason in reasons.items():
         groups.setdefault(_DETAIL.sub("", reason), []).append(path)
     ordered = sorted(groups.values(), key=len, reverse=True)
@@ -52,9 +53,10 @@ def log_left_out(refused: Mapping[str, str], num_used: int) -> None:
 
 def _listed(paths: list[str]) -> str:
     """The first names of a group, and its size."""
+    names = [printable(path) for path in paths[:_NAMES]]  # a name may hold the end of a line
     if len(paths) == 1:
-        return paths[0]
-    return f"{len(paths)} files ({', '.join(paths[:_NAMES])}{', ...' if len(paths) > _NAMES else ''})"
+        return names[0]
+    return f"{len(paths)} files ({', '.join(names)}{', ...' if len(paths) > _NAMES else ''})"
 
 
 def _without_path(path: str, reason: str) -> str:

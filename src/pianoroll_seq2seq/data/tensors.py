@@ -32,21 +32,20 @@ def frames_to_tensor(
     if out is None:
         out = torch.from_numpy(np.empty((batch, num_frames, layout.frame_size), np.float32))
     frames = out[:batch]
+    if packed.velocities is None:
+        return frames.copy_(torch.from_numpy(cells.reshape(batch, num_frames, layout.frame_size)))
     by_plane = frames.unflatten(2, (len(layout.planes), size))
     by_plane[:, :, :planes].copy_(torch.from_numpy(cells))
-    if packed.velocities is not None:
-        by_plane[:, :, planes:].zero_()
-        _scatter_velocities(packed, layout, frames)
+    by_plane[:, :, planes:].zero_()
+    _scatter_velocities(packed.bits, packed.velocities, layout, frames)
     return frames
 
 
-def _scatter_velocities(packed: PackedFrames, layout: FrameLayout, frames: Tensor) -> None:
+def _scatter_velocities(bits: np.ndarray, velocities: np.ndarray, layout: FrameLayout, frames: Tensor) -> None:
     """Writes the velocities at their onsets."""
     width = bytes_per_frame(layout.plane_size)
-    row, column = np.divmod(bit_positions(np.ascontiguousarray(packed.bits[..., width:])), 8 * width)
-    batch, frame = np.divmod(row, packed.bits.shape[1])
-    velocities = packed.velocities
-    assert velocities is not None
+    row, column = np.divmod(bit_positions(np.ascontiguousarray(bits[..., width:])), 8 * width)
+    batch, frame = np.divmod(row, bits.shape[1])
     if column.max(initial=0) >= layout.plane_size or len(velocities) != len(column) or velocities.max(initial=0) > 127:
         raise CorpusError(
             "Onsets without velocities, or beyond the last column: the corpus is damaged. Corpus(folder).verify() "

@@ -5,12 +5,15 @@ import warnings
 from collections import defaultdict
 from collections.abc import Iterable
 from fractions import Fraction
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pianoroll_seq2seq._internal.names import as_text
 from pianoroll_seq2seq.errors import MidiError, MissingExtraError, NoNotesError
+from pianoroll_seq2seq.meter import Meter
 from pianoroll_seq2seq.parts import Part
 from pianoroll_seq2seq.score import NoteTable, Score
+from pianoroll_seq2seq.signatures import KeySignature, TimeSignature, is_key_signature, is_time_signature
 from pianoroll_seq2seq.tempo import DEFAULT_TICKS_PER_BEAT, MAX_TICKS_PER_BEAT, TempoMap
 
 if TYPE_CHECKING:
@@ -67,7 +70,7 @@ def score_from_music21(stream: "music21.stream.Stream[Any]", *, expand_repeats: 
         >>> score.notes.pitch.tolist()
         [60, 62, 64]
     """
-    m21 = _music21()
+    m21 = import_music21("Reading music21 streams")
     name = str((stream.metadata and stream.metadata.bestTitle) or "")
     label = name or f"The music21 {type(stream).__name__}"
     if isinstance(stream, m21.stream.Opus):
@@ -94,6 +97,7 @@ def score_from_music21(stream: "music21.stream.Stream[Any]", *, expand_repeats: 
         warnings.warn(f"{label}: {unknown} unpitched notes whose drum is unknown; left out.", stacklevel=2)
     if not any(notes):
         raise NoNotesError(f"{label}: no notes.")
+    signatures = _signatures_in(voices[0] if voices[0] is not stream else stream, m21)
     tempi = []
     for mark in stream.flatten().getElementsByClass(m21.tempo.TempoIndication):
         metronome = mark.getSoundingMetronomeMark()
@@ -101,7 +105,7 @@ def score_from_music21(stream: "music21.stream.Stream[Any]", *, expand_repeats: 
         if beats_per_minute:
             tempi.append((Fraction(mark.offset), round(60_000_000 / beats_per_minute)))
     try:
-        score, moved = _score_in_ticks(notes, tempi, tuple(parts), name, end)
+        score, moved = _score_in_ticks(notes, tempi, signatures, parts=tuple(parts), name=name, end=end)
     except MidiError as error:
         raise MidiError(f"{label}: {error}") from error
     if moved:
@@ -111,6 +115,36 @@ def score_from_music21(stream: "music21.stream.Stream[Any]", *, expand_repeats: 
             stacklevel=2,
         )
     return score
+
+
+class _Signatures(NamedTuple):
+    """Time signatures as numerator and denominator, key signatures as fifths and minor, by their time in beats."""
+
+    times: list[tuple[Fraction, tuple[int, int]]]
+    keys: list[tuple[Fraction, tuple[int, bool]]]
+
+
+def _signatures_in(part: Any, m21: Any) -> _Signatures:
+    """The signatures of a part. After a bar of another length than it says, a time signature comes again."""
+    found = _Signatures([], [])
+    for time in part.flatten().getElementsByClass(m21.meter.TimeSignature):
+        if is_time_signature(time.numerator, time.denominator):
+            found.times.append((Fraction(time.offset), (time.numerator, time.denominator)))
+    for key in part.flatten().getElementsByClass(m21.key.KeySignature):
+        if isinstance(key.sharps, int) and is_key_signature(key.sharps, 0):
+            found.keys.append((Fraction(key.offset), (key.sharps, getattr(key, "mode", None) == "minor")))
+    measures = list(part.getElementsByClass(m21.stream.Measure))
+    for measure, following in pairwise(measures):
+        running = [one for time, one in found.times if time <= measure.offset]
+        if not running:
+            continue
+        numerator, denominator = running[-1]
+        end, start = Fraction(following.offset), Fraction(measure.offset)
+        is_new = any(start < time <= end for time, _ in found.times)
+        if end - start != Fraction(4 * numerator, denominator) and not is_new:
+            found.times.append((end, running[-1]))
+            found.times.sort(key=lambda one: one[0])
+    return found
 
 
 def score_to_music21(score: Score) -> "music21.stream.Score":
@@ -130,45 +164,76 @@ def score_to_music21(score: Score) -> "music21.stream.Score":
         >>> [note.nameWithOctave for note in stream.recurse().notes]
         ['C4']
     """
-    m21 = _music21()
+    m21 = import_music21("Making music21 streams")
     whole: music21.stream.Score = m21.stream.Score()
     if score.name:
         whole.insert(0, m21.metadata.Metadata(title=score.name))
-    ticks_per_beat, table = score.ticks_per_beat, score.notes
-    for part, mine in zip(score.parts, table.by_part(len(score.parts)), strict=True):
-        voice = m21.stream.Part()
-        voice.partName = as_text(part.name)  # None would be the name of its instrument
-        voice.atSoundingPitch = True
-        instrument = m21.instrument.UnpitchedPercussion() if part.drums else m21.instrument.Instrument()
-        instrument.partName, instrument.midiProgram = as_text(part.name) or None, part.program
-        instrument.instrumentName = instrument.instrumentName or as_text(part.name) or "Instrument"
-        voice.insert(0, instrument)
-        for onset, end, pitch, velocity in zip(
-            mine.onset_tick.tolist(), mine.end_tick.tolist(), mine.pitch.tolist(), mine.velocity.tolist(), strict=True
-        ):
-            length = Fraction(end - onset, ticks_per_beat)
-            spelt = m21.pitch.Pitch(midi=pitch)
-            note = m21.note.Note(spelt, quarterLength=length) if length else m21.note.Note(spelt).getGrace()
-            note.volume.velocity = velocity
-            note.volume.velocityIsRelative = False
+    ticks_per_beat = score.ticks_per_beat
+    for part, mine in zip(score.parts, score.notes.by_part(len(score.parts)), strict=True):
+        voice = new_part(part, m21)
+        columns = (mine.onset_tick, mine.end_tick, mine.pitch, mine.velocity)
+        for onset, end, pitch, velocity in zip(*(column.tolist() for column in columns), strict=True):
+            note = new_note(pitch, Fraction(end - onset, ticks_per_beat), velocity, m21)
             voice.insert(Fraction(onset, ticks_per_beat), note)
+        _insert_signatures(voice, score, m21)
         whole.insert(0, voice)
     first = whole.parts.first() or whole
     if score.end_tick is not None:
-        last = int(table.end_tick.max(initial=0))
+        last = int(score.notes.end_tick.max(initial=0))
         rest = m21.note.Rest(quarterLength=Fraction(score.end_tick - last, ticks_per_beat))
         rest.groups.append(_END_OF_MUSIC)
         first.insert(Fraction(last, ticks_per_beat), rest)
-    for tick, us_per_beat in score.tempo.changes:
-        first.insert(Fraction(tick, ticks_per_beat), m21.tempo.MetronomeMark(number=60_000_000 / us_per_beat))
+    insert_tempi(first, score, m21)
     return whole
 
 
-def _music21() -> Any:
+def new_part(part: Part, m21: Any) -> Any:
+    """An empty music21 ``Part`` with its name and instrument."""
+    voice = m21.stream.Part()
+    voice.partName = as_text(part.name)  # None would be the name of its instrument
+    voice.atSoundingPitch = True
+    instrument = m21.instrument.UnpitchedPercussion() if part.drums else m21.instrument.Instrument()
+    instrument.partName, instrument.midiProgram = as_text(part.name) or None, part.program
+    instrument.instrumentName = instrument.instrumentName or as_text(part.name) or "Instrument"
+    voice.insert(0, instrument)
+    return voice
+
+
+def new_note(pitch: int, length: Fraction, velocity: int, m21: Any) -> Any:
+    """A music21 ``Note``; a grace note if it has no length."""
+    spelt = m21.pitch.Pitch(midi=pitch)
+    note = m21.note.Note(spelt, quarterLength=length) if length else m21.note.Note(spelt).getGrace()
+    note.volume.velocity = velocity
+    note.volume.velocityIsRelative = False
+    return note
+
+
+def insert_tempi(voice: Any, score: Score, m21: Any) -> None:
+    """Inserts the tempo changes into a music21 ``Part``."""
+    for tick, us_per_beat in score.tempo.changes:
+        mark = m21.tempo.MetronomeMark(number=60_000_000 / us_per_beat)
+        voice.insert(Fraction(tick, score.ticks_per_beat), mark)
+
+
+def _insert_signatures(voice: Any, score: Score, m21: Any) -> None:
+    """Inserts the time and key signatures; each part of a music21 score has its own."""
+    for time in score.meter.time_signatures:
+        voice.insert(Fraction(time.tick, score.ticks_per_beat), m21.meter.TimeSignature(str(time)))
+    for key in score.meter.key_signatures:
+        spelt = m21.key.KeySignature(key.fifths).asKey("minor" if key.minor else "major")
+        voice.insert(Fraction(key.tick, score.ticks_per_beat), spelt)
+
+
+def import_music21(purpose: str) -> Any:
+    """The package.
+
+    Raises:
+        MissingExtraError: it is not installed; the message names the purpose.
+    """
     try:
         import music21
     except ImportError as error:
-        raise MissingExtraError("music21", "datasets", "Reading or making music21 streams") from error
+        raise MissingExtraError("music21", "datasets", purpose) from error
     return music21
 
 
@@ -234,13 +299,16 @@ def _without_ties(notes: list[_TimedNote]) -> list[_TimedNote]:
 def _score_in_ticks(
     notes: list[list[_TimedNote]],
     tempi: list[tuple[Fraction, int]],
+    signatures: "_Signatures",
+    *,
     parts: tuple[Part, ...],
     name: str,
     end: Fraction,
 ) -> tuple[Score, int]:
     """The score, and how many notes are not exactly on its ticks."""
     times = {time for voice in notes for note in voice for time in (note.onset, note.end)}
-    ticks_per_beat = _exact_ticks_per_beat(times | {end} | {time for time, _ in tempi})
+    signed = {time for time, _ in (*signatures.times, *signatures.keys)}
+    ticks_per_beat = _exact_ticks_per_beat(times | {end} | {time for time, _ in tempi} | signed)
     inexact = {time for time in times if (time * ticks_per_beat).denominator > 1}
     moved = sum(note.onset in inexact or note.end in inexact for voice in notes for note in voice)
 
@@ -253,7 +321,11 @@ def _score_in_ticks(
         for note in voice
     ]
     tempo = TempoMap(ticks_per_beat, [(tick(time), us_per_beat) for time, us_per_beat in tempi])
-    return Score(NoteTable(*map(list, zip(*rows, strict=True))), tempo, parts, name, tick(end)), moved
+    meter = Meter(
+        [TimeSignature(tick(time), *one) for time, one in signatures.times],
+        [KeySignature(tick(time), *one) for time, one in signatures.keys],
+    )
+    return Score(NoteTable(*map(list, zip(*rows, strict=True))), tempo, parts, name, tick(end), meter), moved
 
 
 def _exact_ticks_per_beat(times: Iterable[Fraction]) -> int:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
+from pianoroll_seq2seq._internal.names import printable
 from pianoroll_seq2seq.errors import MidiNotFoundError
 
 _ENDINGS = (".mid", ".midi", ".kar", ".rmi")
@@ -31,7 +32,7 @@ def midi_paths(folder: Path) -> list[Path]:
         if os.path.isfile(path):  # as Path.is_file(), which raises some errors
             paths.append(path)
         else:
-            warnings.warn(f"{path} is left out: {_why_no_file(path)}.", stacklevel=2)
+            warnings.warn(f"{printable(str(path))} is left out: {_why_no_file(path)}.", stacklevel=2)
     if not paths:
         raise MidiNotFoundError(f"{folder}: no .mid, .midi, .kar or .rmi file in it or below. Check the path.")
     return paths
@@ -81,7 +82,7 @@ def _why_no_file(path: Path) -> str:
 
 
 def _warn(error: OSError) -> None:
-    warnings.warn(f"{error.filename} is left out: {error.strerror}.", stacklevel=2)
+    warnings.warn(f"{printable(str(error.filename))} is left out: {error.strerror}.", stacklevel=2)
 
 
 def _is_seen(folder: str, seen: set[tuple[int, int]]) -> bool:

@@ -219,9 +219,7 @@ def _voices(
     )
 
 
-def _by_track(
-    tracks: list[bytes], label: str, *, salvage: bool, policies: Policies, limits: Limits
-) -> Voices | None:
+def _by_track(tracks: list[bytes], label: str, *, salvage: bool, policies: Policies, limits: Limits) -> Voices | None:
     """Reads track by track, so that each part has its track's number; the careful reader reads what symusic cannot.
 
     None if that is most of the file, which is then better read at once.

@@ -39,8 +39,10 @@ class Signatures(NamedTuple):
 
 
 def _meter(times: tuple[tuple[int, int, int], ...], keys: tuple[tuple[int, int, int], ...]) -> Meter:
-    times_on_tick = {row[0]: row for row in times if row[0] <= MAX_TICK and is_time_signature(*row[1:])}
-    keys_on_tick = {row[0]: row for row in keys if row[0] <= MAX_TICK and is_key_signature(*row[1:])}
+    possible = {row for row in {row[1:] for row in times} if is_time_signature(*row)}
+    times_on_tick = {row[0]: row for row in times if row[0] <= MAX_TICK and row[1:] in possible}
+    possible = {row for row in {row[1:] for row in keys} if is_key_signature(*row)}
+    keys_on_tick = {row[0]: row for row in keys if row[0] <= MAX_TICK and row[1:] in possible}
     return Meter(
         [TimeSignature(*row) for row in times_on_tick.values()],
         [KeySignature(tick, fifths, bool(minor)) for tick, fifths, minor in keys_on_tick.values()],

@@ -262,7 +262,6 @@ class CopyingLSTM(PretrainedMixin, nn.Module):
         ]
         return functional.silu(self.input_proj(torch.cat(parts, dim=2)))
 
-
     def _chroma(self, averages: Tensor) -> Tensor:
         """Averages of the active plane, summed over octaves: (..., frame_size) to (..., 12)."""
         active = averages[..., : self.columns.plane_size]

@@ -8,6 +8,7 @@ import yaml
 from msgspec import Struct
 
 from pianoroll_seq2seq._internal.documents import convert
+from pianoroll_seq2seq._internal.names import printable
 from pianoroll_seq2seq.errors import CheckpointError
 from pianoroll_seq2seq.pitches import PitchRange
 
@@ -75,14 +76,16 @@ class Card(dict[str, Any]):
                 lines += [heading, *(_wrapped(line, "  ", "    ") for line in text.splitlines())]
             else:
                 lines.append(_wrapped(f"{heading}: {text}", "", "  "))
-        return "\n".join([*lines, *(f"{_words(key).capitalize()}: {_figure(value)}" for key, value in figures.items())])
+        lines += [f"{_words(key).capitalize()}: {_figure(value)}" for key, value in figures.items()]
+        return printable("\n".join(lines), keep="\n")
 
     __str__ = __repr__
 
     def _repr_markdown_(self) -> str:
         texts, figures = _parts(self, hidden={"name"})
         facts = {"Facts": "\n".join(_listed(figures))} if figures else {}
-        return "\n\n".join(f"**{heading}**\n\n{text}" for heading, text in (texts | facts).items())
+        page = "\n\n".join(f"**{heading}**\n\n{text}" for heading, text in (texts | facts).items())
+        return printable(page, keep="\n").replace("<", "&lt;")  # the card of a stranger has no tags
 
 
 class _FrontMatter(Struct, frozen=True):

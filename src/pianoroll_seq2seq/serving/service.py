@@ -12,6 +12,7 @@ from pianoroll_seq2seq.errors import (
     GridError,
     LimitError,
     MidiError,
+    ModelInUseError,
     NoNotesError,
     PitchRangeError,
     SettingsError,
@@ -68,6 +69,7 @@ class Service:
     Raises:
         GridError, PitchRangeError: the model has another layout.
         ShapeError: the model has other planes, or cannot generate frames of this layout.
+        ModelInUseError: ``fit`` trains the model in another thread.
     """
 
     def __init__(
@@ -79,8 +81,6 @@ class Service:
         condition_size: int = 0,
     ) -> None:
         """Generates one frame, so that a model that does not fit the layout is found at once."""
-        if isinstance(model, SequenceModel):
-            model.train(False)
         self.model = model
         self.layout = layout
         self.limits = limits
@@ -92,10 +92,14 @@ class Service:
         condition = np.zeros(condition_size, np.float32) if condition_size else None
         try:
             generate(model, primer, num_frames=1, condition=condition, layout=layout)
+        except ModelInUseError:
+            raise
         except (RuntimeError, ValueError, IndexError) as error:
             raise ShapeError(
                 f"The model cannot generate frames of {layout} ({error}). Give the layout that it was trained with."
             ) from error
+        if isinstance(model, SequenceModel):  # after generating, which is refused while fit trains the model
+            model.train(False)
 
     def answer_json(self, raw: str | bytes) -> dict[str, Any]:
         """Answers a request in JSON; see :meth:`answer`.

@@ -8,6 +8,7 @@ from typing import Any
 
 from pianoroll_seq2seq.errors import MissingExtraError, PianoRollSeq2SeqError, SettingsError
 from pianoroll_seq2seq.midi_io import to_midi_bytes
+from pianoroll_seq2seq.models.modes import Evaluation
 from pianoroll_seq2seq.pretrained.trained_model import TrainedModel
 from pianoroll_seq2seq.serving.errors import RequestError
 from pianoroll_seq2seq.studio.access import AccessToken, RequireToken
@@ -111,12 +112,15 @@ def studio_app(
 
     Raises:
         SettingsError: no models, or two models of the same name.
+        ModelInUseError: ``fit`` trains a model in another thread.
     """
     listed = list(models)
     by_name = {trained.name: trained for trained in listed}
     if not listed or len(by_name) < len(listed):
         raise SettingsError(f"A studio needs models with different names, got {[trained.name for trained in listed]}.")
     for trained in listed:
+        with Evaluation(trained.model):  # which is refused while fit trains the model
+            pass
         trained.model.train(False)
     studio = Studio(by_name, limits)
     routes = [

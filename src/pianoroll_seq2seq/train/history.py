@@ -177,5 +177,5 @@ class _Record(Struct, frozen=True, forbid_unknown_fields=True):
         numbers = [epoch.epoch for epoch in self.epochs]
         if numbers != list(range(1, len(numbers) + 1)):
             raise ValueError(f"expected epochs numbered 1, 2, 3 and so on, got {numbers!r:.60}")
-        if self.best_epoch not in (numbers or [None]):
+        if (self.best_epoch is None) != (not numbers) or (numbers and self.best_epoch not in numbers):
             raise ValueError(f"expected a best_epoch among {len(numbers)} epochs, got {self.best_epoch!r:.60}")

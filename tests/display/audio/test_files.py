@@ -239,3 +239,21 @@ def test_long_notes_bend_without_a_click() -> None:
     steps = np.abs(np.diff(samples))
     for border in (2**19, 2**20):
         assert steps[border - 3 : border + 3].max() <= steps[border + 1000 : border + 3000].max() * 1.01
+
+
+# ------------------------------------------------------------------------------------- scores with controllers
+
+
+@BOTH
+def test_a_score_with_controllers_sounds_as_its_file(synthesizer: Synthesizer) -> None:
+    """A score that was read with its pedal and volume would be played without them, or its notes twice."""
+    data = file_of(
+        ORGAN, control(0, 7, 40), control(0, 64, 127), *note(0, 480), *note(BAR, BAR + 480, 72), control(2 * BAR, 64, 0)
+    )
+    options = {"synthesizer": synthesizer, "normalize": False}
+    of_file, of_score = to_audio(data, **options), to_audio(read_midi(data, controllers=True), **options)
+    assert of_score.samples.shape == of_file.samples.shape
+    assert np.allclose(of_score.samples, of_file.samples, atol=1e-3)
+    assert not np.allclose(
+        to_audio(read_midi(data), **options).samples[: RATE // 2], of_file.samples[: RATE // 2], atol=1e-2
+    )

@@ -205,7 +205,7 @@ def test_invalid_folders_are_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"not the folder of a run.*history\.jsonl"):
         report_run(tmp_path)
     for content, words in (
-        ("{", r"scores\.json: input data was truncated"),
+        ("{", r"scores\.json: damaged, or not JSON"),
         ("[]", "expected object, got array"),
         ('{"test": {}}', r"at \$\.test: object missing required field num_frames"),
         ('{"primer_frames": "many"}', r"at \$\.primer_frames: expected int, got str \('many'\)"),

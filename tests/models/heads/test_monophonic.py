@@ -84,7 +84,9 @@ def test_all_possible_frames_sum_to_one_in_every_order(onsets: bool, order: tupl
         torch.testing.assert_close(other[:1].mean[0].detach(), probabilities @ every, atol=0.04, rtol=0)
         means.append(probabilities @ every)
     assert any(not torch.allclose(means[0], other) for other in means)
-    torch.testing.assert_close(distribution.log_prob(every[:1]), distribution.in_order(order or ("high", "middle", "low")).log_prob(every[:1]))
+    torch.testing.assert_close(
+        distribution.log_prob(every[:1]), distribution.in_order(order or ("high", "middle", "low")).log_prob(every[:1])
+    )
 
 
 @pytest.mark.parametrize("onsets", [False, True])
@@ -148,7 +150,9 @@ def test_orders_are_drawn_in_training_from_the_generator_that_fit_seeds() -> Non
     assert torch.equal(drawn[0], drawn[1])
     assert not torch.equal(drawn[0], drawn[2])
     assert len({tuple(row.tolist()) for row in drawn[0].flatten(0, 1)}) > 3
-    assert torch.equal(head_of(layout, order=("low", "middle", "high")).train()(features, past).ranks[0, 0], torch.tensor([2, 1, 0]))
+    assert torch.equal(
+        head_of(layout, order=("low", "middle", "high")).train()(features, past).ranks[0, 0], torch.tensor([2, 1, 0])
+    )
 
 
 @pytest.mark.parametrize("onsets", [False, True])
@@ -217,7 +221,9 @@ def test_fit_names_the_piece_and_the_part_that_are_not_monophonic(kind: str) -> 
         else WholePieces(rolls, max_frames_per_batch=48)
     )
     model = Seq2SeqLSTM(two_parts(), hidden_size=4, head=MonophonicHead)
-    with pytest.raises(SettingsError, match=r"train: part 'lower' of 'with chords' has several pitches.*RelativeWindow"):
+    with pytest.raises(
+        SettingsError, match=r"train: part 'lower' of 'with chords' has several pitches.*RelativeWindow"
+    ):
         fit(model, windows, epochs=1, batch_size=4, progress=False)
 
 

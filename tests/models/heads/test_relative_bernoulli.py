@@ -9,10 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pianoroll_seq2seq.errors import SettingsError
-from pianoroll_seq2seq.layout import FrameLayout
 from pianoroll_seq2seq.models.heads.relative_bernoulli import RelativeBernoulliHead
-from pianoroll_seq2seq.models.heads.relative_window import RelativeWindowHead
-from pianoroll_seq2seq.pitches import PitchRange
 
 
 def make(pitches: int, *, seed: int = 0, **chosen) -> RelativeBernoulliHead:
@@ -185,15 +182,6 @@ def test_candidates_that_leave_no_state_are_an_error(num_candidates):
     message = f"{num_candidates} candidates of 5 columns leave no state among 5 features"
     with pytest.raises(SettingsError, match=message):
         RelativeBernoulliHead(5, 5, num_candidates=num_candidates)
-
-
-@pytest.mark.parametrize("head", [RelativeBernoulliHead, RelativeWindowHead])
-def test_a_layout_with_onsets_is_refused(head):
-    """Onset columns would be read as more pitches above the highest one."""
-    layout = FrameLayout(pitches=PitchRange(60, 71))
-    assert head(8, layout).frame_size == 12
-    with pytest.raises(SettingsError, match=rf"{head.__name__} models the active plane only.*'onset'.*NotesHead"):
-        head(8, FrameLayout.of(layout, onsets=True))
 
 
 def test_dropout_acts_in_training_only():

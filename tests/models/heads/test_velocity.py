@@ -10,8 +10,17 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from pianoroll_seq2seq import FrameLayout, Part, PianoRoll, PitchRange, Seq2SeqLSTM, SlidingWindows, fit, likelihood
-from pianoroll_seq2seq import checkpoint
+from pianoroll_seq2seq import (
+    FrameLayout,
+    Part,
+    PianoRoll,
+    PitchRange,
+    Seq2SeqLSTM,
+    SlidingWindows,
+    checkpoint,
+    fit,
+    likelihood,
+)
 from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.models.copying_lstm import CopyingLSTM
 from pianoroll_seq2seq.models.head_state import init_head_state

@@ -14,7 +14,7 @@ from pianoroll_seq2seq.display.audio.controllers import channel_curves, not_hear
 from pianoroll_seq2seq.display.audio.resampling import resampled
 from pianoroll_seq2seq.display.audio.samples import Audio
 from pianoroll_seq2seq.errors import LimitError, SettingsError
-from pianoroll_seq2seq.midi_io import read_midi
+from pianoroll_seq2seq.midi_io import read_midi, to_midi_bytes
 from pianoroll_seq2seq.midi_io.container import open_container
 from pianoroll_seq2seq.midi_io.message_list import Message, channel_messages
 from pianoroll_seq2seq.midi_io.source import MidiSource, NamedBytes, bytes_of
@@ -37,8 +37,9 @@ def to_audio(
 ) -> Audio:
     """Renders music as sound.
 
-    A MIDI file is played as it is, with its controllers. A SoundFont plays volume, expression, pan, pitch bend,
-    sustain pedal, banks, modulation, reverb and chorus; the plain synthesizer the first five.
+    A MIDI file is played as it is, with its controllers, and so is a score that has some. A SoundFont plays volume,
+    expression, pan, pitch bend, sustain pedal, banks, modulation, reverb and chorus; the plain synthesizer the first
+    five.
 
     Args:
         music: a piano roll; a score, whose parts have their own programs and velocities; or a MIDI file, as a path, its
@@ -86,6 +87,8 @@ def to_audio(
     options = defaults
     _check(options)
     messages = None
+    if isinstance(music, Score) and len(music.controllers):
+        music = NamedBytes(to_midi_bytes(music), music.name)
     if not isinstance(music, PianoRoll | Score):
         music, messages = _read(music, on_damage)
     seconds = music.seconds if isinstance(music, PianoRoll) else music.end_seconds

@@ -145,7 +145,7 @@ def _image(height: float, label: str, parts: Sequence[str], *, style: str = _LIG
 
 def _opacity(velocity: float) -> float:
     """One of four opacities, by velocity 0..1."""
-    return 0.4 + 0.2 * min(int(4 * velocity), 3)
+    return round(0.4 + 0.2 * min(int(4 * velocity), 3), 1)
 
 
 def _line(x1: float, y1: float, x2: float, y2: float, *, opacity: float = 0.2, dashes: str = "") -> str:

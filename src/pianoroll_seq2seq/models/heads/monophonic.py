@@ -148,7 +148,9 @@ class MonophonicHead(nn.Module):
         """
         names = [block.name for block in self.columns.blocks]
         if sorted(order) != sorted(names):
-            raise SettingsError(f"order must have the name of every part once, got {list(order)} for the parts {names}.")
+            raise SettingsError(
+                f"order must have the name of every part once, got {list(order)} for the parts {names}."
+            )
         return torch.tensor([list(order).index(name) for name in names])
 
     def forward(

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from pianoroll_seq2seq.models.heads.note_columns import NoteColumns
 from pianoroll_seq2seq.models.heads.pitch_autoregression import by_rows, stratified_numbers
-from pianoroll_seq2seq.models.heads.precision import check_temperature
+from pianoroll_seq2seq.models.heads.precision import at_least_float32, check_temperature
 from pianoroll_seq2seq.models.heads.random_numbers import uniform
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _ENUMERATED = 64
 """A mean is exact if the parts but the last have no more than so many states together."""
 _SAMPLES = 32
+_ROWS = 1024
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class Monophonic:
         if torch.is_grad_enabled():
             log_probs = flat._row_log_probs(frames)
         else:
-            log_probs = by_rows(lambda rows: flat[rows]._row_log_probs(frames[rows]), len(frames))
+            log_probs = by_rows(lambda rows: flat[rows]._row_log_probs(frames[rows]), len(frames), _ROWS)
         return log_probs.view(self.context.batch)
 
     @torch.no_grad()
@@ -93,7 +94,7 @@ class Monophonic:
     def mean(self) -> Float[Tensor, "*batch frame_size"]:
         """The probability of each column: exact for a few small parts, otherwise estimated from 32 samples."""
         flat = self._flat()
-        means = by_rows(lambda rows: flat[rows]._row_means(), len(flat.ranks))
+        means = by_rows(lambda rows: flat[rows]._row_means(), len(flat.ranks), _ROWS)
         return means.view(*self.context.batch, -1)
 
     def __getitem__(self, index: Any) -> "Monophonic":
@@ -171,7 +172,7 @@ class Monophonic:
                 if not len(conditionals[part]):
                     conditionals[part] = probabilities.new_zeros(len(states), probabilities.shape[1])
                 conditionals[part][rows] = probabilities
-        return frames_of(head.columns, states).to(self.context.state.dtype), conditionals
+        return frames_of(head.columns, states).to(at_least_float32(self.context.state).dtype), conditionals
 
     @torch.no_grad()
     def _row_means(self) -> Tensor:
@@ -182,7 +183,9 @@ class Monophonic:
             if math.prod(sizes[part] for part in order[:-1]) <= _ENUMERATED:
                 return self._enumerated_means(order)
         rows, parts = self.ranks.shape
-        sums = torch.zeros_like(means_of(self.head.columns, [self.context.state.new_zeros(rows, size) for size in sizes]))
+        sums = torch.zeros_like(
+            means_of(self.head.columns, [at_least_float32(self.context.state).new_zeros(rows, size) for size in sizes])
+        )
         for numbers in stratified_numbers(_SAMPLES, parts, self.ranks.device):
             sums = sums + means_of(self.head.columns, self._row_samples(numbers.expand(rows, -1))[1])
         return sums / _SAMPLES
@@ -190,8 +193,8 @@ class Monophonic:
     def _enumerated_means(self, order: Sequence[int]) -> Tensor:
         """The same, over all states of the parts but the last of the order."""
         head, rows = self.head, len(self.ranks)
-        means = [self.context.state.new_zeros(rows, size) for size in num_states(head.columns)]
-        weighted = [(torch.zeros_like(self.ranks), self.context.state.new_ones(rows))]
+        means = [at_least_float32(self.context.state).new_zeros(rows, size) for size in num_states(head.columns)]
+        weighted = [(torch.zeros_like(self.ranks), at_least_float32(self.context.state).new_ones(rows))]
         for part in order:
             following = []
             for states, weight in weighted:

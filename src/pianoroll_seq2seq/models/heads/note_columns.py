@@ -75,7 +75,10 @@ class NoteColumns:
     def positions(self, gap: int) -> Tensor:
         """Where each column of a plane lies on an axis on which ``gap`` empty places follow each part: (plane_size,)."""
         return torch.cat(
-            [torch.arange(block.start, block.start + block.size) + gap * index for index, block in enumerate(self.blocks)]
+            [
+                torch.arange(block.start, block.start + block.size) + gap * index
+                for index, block in enumerate(self.blocks)
+            ]
         )
 
     def spread_length(self, gap: int) -> int:

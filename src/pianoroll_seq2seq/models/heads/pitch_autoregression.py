@@ -23,11 +23,11 @@ _ROWS = 128
 """Rows evaluated at once. Larger temporary tensors would be mapped into memory and released again at every step."""
 
 
-def by_rows(compute: Callable[[slice], Tensor], count: int) -> Tensor:
+def by_rows(compute: Callable[[slice], Tensor], count: int, at_once: int = _ROWS) -> Tensor:
     """The results of a computation over many rows, a few of them at a time, concatenated."""
-    if count <= _ROWS:
+    if count <= at_once:
         return compute(slice(None))
-    return torch.cat([compute(slice(begin, begin + _ROWS)) for begin in range(0, count, _ROWS)])
+    return torch.cat([compute(slice(begin, begin + at_once)) for begin in range(0, count, at_once)])
 
 
 @torch.no_grad()

@@ -14,6 +14,9 @@ from pianoroll_seq2seq.models.heads.note_columns import NoteColumns
 
 BELOW = 24
 """Semitones below a pitch in which the network reads the notes decided."""
+COUNTS = 6
+ONSET_COUNTS = 2
+"""How many features count the notes decided so far, and the onsets."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,37 @@ class Cells:
 def sum_below(values: Tensor) -> Tensor:
     """The sum over all lower pitches: subtracting the own value from the running sum would leave rounding errors."""
     return functional.pad(values.cumsum(dim=-1), (1, 0))[..., :-1]
+
+
+def below_features(cells: Cells, before: Tensor, frames: Tensor, onsets: Tensor, candidates: Tensor) -> Tensor:
+    """Features of the notes decided before each place of the axis: (rows, length, features).
+
+    Args:
+        cells: the cells.
+        before: the latest frame on the axis, (rows, length).
+        frames: which cells sound, (rows, count).
+        onsets: which begin a note, (rows, count), or (rows, 0) without an onset plane.
+        candidates: the active planes of the copy candidates on the axis, (rows, candidates, length).
+    """
+    spread = cells.spread(frames)
+    window = functional.pad(spread, (BELOW, 0))[:, :-1].unfold(1, BELOW, 1)
+    decided, passed, kept = (sum_below(values) for values in (spread, before, spread * before))
+    place = torch.arange(1, cells.length + 1, device=frames.device)
+    latest = torch.where(spread > 0, place, 0).cummax(dim=1).values
+    interval = place - functional.pad(latest, (1, 0))[:, :-1]
+    to_come = before.sum(dim=1, keepdim=True) - passed
+    counts = [decided, passed, kept, to_come, decided - kept, interval.clamp(max=BELOW) / 6]
+    features = [window, torch.stack(counts, dim=2) / 4]
+    if onsets.shape[1]:
+        begun = cells.spread(onsets)
+        begins = sum_below(begun)
+        features.append(functional.pad(begun, (BELOW, 0))[:, :-1].unfold(1, BELOW, 1))
+        features.append(torch.stack([begins, decided - begins], dim=2) / 4)
+    if candidates.shape[1]:
+        chances, sounding = candidates.clamp(0.01, 0.99), spread.unsqueeze(1)
+        agreement = (sounding * chances + (1 - sounding) * (1 - chances)).log()
+        features.append(sum_below(agreement).transpose(1, 2) / 4)
+    return torch.cat(features, dim=2)
 
 
 def at_places(values: Tensor, places: Tensor) -> Tensor:

@@ -14,7 +14,6 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.layout import FrameLayout
 from pianoroll_seq2seq.models.heads.copy_features import COPY_WINDOW, split_features, state_size
 from pianoroll_seq2seq.models.heads.exponential_average import (
@@ -30,18 +29,18 @@ from pianoroll_seq2seq.models.heads.polyphony import PolyphonyModel
 from pianoroll_seq2seq.models.heads.precision import at_least_float32
 from pianoroll_seq2seq.models.heads.relative_cells import (
     BELOW,
+    COUNTS,
+    ONSET_COUNTS,
     Cells,
     at_places,
+    below_features,
     check_cells,
     check_sizes,
-    sum_below,
     windows_at,
 )
 from pianoroll_seq2seq.models.heads.relative_window_frame import FrameContext, RelativeWindow
 from pianoroll_seq2seq.models.layers.dropout import Dropout
 
-_COUNTS = 6
-_ONSET_COUNTS = 2
 _WAVES = 12
 _HISTORIES = 2
 _LIKELY_COPY = 0.1
@@ -162,9 +161,9 @@ class RelativeWindowHead(nn.Module):
         }
         self._window, self._num_frames, self._num_candidates = window, num_frames, num_candidates
         planes, width = columns.num_planes, 2 * window + 1
-        past, below = num_frames + _HISTORIES, BELOW + _COUNTS
+        past, below = num_frames + _HISTORIES, BELOW + COUNTS
         if columns.has_onsets:
-            past, below = past + 1, below + BELOW + _ONSET_COUNTS
+            past, below = past + 1, below + BELOW + ONSET_COUNTS
         self.state_proj: nn.Linear = nn.Linear(state, channels)
         self.window_proj: nn.Linear = nn.Linear(past * width, channels, bias=False)
         self.below_proj: nn.Linear = nn.Linear(below + num_candidates, channels, bias=False)
@@ -344,36 +343,16 @@ class RelativeWindowHead(nn.Module):
     def _below_hidden(self, context: FrameContext, cells: Tensor) -> Tensor:
         """Hidden values from the notes decided before each cell, (rows, num_active, channels)."""
         frames, onsets = cells[:, : self.num_active], cells[:, self.num_active :]
-        hidden: Tensor = self.below_proj(self._below_features(context, frames, onsets))
+        candidates = context.candidates[:, :: self.cells.columns.num_planes]
+        features = below_features(self.cells, context.planes[:, 0], frames, onsets, candidates)
+        if self.cells.num_parts > 1:
+            features = features[:, self._places]
+        hidden: Tensor = self.below_proj(features)
         if self.earlier_proj is not None:
             earlier = functional.pad(self.cells.earlier_parts(frames), (self._window, self._window))
             around = earlier.unfold(2, 2 * self._window + 1, 1)[:, self._parts, self._pitches]
             hidden = hidden + self.earlier_proj(around)
         return hidden
-
-    def _below_features(self, context: FrameContext, frames: Tensor, onsets: Tensor) -> Tensor:
-        """Features of the notes decided before each cell: (rows, num_active, below + counts + candidates)."""
-        before, spread = context.planes[:, 0], self.cells.spread(frames)
-        window = functional.pad(spread, (BELOW, 0))[:, :-1].unfold(1, BELOW, 1)
-        decided, passed, kept = (sum_below(values) for values in (spread, before, spread * before))
-        place = torch.arange(1, self.cells.length + 1, device=frames.device)
-        latest = torch.where(spread > 0, place, 0).cummax(dim=1).values
-        interval = place - functional.pad(latest, (1, 0))[:, :-1]
-        to_come = before.sum(dim=1, keepdim=True) - passed
-        counts = [decided, passed, kept, to_come, decided - kept, interval.clamp(max=BELOW) / 6]
-        features = [window, torch.stack(counts, dim=2) / 4]
-        if self.num_onsets:
-            begun = self.cells.spread(onsets)
-            begins = sum_below(begun)
-            features.append(functional.pad(begun, (BELOW, 0))[:, :-1].unfold(1, BELOW, 1))
-            features.append(torch.stack([begins, decided - begins], dim=2) / 4)
-        if self._num_candidates:
-            candidates = context.candidates[:, :: self.cells.columns.num_planes].clamp(0.01, 0.99)
-            sounding = spread.unsqueeze(1)
-            agreement = (sounding * candidates + (1 - sounding) * (1 - candidates)).log()
-            features.append(sum_below(agreement).transpose(1, 2) / 4)
-        whole = torch.cat(features, dim=2)
-        return whole if self.cells.num_parts == 1 else whole[:, self._places]
 
     def _logits(self, hidden: Tensor) -> Tensor:
         """Log-odds in float32 or better, from hidden values: (rows, places, channels) to (rows, places, planes)."""

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from pianoroll_seq2seq.models.heads.onset_decisions import decision_nats
 from pianoroll_seq2seq.models.heads.pitch_autoregression import by_rows, estimated_mean, sample_skipping_silence
-from pianoroll_seq2seq.models.heads.precision import check_temperature
+from pianoroll_seq2seq.models.heads.precision import at_least_float32, check_temperature
 from pianoroll_seq2seq.models.heads.random_numbers import uniform
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class RelativeWindow:
             never = torch.sigmoid(torch.tensor(_NEVER / self.temperature))
             rare = (planes[:, 0] < never) & ~cells.inside(planes.device)
             frames = torch.maximum(frames, rare.repeat(1, cells.columns.num_planes).to(frames.dtype))
-        return frames.view(*self.context.batch, -1)
+        return frames.to(at_least_float32(state).dtype).view(*self.context.batch, -1)
 
     @property
     def mean(self) -> Float[Tensor, "*batch frame_size"]:

@@ -154,9 +154,7 @@ class VelocityHead(nn.Module):
         latest, age = _latest(velocity)
         averages = exponential_averages(self._by_part(velocity), self._decays)[:, -steps:]
         recent = self._recent(velocity)
-        context = self._context(
-            features, recent[:, -steps:], averages, latest[:, -steps:], age[:, -steps:]
-        )
+        context = self._context(features, recent[:, -steps:], averages, latest[:, -steps:], age[:, -steps:])
         return Velocity(self, notes, context)
 
     def init_state(self, past: Float[Tensor, "batch known frame_size"]) -> VelocityState:

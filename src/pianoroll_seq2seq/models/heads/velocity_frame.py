@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from pianoroll_seq2seq.models.heads.contract import FrameDistribution
-from pianoroll_seq2seq.models.heads.precision import check_temperature
+from pianoroll_seq2seq.models.heads.precision import at_least_float32, check_temperature
 from pianoroll_seq2seq.models.heads.random_numbers import SharedNumbers, is_rowwise, uniform
 from pianoroll_seq2seq.models.heads.velocity_network import HIGHEST, NoteList, VelocityContext
 
@@ -134,7 +134,7 @@ class Velocity:
             notes: Tensor = self.notes.threshold(probability)
         else:
             active, onset = (self.notes.mean >= probability).chunk(2, dim=-1)
-            notes = torch.cat([active, onset & active], dim=-1).to(self.context.state.dtype)
+            notes = torch.cat([active, onset & active], dim=-1).to(at_least_float32(self.context.state).dtype)
         expected = self._flat()._expected(notes.reshape(-1, notes.shape[-1]))
         rounded = (expected * HIGHEST).round() / HIGHEST
         return torch.cat([notes, rounded.view(*notes.shape[:-1], -1)], dim=-1)
@@ -167,11 +167,13 @@ class Velocity:
         velocities = (rows[:, size:][listed.rows, listed.columns] * HIGHEST).round().long()
         return listed, velocities.clamp(1, HIGHEST)
 
-    def _bin_log_probs(self, rows: Tensor, listed: NoteList, velocities: Tensor, chosen: Tensor | None = None) -> Tensor:
+    def _bin_log_probs(
+        self, rows: Tensor, listed: NoteList, velocities: Tensor, chosen: Tensor | None = None
+    ) -> Tensor:
         """Log-probabilities of the bins of some notes, for a flat batch: (notes, bins)."""
         size = self.head.note_size
         planes = rows[:, :size].unflatten(1, (2, -1))
-        values = velocities.to(self.context.state.dtype) / HIGHEST
+        values = velocities.to(at_least_float32(self.context.state).dtype) / HIGHEST
         logits = self.head.network(self.context, planes, values, listed, chosen)
         return torch.log_softmax(logits / self.temperature, dim=1)
 

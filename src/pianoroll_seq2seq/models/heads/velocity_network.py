@@ -108,7 +108,12 @@ class VelocityNetwork(nn.Module):
         self.register_buffer("_parts", numbers, persistent=False)
 
     def forward(
-        self, context: VelocityContext, planes: Tensor, velocities: Tensor, notes: NoteList, chosen: Tensor | None = None
+        self,
+        context: VelocityContext,
+        planes: Tensor,
+        velocities: Tensor,
+        notes: NoteList,
+        chosen: Tensor | None = None,
     ) -> Tensor:
         """The logits over bins of some notes, (notes, bins), given the velocities of those before them.
 
@@ -135,7 +140,9 @@ class VelocityNetwork(nn.Module):
             onset, velocity = (context.candidates[rows, :, plane, columns] for plane in (1, 2))
             values.append(velocity / onset.clamp(min=1e-4))
             others.append(onset)
-        features = torch.cat([_levels(torch.cat(values, dim=1)).flatten(1), *others], dim=1).to(context.state.dtype)
+        features = torch.cat([_levels(torch.cat(values, dim=1)).flatten(1), *others], dim=1).to(
+            self.input_proj.weight.dtype
+        )
         hidden = self.input_proj(features) + self.column_embedding[columns] + context.state[rows]
         hidden = self.dropout(functional.silu(self.norm(hidden)))
         hidden = hidden + self.dropout(functional.silu(self.mix(hidden)))
@@ -162,7 +169,12 @@ class VelocityNetwork(nn.Module):
         place = torch.arange(self.columns.plane_size, device=rows.device)
         begins = (onset > 0) & own
         below, above = begins & (place < columns[:, None]), begins & (place > columns[:, None])
-        counts = [below.sum(dim=1), above.sum(dim=1), ((onset > 0) & ~own).sum(dim=1), ((active > onset) & own).sum(dim=1)]
+        counts = [
+            below.sum(dim=1),
+            above.sum(dim=1),
+            ((onset > 0) & ~own).sum(dim=1),
+            ((active > onset) & own).sum(dim=1),
+        ]
         encoded = [functional.one_hot(count.clamp(max=_COUNTS), _COUNTS + 1) for count in counts]
         nearest = torch.where(below, place, -_INTERVALS).amax(dim=1)
         interval = (columns - nearest).clamp(max=_INTERVALS)

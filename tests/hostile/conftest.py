@@ -1,0 +1,5 @@
+"""Fixtures of the command line, for attacks on it."""
+
+from cli.conftest import midi, run
+
+__all__ = ["midi", "run"]
