@@ -37,9 +37,6 @@ from .interop import score_to_music21 as score_to_music21
 from .interop import write_musicxml as write_musicxml
 from .interop import write_pypianoroll as write_pypianoroll
 from .layout import FrameLayout as FrameLayout
-from .meter import KeySignature as KeySignature
-from .meter import Meter as Meter
-from .meter import TimeSignature as TimeSignature
 from .meter import Meter as Meter
 from .midi_io import read_midi as read_midi
 from .midi_io import write_midi as write_midi
@@ -50,6 +47,8 @@ from .models.heads.bernoulli import Bernoulli as Bernoulli
 from .models.heads.bernoulli import BernoulliHead as BernoulliHead
 from .models.heads.contract import FrameDistribution as FrameDistribution
 from .models.heads.contract import OutputHead as OutputHead
+from .models.heads.monophonic import MonophonicHead as MonophonicHead
+from .models.heads.monophonic_frame import Monophonic as Monophonic
 from .models.heads.nade import NADE as NADE
 from .models.heads.nade import NADEHead as NADEHead
 from .models.heads.notes import Notes as Notes
@@ -57,6 +56,8 @@ from .models.heads.notes import NotesHead as NotesHead
 from .models.heads.relative_bernoulli import RelativeBernoulliHead as RelativeBernoulliHead
 from .models.heads.relative_window import RelativeWindowHead as RelativeWindowHead
 from .models.heads.relative_window_frame import RelativeWindow as RelativeWindow
+from .models.heads.velocity import VelocityHead as VelocityHead
+from .models.heads.velocity_frame import Velocity as Velocity
 from .models.parallel_lstm import ParallelSeq2SeqLSTM as ParallelSeq2SeqLSTM
 from .models.seq2seq_lstm import Seq2SeqLSTM as Seq2SeqLSTM
 from .parts import Part as Part

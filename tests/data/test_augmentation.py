@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from pianoroll_seq2seq import (
     Augmentation,
     BeatGrid,
-    FrameLayout,
     History,
     PianoRoll,
     PitchRange,
@@ -25,7 +24,9 @@ from pianoroll_seq2seq import (
     evaluate,
     fit,
 )
+from pianoroll_seq2seq.data.corpus.packing import PackedFrames
 from pianoroll_seq2seq.errors import CheckpointError, SettingsError
+from pianoroll_seq2seq.parts import Part
 from pianoroll_seq2seq.train import mean_loss
 
 seeds = st.integers(0, 2**32 - 1)
@@ -59,8 +60,8 @@ def random_windows(draw: st.DrawFn) -> np.ndarray:
 def transposed(windows: np.ndarray, semitones: tuple[int, int], seed: int) -> np.ndarray:
     """Of cells and to cells."""
     packed = np.packbits(windows, axis=2)
-    layout = FrameLayout(pitches=PitchRange(40, 39 + windows.shape[2]), planes=("active",))
-    moved = Augmentation(semitones).transpose(packed, layout, np.random.default_rng(seed))
+    parts = [Part(pitches=PitchRange(40, 39 + windows.shape[2]))]
+    moved = Augmentation(semitones).transpose(PackedFrames(packed), parts, np.random.default_rng(seed)).active
     assert moved.shape == packed.shape
     assert np.array_equal(packed, np.packbits(windows, axis=2))
     return np.unpackbits(moved, axis=2)[:, :, : windows.shape[2]]

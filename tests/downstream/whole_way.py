@@ -13,8 +13,8 @@ import pianoroll_seq2seq
 from pianoroll_seq2seq import (
     Augmentation,
     BeatGrid,
-    CopyingLSTM,
     Controllers,
+    CopyingLSTM,
     Corpus,
     Draw,
     Evaluation,

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Int64, UInt8
 
+from pianoroll_seq2seq.data.corpus.packing import PackedFrames
 from pianoroll_seq2seq.errors import SettingsError
-from pianoroll_seq2seq.layout import FrameLayout
 from pianoroll_seq2seq.parts import Part
 
 FrameIndices = Int64[np.ndarray, "batch frames"]
@@ -65,9 +65,9 @@ class Augmentation:
         indices: FrameIndices = (np.arange(num_frames) * factor[:, None]).astype(np.int64)
         return indices
 
-    def transpose(self, windows: PackedWindows, layout: FrameLayout, generator: np.random.Generator) -> PackedWindows:
+    def transpose(self, frames: PackedFrames, parts: Sequence[Part], generator: np.random.Generator) -> PackedFrames:
         """Transposes each window by its own interval: :meth:`draw_semitones`, then :func:`transpose_packed`."""
-        return transpose_packed(windows, layout, self.draw_semitones(windows, layout.parts, generator))
+        return transpose_packed(frames, parts, self.draw_semitones(frames.active, parts, generator))
 
     def draw_semitones(
         self, windows: PackedWindows, parts: Sequence[Part], generator: np.random.Generator
@@ -75,8 +75,8 @@ class Augmentation:
         """The transposition of each window, in semitones.
 
         Args:
-            windows: frames as bits, as :func:`~pianoroll_seq2seq.data.corpus.packing.pack` gives them.
-            parts: the parts of a frame's active plane, which comes first.
+            windows: their active planes as bits, as :func:`~pianoroll_seq2seq.data.corpus.packing.pack` gives them.
+            parts: the parts of a plane.
             generator: draws the transpositions.
         """
         if self.semitones == (0, 0) or all(part.drums for part in parts):
@@ -100,40 +100,37 @@ class Augmentation:
         return semitones
 
 
-def transpose_packed(windows: PackedWindows, layout: FrameLayout, semitones: Semitones) -> PackedWindows:
+def transpose_packed(frames: PackedFrames, parts: Sequence[Part], semitones: Semitones) -> PackedFrames:
     """Transposes each window by its own interval, which must keep its notes within the pitches of their parts.
 
-    The onsets keep their order, so that velocities need not be moved. Drums stay as they are.
+    The onset plane moves with the active plane; onsets are active, so they stay in the range too. They keep their
+    order, so that the velocities need not be moved. Drums stay as they are.
 
     Args:
-        windows: frames as bits.
-        layout: what the columns mean.
+        frames: the windows.
+        parts: the parts of a plane.
         semitones: of each window, upwards above 0.
     """
     if not semitones.any():
-        return windows
+        return frames
+    onset = None if frames.onset is None else _transpose_plane(frames.onset, parts, semitones)
+    return PackedFrames(_transpose_plane(frames.active, parts, semitones), onset, frames.velocities)
+
+
+def _transpose_plane(windows: PackedWindows, parts: Sequence[Part], semitones: Semitones) -> PackedWindows:
     bits = windows.reshape(len(windows), windows.shape[1] * windows.shape[2])
-    drums = _drum_bits(layout, windows.shape[2])
-    pitched = bits
-    if drums is not None:
-        drums = np.tile(drums, windows.shape[1])
+    drums = pitched = None
+    if any(part.drums for part in parts):
+        plane = np.repeat([part.drums for part in parts], [len(part.pitches) for part in parts])
+        drums = np.tile(np.packbits(plane), windows.shape[1])
         pitched = bits & ~drums
     transposed = bits.copy()
     for interval in np.unique(semitones[semitones != 0]).tolist():
         here = np.flatnonzero(semitones == interval)
-        transposed[here] = _shift_bits(pitched[here], interval)
+        transposed[here] = _shift_bits((bits if pitched is None else pitched)[here], interval)
         if drums is not None:
             transposed[here] |= bits[here] & drums
     return transposed.reshape(windows.shape)
-
-
-def _drum_bits(layout: FrameLayout, frame_bytes: int) -> UInt8[np.ndarray, " bytes"] | None:
-    """The bits of drums in the planes of a frame; None if there are no drums."""
-    if not any(part.drums for part in layout.parts):
-        return None
-    plane = np.repeat([part.drums for part in layout.parts], [len(part.pitches) for part in layout.parts])
-    packed = np.packbits(plane)
-    return np.tile(packed, frame_bytes // len(packed))
 
 
 def _sounding(windows: PackedWindows) -> UInt8[np.ndarray, "batch bytes"]:

@@ -2,10 +2,10 @@
 
 import numpy as np
 import torch
-from jaxtyping import Float32
+from jaxtyping import Float32, UInt8
 from torch import Tensor
 
-from pianoroll_seq2seq.data.corpus.packing import PackedFrames, bit_positions, bytes_per_frame, num_bit_planes
+from pianoroll_seq2seq.data.corpus.packing import PackedFrames, bit_positions
 from pianoroll_seq2seq.errors import CorpusError
 from pianoroll_seq2seq.layout import FrameLayout
 
@@ -25,31 +25,42 @@ def frames_to_tensor(
     Returns:
         float32 of shape (batch, frames, layout.frame_size). Velocity columns hold velocity / 127 at onsets, else 0.
     """
-    batch, num_frames, num_bytes = packed.bits.shape
-    planes, size = num_bit_planes(layout), layout.plane_size
-    cells = np.unpackbits(packed.bits.reshape(batch, num_frames * num_bytes), axis=1)
-    cells = cells.reshape(batch, num_frames, planes, 8 * bytes_per_frame(size))[..., :size]
+    batch, num_frames, _ = packed.active.shape
     if out is None:
         out = torch.from_numpy(np.empty((batch, num_frames, layout.frame_size), np.float32))
     frames = out[:batch]
-    if packed.velocities is None:
-        return frames.copy_(torch.from_numpy(cells.reshape(batch, num_frames, layout.frame_size)))
-    by_plane = frames.unflatten(2, (len(layout.planes), size))
-    by_plane[:, :, :planes].copy_(torch.from_numpy(cells))
-    by_plane[:, :, planes:].zero_()
-    _scatter_velocities(packed.bits, packed.velocities, layout, frames)
+    planes = [packed.active] if packed.onset is None else [packed.active, packed.onset]
+    for plane, columns in zip(planes, frames.split(layout.plane_size, dim=2), strict=False):
+        columns.copy_(_unpacked(plane, layout.plane_size))
+    if packed.onset is not None and packed.velocities is not None:
+        frames[..., layout.columns("velocity")].zero_()
+        _scatter_velocities(packed, layout, frames)
     return frames
 
 
-def _scatter_velocities(bits: np.ndarray, velocities: np.ndarray, layout: FrameLayout, frames: Tensor) -> None:
+def _unpacked(plane: UInt8[np.ndarray, "batch frames bytes"], size: int) -> Tensor:
+    """Zeros and ones, (batch, frames, size)."""
+    batch, num_frames, width = plane.shape
+    cells = np.unpackbits(plane.reshape(batch * num_frames * width))
+    return torch.from_numpy(cells.reshape(batch, num_frames, 8 * width)[..., :size])
+
+
+def _scatter_velocities(packed: PackedFrames, layout: FrameLayout, frames: Tensor) -> None:
     """Writes the velocities at their onsets."""
-    width = bytes_per_frame(layout.plane_size)
-    row, column = np.divmod(bit_positions(np.ascontiguousarray(bits[..., width:])), 8 * width)
-    batch, frame = np.divmod(row, bits.shape[1])
+    velocities, positions = packed.velocities, packed.onset_positions
+    assert velocities is not None
+    assert packed.onset is not None
+    row, column = np.divmod(bit_positions(packed.onset) if positions is None else positions, 8 * packed.onset.shape[2])
     if column.max(initial=0) >= layout.plane_size or len(velocities) != len(column) or velocities.max(initial=0) > 127:
         raise CorpusError(
             "Onsets without velocities, or beyond the last column: the corpus is damaged. Corpus(folder).verify() "
             "names the pieces."
         )
     column += layout.columns("velocity").start
-    frames.numpy()[batch, frame, column] = _LEVELS[velocities]
+    if frames.is_contiguous():
+        row *= layout.frame_size
+        row += column
+        frames.view(-1).numpy()[row] = _LEVELS[velocities]
+    else:
+        batch, frame = np.divmod(row, frames.shape[1])
+        frames.numpy()[batch, frame, column] = _LEVELS[velocities]

@@ -138,28 +138,26 @@ class WholePieces(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
         """
         frames = self._frames(self._pieces(indices))
         if generator is not None and self.augmentation is not None:
-            bits = self.augmentation.transpose(frames.bits, self.layout, generator)
-            frames = frames._replace(bits=bits)
-        return (
-            torch.zeros(len(frames.bits), self.input_frames, self.layout.frame_size),
-            frames_to_tensor(frames, self.layout),
-        )
+            frames = self.augmentation.transpose(frames, self.layout.parts, generator)
+        inputs = torch.zeros(len(frames.active), self.input_frames, self.layout.frame_size)
+        return inputs, frames_to_tensor(frames, self.layout)
 
     def _frames(self, pieces: Int64[np.ndarray, " pieces"]) -> PackedFrames:
         """The frames of some pieces, each followed by silence up to the length of the longest."""
         packed = self._packed
-        planes = [packed.shards[0], *packed.onset_shards]
-        width = planes[0].shape[1]
-        bits = np.zeros((len(pieces), int(packed.num_frames[pieces].max()), len(planes) * width), dtype=np.uint8)
+        shards = [packed.shards[0], *packed.onset_shards]
+        shape = (len(pieces), int(packed.num_frames[pieces].max()), shards[0].shape[1])
+        planes = [np.zeros(shape, dtype=np.uint8) for _ in shards]
         velocities = []
         for row, piece in enumerate(pieces.tolist()):
             begin, count = int(packed.offset[piece]), int(packed.num_frames[piece])
-            for number, plane in enumerate(planes):
-                bits[row, :count, number * width : (number + 1) * width] = plane[begin : begin + count]
+            for plane, shard in zip(planes, shards, strict=True):
+                plane[row, :count] = shard[begin : begin + count]
             if self._first_onsets is not None:
                 first, last = self._first_onsets[[piece, piece + 1]]
                 velocities.append(packed.velocities[0].values[first:last])
-        return PackedFrames(bits, np.concatenate(velocities) if velocities else None)
+        onset = planes[1] if len(planes) > 1 else None
+        return PackedFrames(planes[0], onset, np.concatenate(velocities) if velocities else None)
 
     def target_mask(self, indices: Int64[np.ndarray, " batch"] | Sequence[int]) -> Bool[Tensor, "pieces target"]:
         """Which target frames of a batch belong to pieces, and are no padding."""

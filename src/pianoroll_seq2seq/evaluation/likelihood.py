@@ -51,8 +51,8 @@ class Likelihood:
         nats_after_first: the same without the first frame of each piece.
         num_frames: number of frames, first frames included.
         pieces: the mean of each piece, first frame included, in the order of the pieces.
-        note_nats: of a layout with velocities, what the notes alone contribute to ``nats``: the likelihood of a model of
-            notes. None without velocities.
+        note_nats: of a layout with velocities, what the notes alone contribute to ``nats``: the likelihood of a model
+            of notes. None without velocities.
         velocities: the scores of the velocities by the name of the part, of one model of velocities; otherwise empty.
     """
 
@@ -176,8 +176,8 @@ def _velocity_scores(pieces: Sequence[VelocityPredictions], layout: FrameLayout)
     for block in note_columns(layout).blocks:
         of_part = (columns >= block.start) & (columns < block.start + block.size)
         if of_part.any():
-            means = (float(values[of_part].mean()) for values in (nats, errors))
-            scores[block.name] = VelocityScores(*means, int(of_part.sum()))
+            means = [float(values[of_part].mean()) for values in (nats, errors)]
+            scores[block.name] = VelocityScores(means[0], means[1], int(of_part.sum()))
     return scores
 
 

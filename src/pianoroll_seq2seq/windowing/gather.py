@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int64, UInt8
+from jaxtyping import Int64
 
 from pianoroll_seq2seq.data.corpus import PackedPieces
 from pianoroll_seq2seq.data.corpus.packing import (
@@ -15,8 +15,6 @@ from pianoroll_seq2seq.data.corpus.packing import (
     num_bit_planes,
 )
 from pianoroll_seq2seq.errors import CorpusError
-
-Packed = UInt8[np.ndarray, "batch frames bytes"]
 
 
 class WindowGatherer:
@@ -77,35 +75,33 @@ class WindowGatherer:
         for buffers in self._buffers:
             joined = b"".join([buffers[number][a : a + size] for number, a in zip(numbers, begins, strict=True)])
             planes.append(np.frombuffer(joined, dtype=np.uint8).reshape(shape))
-        if len(planes) == 1:
-            return PackedFrames(planes[0])
-        bits = np.concatenate(planes, axis=2)
         if not self._values:
-            return PackedFrames(bits)
-        onset = planes[1].reshape(-1, self.frame_bytes)
-        counts = np.diff(first_onsets(onset, np.arange(len(piece)) * self.window_frames))
-        return PackedFrames(bits, self._velocities_from(shard, first, counts))
+            return PackedFrames(*planes)
+        positions = bit_positions(planes[1])
+        ends = np.searchsorted(positions, np.arange(1, len(piece) + 1) * (8 * size))
+        return PackedFrames(*planes, self._velocities_from(shard, first, np.diff(ends, prepend=0)), positions)
 
     def selected(self, piece: Int64[np.ndarray, " batch"], frames: Int64[np.ndarray, "batch window"]) -> PackedFrames:
         """Windows of any frames, in ascending order, each counted from the beginning of its piece."""
-        width = self.frame_bytes
         shard, frames = self._shard[piece], self._offset[piece][:, None] + frames
-        packed = np.empty((*frames.shape, width * self.num_planes), dtype=np.uint8)
+        planes = [np.empty((*frames.shape, self.frame_bytes), dtype=np.uint8) for _ in range(self.num_planes)]
         for number in np.unique(shard).tolist():
             here = np.flatnonzero(shard == number)
-            active = self._planes[0][number][frames[here]]
-            packed[here, :, :width] = active
+            active = planes[0][here] = self._planes[0][number][frames[here]]
             if self.num_planes > 1:
-                packed[here, :, width:] = active & _onsets_since(self._planes[1][number], frames[here])
-        return PackedFrames(packed, self._selected_velocities(shard, frames, packed) if self._values else None)
+                planes[1][here] = active & _onsets_since(self._planes[1][number], frames[here])
+        if not self._values:
+            return PackedFrames(*planes)
+        positions = bit_positions(planes[1])
+        return PackedFrames(*planes, self._selected_velocities(shard, frames, positions), positions)
 
-    def _selected_velocities(self, shard: np.ndarray, frames: np.ndarray, packed: Packed) -> np.ndarray:
+    def _selected_velocities(self, shard: np.ndarray, frames: np.ndarray, positions: np.ndarray) -> np.ndarray:
         """The velocities of the onsets of windows of selected frames; of two that become one, the louder.
 
         Args:
             shard: the shard of each window, (batch,).
             frames: the frames of the shard that each window takes, (batch, frames).
-            packed: the active and onset planes of the windows.
+            positions: the cells of the onsets of the windows.
         """
         width, buffers = self.frame_bytes, self._buffers[1]
         lengths = frames[:, -1] + 1 - frames[:, 0]
@@ -120,10 +116,10 @@ class WindowGatherer:
         taken = (frames - frames[:, :1] + begins[:, None]).reshape(-1)
         target = np.searchsorted(taken, row)  # the first frame that is taken at or after the onset
         values = self._velocities_from(shard, frames[:, 0], np.diff(np.searchsorted(row, begins), append=len(row)))
-        cells = np.zeros(packed.shape[0] * packed.shape[1] * 8 * width, dtype=np.uint8)
+        cells = np.zeros(frames.size * 8 * width, dtype=np.uint8)
         order = np.argsort(values, kind="stable")  # of several values for one cell the last one is stored
         cells[(target * (8 * width) + column)[order]] = values[order]
-        return cells[bit_positions(np.ascontiguousarray(packed[..., width:]))]
+        return cells[positions]
 
     def _velocities_from(self, shard: np.ndarray, frame: np.ndarray, counts: np.ndarray) -> np.ndarray:
         """The velocities of as many onsets of each window as ``counts`` says, from a frame of its shard on."""

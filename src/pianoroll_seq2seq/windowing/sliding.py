@@ -261,9 +261,8 @@ class SlidingWindows(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
             )
             packed = self._gatherer.selected(piece, start[:, None] + frames)
         if augmentation is not None and generator is not None:
-            # The onset plane moves with the active plane. Onsets are active, so they stay in the range too.
-            semitones = augmentation.draw_semitones(packed.bits, self.layout.parts, generator)
-            packed = packed._replace(bits=transpose_packed(packed.bits, self.layout, semitones))
+            semitones = augmentation.draw_semitones(packed.active, self.layout.parts, generator)
+            packed = transpose_packed(packed, self.layout.parts, semitones)
         windows = frames_to_tensor(packed, self.layout, out)
         condition = None
         if self._conditions is not None:

@@ -68,7 +68,7 @@ def features_of(*shape: int, size: int = FEATURES) -> Tensor:
 @every_head
 @every_layout
 def test_samples_have_their_probabilities(make: Any, layout: FrameLayout) -> None:
-    """Frames are too many to enumerate: the mean of p(drawn) / q(drawn) of any other distribution is 1 if p sums to 1."""
+    """Frames are too many to enumerate: the mean of p(drawn) / q(drawn) of another distribution is 1 if p sums to 1."""
     head, past, count = head_of(make, layout, std=0.25), frames_of(layout, 1, 5), 3000
     distribution = head(features_of(1, 1), past)[:, 0]
     other = head(features_of(1, 1) + 0.3, past)[:, 0]
@@ -159,7 +159,8 @@ def test_every_weight_learns_also_from_candidates(make: Any, layout: FrameLayout
     log_prob = head(features, past).log_prob(after(layout, past, 2, 4, seed=2))
     log_prob[log_prob.isfinite()].sum().backward()
     for name, parameter in head.named_parameters():
-        assert parameter.grad is not None and parameter.grad.isfinite().all(), name
+        assert parameter.grad is not None, name
+        assert parameter.grad.isfinite().all(), name
         assert parameter.grad.abs().max() > 0, name
 
 

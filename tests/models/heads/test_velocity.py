@@ -144,7 +144,7 @@ def test_single_precision_keeps_every_velocity() -> None:
     values = torch.arange(1, 128).float() / 127
     head = head_of(ONE, bins=127).float()
     frames = torch.stack([torch.ones(127), torch.ones(127), values], dim=1)
-    listed, velocities = head(torch.zeros(1, 1, FEATURES), torch.zeros(1, 1, 3))[0]._listed(frames)
+    _, velocities = head(torch.zeros(1, 1, FEATURES), torch.zeros(1, 1, 3))[0]._listed(frames)
     assert velocities.tolist() == list(range(1, 128))
     assert sum(int((head._bins == number).sum()) for number in range(127)) == 127
 
@@ -185,7 +185,8 @@ class TestPromisesOfAHead:
         log_prob[log_prob.isfinite()].mean().neg().backward()
         for name, parameter in head.named_parameters():
             if not name.startswith("inner."):
-                assert parameter.grad is not None and parameter.grad.abs().max() > 0, name
+                assert parameter.grad is not None, name
+                assert parameter.grad.abs().max() > 0, name
 
     def test_settings_build_it_again(self, inner: Any) -> None:
         head = head_of(WIDE, inner=inner)
@@ -239,7 +240,8 @@ def test_velocities_leave_the_features_to_the_notes(detach: bool) -> None:
         assert features.grad is None
     else:
         velocities.sum().backward()
-        assert features.grad is not None and features.grad.abs().max() > 0
+        assert features.grad is not None
+        assert features.grad.abs().max() > 0
 
 
 def test_copied_velocities_are_read() -> None:

@@ -101,12 +101,16 @@ class PackedFrames(NamedTuple):
     """Frames of windows or pieces.
 
     Attributes:
-        bits: the active plane of each frame, then its onset plane if the layout has one.
+        active: the active plane as bits.
+        onset: the onset plane as bits; None if the layout has none.
         velocities: of the onsets, in their order; None if the layout has no velocity plane.
+        onset_positions: the positions of the bits of ``onset``, if they are known (:func:`bit_positions`).
     """
 
-    bits: UInt8[np.ndarray, "batch frames bytes"]
+    active: UInt8[np.ndarray, "batch frames bytes"]
+    onset: UInt8[np.ndarray, "batch frames bytes"] | None = None
     velocities: UInt8[np.ndarray, " onsets"] | None = None
+    onset_positions: Int64[np.ndarray, " onsets"] | None = None
 
 
 def num_bit_planes(layout: FrameLayout) -> int:

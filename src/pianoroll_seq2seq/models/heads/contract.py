@@ -16,14 +16,19 @@ from pianoroll_seq2seq.layout import FrameLayout, frame_size_of
 
 @runtime_checkable
 class FrameDistribution(Protocol):
-    """A joint distribution over the columns of a frame: batch shape (...), event shape (frame_size,)."""
+    """A joint distribution over the columns of a frame: batch shape (...), event shape (frame_size,).
+
+    Frames are zeros and ones; the columns of a velocity plane hold ``velocity / 127``, and 0 where no note begins.
+    Optional: ``threshold(probability)`` returns the frame that :class:`~pianoroll_seq2seq.sampling.Threshold` chooses,
+    for a distribution whose columns cannot be chosen one by one.
+    """
 
     def log_prob(self, frames: Tensor) -> Tensor:
-        """The exact log-probability of frames (..., frame_size) of zeros and ones, in nats: shape (...)."""
+        """The exact log-probability of frames (..., frame_size), in nats: shape (...)."""
         ...
 
     def sample(self, *, generator: torch.Generator) -> Tensor:
-        """An exact sample: float frames (..., frame_size) of zeros and ones.
+        """An exact sample: float frames (..., frame_size).
 
         A class whose samples take all random numbers from
         :func:`~pianoroll_seq2seq.models.heads.random_numbers.uniform` may say ``rowwise = True``: then many pieces are
@@ -33,7 +38,7 @@ class FrameDistribution(Protocol):
 
     @property
     def mean(self) -> Tensor:
-        """The marginal probability of each column, (..., frame_size), for plots and thresholds."""
+        """The mean of each column, (..., frame_size), for plots and thresholds: of zeros and ones the probability."""
         ...
 
     def __getitem__(self, index: Any) -> "FrameDistribution":

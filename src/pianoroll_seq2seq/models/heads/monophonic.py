@@ -106,8 +106,8 @@ class MonophonicHead(nn.Module):
         in_range = min(in_features, channels, *lags) >= 1 and lags and num_layers >= 0 and 0 <= dropout < 1
         if not in_range or not decays or not all(0 < decay < 1 for decay in decays):
             raise SettingsError(
-                f"Sizes and lags must be at least 1, num_layers at least 0, decays, one or more, in (0, 1), and dropout "
-                f"in [0, 1), got {sizes}, {num_layers=}, {decays=}, {dropout=}."
+                f"Sizes and lags must be at least 1, num_layers at least 0, decays, one or more, in (0, 1), and "
+                f"dropout in [0, 1), got {sizes}, {num_layers=}, {decays=}, {dropout=}."
             )
         self.in_features = in_features
         self.layout = layout
@@ -220,7 +220,7 @@ class MonophonicHead(nn.Module):
 
         Of several pitches of a part, which input noise may bring, the highest counts.
         """
-        planes = frames.unflatten(2, (self.columns.num_planes, self.columns.plane_size)) > 0
+        planes = torch.unflatten(frames, 2, (self.columns.num_planes, self.columns.plane_size)) > 0
         pitches, begins = [], []
         for block in self.columns.blocks:
             active = planes[:, :, 0, block.columns]

@@ -109,7 +109,8 @@ class PartNetwork(nn.Module):
         """
         parts = range(len(self.columns.blocks))
         hidden, conditions = zip(*(self._hidden(context, states, ranks, part) for part in parts), strict=True)
-        split = self._cell_logits(torch.cat(hidden, dim=1)).split([block.size for block in self.columns.blocks], dim=1)
+        sizes = [block.size for block in self.columns.blocks]
+        split = torch.split(self._cell_logits(torch.cat(hidden, dim=1)), sizes, dim=1)
         return [self._part_logits(context, split[part], conditions[part], part) for part in parts]
 
     def part_logits(self, context: PartsContext, states: Tensor, ranks: Tensor, part: int) -> Tensor:
@@ -144,7 +145,7 @@ class PartNetwork(nn.Module):
         sources = [context.pitches[:, 0], context.pitches[:, 1:, part]]
         if self.decided_proj is not None:
             flags = torch.stack([decided, decided & (pitches < 0), moves], dim=2).to(condition.dtype)
-            weight = self.decided_proj.weight.unflatten(0, (len(self.columns.blocks), -1))[part]
+            weight = torch.unflatten(self.decided_proj.weight, 0, (len(self.columns.blocks), -1))[part]
             condition = condition + functional.linear(flags.flatten(1), weight)
             sources += [torch.where(moves, -1, known), torch.where(moves, known, -1)]
         hidden = self._interval_hidden(torch.cat(sources, dim=1), part)

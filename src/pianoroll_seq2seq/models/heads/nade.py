@@ -29,8 +29,8 @@ class NADE:
     q < p)``. The hidden state changes only where a pitch sounds, so a frame takes one state for each sounding pitch
     and one more, not one for each pitch.
 
-    With an onset plane the sum is over both columns of ``q``, and the second column of ``p`` has such log-odds too: that
-    a note begins, given that ``p`` sounds. It is certain if ``p`` did not sound before.
+    With an onset plane the sum is over both columns of ``q``, and the second column of ``p`` has such log-odds too:
+    that a note begins, given that ``p`` sounds. It is certain if ``p`` did not sound before.
 
     Args:
         start: input of the hidden layer before the first pitch, (..., hidden).

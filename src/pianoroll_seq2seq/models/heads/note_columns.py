@@ -73,7 +73,7 @@ class NoteColumns:
         return torch.cat([torch.arange(block.lowest, block.lowest + block.size) for block in self.blocks])
 
     def positions(self, gap: int) -> Tensor:
-        """Where each column of a plane lies on an axis on which ``gap`` empty places follow each part: (plane_size,)."""
+        """The place of each column on an axis on which ``gap`` empty places follow each part: (plane_size,)."""
         return torch.cat(
             [
                 torch.arange(block.start, block.start + block.size) + gap * index

@@ -191,21 +191,23 @@ class RelativeBernoulliHead(nn.Module):
         """
         steps, planes = features.shape[1], self.columns.num_planes
         shape = (planes, self.columns.plane_size)
-        hidden = self._at_columns(self.window_proj(self._around(latest.unflatten(2, shape), self._window)))
+        hidden = self._at_columns(self.window_proj(self._around(torch.unflatten(latest, 2, shape), self._window)))
         if self.merged_proj is not None:
             merged = self.columns.merged(latest[:, -steps:, : self.columns.plane_size])
-            around = self.merged_proj(merged.flatten(0, 1).unsqueeze(1)).unflatten(0, (-1, steps)).transpose(1, 2)
+            around = self.merged_proj(merged.flatten(0, 1).unsqueeze(1))
+            around = around.view(-1, steps, *around.shape[1:]).transpose(1, 2)
             hidden = hidden + around[..., self._pitches]
         tones = self._project_chroma(context)
         state, candidates = split_features(features, self.frame_size, self._num_candidates)
         if self.candidate_proj is not None:
-            around = self._around(candidates.unflatten(3, shape).flatten(2, 3), COPY_WINDOW)
+            around = self._around(torch.unflatten(candidates, 3, shape).flatten(2, 3), COPY_WINDOW)
             hidden = hidden + self._at_columns(self.candidate_proj(around))
         projected = self.feature_proj(state).transpose(1, 2).unsqueeze(3)
         hidden = self.dropout(functional.relu(hidden + tones[:, :-planes] + projected + self.pitch_embedding))
         hidden = hidden.flatten(2)  # (batch, channels, steps * pitches): plain matrix products are fastest on it
         hidden = hidden + self.dropout(functional.relu(self.mix.weight @ hidden + self.mix.bias[:, None]))
-        logits = (self.logit.weight @ hidden + self.logit.bias[:, None]).unflatten(2, (steps, -1)) + tones[:, -planes:]
+        logits = (self.logit.weight @ hidden + self.logit.bias[:, None]).view(-1, planes, steps, shape[1])
+        logits = logits + tones[:, -planes:]
         if not self.columns.has_onsets:
             return Bernoulli(logits[:, 0])
         off_held_onset = functional.pad(logits.permute(0, 2, 3, 1), (1, 0))

@@ -78,7 +78,7 @@ class Cells:
 
     def cut(self, frames: Tensor) -> Tensor:
         """The cells of frames (..., frame_size), by plane: (..., planes, count)."""
-        planes = frames.unflatten(-1, (self.columns.num_planes, self.columns.plane_size))
+        planes = torch.unflatten(frames, -1, (self.columns.num_planes, self.columns.plane_size))
         return planes[..., self.first : self.end]
 
     def uncut(self, cells: Tensor) -> Tensor:

@@ -276,9 +276,9 @@ class RelativeWindowHead(nn.Module):
             sounds = self.polyphony.constrain(sounds, remaining, counts, above=self.num_active - chosen)
         sounded = context.planes[:, 0, self._places].gather(1, chosen)
         decisions = torch.cat([sounds, *self._onset_logits(logits, sounded, 1.0)], dim=1)
-        planes = [plane.gather(1, chosen) for plane in cells.split(self.num_active, dim=1)]
+        planes = [plane.gather(1, chosen) for plane in torch.split(cells, self.num_active, dim=1)]
         nats = decision_nats(decisions, torch.cat(planes, dim=1), chosen.shape[1] if self.num_onsets else 0)
-        total = (nats.unflatten(1, (len(planes), -1)).sum(dim=1) * weights).sum(dim=1)
+        total = (torch.unflatten(nats, 1, (len(planes), -1)).sum(dim=1) * weights).sum(dim=1)
         if self.polyphony is None:
             return total
         return total - (self.polyphony.log_probs(context.state) * counts).sum(dim=1)

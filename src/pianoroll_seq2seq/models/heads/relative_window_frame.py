@@ -85,11 +85,11 @@ class RelativeWindow:
         state, cells = flat.state, head.cells
         counts = head.num_counts
         numbers = uniform((len(state), counts + head.frame_size), generator=generator, device=state.device)
-        planes = numbers[:, counts:].unflatten(1, (cells.columns.num_planes, -1))
+        planes = torch.unflatten(numbers[:, counts:], 1, (cells.columns.num_planes, -1))
         logits_given = head.conditional_logits(flat, self.temperature)
         decided = torch.cat([numbers[:, :counts], cells.cut(numbers[:, counts:]).flatten(1)], dim=1)
         drawn = sample_skipping_silence(logits_given, decided, head.num_onsets)[:, counts:]
-        frames = cells.uncut(drawn.unflatten(1, (cells.columns.num_planes, -1)))
+        frames = cells.uncut(torch.unflatten(drawn, 1, (cells.columns.num_planes, -1)))
         if cells.count < cells.columns.plane_size:
             never = torch.sigmoid(torch.tensor(_NEVER / self.temperature))
             rare = (planes[:, 0] < never) & ~cells.inside(planes.device)
@@ -129,7 +129,7 @@ class RelativeWindow:
         cells = self.head.cells
         if cells.count == cells.columns.plane_size:
             return torch.zeros_like(like)
-        planes = frames.unflatten(1, (cells.columns.num_planes, -1))[:, :, ~cells.inside(frames.device)]
+        planes = torch.unflatten(frames, 1, (cells.columns.num_planes, -1))[:, :, ~cells.inside(frames.device)]
         never = torch.full_like(planes[:, 0], _NEVER / self.temperature, dtype=like.dtype)
         nats = functional.binary_cross_entropy_with_logits(never, planes[:, 0].to(like.dtype), reduction="none").sum(1)
         return nats.masked_fill((planes[:, 0] != planes[:, -1]).any(dim=1), math.inf)
@@ -146,8 +146,8 @@ class RelativeWindow:
             variables_of=head.variables_of,
             has_onsets=head.num_onsets > 0,
         )
-        planes = variables[:, head.num_counts :].unflatten(1, (cells.columns.num_planes, -1))
-        mean = cells.uncut(planes).unflatten(1, (cells.columns.num_planes, -1))
+        planes = torch.unflatten(variables[:, head.num_counts :], 1, (cells.columns.num_planes, -1))
+        mean = torch.unflatten(cells.uncut(planes), 1, (cells.columns.num_planes, -1))
         never = float(torch.sigmoid(torch.tensor(_NEVER / self.temperature)))
         return mean.masked_fill(~cells.inside(mean.device), never).flatten(1)
 

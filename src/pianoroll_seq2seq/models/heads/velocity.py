@@ -97,7 +97,7 @@ class VelocityHead(nn.Module):
     ) -> None:
         """Builds the inner head and the network."""
         super().__init__()
-        if not isinstance(layout, FrameLayout) or not layout.has_velocity:
+        if not getattr(layout, "has_velocity", False):  # or only a number of columns
             raise SettingsError(
                 f"VelocityHead needs a layout with velocities, got {layout}. Build it with "
                 f"FrameLayout.of(roll, velocity=True), or take the inner head alone."
@@ -234,7 +234,7 @@ class VelocityHead(nn.Module):
         total, count = averages.chunk(2, dim=-1)
         return VelocityContext(
             state=self.network.state_proj(state),
-            candidates=candidates.unflatten(-1, (3, -1)),
+            candidates=torch.unflatten(candidates, -1, (3, -1)),
             recent=recent,
             averages=(total / count.clamp(min=1e-6)).transpose(-1, -2),
             latest=latest,
@@ -242,7 +242,7 @@ class VelocityHead(nn.Module):
         )
 
     def _by_part(self, velocity: Tensor) -> Tensor:
-        """Of each part the sum of the velocities, and then the number of notes: (..., plane_size) to (..., 2 * parts)."""
+        """Of each part the sum of the velocities, then the number of notes: (..., plane_size) to (..., 2 * parts)."""
         blocks = [velocity[..., block.columns] for block in self.columns.blocks]
         numbers = [(block > 0).sum(dim=-1).to(velocity.dtype) for block in blocks]
         return torch.stack([*(block.sum(dim=-1) for block in blocks), *numbers], dim=-1)

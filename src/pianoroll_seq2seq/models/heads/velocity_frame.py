@@ -172,7 +172,7 @@ class Velocity:
     ) -> Tensor:
         """Log-probabilities of the bins of some notes, for a flat batch: (notes, bins)."""
         size = self.head.note_size
-        planes = rows[:, :size].unflatten(1, (2, -1))
+        planes = torch.unflatten(rows[:, :size], 1, (2, -1))
         values = velocities.to(at_least_float32(self.context.state).dtype) / HIGHEST
         logits = self.head.network(self.context, planes, values, listed, chosen)
         return torch.log_softmax(logits / self.temperature, dim=1)

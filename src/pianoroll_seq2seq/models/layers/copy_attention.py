@@ -150,7 +150,7 @@ class CopyAttention(nn.Module):
         hashes = sounding * self._hash_weights
         whole = hashes.sum(dim=2)
         if len(columns.blocks) > 1:
-            planes = hashes.unflatten(2, (columns.num_planes, columns.plane_size)).sum(dim=2)
+            planes = torch.unflatten(hashes, 2, (columns.num_planes, columns.plane_size)).sum(dim=2)
             return torch.stack([whole, *(planes[..., block.columns].sum(dim=2) for block in columns.blocks)], dim=2)
         place = torch.arange(1, columns.plane_size + 1, device=frames.device)
         highest = (sounding[..., : columns.plane_size] * place).amax(dim=2)
