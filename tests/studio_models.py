@@ -21,7 +21,7 @@ from pianoroll_seq2seq.studio.generation_request import GenerationRequest
 from pianoroll_seq2seq.studio.limits import StudioLimits
 
 PITCHES = PitchRange(55, 72)
-LAYOUT = FrameLayout(BeatGrid(4), PITCHES)
+LAYOUT = FrameLayout(BeatGrid(4), PITCHES, planes=("active",))
 
 
 class Slow(nn.Module):
@@ -58,7 +58,7 @@ class Failing(Slow):
 
 
 def slow_model(frame_seconds: float = 0.02, *, name: str = "slow", grid: FrameGrid = BeatGrid(4)) -> TrainedModel:
-    return TrainedModel(Slow(frame_seconds), FrameLayout(grid, PITCHES), name=name)
+    return TrainedModel(Slow(frame_seconds), FrameLayout(grid, PITCHES, planes=("active",)), name=name)
 
 
 def in_seconds_model() -> TrainedModel:

@@ -6,6 +6,7 @@ from typing import Literal
 import numpy as np
 import pytest
 import torch
+from layouts import active_windows
 
 from pianoroll_seq2seq import (
     PianoRoll,
@@ -30,7 +31,7 @@ def roll(frames: int) -> PianoRoll:
 
 
 def windows() -> SlidingWindows:
-    return SlidingWindows([roll(600)], input_frames=8, target_frames=8, hop=1)
+    return active_windows([roll(600)], input_frames=8, target_frames=8, hop=1)
 
 
 def model(**changes: object) -> Seq2SeqLSTM:

@@ -69,10 +69,14 @@ def test_only_equal_layouts_are_accepted(layout: FrameLayout, other: FrameLayout
 @pytest.mark.parametrize(
     ("other", "error", "message"),
     [
-        (FrameLayout(BeatGrid(8)), GridError, r"The primer is on BeatGrid.*=8.*expects frames on BeatGrid.*=4"),
-        (FrameLayout(SecondsGrid(0.02)), GridError, r"Read the music again with grid=BeatGrid"),
         (
-            FrameLayout(pitches=PitchRange(36, 81)),
+            FrameLayout(BeatGrid(8), planes=("active",)),
+            GridError,
+            r"The primer is on BeatGrid.*=8.*expects frames on BeatGrid.*=4",
+        ),
+        (FrameLayout(SecondsGrid(0.02), planes=("active",)), GridError, r"Read the music again with grid=BeatGrid"),
+        (
+            FrameLayout(pitches=PitchRange(36, 81), planes=("active",)),
             PitchRangeError,
             r"roll\.with_pitches\(PitchRange\(lowest=21, highest=108",
         ),
@@ -82,17 +86,19 @@ def test_errors_say_what_was_expected_what_came_and_the_fix(
     other: FrameLayout, error: type[Exception], message: str
 ) -> None:
     with pytest.raises(error, match=message):
-        FrameLayout().check(other, "The primer")
+        FrameLayout(planes=("active",)).check(other, "The primer")
     roll = PianoRoll.silent(4, grid=other.grid, pitches=other.pitches)
     with pytest.raises(error):
-        roll.to_frames(FrameLayout())
+        roll.to_frames(FrameLayout(planes=("active",)))
 
 
 def test_other_planes_are_named() -> None:
     with pytest.raises(
         ShapeError, match=r"planes \('active',\), but the model expects \('active', 'onset'\).*model\.layout"
     ):
-        FrameLayout.of(FrameLayout(), onsets=True).check_same(FrameLayout(), "The windows")
+        FrameLayout.of(FrameLayout(planes=("active",)), onsets=True).check_same(
+            FrameLayout(planes=("active",)), "The windows"
+        )
 
 
 @pytest.mark.parametrize(
@@ -106,7 +112,7 @@ def test_wrong_planes_are_errors(planes: Any) -> None:
 
 def test_a_plane_that_is_missing_is_an_error() -> None:
     with pytest.raises(SettingsError, match="not 'onset'"):
-        FrameLayout().columns("onset")
+        FrameLayout(planes=("active",)).columns("onset")
 
 
 def test_a_list_of_planes_becomes_a_tuple() -> None:
@@ -122,7 +128,7 @@ def test_frame_sizes_below_one_are_errors() -> None:
 
 def test_layout_of_a_roll() -> None:
     roll = PianoRoll.silent(4, grid=BeatGrid(3), pitches=PitchRange(50, 60))
-    assert FrameLayout.of(roll) == FrameLayout(BeatGrid(3), PitchRange(50, 60))
+    assert FrameLayout.of(roll, onsets=False) == FrameLayout(BeatGrid(3), PitchRange(50, 60), planes=("active",))
     assert FrameLayout.of(roll, onsets=True).frame_size == 22
 
 

@@ -29,7 +29,7 @@ from recipes.recipe import Recipe, active_columns, adamw, train
 
 BENCHMARK = Path(__file__).resolve().parent.parent / "benchmarks" / "likelihood.py"
 PITCHES = 4
-LAYOUT = FrameLayout(BeatGrid(1), PitchRange(60, 63))
+LAYOUT = FrameLayout(BeatGrid(1), PitchRange(60, 63), planes=("active",))
 TINY_COPYING = {"hidden_size": 8, "num_copy_heads": 2, "channels": 8, "window": 3, "num_frames": 2, "repeats": 1}
 TINY_WINDOWS = {"hidden_size": 8, "input_frames": 4, "target_frames": 6, "epochs": 1, "batch_size": 8}
 
@@ -130,7 +130,7 @@ def test_the_hyperparameters_of_copying_reach_the_model() -> None:
     chosen = {"channels": 9, "window": 5, "num_frames": 3, "decays": (0.5, 0.9), "num_scored_pitches": 7}
     own = {"hidden_size": 16, "num_copy_heads": 3, "dropout": 0.25, "input_dropout": 0.125, "input_noise": 0.1}
     recipe = copying(learned, **own, **chosen)
-    layout = FrameLayout.of(learned[0])
+    layout = FrameLayout.of(learned[0], onsets=False)
     model = recipe.model(layout)
     assert isinstance(model, SequenceModel)
     settings = describe(model)["settings"]

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from layouts import active_windows
 
 from pianoroll_seq2seq import checkpoint
 from pianoroll_seq2seq.backends.azureml.models import write_model_folder
@@ -30,7 +31,6 @@ from pianoroll_seq2seq.pitches import PitchRange
 from pianoroll_seq2seq.sampling import Draw, Threshold, generate
 from pianoroll_seq2seq.serving import RequestLimits
 from pianoroll_seq2seq.train import fit
-from pianoroll_seq2seq.windowing import SlidingWindows
 
 pytestmark = pytest.mark.inference
 
@@ -96,7 +96,7 @@ def model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     needs_server()
     folder = tmp_path_factory.mktemp("model")
     active = np.random.default_rng(0).random((60, len(PITCHES))) < 0.2
-    windows = SlidingWindows([PianoRoll.from_active(active, pitches=PITCHES)], input_frames=8, target_frames=4, hop=2)
+    windows = active_windows([PianoRoll.from_active(active, pitches=PITCHES)], input_frames=8, target_frames=4, hop=2)
     torch.manual_seed(0)
     run = folder.parent / "run"
     fit(Seq2SeqLSTM(len(PITCHES), hidden_size=8), windows, epochs=2, batch_size=8, checkpoint_dir=run, progress=False)

@@ -47,26 +47,26 @@ class FrameLayout:
     Args:
         grid: the time grid of the frames.
         pitches: the pitches of a layout of one part. If there are several, the range that they span.
-        planes: the planes, in the order of their columns: ``("active",)``; ``("active", "onset")`` for a model that
-            distinguishes repeated notes from held ones; or all three, for a model of velocities too.
+        planes: the planes, in the order of their columns: ``("active", "onset")``, the default, for a model that
+            distinguishes repeated notes from held ones; all three, for a model of velocities too; or ``("active",)``.
         parts: the parts, each with its pitches; one part without a name by default.
 
     Raises:
         SettingsError: other planes, or several parts of which two have the same name or one has none.
 
     Example:
-        >>> layout = FrameLayout(pitches=PitchRange(60, 71), planes=("active", "onset"))
+        >>> layout = FrameLayout(pitches=PitchRange(60, 71))
         >>> layout.frame_size, layout.columns("onset")
         (24, slice(12, 24, None))
         >>> melody, bass = Part("melody", pitches=PitchRange(60, 71)), Part("bass", pitches=PitchRange(36, 59))
         >>> two = FrameLayout(parts=(melody, bass))
         >>> two.frame_size, two.columns("active", "bass")
-        (36, slice(12, 36, None))
+        (72, slice(12, 36, None))
     """
 
     grid: FrameGrid = SIXTEENTHS
     pitches: PitchRange = PIANO
-    planes: tuple[Plane, ...] = ("active",)
+    planes: tuple[Plane, ...] = ("active", "onset")
     parts: tuple[Part, ...] = ()
 
     def __post_init__(self) -> None:
@@ -84,17 +84,18 @@ class FrameLayout:
         object.__setattr__(self, "pitches", spanned_pitches(self.parts))
 
     @classmethod
-    def of(cls, music: OnGrid, *, onsets: bool = False, velocity: bool = False) -> "FrameLayout":
+    def of(cls, music: OnGrid, *, onsets: bool = True, velocity: bool = False) -> "FrameLayout":
         """The layout of a roll, a corpus or a data set.
 
         Args:
             music: anything with ``grid`` and ``parts``.
-            onsets: whether frames have the onset plane too.
+            onsets: whether frames have the onset plane. Without it, a note that is repeated without a gap becomes one
+                with the note before it.
             velocity: whether frames have the velocity plane, and so the onset plane too.
 
         Example:
-            >>> FrameLayout.of(FrameLayout(), onsets=True).planes
-            ('active', 'onset')
+            >>> FrameLayout.of(FrameLayout(), velocity=True).planes
+            ('active', 'onset', 'velocity')
         """
         return cls(music.grid, planes=_PLANES[: 3 if velocity else 2 if onsets else 1], parts=music.parts)
 
@@ -148,7 +149,7 @@ class FrameLayout:
 
         Example:
             >>> FrameLayout(pitches=PitchRange(60, 62)).column_pitches()
-            array([60, 61, 62])
+            array([60, 61, 62, 60, 61, 62])
         """
         ranges = [np.arange(part.pitches.lowest, part.pitches.highest + 1, dtype=np.int64) for part in self.parts]
         return np.tile(np.concatenate(ranges), len(self.planes))

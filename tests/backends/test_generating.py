@@ -15,13 +15,13 @@ import torch
 from azureml_processes import run
 from azureml_service import Service, running
 from azurite import ACCOUNT, KEY, Azurite, azurite
+from layouts import active_windows
 
 from pianoroll_seq2seq.cli.main import main
 from pianoroll_seq2seq.models.seq2seq_lstm import Seq2SeqLSTM
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.pitches import PitchRange
 from pianoroll_seq2seq.train import fit
-from pianoroll_seq2seq.windowing import SlidingWindows
 
 __all__ = ["azurite"]
 pytestmark = pytest.mark.azureml
@@ -38,7 +38,7 @@ job = ["--compute", "cluster", "--gpu"]
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run of two epochs."""
     active = np.random.default_rng(0).random((120, len(PITCHES))) < 0.2
-    windows = SlidingWindows([PianoRoll.from_active(active, pitches=PITCHES)], input_frames=8, target_frames=8, hop=2)
+    windows = active_windows([PianoRoll.from_active(active, pitches=PITCHES)], input_frames=8, target_frames=8, hop=2)
     torch.manual_seed(0)
     folder = tmp_path_factory.mktemp("run")
     fit(

@@ -89,7 +89,7 @@ def test_which_checkpoint_is_meant() -> None:
 
 def test_a_folder_on_this_machine(tmp_path: Path) -> None:
     """The folder that the service has downloaded is not opened."""
-    model = Seq2SeqLSTM(FrameLayout(pitches=PitchRange(60, 71)), hidden_size=8)
+    model = Seq2SeqLSTM(FrameLayout(pitches=PitchRange(60, 71), planes=("active",)), hidden_size=8)
     (tmp_path / "run").mkdir()
     checkpoint.save(model, tmp_path / "run" / "best.safetensors")
     assert fetch_model(tmp_path) == tmp_path / "run" / "best.safetensors"
@@ -105,7 +105,7 @@ def test_a_checkpoint_in_a_container(azurite: Azurite, tmp_path: Path, monkeypat
     """A model in Azure Storage cannot be opened by its address, or a missing one is found when the run has begun."""
     monkeypatch.setenv("STORAGE_ACCOUNT_NAME", ACCOUNT)
     monkeypatch.setenv("STORAGE_ACCOUNT_KEY", KEY)
-    layout = FrameLayout(pitches=PitchRange(60, 71))
+    layout = FrameLayout(pitches=PitchRange(60, 71), planes=("active",))
     shared = save_pretrained(Seq2SeqLSTM(layout, hidden_size=8), tmp_path / "shared")
     checkpoint.save(Seq2SeqLSTM(layout, hidden_size=8), tmp_path / "best.safetensors")
     container = azurite.new_container()

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from layouts import active_windows
 
 from pianoroll_seq2seq.backends.azureml.models import register_checkpoint, write_model_folder
 from pianoroll_seq2seq.errors import CheckpointError, CheckpointNotFoundError, OverwriteError, SettingsError
@@ -14,7 +15,6 @@ from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.pitches import PitchRange
 from pianoroll_seq2seq.serving import load_service
 from pianoroll_seq2seq.train import fit
-from pianoroll_seq2seq.windowing import SlidingWindows
 
 PITCHES = PitchRange(55, 72)
 
@@ -22,7 +22,7 @@ PITCHES = PitchRange(55, 72)
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     active = np.random.default_rng(0).random((60, len(PITCHES))) < 0.2
-    windows = SlidingWindows([PianoRoll.from_active(active, pitches=PITCHES)], input_frames=8, target_frames=4, hop=2)
+    windows = active_windows([PianoRoll.from_active(active, pitches=PITCHES)], input_frames=8, target_frames=4, hop=2)
     torch.manual_seed(0)
     folder = tmp_path_factory.mktemp("run")
     fit(

@@ -11,13 +11,13 @@ import pytest
 import torch
 from azureml_processes import run
 from azureml_service import Metric, running
+from layouts import active_windows
 
 from pianoroll_seq2seq.backends.azureml import environments
 from pianoroll_seq2seq.models.seq2seq_lstm import Seq2SeqLSTM
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.pitches import PitchRange
 from pianoroll_seq2seq.train import fit
-from pianoroll_seq2seq.windowing import SlidingWindows
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples" / "azureml"
@@ -58,7 +58,7 @@ def made(folder: Path) -> dict[str, bytes]:
     """The files of a run."""
     active = np.random.default_rng(0).random((60, 18)) < 0.2
     rolls = [PianoRoll.from_active(active, pitches=PitchRange(55, 72))]
-    windows = SlidingWindows(rolls, input_frames=8, target_frames=4, hop=2)
+    windows = active_windows(rolls, input_frames=8, target_frames=4, hop=2)
     torch.manual_seed(0)
     fit(Seq2SeqLSTM(18, hidden_size=8), windows, epochs=1, batch_size=8, checkpoint_dir=folder, progress=False)
     scores = {"test": {"model": {"all": {"nats": 0.5, "f1": 0.75}}}}

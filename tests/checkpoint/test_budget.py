@@ -35,7 +35,7 @@ from pianoroll_seq2seq.models.heads.relative_window import RelativeWindowHead
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-LAYOUT = FrameLayout(pitches=PitchRange(60, 66))
+LAYOUT = FrameLayout(pitches=PitchRange(60, 66), planes=("active",))
 ONSETS = FrameLayout(pitches=PitchRange(60, 66), planes=("active", "onset"))
 MODELS: dict[str, Callable[[], nn.Module]] = {
     "default": lambda: Seq2SeqLSTM(LAYOUT, hidden_size=4),

@@ -88,7 +88,7 @@ def test_a_loaded_model_predicts_what_the_saved_one_does(
 def test_a_new_process_generates_the_same_music(tmp_path: Path) -> None:
     """A checkpoint must hold everything of a model."""
     model = tiny_model(
-        layout=FrameLayout(pitches=PITCHES),
+        layout=FrameLayout(pitches=PITCHES, planes=("active",)),
         head=partial(RelativeBernoulliHead, channels=4),
         block_frames=3,
         input_noise=0.1,

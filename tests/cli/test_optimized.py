@@ -30,9 +30,15 @@ def optimized(script: str, folder: Path) -> str:
     return done.stdout
 
 
-def test_all_help(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "names",
+    [
+        pytest.param(["train"], id="quick"),
+        pytest.param([*COMMANDS, "submit train", "submit generate"], id="all", marks=pytest.mark.slow),
+    ],
+)
+def test_help(tmp_path: Path, names: list[str]) -> None:
     """``python -OO``: ``train --help`` ends in a traceback, or shows an object in place of the text."""
-    names = [*COMMANDS, "submit train", "submit generate"]
     printed = optimized(HELP.format(names=names), tmp_path)
     assert printed.count("\n0\n") == len(names)
     assert " object at 0x" not in printed

@@ -287,7 +287,7 @@ def test_a_corpus_callbacks_samples_and_a_tracker(run: Run, midi: Path, tmp_path
     )
     assert done.json["stopped_by"] == "callback"
     assert done.json["best"]["valid_loss"] is None
-    assert open_model(tmp_path / "run").layout == FrameLayout(BeatGrid(2), PitchRange(48, 90))
+    assert open_model(tmp_path / "run").layout == FrameLayout(BeatGrid(2), PitchRange(48, 90), planes=("active",))
     assert (tmp_path / "run" / "samples" / "epoch_0001_piece_1.mid").is_file()
     assert "train_loss" in (tmp_path / "more.jsonl").read_text()
     other = ("train", "--data", tmp_path / "corpus", "--output", tmp_path / "other")

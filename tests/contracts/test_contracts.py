@@ -16,6 +16,7 @@ from unittest.mock import MagicMock
 import numpy as np
 import pytest
 import torch
+from layouts import active_windows
 from torch import Tensor, nn
 
 from pianoroll_seq2seq import checkpoint
@@ -27,9 +28,9 @@ from pianoroll_seq2seq.layout import FrameLayout
 from pianoroll_seq2seq.models.classifier_free_guidance import GuidedModel
 from pianoroll_seq2seq.models.contract import SequenceModel
 from pianoroll_seq2seq.models.copying_lstm import CopyingLSTM
-from pianoroll_seq2seq.models.head_state import init_head_state
 from pianoroll_seq2seq.models.heads.bernoulli import Bernoulli, BernoulliHead
 from pianoroll_seq2seq.models.heads.contract import FrameDistribution, OutputHead
+from pianoroll_seq2seq.models.heads.head_state import init_head_state
 from pianoroll_seq2seq.models.heads.monophonic import MonophonicHead
 from pianoroll_seq2seq.models.heads.nade import NADE, NADEHead
 from pianoroll_seq2seq.models.heads.notes import Notes, NotesHead
@@ -58,9 +59,11 @@ from pianoroll_seq2seq.train import fit
 from pianoroll_seq2seq.windowing import SlidingWindows
 
 BATCH, STEPS, PITCHES, FEATURES = 2, 3, 4, 6
-LAYOUT = FrameLayout(pitches=PitchRange(60, 63))
+LAYOUT = FrameLayout(pitches=PitchRange(60, 63), planes=("active",))
 ONSETS = FrameLayout(pitches=PitchRange(60, 61), planes=("active", "onset"))
-PARTS = FrameLayout(parts=(Part("high", pitches=PitchRange(60, 61)), Part("low", pitches=PitchRange(59, 60))))
+PARTS = FrameLayout(
+    parts=(Part("high", pitches=PitchRange(60, 61)), Part("low", pitches=PitchRange(59, 60))), planes=("active",)
+)
 ONSETS_OF_PARTS = FrameLayout(
     planes=("active", "onset"),
     parts=(Part("high", pitches=PitchRange(60, 60)), Part("low", pitches=PitchRange(58, 58))),
@@ -399,7 +402,7 @@ class TestSequenceModel:
     inputs, targets = random_frames(BATCH, 5), random_frames(BATCH, STEPS, seed=1)
 
     def windows(self) -> SlidingWindows:
-        return SlidingWindows([roll_of(20), roll_of(17, seed=1)], input_frames=5, target_frames=STEPS, hop=2)
+        return active_windows([roll_of(20), roll_of(17, seed=1)], input_frames=5, target_frames=STEPS, hop=2)
 
     def single(self, make: Callable[[], Model]) -> Model:
         """In single precision, as rolls and windows are."""
@@ -541,7 +544,7 @@ class TestTracker:
 
     def test_fit_logs_to_it_and_leaves_it_open(self, make: Callable[[Path], Tracker], tmp_path: Path) -> None:
         """Scores and files follow the training, in the same run."""
-        windows = SlidingWindows([roll_of(20)], input_frames=5, target_frames=STEPS, hop=2)
+        windows = active_windows([roll_of(20)], input_frames=5, target_frames=STEPS, hop=2)
         model = Seq2SeqLSTM(PITCHES, hidden_size=5)
         with make(tmp_path) as tracker:
             fit(model, windows, windows, epochs=2, batch_size=4, tracker=tracker, progress=False)

@@ -11,6 +11,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from layouts import active_windows
 
 from pianoroll_seq2seq import (
     Augmentation,
@@ -113,7 +114,7 @@ def _song(frames: int, seed: int = 0, grid: Any = BeatGrid(4), pitches: PitchRan
 
 def _windows(augmentation: Augmentation | None, **changes: Any) -> SlidingWindows:
     rolls = changes.pop("rolls", None) or [_song(40), _song(25, 1)]
-    return SlidingWindows(
+    return active_windows(
         rolls, **{"input_frames": 5, "target_frames": 3, "hop": 1, "augmentation": augmentation} | changes
     )
 
@@ -240,7 +241,7 @@ def _numbers(batch: tuple[torch.Tensor, torch.Tensor]) -> np.ndarray:
 @pytest.mark.filterwarnings("ignore:.*pieces have fewer")
 def test_windows_at_another_pace(lengths: list[int], hop: int, tempo: tuple[float, float], seed: int) -> None:
     """A faster window runs into the next piece, or takes its frames from the wrong place."""
-    windows = SlidingWindows(
+    windows = active_windows(
         _numbered(lengths),
         input_frames=5,
         target_frames=4,

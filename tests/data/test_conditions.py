@@ -9,6 +9,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from layouts import active_windows
 
 from pianoroll_seq2seq.data.augmentation import Augmentation
 from pianoroll_seq2seq.data.conditions import one_hot, pitch_class_vector, stack_conditions, transpose_chroma
@@ -35,7 +36,7 @@ def song(frames: int, *, seed: int = 0, grid: Any = BeatGrid(4)) -> PianoRoll:
 
 
 def windows(rolls: list[PianoRoll], **changes: Any) -> SlidingWindows:
-    return SlidingWindows(rolls, **{"input_frames": 5, "target_frames": 3, "hop": 2} | changes)
+    return active_windows(rolls, **{"input_frames": 5, "target_frames": 3, "hop": 2} | changes)
 
 
 def numbered(rolls: list[PianoRoll]) -> list[np.ndarray]:

@@ -3,6 +3,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from layouts import active_pieces
 
 from pianoroll_seq2seq import (
     Augmentation,
@@ -30,7 +31,7 @@ ROLLS = [roll_of(frames, seed) for seed, frames in enumerate([5, 30, 8, 12, 5, 3
 
 
 def test_each_piece_stands_in_one_group() -> None:
-    pieces = WholePieces(ROLLS, max_frames_per_batch=40)
+    pieces = active_pieces(ROLLS, max_frames_per_batch=40)
     seen = []
     for index in range(len(pieces)):
         inputs, targets = pieces[index]
@@ -50,7 +51,7 @@ def test_each_piece_stands_in_one_group() -> None:
 
 def test_repeats_are_in_other_groups() -> None:
     rolls = [roll_of(frames) for frames in range(20, 60)]
-    pieces = WholePieces(rolls, max_frames_per_batch=200, repeats=3)
+    pieces = active_pieces(rolls, max_frames_per_batch=200, repeats=3)
     groups = {frozenset(pieces.names(index)) for index in range(len(pieces))}
     assert pieces.num_target_frames == 3 * sum(map(len, rolls))
     assert len(groups) > len(pieces) / 2
@@ -59,20 +60,20 @@ def test_repeats_are_in_other_groups() -> None:
 
 
 def test_silence_before_the_pieces_is_input_and_not_target() -> None:
-    inputs, targets = WholePieces(ROLLS, max_frames_per_batch=40, input_frames=4).batch([0, 1])
+    inputs, targets = active_pieces(ROLLS, max_frames_per_batch=40, input_frames=4).batch([0, 1])
     assert inputs.shape == (len(targets), 4, 10)
     assert not inputs.any()
 
 
 def test_a_longer_piece_makes_a_group_of_its_own() -> None:
-    pieces = WholePieces(ROLLS, max_frames_per_batch=10)
+    pieces = active_pieces(ROLLS, max_frames_per_batch=10)
     assert [pieces.names(index) for index in range(2)] == [("piece of 30",)] * 2
 
 
 def test_pieces_are_transposed_as_a_whole() -> None:
     narrow = np.zeros((6, 10), dtype=bool)
     narrow[:, 4] = narrow[::2, 6] = True
-    pieces = WholePieces(
+    pieces = active_pieces(
         [PianoRoll.from_active(narrow, pitches=RANGE)],
         max_frames_per_batch=10,
         augmentation=Augmentation(semitones=(-4, 3)),
@@ -92,7 +93,7 @@ def test_the_loss_is_of_the_frames_that_count() -> None:
     """Silence after a piece is no music: what a model makes of it must not matter, in training or in validation."""
     torch.manual_seed(0)
     model = Seq2SeqLSTM(10, hidden_size=8)
-    pieces = WholePieces(ROLLS, max_frames_per_batch=60, input_frames=2)
+    pieces = active_pieces(ROLLS, max_frames_per_batch=60, input_frames=2)
     assert isinstance(pieces, Examples)
     total, count = 0.0, 0
     model.eval()
@@ -104,7 +105,7 @@ def test_the_loss_is_of_the_frames_that_count() -> None:
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-9)
     history = fit(
         model,
-        WholePieces(ROLLS, max_frames_per_batch=1000, input_frames=2),
+        active_pieces(ROLLS, max_frames_per_batch=1000, input_frames=2),
         pieces,
         epochs=1,
         batch_size=1,
@@ -132,7 +133,7 @@ def test_nonsense_is_refused(settings: dict[str, Any], error: type[Exception], m
 
 
 def test_groups_are_counted_from_either_end() -> None:
-    pieces = WholePieces(ROLLS, max_frames_per_batch=40)
+    pieces = active_pieces(ROLLS, max_frames_per_batch=40)
     assert torch.equal(pieces[-1][1], pieces[len(pieces) - 1][1])
     with pytest.raises(IndexError, match="Group"):
         pieces[len(pieces)]
@@ -164,6 +165,6 @@ def test_a_layout_with_onsets_has_the_onset_plane() -> None:
 def test_another_layout_is_refused() -> None:
     """Frames mean other pitches or times than the model learns them as."""
     with pytest.raises(PitchRangeError, match=r"piece of 5.*PitchRange"):
-        WholePieces(ROLLS, max_frames_per_batch=40, layout=FrameLayout(pitches=PitchRange(61, 70)))
+        WholePieces(ROLLS, max_frames_per_batch=40, layout=FrameLayout(pitches=PitchRange(61, 70), planes=("active",)))
     with pytest.raises(GridError, match="BeatGrid"):
-        WholePieces(ROLLS, max_frames_per_batch=40, layout=FrameLayout(BeatGrid(8), RANGE))
+        WholePieces(ROLLS, max_frames_per_batch=40, layout=FrameLayout(BeatGrid(8), RANGE, planes=("active",)))

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from layouts import active_windows
 
 from pianoroll_seq2seq import (
     Audio,
@@ -17,7 +18,6 @@ from pianoroll_seq2seq import (
     PitchRange,
     Score,
     Seq2SeqLSTM,
-    SlidingWindows,
     TempoMap,
     TrainedModel,
     drop_duplicates,
@@ -49,7 +49,7 @@ def score() -> Score:
 
 
 def trained() -> TrainedModel:
-    layout = FrameLayout(BeatGrid(2), PITCHES)
+    layout = FrameLayout(BeatGrid(2), PITCHES, planes=("active",))
     return TrainedModel(Seq2SeqLSTM(layout, hidden_size=8), layout, name="mine")
 
 
@@ -69,7 +69,7 @@ PRINTED: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "history": (history, "History(100 epochs, best 100: training 0.0200, validation 0.0300 nats per frame, stopped by"),
     "no history": (History, "History(0 epochs)"),
-    "windows": (lambda: SlidingWindows(rolls(3), input_frames=8, target_frames=8, hop=8), "SlidingWindows(21 windows"),
+    "windows": (lambda: active_windows(rolls(3), input_frames=8, target_frames=8, hop=8), "SlidingWindows(21 windows"),
     "score": (score, "Score('a song', 1000 notes, 1 part, "),
     "notes": (lambda: score().notes, "NoteTable(1000 notes, ticks 0 to 120000)"),
     "no notes": (NoteTable.empty, "NoteTable(0 notes)"),

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from layouts import active_windows
 
 from pianoroll_seq2seq import (
     BeatGrid,
@@ -20,7 +21,6 @@ from pianoroll_seq2seq import (
     RelativeBernoulliHead,
     RelativeWindowHead,
     Seq2SeqLSTM,
-    SlidingWindows,
     evaluate,
     likelihood,
 )
@@ -142,13 +142,13 @@ def test_wrong_arguments_are_errors() -> None:
 @pytest.mark.parametrize(
     ("layout", "error"),
     [
-        (FrameLayout(BeatGrid(8), PitchRange(60, 69)), GridError),
-        (FrameLayout(pitches=PitchRange(61, 70)), PitchRangeError),
+        (FrameLayout(BeatGrid(8), PitchRange(60, 69), planes=("active",)), GridError),
+        (FrameLayout(pitches=PitchRange(61, 70), planes=("active",)), PitchRangeError),
     ],
 )
 def test_pieces_and_mixtures_of_another_layout_are_refused(layout: FrameLayout, error: type[Exception]) -> None:
     """Likelihoods would be of frames that mean something else to the model."""
-    own, other = (Seq2SeqLSTM(each, hidden_size=4) for each in (FrameLayout.of(ROLLS[0]), layout))
+    own, other = (Seq2SeqLSTM(each, hidden_size=4) for each in (FrameLayout.of(ROLLS[0], onsets=False), layout))
     assert likelihood(own, ROLLS, input_frames=3).num_frames == 36
     for call in (
         lambda: likelihood(other, ROLLS, input_frames=3),
@@ -194,7 +194,7 @@ def test_the_default_arguments_work_or_say_what_to_pass(model: str, head: str) -
 def test_progress_is_shown_only_when_asked(capfd: pytest.CaptureFixture[str]) -> None:
     """Minutes pass without a sign of life; or a library prints of its own accord."""
     scale = PianoRoll.from_active(np.eye(12, dtype=bool), pitches=PitchRange(60, 71))
-    windows = SlidingWindows([scale], input_frames=4, target_frames=4, hop=4)
+    windows = active_windows([scale], input_frames=4, target_frames=4, hop=4)
     model = Seq2SeqLSTM(12, hidden_size=4)
     likelihood(model, [scale], input_frames=4)
     evaluate(model, windows)

@@ -9,6 +9,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from layouts import active_windows
 from torch import Tensor, nn
 
 from pianoroll_seq2seq.errors import GridError, PitchRangeError, ShapeError
@@ -100,7 +101,7 @@ def by_hand(model: Any, rolls: list[PianoRoll], target: int, threshold: float) -
 
 
 def windows_of(rolls: list[PianoRoll], target: int, hop: int = 1) -> SlidingWindows:
-    return SlidingWindows(rolls, input_frames=INPUT, target_frames=target, hop=hop)
+    return active_windows(rolls, input_frames=INPUT, target_frames=target, hop=hop)
 
 
 def assert_close(one: Evaluation, other: Evaluation) -> None:
@@ -222,8 +223,8 @@ def test_prints_as_a_table_and_converts_to_json():
 @pytest.mark.parametrize(
     ("layout", "error"),
     [
-        (FrameLayout(BeatGrid(8), PITCHES), GridError),
-        (FrameLayout(pitches=PitchRange(60, 63)), PitchRangeError),
+        (FrameLayout(BeatGrid(8), PITCHES, planes=("active",)), GridError),
+        (FrameLayout(pitches=PitchRange(60, 63), planes=("active",)), PitchRangeError),
         (FrameLayout(pitches=PitchRange(62, 63), planes=("active", "onset")), PitchRangeError),
     ],
 )
@@ -240,5 +241,5 @@ def test_windows_with_onsets_need_a_model_with_onsets():
     both = FrameLayout.of(roll, onsets=True)
     windows = SlidingWindows([roll], input_frames=INPUT, target_frames=4, hop=1, layout=both)
     with pytest.raises(ShapeError, match="planes"):
-        evaluate(lstm(layout=FrameLayout.of(roll)), windows)
+        evaluate(lstm(layout=FrameLayout.of(roll, onsets=False)), windows)
     assert evaluate(lstm(layout=both), windows).num_frames == 16

@@ -31,7 +31,7 @@ from pianoroll_seq2seq.models.heads.relative_window import RelativeWindowHead
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-LAYOUT = FrameLayout(pitches=PitchRange(60, 66))
+LAYOUT = FrameLayout(pitches=PitchRange(60, 66), planes=("active",))
 MODELS: tuple[Callable[[], torch.nn.Module], ...] = (
     lambda: Seq2SeqLSTM(LAYOUT, hidden_size=4, condition_size=2, condition_dropout=0.5, block_frames=3),
     lambda: Seq2SeqLSTM(LAYOUT, hidden_size=4, num_copy_heads=2, attention=True, head=RelativeBernoulliHead),

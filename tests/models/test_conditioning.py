@@ -10,12 +10,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from layouts import active_pieces, active_windows
 from torch import Tensor, nn
 
 from pianoroll_seq2seq import checkpoint
 from pianoroll_seq2seq.data.augmentation import Augmentation
 from pianoroll_seq2seq.data.conditions import one_hot
-from pianoroll_seq2seq.data.whole_pieces import WholePieces
 from pianoroll_seq2seq.errors import CheckpointError, SettingsError, ShapeError
 from pianoroll_seq2seq.evaluation.prediction_scores import evaluate
 from pianoroll_seq2seq.models.classifier_free_guidance import GuidedModel
@@ -288,7 +288,7 @@ def determined(frames: int, seed: int = 0) -> tuple[PianoRoll, np.ndarray]:
 
 def data(*, conditions: bool = True, frames: int = 60, **changes: Any) -> SlidingWindows:
     pieces = [determined(frames, seed) for seed in range(3)]
-    return SlidingWindows(
+    return active_windows(
         [roll for roll, _ in pieces],
         **{"input_frames": 3, "target_frames": 4, "hop": 1} | changes,
         conditions=[condition for _, condition in pieces] if conditions else None,
@@ -487,7 +487,7 @@ def test_conditions_of_another_shape_are_errors() -> None:
 
 def test_whole_pieces_have_no_conditions() -> None:
     """A model with condition_dropout can be trained on them without conditions."""
-    pieces = WholePieces([determined(20)[0]], max_frames_per_batch=40, input_frames=3)
+    pieces = active_pieces([determined(20)[0]], max_frames_per_batch=40, input_frames=3)
     assert fit(small(), pieces, epochs=1, batch_size=1, progress=False).train_losses[0] > 0
     with pytest.raises(SettingsError, match="trained without condition_dropout"):
         fit(small(condition_dropout=0.0), pieces, epochs=1, batch_size=1, progress=False)

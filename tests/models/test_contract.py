@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from layouts import active_windows
 from torch import Tensor, nn
 
 from pianoroll_seq2seq import checkpoint
@@ -22,7 +23,6 @@ from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.pitches import PitchRange
 from pianoroll_seq2seq.sampling import Threshold, generate
 from pianoroll_seq2seq.train import fit
-from pianoroll_seq2seq.windowing import SlidingWindows
 
 PITCHES = PitchRange(60, 67)
 
@@ -87,7 +87,7 @@ def test_works_with_fit_evaluate_generate_and_checkpoints(name, tmp_path):
     """A custom model must not need a custom training loop."""
     torch.manual_seed(0)
     model = MODELS[name]()
-    windows = SlidingWindows(scales(), input_frames=4, target_frames=4, hop=4)
+    windows = active_windows(scales(), input_frames=4, target_frames=4, hop=4)
     history = fit(
         model,
         windows,
@@ -120,7 +120,7 @@ def test_works_with_fit_evaluate_generate_and_checkpoints(name, tmp_path):
 
 def test_resumes_to_the_same_weights(tmp_path):
     """The interrupted training of a custom model must be resumable."""
-    windows = SlidingWindows(scales(), input_frames=4, target_frames=4, hop=4)
+    windows = active_windows(scales(), input_frames=4, target_frames=4, hop=4)
 
     def run(epochs: int, folder: str) -> dict[str, Tensor]:
         torch.manual_seed(0)
@@ -158,7 +158,7 @@ def test_a_model_without_weights_can_be_scored_and_sampled():
         def advance(self, frame: Tensor, state: None) -> tuple[Bernoulli, None]:
             return Bernoulli(frame.roll(1, dims=-1) * 20 - 10), None
 
-    windows = SlidingWindows(scales(), input_frames=4, target_frames=4, hop=4)
+    windows = active_windows(scales(), input_frames=4, target_frames=4, hop=4)
     assert evaluate(Up(), windows).model.all.f1 == 1
     assert generate(Up(), scales()[0][:1], num_frames=7).active.argmax(axis=1).tolist() == [1, 2, 3, 4, 5, 6, 7]
 
@@ -180,14 +180,14 @@ def test_frames_of_another_size_are_named(model: SequenceModel) -> None:
 @pytest.mark.parametrize(
     ("layout", "error"),
     [
-        (FrameLayout(BeatGrid(8), PITCHES), GridError),
-        (FrameLayout(pitches=PitchRange(61, 68)), PitchRangeError),
+        (FrameLayout(BeatGrid(8), PITCHES, planes=("active",)), GridError),
+        (FrameLayout(pitches=PitchRange(61, 68), planes=("active",)), PitchRangeError),
         (FrameLayout(pitches=PITCHES, planes=("active", "onset")), ShapeError),
     ],
 )
 def test_fit_refuses_windows_of_another_layout(layout: FrameLayout, error: type[Exception]) -> None:
     """The model would be trained on frames that mean something else than its checkpoint says."""
-    windows = SlidingWindows(scales(), input_frames=4, target_frames=4, hop=4)
+    windows = active_windows(scales(), input_frames=4, target_frames=4, hop=4)
     with pytest.raises(error):
         fit(Seq2SeqLSTM(layout, hidden_size=4), windows, epochs=1, batch_size=4, progress=False)
     model = Seq2SeqLSTM(windows.layout, hidden_size=4)
@@ -196,7 +196,10 @@ def test_fit_refuses_windows_of_another_layout(layout: FrameLayout, error: type[
 
 def test_choose_layout() -> None:
     """A layout that contradicts the model's own must not be ignored in silence."""
-    layout, other = FrameLayout(pitches=PITCHES), FrameLayout(BeatGrid(8), PITCHES)
+    layout, other = (
+        FrameLayout(pitches=PITCHES, planes=("active",)),
+        FrameLayout(BeatGrid(8), PITCHES, planes=("active",)),
+    )
     own, bare = Seq2SeqLSTM(layout, hidden_size=4), Seq2SeqLSTM(8, hidden_size=4)
     assert choose_layout(own, None) == choose_layout(own, layout) == choose_layout(bare, layout) == layout
     assert choose_layout(bare, None) is None

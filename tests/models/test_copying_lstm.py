@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from layouts import active_pieces, active_windows
 from torch import nn
 
-from pianoroll_seq2seq import CopyingLSTM, PianoRoll, PitchRange, SlidingWindows, WholePieces, fit, likelihood
+from pianoroll_seq2seq import CopyingLSTM, PianoRoll, PitchRange, fit, likelihood
 from pianoroll_seq2seq.errors import SettingsError, ShapeError
 from pianoroll_seq2seq.models.heads.bernoulli import BernoulliHead
 from pianoroll_seq2seq.models.layers.copy_attention import CopyAttention
@@ -113,7 +114,7 @@ def test_a_repeated_melody_is_recognised() -> None:
     optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
     fit(
         model,
-        WholePieces(tunes[:50], max_frames_per_batch=480),
+        active_pieces(tunes[:50], max_frames_per_batch=480),
         epochs=12,
         batch_size=1,
         optimizer=optimizer,
@@ -146,7 +147,7 @@ def test_trains_on_windows_and_with_other_heads() -> None:
     rolls = [PianoRoll.from_active(piece(40)[0].bool().numpy(), pitches=PitchRange(60, 72))]
     settings = {"hidden_size": 8, "num_copy_heads": 2, "dropout": 0.1, "input_dropout": 0.2, "head": BernoulliHead}
     model = CopyingLSTM(PITCHES, **settings)
-    windows = SlidingWindows(rolls, input_frames=8, target_frames=8, hop=4)
+    windows = active_windows(rolls, input_frames=8, target_frames=8, hop=4)
     history = fit(model, windows, epochs=2, batch_size=4, progress=False)
     assert history.train_losses[1] < history.train_losses[0]
     assert likelihood(model, rolls).num_frames == 40

@@ -340,7 +340,7 @@ def test_both_models_have_the_same_encoder():
 
 
 class TestLayout:
-    LAYOUT = FrameLayout(BeatGrid(2), PitchRange(60, 64))
+    LAYOUT = FrameLayout(BeatGrid(2), PitchRange(60, 64), planes=("active",))
 
     @pytest.mark.parametrize("kind", [Seq2SeqLSTM, partial(ParallelSeq2SeqLSTM, block_frames=3), CopyingLSTM])
     def test_a_model_keeps_its_layout(self, kind):
@@ -355,13 +355,15 @@ class TestLayout:
         assert plain.state_dict().keys() == model.state_dict().keys()
 
     def test_the_head_is_built_from_it(self):
-        """Onsets would be read as pitches, without an error."""
+        """Onsets or velocities would be read as pitches, without an error."""
         both = FrameLayout.of(self.LAYOUT, onsets=True)
         assert Seq2SeqLSTM(both, hidden_size=HIDDEN, head=NotesHead).head.frame_size == 10
         with pytest.raises(SettingsError, match="NotesHead needs"):
             Seq2SeqLSTM(self.LAYOUT, hidden_size=HIDDEN, head=NotesHead)
-        with pytest.raises(SettingsError, match="models the active plane only"):
-            Seq2SeqLSTM(both, hidden_size=HIDDEN, head=RELATIVE)
+        assert Seq2SeqLSTM(both, hidden_size=HIDDEN, head=RELATIVE).head.columns.plane_size == 5
+        all_planes = FrameLayout.of(self.LAYOUT, velocity=True)
+        with pytest.raises(SettingsError, match="VelocityHead, inner=RelativeBernoulliHead"):
+            Seq2SeqLSTM(all_planes, hidden_size=HIDDEN, head=RELATIVE)
 
 
 class TestBuildHead:

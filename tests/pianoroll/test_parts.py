@@ -285,7 +285,7 @@ def test_parts_need_names_of_their_own() -> None:
     with pytest.raises(ShapeError, match="at least one"):
         PianoRoll.stack([])
     with pytest.raises(SettingsError, match="must be Part objects"):
-        FrameLayout(parts=("melody",))  # type: ignore[arg-type]
+        FrameLayout(parts=("melody",), planes=("active",))  # type: ignore[arg-type]
 
 
 def test_rolls_of_other_lengths_or_grids_do_not_stack() -> None:
@@ -310,16 +310,18 @@ def test_parts_that_are_missing_are_named() -> None:
 
 def test_a_model_of_other_parts_says_so() -> None:
     roll = PianoRoll.from_score(TRIO, parts="tracks")
-    layout = FrameLayout.of(roll[["left", "right"]])
+    layout = FrameLayout.of(roll[["left", "right"]], onsets=False)
     with pytest.raises(PitchRangeError, match=r"has the parts right, left, kit.*expects the parts left, right.*roll\["):
         roll.to_frames(layout)
     with pytest.raises(PitchRangeError, match=r"one part.*roll\.merged\(\)"):
-        roll.to_frames(FrameLayout())
+        roll.to_frames(FrameLayout(planes=("active",)))
     with pytest.raises(PitchRangeError, match=r"part 'left', has PitchRange.*with_pitches\("):
-        roll[["left", "right"]].to_frames(FrameLayout(parts=(Part("left", pitches=PitchRange(30, 60)), Part("right"))))
+        roll[["left", "right"]].to_frames(
+            FrameLayout(parts=(Part("left", pitches=PitchRange(30, 60)), Part("right")), planes=("active",))
+        )
     with pytest.raises(PitchRangeError, match="'kit', is drums, but the model expects pitched"):
-        roll[["left", "kit"]].to_frames(FrameLayout(parts=(Part("left"), Part("kit"))))
-    assert roll["left"].to_frames(FrameLayout()).shape == (8, 88)  # a model of one part reads any
+        roll[["left", "kit"]].to_frames(FrameLayout(parts=(Part("left"), Part("kit")), planes=("active",)))
+    assert roll["left"].to_frames(FrameLayout(planes=("active",))).shape == (8, 88)  # a model of one part reads any
 
 
 def test_velocities_that_a_layout_needs_are_asked_for() -> None:
@@ -349,16 +351,22 @@ def test_signatures_stay_with_the_music() -> None:
 
 
 def test_a_silent_roll_has_the_parts_of_a_model() -> None:
-    layout = FrameLayout(parts=(Part("high", pitches=PitchRange(60, 80)), Part("low", pitches=PitchRange(40, 59))))
+    layout = FrameLayout(
+        parts=(Part("high", pitches=PitchRange(60, 80)), Part("low", pitches=PitchRange(40, 59))), planes=("active",)
+    )
     assert PianoRoll.silent(3, parts=layout.parts).to_frames(layout).shape == (3, 41)
 
 
 def test_layouts_of_parts_are_described() -> None:
-    layout = FrameLayout(parts=(Part("high", 40, pitches=PitchRange(60, 80)), Part("kit", drums=True)))
+    layout = FrameLayout(
+        parts=(Part("high", 40, pitches=PitchRange(60, 80)), Part("kit", drums=True)), planes=("active",)
+    )
     from pianoroll_seq2seq.checkpoint.descriptions import build, describe
 
     assert build(describe(layout)) == layout
-    assert build(describe(FrameLayout(pitches=PitchRange(30, 40)))) == FrameLayout(pitches=PitchRange(30, 40))
+    assert build(describe(FrameLayout(pitches=PitchRange(30, 40), planes=("active",)))) == FrameLayout(
+        pitches=PitchRange(30, 40), planes=("active",)
+    )
 
 
 def test_the_repr_names_the_parts() -> None:

@@ -49,7 +49,7 @@ from pianoroll_seq2seq.pretrained import pretrained_path
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 PITCHES = PitchRange(60, 66)
-LAYOUT = FrameLayout(BeatGrid(4), PITCHES)
+LAYOUT = FrameLayout(BeatGrid(4), PITCHES, planes=("active",))
 BOTH = FrameLayout.of(LAYOUT, onsets=True)
 FILES = {"README.md", "config.json", "model.safetensors"}
 MODELS: dict[str, Callable[[], Any]] = {
@@ -114,7 +114,7 @@ def changed(folder: Path, **changes: Any) -> Path:
 def test_a_shared_model_predicts_what_the_saved_one_does(tmp_path: Path, kind: str) -> None:
     """Shared models of every kind must open, and give the same music."""
     model = varied(MODELS[kind]())
-    layout = FrameLayout.of(FrameLayout(SecondsGrid(0.02), PITCHES), onsets=kind == "onsets")
+    layout = FrameLayout.of(FrameLayout(SecondsGrid(0.02), PITCHES, planes=("active",)), onsets=kind == "onsets")
     folder = save_pretrained(model, tmp_path / "shared", layout=layout)
     trained = open_model(folder)
     assert type(trained.model) is type(model)
@@ -215,7 +215,7 @@ def test_nothing_is_overwritten(shared: Path) -> None:
     weights = (shared / "model.safetensors").read_bytes()
     with pytest.raises(OverwriteError, match=r"README\.md, config\.json, model\.safetensors: .*overwrite=True"):
         model.save_pretrained(shared)
-    other = varied(Seq2SeqLSTM(FrameLayout(BeatGrid(2), PITCHES), hidden_size=3))
+    other = varied(Seq2SeqLSTM(FrameLayout(BeatGrid(2), PITCHES, planes=("active",)), hidden_size=3))
     other.save_pretrained(shared, overwrite=True)
     assert open_model(shared).grid == BeatGrid(2)
     assert (shared / "model.safetensors").read_bytes() != weights
@@ -235,7 +235,11 @@ def test_a_model_that_could_not_be_opened_is_not_written(tmp_path: Path) -> None
     with pytest.raises(SettingsError, match=r"layout is unknown. Pass layout=windows.layout"):
         save_pretrained(Seq2SeqLSTM(7, hidden_size=6), tmp_path / "a")
     with pytest.raises(GridError):
-        save_pretrained(Seq2SeqLSTM(LAYOUT, hidden_size=6), tmp_path / "a", layout=FrameLayout(BeatGrid(2), PITCHES))
+        save_pretrained(
+            Seq2SeqLSTM(LAYOUT, hidden_size=6),
+            tmp_path / "a",
+            layout=FrameLayout(BeatGrid(2), PITCHES, planes=("active",)),
+        )
     with pytest.raises(CheckpointError, match=r"card cannot be JSON"):
         save_pretrained(Own(1.0), tmp_path / "a", card={"what": object()}, layout=LAYOUT)
     with pytest.raises(CheckpointError, match=r"card cannot be JSON"):

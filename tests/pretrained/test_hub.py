@@ -32,7 +32,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:Use 'content=<...>' to upload raw bytes:DeprecationWarning"),  # by the client
 ]
 
-LAYOUT = FrameLayout(pitches=PitchRange(60, 66))
+LAYOUT = FrameLayout(pitches=PitchRange(60, 66), planes=("active",))
 NAME = "somebody/small"
 
 

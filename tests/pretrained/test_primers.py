@@ -27,7 +27,7 @@ PITCHES = PitchRange(36, 81)
 
 
 def model(grid: FrameGrid = BeatGrid(4), pitches: PitchRange = PITCHES) -> TrainedModel:
-    layout = FrameLayout(grid, pitches)
+    layout = FrameLayout(grid, pitches, planes=("active",))
     return TrainedModel(Seq2SeqLSTM(layout, hidden_size=4).eval(), layout, name="small")
 
 

@@ -65,7 +65,7 @@ def test_unknown_names_are_refused() -> None:
 
 def test_a_model_of_another_class_is_refused(tmp_path, monkeypatch) -> None:
     """A class method that returns something else misleads type checkers and readers."""
-    layout = FrameLayout(pitches=PitchRange(60, 64))
+    layout = FrameLayout(pitches=PitchRange(60, 64), planes=("active",))
     save(CopyingLSTM(layout, hidden_size=4, num_copy_heads=0), tmp_path / "other.safetensors")
     monkeypatch.setattr("pianoroll_seq2seq.pretrained.shipped._FOLDER", tmp_path)
     assert isinstance(open_model("other").model, CopyingLSTM)

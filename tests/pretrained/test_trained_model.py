@@ -35,7 +35,7 @@ from pianoroll_seq2seq.errors import (
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-LAYOUT = FrameLayout(BeatGrid(2), PitchRange(60, 66))
+LAYOUT = FrameLayout(BeatGrid(2), PitchRange(60, 66), planes=("active",))
 
 
 def some_roll(num_frames: int = 8, layout: FrameLayout = LAYOUT, tempo: TempoMap = TempoMap()) -> PianoRoll:
@@ -72,7 +72,7 @@ def test_opens_a_checkpoint(tmp_path: Path) -> None:
     assert (trained.layout, trained.card) == (LAYOUT, {"what": "a test"})
     assert open_model(tmp_path / "own.safetensors", layout=LAYOUT).layout == LAYOUT
     with pytest.raises(GridError):
-        open_model(tmp_path / "own.safetensors", layout=FrameLayout(BeatGrid(4), LAYOUT.pitches))
+        open_model(tmp_path / "own.safetensors", layout=FrameLayout(BeatGrid(4), LAYOUT.pitches, planes=("active",)))
     save(Seq2SeqLSTM(7, hidden_size=4, condition_size=2), tmp_path / "details.safetensors", details={"layout": LAYOUT})
     assert (
         open_model(tmp_path / "details.safetensors").layout,
@@ -87,7 +87,7 @@ def test_opens_a_checkpoint(tmp_path: Path) -> None:
     assert open_model(tmp_path / "bare.safetensors", layout=LAYOUT).layout == LAYOUT
     assert Seq2SeqLSTM.from_pretrained(tmp_path / "bare.safetensors", layout=LAYOUT).frame_size == 7
     with pytest.raises(SettingsError, match=r"frames of 7 columns, but .* has 88"):
-        open_model(tmp_path / "bare.safetensors", layout=FrameLayout())
+        open_model(tmp_path / "bare.safetensors", layout=FrameLayout(planes=("active",)))
 
 
 def test_opens_a_shared_folder(tmp_path: Path) -> None:
@@ -95,7 +95,7 @@ def test_opens_a_shared_folder(tmp_path: Path) -> None:
     for source in (folder, str(folder)):
         assert open_model(source).layout == LAYOUT
     with pytest.raises(PitchRangeError):
-        open_model(folder, layout=FrameLayout(BeatGrid(2)))
+        open_model(folder, layout=FrameLayout(BeatGrid(2), planes=("active",)))
 
 
 def test_unknown_sources_are_errors(tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ class TestGenerate:
 
     @pytest.mark.parametrize("grid", [BeatGrid(4), SecondsGrid(0.25)])
     def test_without_a_primer_it_begins_from_16_beats_of_silence(self, grid):
-        layout = FrameLayout(grid, LAYOUT.pitches)
+        layout = FrameLayout(grid, LAYOUT.pitches, planes=("active",))
         trained = self.trained(layout)
         num_frames = 64 if isinstance(grid, BeatGrid) else 32
         silence = PianoRoll.silent(num_frames, grid=grid, pitches=LAYOUT.pitches)
@@ -150,8 +150,8 @@ class TestGenerate:
     @pytest.mark.parametrize(
         ("primer", "error"),
         [
-            (some_roll(layout=FrameLayout(BeatGrid(4), LAYOUT.pitches)), GridError),
-            (some_roll(layout=FrameLayout(BeatGrid(2), PitchRange(61, 67))), PitchRangeError),
+            (some_roll(layout=FrameLayout(BeatGrid(4), LAYOUT.pitches, planes=("active",))), GridError),
+            (some_roll(layout=FrameLayout(BeatGrid(2), PitchRange(61, 67), planes=("active",))), PitchRangeError),
             (some_roll(0), ShapeError),
         ],
     )
@@ -178,7 +178,7 @@ class TestGenerate:
 @pytest.mark.parametrize("shared", [False, True], ids=["checkpoint", "folder"])
 def test_a_layout_that_contradicts_the_recorded_one_is_refused(tmp_path: Path, shared: bool) -> None:
     """A model built from a number is opened with another grid than its file says, and its music has another tempo."""
-    layout = FrameLayout(pitches=PitchRange(60, 71))
+    layout = FrameLayout(pitches=PitchRange(60, 71), planes=("active",))
     model = Seq2SeqLSTM(12, hidden_size=4)
     if shared:
         path = save_pretrained(model, tmp_path / "shared", layout=layout)
@@ -186,7 +186,7 @@ def test_a_layout_that_contradicts_the_recorded_one_is_refused(tmp_path: Path, s
         path = save(model, tmp_path / "model.safetensors", details={"layout": layout, "data": {"source": "jsb"}})
     assert open_model(path).layout == layout
     with pytest.raises(GridError, match="the layout is on"):
-        open_model(path, layout=FrameLayout(BeatGrid(2), PitchRange(60, 71)))
+        open_model(path, layout=FrameLayout(BeatGrid(2), PitchRange(60, 71), planes=("active",)))
 
 
 def test_a_layout_of_another_size_than_a_guided_model_is_refused(tmp_path: Path) -> None:

@@ -401,7 +401,7 @@ class TestLayout:
     )
     @pytest.mark.parametrize("name", [*MODELS, "copying"])
     def test_a_primer_of_another_layout_is_refused(self, name, primer, error, message):
-        layout = FrameLayout(pitches=PITCHES)
+        layout = FrameLayout(pitches=PITCHES, planes=("active",))
         model = CopyingLSTM(layout, hidden_size=8) if name == "copying" else lstm(name, layout)
         assert len(generate(model, noise(4), num_frames=3)) == 3
         for primers in (primer, [noise(4), primer]):
@@ -411,7 +411,7 @@ class TestLayout:
             generate(GuidedModel(Seq2SeqLSTM(layout, hidden_size=4, condition_size=2), 0.5), primer, num_frames=3)
 
     def test_a_given_layout_is_checked_too(self):
-        layout = FrameLayout(BeatGrid(8), PITCHES)
+        layout = FrameLayout(BeatGrid(8), PITCHES, planes=("active",))
         with pytest.raises(GridError):
             generate(Wheel(), noise(4), num_frames=3, layout=layout)
         assert generate(Wheel(), noise(4, grid=BeatGrid(8)), num_frames=3, layout=layout).grid == BeatGrid(8)

@@ -24,7 +24,7 @@ from pianoroll_seq2seq.pitches import PitchRange
 from pianoroll_seq2seq.sampling import Draw, Sampler, ScaleConstrained, Threshold, generate, generate_frames
 
 PITCHES = PitchRange(60, 71)
-ACTIVE = FrameLayout(pitches=PITCHES)
+ACTIVE = FrameLayout(pitches=PITCHES, planes=("active",))
 BOTH = FrameLayout(pitches=PITCHES, planes=("active", "onset"))
 
 pytestmark = pytest.mark.usefixtures("one_thread")

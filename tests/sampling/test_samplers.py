@@ -15,7 +15,7 @@ from pianoroll_seq2seq.models.heads.bernoulli import Bernoulli
 from pianoroll_seq2seq.pitches import PitchRange
 from pianoroll_seq2seq.sampling import Draw, ScaleConstrained, Threshold
 
-LAYOUT = FrameLayout(pitches=PitchRange(60, 65))
+LAYOUT = FrameLayout(pitches=PitchRange(60, 65), planes=("active",))
 
 
 def seeded(seed: int = 0) -> torch.Generator:

@@ -15,6 +15,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from layouts import active_windows
 from studio_models import small_model
 
 from pianoroll_seq2seq import checkpoint
@@ -61,7 +62,7 @@ NOTES = [
 def windows(grid: FrameGrid) -> SlidingWindows:
     active = np.random.default_rng(0).random((60, len(PITCHES))) < 0.2
     roll = PianoRoll.from_active(active, grid=grid, pitches=PITCHES)
-    return SlidingWindows([roll], input_frames=8, target_frames=4, hop=2)
+    return active_windows([roll], input_frames=8, target_frames=4, hop=2)
 
 
 def playing_model(layout: FrameLayout | None = None) -> Seq2SeqLSTM:
@@ -160,7 +161,7 @@ def test_notes_and_their_midi_file_get_the_same_answer(service: Service) -> None
 )
 def test_notes_of_an_answer_are_a_valid_request(frames_per_beat: int) -> None:
     """Requests and answers count beats differently, and repeated requests drift."""
-    service = Service(playing_model(), FrameLayout(BeatGrid(frames_per_beat), PITCHES))
+    service = Service(playing_model(), FrameLayout(BeatGrid(frames_per_beat), PITCHES, planes=("active",)))
     first = service.answer({"primer_notes": [{"pitch": 60, "start_beat": 0, "duration_beats": 1}], "num_frames": 50})
     notes = first["notes"]
     starts = [note["start_beat"] for note in notes]
@@ -206,7 +207,8 @@ class Eighths:
 
 def test_another_grid_counts_in_beats() -> None:
     own, ours = (
-        Service(playing_model(), FrameLayout(grid, PITCHES)).answer(request_of()) for grid in (Eighths(), BeatGrid(2))
+        Service(playing_model(), FrameLayout(grid, PITCHES, planes=("active",))).answer(request_of())
+        for grid in (Eighths(), BeatGrid(2))
     )
     assert own["notes"] == ours["notes"]
 
@@ -451,11 +453,11 @@ def test_a_checkpoint_without_a_layout_names_the_fix(tmp_path: Path) -> None:
 def test_a_model_that_does_not_fit_is_refused_at_once() -> None:
     """The mistake shows only when the first request comes."""
     with pytest.raises(ShapeError, match="cannot generate frames of FrameLayout"):
-        Service(playing_model(), FrameLayout(BeatGrid(4), PitchRange(21, 108)))
-    own_layout = FrameLayout(BeatGrid(4), PITCHES)
+        Service(playing_model(), FrameLayout(BeatGrid(4), PitchRange(21, 108), planes=("active",)))
+    own_layout = FrameLayout(BeatGrid(4), PITCHES, planes=("active",))
     for other, error in (
-        (FrameLayout(BeatGrid(2), PITCHES), GridError),
-        (FrameLayout(BeatGrid(4), PitchRange(56, 73)), PitchRangeError),
+        (FrameLayout(BeatGrid(2), PITCHES, planes=("active",)), GridError),
+        (FrameLayout(BeatGrid(4), PitchRange(56, 73), planes=("active",)), PitchRangeError),
         (FrameLayout(BeatGrid(4), PITCHES, ("active", "onset")), ShapeError),
     ):
         with pytest.raises(error):
@@ -465,7 +467,7 @@ def test_a_model_that_does_not_fit_is_refused_at_once() -> None:
 def test_the_model_stops_training(path: Path) -> None:
     """Dropout changes every answer, whatever the seed."""
     model = checkpoint.load(path).train()
-    service = Service(model, FrameLayout(BeatGrid(4), PITCHES))
+    service = Service(model, FrameLayout(BeatGrid(4), PITCHES, planes=("active",)))
     assert not model.training
     assert service.answer(request_of()) == load_service(path).answer(request_of())
 

@@ -66,7 +66,7 @@ def test_parts_are_the_cached_piece_and_what_generate_gives(trained: TrainedMode
 
 def test_a_failing_model_sends_an_error_and_keeps_its_frames() -> None:
     """The page gets no message if a model fails in the middle."""
-    trained = TrainedModel(Failing(after=5), FrameLayout(BeatGrid(4), PITCHES), name="failing")
+    trained = TrainedModel(Failing(after=5), FrameLayout(BeatGrid(4), PITCHES, planes=("active",)), name="failing")
     request = generation_request(trained, num_frames=20)
     piece = PartialPiece(request.primer, trained.layout)
     parts: list[dict[str, Any]] = list(stream_piece(request, piece))

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from layouts import active_windows
 from mlflow_server import MlflowServer, free_port, needs_mlflow
 
 from pianoroll_seq2seq.errors import SettingsError
@@ -27,7 +28,6 @@ from pianoroll_seq2seq.trackers.mlflow_run import MlflowRun
 from pianoroll_seq2seq.train import fit
 from pianoroll_seq2seq.train.events import EpochEnd
 from pianoroll_seq2seq.train.history import History
-from pianoroll_seq2seq.windowing import SlidingWindows
 
 pytestmark = [
     pytest.mark.mlflow,
@@ -73,7 +73,7 @@ def curve(address: str, run_id: str, name: str) -> list[tuple[int, float]]:
 def train(tracker: MLflowTracker, epochs: int, **others: Any) -> History:
     rolls = np.random.default_rng(0).random((2, 30, 4)) < 0.4
     train, valid = (
-        SlidingWindows(
+        active_windows(
             [PianoRoll.from_active(roll, pitches=PitchRange(60, 63))], input_frames=5, target_frames=3, hop=2
         )
         for roll in rolls

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from documents import DOCS, blocks_of
+from layouts import active_windows
 from mlflow_server import needs_mlflow
 
 from pianoroll_seq2seq.models.seq2seq_lstm import Seq2SeqLSTM
 from pianoroll_seq2seq.pianoroll import PianoRoll
-from pianoroll_seq2seq.windowing import SlidingWindows
 
 pytestmark = [
     pytest.mark.mlflow,
@@ -30,7 +30,7 @@ def test_the_block_on_trackers_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     [block] = [block for block in blocks_of(DOCS / "remote.md") if block.what == "MLflow"]
 
     roll = PianoRoll.from_active(np.eye(88, dtype=bool)[:32])
-    windows = SlidingWindows([roll], input_frames=8, target_frames=8, hop=8)
+    windows = active_windows([roll], input_frames=8, target_frames=8, hop=8)
     roll.to_midi("runs/generated.mid")
     exec(
         compile(block.text, block.place, "exec"),

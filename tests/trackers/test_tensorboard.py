@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from layouts import active_windows
 from optional_packages import needs
 
-from pianoroll_seq2seq import PianoRoll, PitchRange, SampleMusic, Seq2SeqLSTM, SlidingWindows, fit
+from pianoroll_seq2seq import PianoRoll, PitchRange, SampleMusic, Seq2SeqLSTM, fit
 from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.trackers.fan_out import FanOut
 from pianoroll_seq2seq.trackers.jsonl import JsonlTracker
@@ -109,7 +110,7 @@ def test_a_resumed_run_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
 def test_samples_are_seen_and_heard(tmp_path: Path) -> None:
     """One cannot follow in TensorBoard how the music changes while the model learns."""
     pieces = rolls(2)
-    windows = SlidingWindows(pieces, input_frames=8, target_frames=8, hop=4)
+    windows = active_windows(pieces, input_frames=8, target_frames=8, hop=4)
     sample = SampleMusic([pieces[0][:8]], num_frames=8, folder=tmp_path / "samples", every=2, sound=True)
     with FanOut(JsonlTracker(tmp_path / "m.jsonl"), TensorBoardTracker(tmp_path / "tb")) as tracker:
         fit(

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from layouts import active_windows
 from optional_packages import needs
 from wandb_records import WandbRun, ended_runs
 
-from pianoroll_seq2seq import PianoRoll, PitchRange, SampleMusic, Seq2SeqLSTM, SlidingWindows, fit
+from pianoroll_seq2seq import PianoRoll, PitchRange, SampleMusic, Seq2SeqLSTM, fit
 from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.trackers.wandb import WandbTracker
 
@@ -116,7 +117,7 @@ def test_samples_are_seen_and_heard(tmp_path: Path) -> None:
     """One cannot follow in W&B how the music changes while the model learns."""
     random = np.random.default_rng(0)
     roll = PianoRoll.from_active(random.random((20, 12)) < 0.3, pitches=PitchRange(60, 71))
-    windows = SlidingWindows([roll], input_frames=8, target_frames=8, hop=4)
+    windows = active_windows([roll], input_frames=8, target_frames=8, hop=4)
     sample = SampleMusic([roll[:8]], num_frames=8, folder=tmp_path / "samples", sound=True)
     model = Seq2SeqLSTM(12, hidden_size=4)
     with tracker_of(tmp_path) as tracker:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from layouts import active_windows
 from torch import Tensor, nn
 
 from pianoroll_seq2seq import BeatGrid, History, NoTracker, PianoRoll, PitchRange, Seq2SeqLSTM, SlidingWindows, fit
@@ -18,7 +19,7 @@ FILES = {"best.safetensors", "last.safetensors", "previous.safetensors", "histor
 def make_windows(seed: int = 0, frames: int = 25, pitches: PitchRange = PITCHES, **changes: Any) -> SlidingWindows:
     active = np.random.default_rng(seed).random((frames, len(pitches))) < 0.3
     roll = PianoRoll.from_active(active, grid=changes.pop("grid", BeatGrid(4)), pitches=pitches)
-    return SlidingWindows([roll], **{"input_frames": 4, "target_frames": 4, "hop": 1} | changes)
+    return active_windows([roll], **{"input_frames": 4, "target_frames": 4, "hop": 1} | changes)
 
 
 def make_model(**changes: Any) -> Seq2SeqLSTM:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from layouts import active_windows
 
 from pianoroll_seq2seq import (
     FrameLayout,
@@ -37,7 +38,7 @@ def train(folder: Path | None = None, **changes: Any) -> tuple[Seq2SeqLSTM, Hist
     with torch.random.fork_rng():
         torch.manual_seed(0)
         model = Seq2SeqLSTM(5, hidden_size=4, dropout=0.3)
-    windows = SlidingWindows([roll(25)], input_frames=4, target_frames=4, hop=1)
+    windows = active_windows([roll(25)], input_frames=4, target_frames=4, hop=1)
     arguments: dict[str, Any] = {"epochs": 4, "batch_size": 4, "progress": False, "checkpoint_dir": folder}
     return model, fit(model, windows, windows, **arguments | changes)
 
@@ -148,7 +149,7 @@ def test_samples_of_models_of_onsets(tmp_path: Path) -> None:
 def test_samples_of_conditional_models(tmp_path: Path) -> None:
     """No samples can be written of a model that is conditioned on scales."""
     condition = np.array([1.0, 0.0])
-    windows = SlidingWindows([roll(25)], input_frames=4, target_frames=4, hop=1, conditions=[condition])
+    windows = active_windows([roll(25)], input_frames=4, target_frames=4, hop=1, conditions=[condition])
     sample = SampleMusic([roll(4), roll(4, 1)], num_frames=6, folder=tmp_path, condition=condition, picture=False)
     fit(
         Seq2SeqLSTM(5, hidden_size=4, condition_size=2),

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import safetensors.torch
 import torch
+from layouts import active_windows
 from run_helpers import (
     FILES,
     PITCHES,
@@ -33,7 +34,6 @@ from pianoroll_seq2seq import (
     PianoRoll,
     PitchRange,
     Seq2SeqLSTM,
-    SlidingWindows,
     Threshold,
     cosine_schedule,
     fit,
@@ -68,7 +68,7 @@ def test_learns_two_melodies_by_heart(kind: type[Seq2SeqLSTM | ParallelSeq2SeqLS
         active = np.zeros((12, 5), bool)
         active[np.arange(12), (2 + step * np.arange(12)) % 5] = True
         melodies.append(PianoRoll.from_active(active, pitches=PITCHES))
-    windows = SlidingWindows(melodies, input_frames=4, target_frames=8, hop=1)
+    windows = active_windows(melodies, input_frames=4, target_frames=8, hop=1)
     with torch.random.fork_rng():
         torch.manual_seed(7)
         model = kind(5, hidden_size=48, num_encoder_layers=1, num_decoder_layers=1, block_frames=8)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from layouts import active_pieces, active_windows
 from run_helpers import PITCHES, fit_small, have_same_weights, make_model, make_windows, read_files, without_seconds
 
 from pianoroll_seq2seq import (
@@ -39,7 +40,7 @@ def roll(seed: int, frames: int = 12) -> PianoRoll:
 
 def windows(*seeds: int, **changes: Any) -> SlidingWindows:
     rolls = changes.pop("rolls", [roll(seed) for seed in seeds or (0, 1, 2)])
-    return SlidingWindows(rolls, **{"input_frames": 4, "target_frames": 4, "hop": 2} | changes)
+    return active_windows(rolls, **{"input_frames": 4, "target_frames": 4, "hop": 2} | changes)
 
 
 def train(folder: Path | None, **changes: Any) -> tuple[Any, History]:
@@ -316,7 +317,7 @@ DATA: dict[str, tuple[Callable[[], Any], str]] = {
     "hop": (lambda: windows(hop=1), r"data\.train\.hop was 2 and is now 1"),
     "lengths": (lambda: windows(input_frames=3, target_frames=5), r"data\.train\.input_frames was 4 and is now 3"),
     "augmentation": (lambda: windows(augmentation=Augmentation((-1, 1))), "augmentation was None and is now Augment"),
-    "other examples": (lambda: WholePieces([roll(0)], max_frames_per_batch=20), "the training pieces are others"),
+    "other examples": (lambda: active_pieces([roll(0)], max_frames_per_batch=20), "the training pieces are others"),
 }
 
 
@@ -369,7 +370,7 @@ def test_whole_pieces_are_compared(tmp_path: Path) -> None:
 
     def groups(*seeds: int, size: int = 24, repeats: int = 1) -> WholePieces:
         rolls = [roll(seed) for seed in seeds]
-        return WholePieces(rolls, max_frames_per_batch=size, repeats=repeats, input_frames=4)
+        return active_pieces(rolls, max_frames_per_batch=size, repeats=repeats, input_frames=4)
 
     train(tmp_path, train=groups(0, 1, 2), batch_size=1)
     train(tmp_path, train=groups(0, 1, 2), batch_size=1)

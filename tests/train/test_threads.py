@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import torch
+from layouts import active_windows
 
 from pianoroll_seq2seq.errors import ModelInUseError
 from pianoroll_seq2seq.models.seq2seq_lstm import Seq2SeqLSTM
@@ -13,10 +14,9 @@ from pianoroll_seq2seq.pitches import PitchRange
 from pianoroll_seq2seq.sampling import generate
 from pianoroll_seq2seq.train import fit
 from pianoroll_seq2seq.train.events import EpochEnd
-from pianoroll_seq2seq.windowing import SlidingWindows
 
 ROLL = PianoRoll.from_active(np.random.default_rng(0).random((60, 6)) < 0.3, pitches=PitchRange(60, 65))
-WINDOWS = SlidingWindows([ROLL], input_frames=8, target_frames=4, hop=1)
+WINDOWS = active_windows([ROLL], input_frames=8, target_frames=4, hop=1)
 
 
 def model(seed: int) -> Seq2SeqLSTM:

@@ -14,6 +14,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from large_corpus import write_large_corpus
+from layouts import active_windows
 from torch.utils.data import DataLoader
 from typechecker import as_users_have_it
 from written_corpus import write_corpus
@@ -62,7 +63,7 @@ class TestSlidingWindows:
     def test_every_target_frame_occurs_once_at_a_hop_of_target_frames(self, extra, input_frames, target_frames):
         """Otherwise published scores would count some frames twice and others never."""
         lengths = [input_frames + target_frames + more for more in extra]
-        windows = SlidingWindows(
+        windows = active_windows(
             numbered(lengths), input_frames=input_frames, target_frames=target_frames, hop=target_frames
         )
         _, targets = windows.batch(range(len(windows)))
@@ -88,9 +89,9 @@ class TestSlidingWindows:
         ]
         if not expected:
             with pytest.raises(PieceTooShortError):
-                SlidingWindows(rolls, input_frames=input_frames, target_frames=target_frames, hop=hop, short="skip")
+                active_windows(rolls, input_frames=input_frames, target_frames=target_frames, hop=hop, short="skip")
             return
-        windows = SlidingWindows(rolls, input_frames=input_frames, target_frames=target_frames, hop=hop, short="skip")
+        windows = active_windows(rolls, input_frames=input_frames, target_frames=target_frames, hop=hop, short="skip")
         assert len(windows) == len(expected)
         for index, (roll, first, second) in enumerate(expected):
             inputs, targets = windows[index]
@@ -102,7 +103,7 @@ class TestSlidingWindows:
     @given(picked=st.lists(st.integers(0, 20), min_size=1, max_size=8))
     def test_a_batch_is_its_items_stacked(self, picked):
         """Otherwise fit, which fetches batches, and a DataLoader, which fetches items, would train on other data."""
-        windows = SlidingWindows(numbered([12, 20]), input_frames=3, target_frames=2, hop=1)
+        windows = active_windows(numbered([12, 20]), input_frames=3, target_frames=2, hop=1)
         picked = [index % len(windows) for index in picked]
         inputs, targets = windows.batch(np.array(picked))
         assert torch.equal(inputs, torch.stack([windows[index][0] for index in picked]))
@@ -111,7 +112,7 @@ class TestSlidingWindows:
 
     def test_negative_indices_and_iteration(self):
         """windows[-1] or a loop over the data set would give wrong windows, or never end."""
-        windows = SlidingWindows(numbered([9]), input_frames=2, target_frames=2, hop=1)
+        windows = active_windows(numbered([9]), input_frames=2, target_frames=2, hop=1)
         assert torch.equal(windows[-1][0], windows[len(windows) - 1][0])
         assert len(list(iter(windows))) == len(windows)
         for beyond in (len(windows), -len(windows) - 1):
@@ -120,7 +121,7 @@ class TestSlidingWindows:
 
     def test_changing_a_batch_leaves_the_dataset_alone(self):
         """Augmentation in place would change the training data."""
-        windows = SlidingWindows(numbered([9]), input_frames=2, target_frames=2, hop=1)
+        windows = active_windows(numbered([9]), input_frames=2, target_frames=2, hop=1)
         inputs, targets = windows.batch([0, 1])
         before = inputs.clone(), targets.clone()
         inputs.zero_()
@@ -132,27 +133,27 @@ class TestSlidingWindows:
     @pytest.mark.parametrize("workers", [0, 1])
     def test_works_in_a_data_loader(self, workers):
         """Custom training loops use PyTorch's DataLoader, with workers too."""
-        windows = SlidingWindows(numbered([20, 13]), input_frames=4, target_frames=3, hop=2)
+        windows = active_windows(numbered([20, 13]), input_frames=4, target_frames=3, hop=2)
         loaded = list(DataLoader(windows, batch_size=4, num_workers=workers))
         inputs, targets = windows.batch(range(len(windows)))
         assert torch.equal(torch.cat([batch[0] for batch in loaded]), inputs)
         assert torch.equal(torch.cat([batch[1] for batch in loaded]), targets)
 
     def test_shuffled_in_a_data_loader_every_window_comes_once(self):
-        windows = SlidingWindows(numbered([20, 13]), input_frames=4, target_frames=3, hop=2)
+        windows = active_windows(numbered([20, 13]), input_frames=4, target_frames=3, hop=2)
         loader = DataLoader(windows, batch_size=4, shuffle=True, generator=torch.Generator().manual_seed(1))
         firsts = [numbers(inputs[:, 0]) for inputs, _ in loader]
         assert sorted(itertools.chain(*firsts)) == numbers(windows.batch(range(len(windows)))[0][:, 0])
 
     def test_repr(self):
         """In a notebook it must show the hop and the sizes."""
-        windows = SlidingWindows(numbered([5, 7]), input_frames=2, target_frames=1, hop=2)
+        windows = active_windows(numbered([5, 7]), input_frames=2, target_frames=1, hop=2)
         shown = "SlidingWindows(5 windows of 2 + 1 frames, hop 2, from 2 pieces, BeatGrid(frames_per_beat=4), "
         assert repr(windows) == shown + "PitchRange(lowest=60, highest=71))"
 
     def test_can_be_pickled(self):
         """Workers that are spawned, as on macOS and Windows, get the dataset pickled."""
-        windows = SlidingWindows(numbered([12]), input_frames=4, target_frames=3, hop=2)
+        windows = active_windows(numbered([12]), input_frames=4, target_frames=3, hop=2)
         again = pickle.loads(pickle.dumps(windows))
         assert torch.equal(again.batch([0, 1, 2])[1], windows.batch([0, 1, 2])[1])
 
@@ -160,19 +161,19 @@ class TestSlidingWindows:
         """A user with 500 files must learn which of them is too short, and how short."""
         rolls = [noise(10, name="long"), noise(4, name="tiny"), noise(3)]
         with pytest.raises(PieceTooShortError, match=r"2 of 3 pieces.* 5 frames: tiny \(4\), \(no name\) \(3\)"):
-            SlidingWindows(rolls, input_frames=3, target_frames=2, hop=1)
+            active_windows(rolls, input_frames=3, target_frames=2, hop=1)
 
     def test_many_short_pieces_do_not_flood_the_message(self):
         rolls = [noise(2, name=f"piece {index}") for index in range(9)]
         with pytest.raises(PieceTooShortError, match="and 4 more") as raised:
-            SlidingWindows(rolls, input_frames=3, target_frames=2, hop=1)
+            active_windows(rolls, input_frames=3, target_frames=2, hop=1)
         assert "piece 5" not in str(raised.value)
 
     def test_padding_appends_silence_and_says_so(self):
         """A user must be able to report which pieces were padded; the music itself must stay at the front."""
         rolls = numbered([3, 6])
         with pytest.warns(UserWarning, match=r"1 of 2 pieces.*piece 0 \(3\); padded"):
-            windows = SlidingWindows(rolls, input_frames=3, target_frames=2, hop=1, short="pad")
+            windows = active_windows(rolls, input_frames=3, target_frames=2, hop=1, short="pad")
         assert (windows.padded, windows.skipped) == (("piece 0",), ())
         assert [numbers(torch.cat(windows[index])) for index in range(3)] == [
             [1, 2, 3, 0, 0],
@@ -183,24 +184,24 @@ class TestSlidingWindows:
     def test_skipping_leaves_out_and_says_so(self):
         rolls = numbered([3, 6])
         with pytest.warns(UserWarning, match=r"1 of 2 pieces.*piece 0 \(3\); skipped"):
-            windows = SlidingWindows(rolls, input_frames=3, target_frames=2, hop=1, short="skip")
+            windows = active_windows(rolls, input_frames=3, target_frames=2, hop=1, short="skip")
         assert (windows.padded, windows.skipped) == ((), ("piece 0",))
         assert numbers(torch.cat(windows[0])) == [4, 5, 6, 7, 8]
 
     def test_no_window_at_all_is_an_error(self):
         """An empty dataset would fail much later, in the middle of training."""
         with pytest.raises(PieceTooShortError, match="No windows: none of 2 pieces has 5 frames"):
-            SlidingWindows(numbered([3, 2]), input_frames=3, target_frames=2, hop=1, short="skip")
+            active_windows(numbered([3, 2]), input_frames=3, target_frames=2, hop=1, short="skip")
         with pytest.raises(PieceTooShortError, match="No windows"):
-            SlidingWindows([], input_frames=3, target_frames=2, hop=1)
+            active_windows([], input_frames=3, target_frames=2, hop=1)
 
     @given(hop=st.integers(1, 9), other=st.integers(1, 9))
     def test_with_hop_is_the_dataset_made_anew(self, hop, other):
         """evaluate sets the hop; it must not lose the padded piece, nor warn of it again (warnings fail tests)."""
         with pytest.warns(UserWarning, match="padded"):
-            windows = SlidingWindows(numbered([3, 14]), input_frames=3, target_frames=2, hop=hop, short="pad")
+            windows = active_windows(numbered([3, 14]), input_frames=3, target_frames=2, hop=hop, short="pad")
         with pytest.warns(UserWarning, match="padded"):
-            expected = SlidingWindows(numbered([3, 14]), input_frames=3, target_frames=2, hop=other, short="pad")
+            expected = active_windows(numbered([3, 14]), input_frames=3, target_frames=2, hop=other, short="pad")
         again = windows.with_hop(other)
         everything = range(len(expected))
         assert (len(again), again.hop, again.padded) == (len(expected), other, windows.padded)
@@ -209,8 +210,11 @@ class TestSlidingWindows:
     def test_has_a_layout(self):
         """Checkpoints store the layout of the windows."""
         roll = PianoRoll.from_active(np.ones((5, 12), bool), pitches=PITCHES, grid=SecondsGrid(0.05))
-        windows = SlidingWindows([roll], input_frames=3, target_frames=2, hop=1)
-        assert (windows.layout, windows.window_frames) == (FrameLayout(SecondsGrid(0.05), PITCHES), 5)
+        windows = active_windows([roll], input_frames=3, target_frames=2, hop=1)
+        assert (windows.layout, windows.window_frames) == (
+            FrameLayout(SecondsGrid(0.05), PITCHES, planes=("active",)),
+            5,
+        )
 
     def test_rolls_of_other_grids_and_pitches_are_errors_that_name_them(self):
         """Frames of 20 ms and sixteenths must never be in one batch."""
@@ -218,16 +222,16 @@ class TestSlidingWindows:
         on_seconds = PianoRoll(first.active, first.onset, SecondsGrid(0.02), PITCHES, name="second")
         higher = PianoRoll(first.active, first.onset, first.grid, PitchRange(61, 72), name="third")
         with pytest.raises(GridError, match=r"first .*BeatGrid.*second .*SecondsGrid"):
-            SlidingWindows([first, on_seconds], input_frames=2, target_frames=2, hop=1)
+            active_windows([first, on_seconds], input_frames=2, target_frames=2, hop=1)
         with pytest.raises(PitchRangeError, match=r"first .*60.*third .*61"):
-            SlidingWindows([first, higher], input_frames=2, target_frames=2, hop=1)
+            active_windows([first, higher], input_frames=2, target_frames=2, hop=1)
 
     @pytest.mark.parametrize("wrong", ["input_frames", "target_frames", "hop"])
     @pytest.mark.parametrize("value", [0, -1])
     def test_sizes_below_one_are_errors(self, wrong, value):
         sizes = {"input_frames": 2, "target_frames": 2, "hop": 1} | {wrong: value}
         with pytest.raises(SettingsError, match=f"{wrong}.*{value}"):
-            SlidingWindows(numbered([9]), **sizes)
+            active_windows(numbered([9]), **sizes)
 
 
 def test_a_misspelt_policy_for_short_pieces_is_an_error() -> None:
@@ -265,7 +269,7 @@ class TestWindowsOfACorpus:
         """A corpus would train on other music than the same files in memory."""
         corpus, rolls = corpus_and_rolls
         arguments = dict(zip(("input_frames", "target_frames", "hop"), sizes, strict=True), short=short)
-        mapped, held = SlidingWindows(corpus, **arguments), SlidingWindows(rolls, **arguments)
+        mapped, held = active_windows(corpus, **arguments), active_windows(rolls, **arguments)
         assert (len(mapped), mapped.padded, mapped.skipped) == (len(held), held.padded, held.skipped)
         assert mapped.layout == held.layout
         picked = data.draw(st.lists(st.integers(0, len(held) - 1), max_size=30))
@@ -283,8 +287,8 @@ class TestWindowsOfACorpus:
         """The training part of a split would have windows of the test part."""
         corpus, rolls = corpus_and_rolls
         chosen = [10, 2, 5, 2]
-        mapped = SlidingWindows(corpus.select(chosen), input_frames=3, target_frames=4, hop=2)
-        held = SlidingWindows([rolls[index] for index in chosen], input_frames=3, target_frames=4, hop=2)
+        mapped = active_windows(corpus.select(chosen), input_frames=3, target_frames=4, hop=2)
+        held = active_windows([rolls[index] for index in chosen], input_frames=3, target_frames=4, hop=2)
         assert len(mapped) == len(held)
         for found, expected in zip(mapped.batch(range(len(held))), held.batch(range(len(held))), strict=True):
             assert torch.equal(found, expected)
@@ -296,18 +300,18 @@ class TestWindowsOfACorpus:
         messages = []
         for pieces in (corpus, rolls):
             with pytest.raises(PieceTooShortError, match="9 of 12 pieces") as raised:
-                SlidingWindows(pieces, input_frames=7, target_frames=7, hop=1)
+                active_windows(pieces, input_frames=7, target_frames=7, hop=1)
             messages.append(str(raised.value))
         assert messages[0] == messages[1]
         with pytest.raises(PieceTooShortError, match="No windows"):
-            SlidingWindows(corpus, input_frames=90, target_frames=7, hop=1, short="skip")
+            active_windows(corpus, input_frames=90, target_frames=7, hop=1, short="skip")
         with pytest.raises(PieceTooShortError, match="there are no pieces"):
-            SlidingWindows(corpus[:0], input_frames=1, target_frames=1, hop=1)
+            active_windows(corpus[:0], input_frames=1, target_frames=1, hop=1)
 
     def test_a_batch_of_nothing(self, corpus_and_rolls):
         """A sampler that runs out gives an empty batch."""
         for pieces in corpus_and_rolls:
-            windows = SlidingWindows(pieces[:1], input_frames=3, target_frames=4, hop=2)
+            windows = active_windows(pieces[:1], input_frames=3, target_frames=4, hop=2)
             assert [half.shape for half in windows.batch([])] == [
                 (0, 3, windows.layout.frame_size),
                 (0, 4, windows.layout.frame_size),
@@ -317,7 +321,7 @@ class TestWindowsOfACorpus:
     def test_indices_out_of_range_are_errors(self, corpus_and_rolls, beyond):
         """A wrong index would give frames of some other window."""
         for pieces in corpus_and_rolls:
-            windows = SlidingWindows(pieces[:1], input_frames=3, target_frames=4, hop=2)
+            windows = active_windows(pieces[:1], input_frames=3, target_frames=4, hop=2)
             assert len(windows) == 3
             with pytest.raises(IndexError, match="of 3"):
                 windows.batch(beyond)
@@ -326,7 +330,7 @@ class TestWindowsOfACorpus:
     def test_pickles_do_not_contain_the_corpus(self, corpus_and_rolls):
         """Each spawned worker of a DataLoader would get all the music, and hold it in memory."""
         corpus, _ = corpus_and_rolls
-        windows = SlidingWindows(corpus, input_frames=3, target_frames=4, hop=2, short="pad")
+        windows = active_windows(corpus, input_frames=3, target_frames=4, hop=2, short="pad")
         before = windows.batch(range(len(windows)))
         data = pickle.dumps(windows)
         assert np.load(corpus.folder / "00002.npy")[0].tobytes() not in data
@@ -339,7 +343,7 @@ class TestWindowsOfACorpus:
     def test_batches_into_reused_memory(self, corpus_and_rolls, augmentation):
         """A batch written over the last one would keep some of it."""
         corpus, _ = corpus_and_rolls
-        windows = SlidingWindows(corpus[5:6], input_frames=3, target_frames=4, hop=2, augmentation=augmentation)
+        windows = active_windows(corpus[5:6], input_frames=3, target_frames=4, hop=2, augmentation=augmentation)
         again = torch.full((40, 7, windows.layout.frame_size), torch.nan)
         for picked in (range(40), range(3, 5), []):
             first, second = (np.random.default_rng(1) for _ in range(2))
@@ -370,8 +374,8 @@ class TestLayout:
     @pytest.mark.parametrize(
         ("layout", "error"),
         [
-            (FrameLayout(SecondsGrid(0.02), PITCHES), GridError),
-            (FrameLayout(pitches=PitchRange(61, 72)), PitchRangeError),
+            (FrameLayout(SecondsGrid(0.02), PITCHES, planes=("active",)), GridError),
+            (FrameLayout(pitches=PitchRange(61, 72), planes=("active",)), PitchRangeError),
         ],
     )
     def test_rolls_of_another_layout_are_refused(self, tmp_path, layout, error):
@@ -413,7 +417,7 @@ class TestOnsets:
         assert windows.layout.frame_size == 2 * count
         np.testing.assert_array_equal(found.numpy(), expected)
         # The first columns are those of windows without onsets.
-        plain = SlidingWindows(rolls, input_frames=3, target_frames=target_frames, hop=hop, short="pad")
+        plain = active_windows(rolls, input_frames=3, target_frames=target_frames, hop=hop, short="pad")
         assert plain.layout.frame_size == count
         assert torch.equal(found[..., :count], torch.cat(plain.batch(range(len(plain))), dim=1))
         assert torch.equal(torch.cat(windows.with_hop(1)[0]), found[0])
@@ -509,13 +513,13 @@ class TestOnsets:
         layout = with_onsets(performed(9))
         windows = SlidingWindows([performed(9)], input_frames=2, target_frames=3, hop=1, layout=layout)
         assert repr(windows).endswith("with onsets)")
-        assert "onsets" not in repr(SlidingWindows([performed(9)], input_frames=2, target_frames=3, hop=1))
+        assert "onsets" not in repr(active_windows([performed(9)], input_frames=2, target_frames=3, hop=1))
 
 
 def test_a_corpus_in_a_data_loader_with_spawned_workers(tmp_path: Path) -> None:
     """Training on a corpus with PyTorch's workers would fail, or use other windows."""
     corpus = write_corpus(tmp_path / "corpus", [numbered([20, 13]), numbered([9])])
-    windows = SlidingWindows(corpus, input_frames=3, target_frames=4, hop=2)
+    windows = active_windows(corpus, input_frames=3, target_frames=4, hop=2)
     loader = DataLoader(windows, batch_size=8, num_workers=1, multiprocessing_context="spawn")
     loaded = torch.cat([targets for _, targets in loader])
     assert torch.equal(loaded, windows.batch(range(len(windows)))[1])
@@ -583,7 +587,7 @@ def test_a_shallow_copy_over_a_corpus_is_as_the_original(tmp_path: Path) -> None
         roll.to_midi(folder / f"{number}.mid")
     corpus = build_corpus(folder, tmp_path / "corpus", pitches=PitchRange(60, 71), progress=False)
     with pytest.warns(UserWarning, match="padded"):
-        windows = SlidingWindows(corpus, input_frames=8, target_frames=8, hop=4, short="pad")
+        windows = active_windows(corpus, input_frames=8, target_frames=8, hop=4, short="pad")
     everything = np.arange(len(windows))
     expected, _ = windows.batch(everything)
     copied = copy.copy(windows)

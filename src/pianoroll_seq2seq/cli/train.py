@@ -1,6 +1,5 @@
 """``train``: trains a model on music, and keeps the configuration that repeats the run."""
 
-import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from cyclopts import Group, Parameter
 
 from pianoroll_seq2seq.cli.class_options import ClassChoice, ClassOption, default_classes
 from pianoroll_seq2seq.cli.command import Command
-from pianoroll_seq2seq.cli.config_file import config_text, plain_options, plain_value
+from pianoroll_seq2seq.cli.config_file import config_text, plain_options
 from pianoroll_seq2seq.cli.options import BASIC, GENERAL, SETS, DataOptions, GridOptions, PitchOptions, ReadingOptions
 from pianoroll_seq2seq.cli.train_options import (
     RUN,
@@ -20,7 +19,6 @@ from pianoroll_seq2seq.cli.train_options import (
     TrainOptions,
     WindowOptions,
 )
-from pianoroll_seq2seq.errors import SettingsError
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -101,8 +99,7 @@ def train(
         run: where and how the run is done.
         model: Model class: Seq2SeqLSTM (the default), ParallelSeq2SeqLSTM, CopyingLSTM, or your own, such as
             my_module.MyModel.
-        head: Class of the model's output head, such as NADEHead. RelativeBernoulliHead with the default model, or
-            NotesHead with --onsets.
+        head: Class of the model's output head, such as NADEHead. RelativeBernoulliHead with the default model.
         optimizer: Optimizer class of torch.optim, such as SGD, or your own; AdamW by default.
         tracker: Class of a tracker that logs beside metrics.jsonl, such as MLflowTracker.
         on_epoch: Class of a callback after each epoch, such as StopAfter.
@@ -118,8 +115,6 @@ def train(
         The run or, with ``print_config``, its options. None in all processes of torchrun but the first.
     """
     named = {"model": model, "head": head, "optimizer": optimizer, "tracker": tracker, "on_epoch": on_epoch}
-    if windows.onsets and model is None and head is None:  # the default head has no onsets
-        named["head"], arguments = "NotesHead", _without_default_head(arguments)
     classes = _choose_classes(named, arguments)
     config = _config((data, grid, pitches, reading, windows, augmentation, training, run), classes)
     if print_config:
@@ -131,28 +126,6 @@ def train(
     return TrainingRun(
         source, data, windows, augmentation.augmentation(), training, run, classes=classes, config=config
     ).train()
-
-
-def _without_default_head(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of classes without those of the default head.
-
-    Raises:
-        SettingsError: an argument of the default head was given.
-    """
-    kind = HEAD.find(HEAD.defaults["class"])
-    parameters = inspect.signature(kind).parameters
-    defaults = {**{name: each.default for name, each in parameters.items()}, **HEAD.defaults}
-    left = {}
-    for key, value in arguments.items():
-        option, _, name = key.partition("__")
-        if option != HEAD.name:
-            left[key] = value
-        elif plain_value(value) != plain_value(defaults[name]):
-            raise SettingsError(
-                f"--head.{name.replace('_', '-')} is an argument of {kind.__name__}, which has no onsets, but --onsets "
-                f"was given. Name a head for onsets, such as --head NotesHead."
-            )
-    return left
 
 
 def _choose_classes(named: Mapping[str, str | None], arguments: Mapping[str, Any]) -> dict[str, ClassChoice | None]:

@@ -36,10 +36,10 @@ class WindowOptions:
     """Frames from the start of one training window to the next."""
     short: Literal["error", "pad", "skip"] = "skip"
     """What to do with pieces shorter than a window."""
-    onsets: bool = False
-    """Also model where notes begin, not only where they sound. The head is then NotesHead by default."""
+    onsets: bool = True
+    """Model where notes begin, not only where they sound. Without, repeated notes become one."""
     velocity: bool = False
-    """Also model the velocities of notes, and so where they begin."""
+    """Also model the velocities of notes, and so where they begin. VelocityHead then adds them to the head."""
     condition: Condition = "none"
     """Give the model the scale of each piece: the pitch classes that occur in it."""
 

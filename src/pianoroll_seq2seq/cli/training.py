@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, fields
 from importlib.util import find_spec
@@ -35,6 +35,7 @@ from pianoroll_seq2seq.evaluation.music_metrics import mean_metrics
 from pianoroll_seq2seq.models.contract import SequenceModel
 from pianoroll_seq2seq.models.devices import move_model
 from pianoroll_seq2seq.models.heads.bernoulli import BernoulliHead
+from pianoroll_seq2seq.models.heads.velocity import VelocityHead
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.trackers.base import NoTracker, Tracker
 from pianoroll_seq2seq.trackers.best_effort import best_effort
@@ -189,9 +190,14 @@ def build_model(model: ClassChoice, head: ClassChoice | None, *, windows: Slidin
     block_frames = parameters.get("block_frames")
     if block_frames is not None and block_frames.default is block_frames.empty:
         filled_in["block_frames"] = windows.target_frames
+    chosen: Callable[..., Any] | None = None
     if head is not None:
         _require(model, "head", "--head")
-        filled_in["head"] = functools.partial(head.kind, **head.arguments)
+        chosen = functools.partial(head.kind, **head.arguments)
+    if windows.layout.has_velocity and "head" in parameters and (head is None or head.kind is not VelocityHead):
+        chosen = functools.partial(VelocityHead, **({} if chosen is None else {"inner": chosen}))
+    if chosen is not None:
+        filled_in["head"] = chosen
     first = next(iter(parameters), "")
     torch.manual_seed(seed)
     built = model.build(windows.layout.frame_size if first == "frame_size" else windows.layout, **filled_in)
@@ -220,7 +226,7 @@ def _build(
     if windows.layout.has_onsets and isinstance(getattr(model, "head", None), BernoulliHead):
         log(
             "note: the head BernoulliHead decides independently where notes sound and where they begin, which fits "
-            "music badly. --model Seq2SeqLSTM --head NotesHead decides both at once."
+            "music badly. --head NotesHead decides both at once, and --no-onsets leaves out where they begin."
         )
     return model
 

@@ -71,7 +71,7 @@ def pitch_class_set(roll: PianoRoll) -> frozenset[int]:
         [1, 2, 4, 6, 7, 9, 11]
     """
     pitched = np.repeat([not part.drums for part in roll.parts], [len(part.pitches) for part in roll.parts])
-    pitches = FrameLayout.of(roll).column_pitches()[: roll.plane_size]
+    pitches = FrameLayout.of(roll, onsets=False).column_pitches()
     return frozenset((pitches[roll.active.any(axis=0) & pitched] % 12).tolist())
 
 

@@ -37,7 +37,7 @@ class WholePieces(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
         repeats: how often an epoch contains each piece, each time in another group. With short pieces an epoch without
             repeats takes less time than validation.
         augmentation: random transpositions, drawn for every piece in :meth:`batch` from its generator.
-        layout: what the columns of frames mean; that of the first roll, without an onset plane, by default. With a
+        layout: what the columns of frames mean; that of the first roll, with an onset plane, by default. With a
             velocity plane its columns hold velocity / 127 at onsets.
 
     Attributes:
@@ -56,7 +56,7 @@ class WholePieces(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
         >>> scale = PianoRoll.from_active(np.eye(12, dtype=bool), pitches=PitchRange(60, 71))
         >>> inputs, targets = WholePieces([scale, scale[:8]], max_frames_per_batch=24)[0]
         >>> targets.shape  # two pieces, the shorter one padded with silence
-        torch.Size([2, 12, 12])
+        torch.Size([2, 12, 24])
     """
 
     def __init__(

@@ -20,10 +20,10 @@ from pianoroll_seq2seq._internal.progress import tqdm
 from pianoroll_seq2seq.data.conditions import Conditions
 from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.layout import FrameLayout
-from pianoroll_seq2seq.models.contract import SequenceModel, choose_layout, device_of, layout_of, predict
-from pianoroll_seq2seq.models.heads.note_columns import note_columns
+from pianoroll_seq2seq.models.contract import SequenceModel, choose_layout, device_of, layout_for, layout_of, predict
 from pianoroll_seq2seq.models.heads.velocity_frame import Velocity, VelocityPredictions
 from pianoroll_seq2seq.models.modes import inference
+from pianoroll_seq2seq.models.note_columns import note_columns
 from pianoroll_seq2seq.pianoroll import PianoRoll
 
 
@@ -133,7 +133,7 @@ def likelihood(
         given = [table.at(np.array([piece]), np.arange(len(roll))[None])[0] for piece, roll in enumerate(rolls)]
     for each in models:
         layout = choose_layout(each, layout)
-    layout = layout or FrameLayout.of(rolls[0])
+    layout = layout_for(models[0], rolls[0], layout)
     scored = [
         _score(models, roll.to_frames(layout), condition, *sizes)
         for roll, condition in tqdm(

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from pianoroll_seq2seq.errors import SettingsError, ShapeError
-from pianoroll_seq2seq.layout import FrameLayout
+from pianoroll_seq2seq.layout import FrameLayout, OnGrid
 from pianoroll_seq2seq.models.heads.contract import FrameDistribution
 
 
@@ -175,6 +175,27 @@ def choose_layout(model: object, layout: FrameLayout | None) -> FrameLayout | No
     if own is not None and layout is not None:
         own.check_same(layout, "The layout")
     return own or layout
+
+
+def layout_for(model: object, music: OnGrid, layout: FrameLayout | None = None) -> FrameLayout:
+    """The layout of a model's frames: its own, the given one, or that of the music for a model without one.
+
+    Of a model that has only a number of columns, the layout has onsets unless these are the columns of one plane.
+
+    Args:
+        model: the model.
+        music: the music that it reads.
+        layout: the layout of a model that was built from a number of columns.
+
+    Raises:
+        GridError, PitchRangeError, ShapeError: the given layout is not the model's own.
+    """
+    chosen = choose_layout(model, layout)
+    if chosen is not None:
+        return chosen
+    with_onsets = FrameLayout.of(music)
+    active = getattr(model, "frame_size", None) == with_onsets.plane_size
+    return FrameLayout.of(music, onsets=False) if active else with_onsets
 
 
 def device_of(model: SequenceModel) -> torch.device:

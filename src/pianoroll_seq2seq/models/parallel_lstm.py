@@ -15,10 +15,9 @@ from pianoroll_seq2seq.models.contract import (
     check_primer,
     require_conditional,
 )
-from pianoroll_seq2seq.models.head_state import HeadState, init_head_state
 from pianoroll_seq2seq.models.heads.bernoulli import BernoulliHead
 from pianoroll_seq2seq.models.heads.contract import FrameDistribution, HeadFactory, OutputHead, build_head
-from pianoroll_seq2seq.models.heads.note_columns import NoteColumns, note_columns
+from pianoroll_seq2seq.models.heads.head_state import HeadState, init_head_state
 from pianoroll_seq2seq.models.layers.attention import Attention
 from pianoroll_seq2seq.models.layers.conditioning import Conditioning, ConditionSequence
 from pianoroll_seq2seq.models.layers.dropout import Dropout
@@ -27,6 +26,7 @@ from pianoroll_seq2seq.models.layers.input_noise import add_input_noise
 from pianoroll_seq2seq.models.layers.latest_frames import LatestFrames
 from pianoroll_seq2seq.models.layers.lstm_stack import LSTMStack
 from pianoroll_seq2seq.models.modes import inference
+from pianoroll_seq2seq.models.note_columns import NoteColumns, note_columns
 from pianoroll_seq2seq.models.pretrained_mixin import PretrainedMixin
 from pianoroll_seq2seq.models.seq2seq_lstm import check_sizes
 

@@ -580,7 +580,7 @@ class PianoRoll:
         Raises:
             NoNotesError: the roll has no notes.
         """
-        sounding = FrameLayout.of(self).column_pitches()[self.active.any(axis=0)]
+        sounding = FrameLayout.of(self, onsets=False).column_pitches()[self.active.any(axis=0)]
         if not len(sounding):
             raise NoNotesError(f"{self.name or 'The roll'}: no notes.")
         return int(sounding.min()), int(sounding.max())

@@ -19,6 +19,7 @@ from pianoroll_seq2seq.models.contract import (
     choose_layout,
     device_of,
     dtype_of,
+    layout_for,
     require_conditional,
 )
 from pianoroll_seq2seq.models.heads.contract import FrameDistribution
@@ -120,7 +121,7 @@ def generate(
         raise SettingsError(f"num_frames must be at least 1, got {num_frames}.")
     primers = [primer] if isinstance(primer, PianoRoll) else list(primer)
     _check_primers(primers)
-    layout = choose_layout(model, layout) or FrameLayout.of(primers[0])
+    layout = layout_for(model, primers[0], layout)
     past = np.stack([roll.to_frames(layout) for roll in primers])
     if condition is not None:
         given = [np.asarray(condition)] if isinstance(primer, PianoRoll) else condition

@@ -30,7 +30,7 @@ class NoteTracker:
     def __init__(self, parts: Sequence[Part]) -> None:
         """Starts before the first frame."""
         self.num_frames: int = 0
-        self._pitch = FrameLayout(parts=tuple(parts)).column_pitches().tolist()
+        self._pitch = FrameLayout(planes=("active",), parts=tuple(parts)).column_pitches().tolist()
         self._part = np.repeat(np.arange(len(parts)), [len(part.pitches) for part in parts]).tolist()
         self._sounding: dict[int, tuple[int, int]] = {}  # onset frame and velocity, by column
 

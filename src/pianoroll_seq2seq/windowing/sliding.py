@@ -44,9 +44,10 @@ class SlidingWindows(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
         input_frames: frames that the model reads.
         target_frames: frames that it predicts.
         hop: frames from the start of one window to the next.
-        layout: what the columns of a frame mean. The default is the grid and parts of the rolls, with the active
-            plane. With an onset plane, the onset of every note that begins within a piece is set. With a velocity
-            plane (``FrameLayout.of(rolls[0], velocity=True)``), the velocity of each onset too.
+        layout: what the columns of a frame mean. The default is the grid and parts of the rolls, with the active and
+            the onset plane, in which the onset of every note that begins within a piece is set.
+            ``FrameLayout.of(rolls[0], velocity=True)`` has the velocity of each onset too, and ``onsets=False`` only
+            the active plane.
         short: what to do with pieces of fewer than ``input_frames + target_frames`` frames: ``error`` names them,
             ``pad`` appends silence, ``skip`` leaves them out. The last two warn, and ``padded`` and ``skipped`` hold
             their names.
@@ -81,7 +82,7 @@ class SlidingWindows(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
         >>> windows = SlidingWindows([scale], input_frames=4, target_frames=2, hop=3)
         >>> inputs, targets = windows[1]  # frames 3 to 6, and the two after them
         >>> len(windows), inputs.shape, targets.shape
-        (3, torch.Size([4, 12]), torch.Size([2, 12]))
+        (3, torch.Size([4, 24]), torch.Size([2, 24]))
     """
 
     def __init__(

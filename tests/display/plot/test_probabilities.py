@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from layouts import active_windows
 from matplotlib import pyplot
 from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
@@ -65,7 +66,7 @@ def test_the_notes_lie_over_the_map(model: Seq2SeqLSTM) -> None:
 def test_a_window_is_that_of_training(model: Seq2SeqLSTM) -> None:
     """The picture shows other frames than those the model is scored on."""
     rolls = [some_roll(seed=2, frames=24), some_roll(seed=3, frames=24)]
-    windows = SlidingWindows(rolls, input_frames=8, target_frames=8, hop=8)
+    windows = active_windows(rolls, input_frames=8, target_frames=8, hop=8)
     shown, extent = _map(plot_probabilities(model, windows, window=3))  # the second one of the second piece
     np.testing.assert_allclose(shown, _expected(model, rolls[1][8:], 8).T, atol=1e-5)
     assert extent[:2] == (2, 4)
@@ -92,10 +93,10 @@ def test_a_roll_that_does_not_fit_the_layout_is_refused() -> None:
         (BeatGrid(2), roll.pitches, GridError),
         (roll.grid, PitchRange(61, 72), PitchRangeError),
     ):
-        model = Seq2SeqLSTM(FrameLayout(grid, pitches), hidden_size=8)
+        model = Seq2SeqLSTM(FrameLayout(grid, pitches, planes=("active",)), hidden_size=8)
         with pytest.raises(error, match="The roll"):
             plot_probabilities(model, roll, primer_frames=8)
-        windows = SlidingWindows([roll], input_frames=8, target_frames=8, hop=8)
+        windows = active_windows([roll], input_frames=8, target_frames=8, hop=8)
         with pytest.raises(error, match="The layout"):
             plot_probabilities(model, windows)
 
@@ -108,7 +109,7 @@ def test_conditions_are_used() -> None:
     condition = np.array([1, 0, 0], dtype=np.float32)
     shown, _ = _map(plot_probabilities(model, roll, primer_frames=8, condition=condition))
     other, _ = _map(plot_probabilities(model, roll, primer_frames=8, condition=condition[::-1].copy()))
-    windows = SlidingWindows([roll], input_frames=8, target_frames=8, hop=8, conditions=condition[None])
+    windows = active_windows([roll], input_frames=8, target_frames=8, hop=8, conditions=condition[None])
     of_window, _ = _map(plot_probabilities(model, windows))
     assert np.abs(shown - other).max() > 1e-3
     np.testing.assert_allclose(shown, of_window, atol=1e-6)
@@ -148,7 +149,7 @@ def test_draws_into_given_axes(model: Seq2SeqLSTM) -> None:
 def test_invalid_arguments(model: Seq2SeqLSTM) -> None:
     """A wrong call fails from within torch, or draws an empty map."""
     roll = some_roll()
-    windows = SlidingWindows([roll], input_frames=8, target_frames=8, hop=8)
+    windows = active_windows([roll], input_frames=8, target_frames=8, hop=8)
     with pytest.raises(SettingsError, match="primer_frames=16"):
         plot_probabilities(model, roll)
     for primer_frames in (0, 16):

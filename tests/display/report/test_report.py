@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from chromium import opened_page
+from layouts import active_windows
 from playwright.sync_api import Page, expect
 
 from pianoroll_seq2seq import (
@@ -19,7 +20,6 @@ from pianoroll_seq2seq import (
     Piece,
     PitchRange,
     Seq2SeqLSTM,
-    SlidingWindows,
     describe_model,
     evaluate,
     fit,
@@ -42,7 +42,7 @@ HISTORY = History((Epoch(1, 8, 3.0, 2.5, 0.01, 1.0), Epoch(2, 16, 2.0, 2.25, 0.0
 
 @pytest.fixture(scope="module")
 def evaluation() -> Evaluation:
-    windows = SlidingWindows([_roll()], input_frames=8, target_frames=8, hop=8)
+    windows = active_windows([_roll()], input_frames=8, target_frames=8, hop=8)
     return evaluate(Seq2SeqLSTM(25, hidden_size=4), windows)
 
 
@@ -50,7 +50,7 @@ def evaluation() -> Evaluation:
 def run(tmp_path_factory: pytest.TempPathFactory, evaluation: Evaluation) -> Path:
     """The folder of a run with all there can be."""
     folder = tmp_path_factory.mktemp("runs") / "first"
-    windows = SlidingWindows([_roll()], input_frames=8, target_frames=8, hop=4)
+    windows = active_windows([_roll()], input_frames=8, target_frames=8, hop=4)
     fit(Seq2SeqLSTM(25, hidden_size=4), windows, epochs=2, batch_size=8, checkpoint_dir=folder, progress=False)
     _roll().to_midi(folder / "generated.mid")
     _roll()[:8].to_midi(folder / "primer.mid")

@@ -14,14 +14,14 @@ from pianoroll_seq2seq.models.heads.relative_bernoulli import RelativeBernoulliH
 from pianoroll_seq2seq.models.seq2seq_lstm import Seq2SeqLSTM
 from pianoroll_seq2seq.pitches import PitchRange
 
-LAYOUT = FrameLayout(pitches=PitchRange(60, 71))
+LAYOUT = FrameLayout(pitches=PitchRange(60, 71), planes=("active",))
 
 
 @pytest.mark.parametrize(
     ("other", "error"),
     [
-        (FrameLayout(BeatGrid(8), PitchRange(60, 71)), GridError),
-        (FrameLayout(pitches=PitchRange(48, 59)), PitchRangeError),
+        (FrameLayout(BeatGrid(8), PitchRange(60, 71), planes=("active",)), GridError),
+        (FrameLayout(pitches=PitchRange(48, 59), planes=("active",)), PitchRangeError),
     ],
     ids=["grid", "pitches"],
 )
@@ -35,7 +35,9 @@ def test_a_head_for_other_planes_of_the_same_size_is_refused() -> None:
     """12 pitches with onsets have as many columns as 24 pitches without."""
     onsets = FrameLayout(pitches=PitchRange(60, 71), planes=("active", "onset"))
     with pytest.raises((PitchRangeError, ShapeError), match="The head's layout"):
-        Seq2SeqLSTM(FrameLayout(pitches=PitchRange(60, 83)), hidden_size=4, head=NotesHead(4, onsets))
+        Seq2SeqLSTM(
+            FrameLayout(pitches=PitchRange(60, 83), planes=("active",)), hidden_size=4, head=NotesHead(4, onsets)
+        )
 
 
 def test_a_factory_with_any_keywords_gets_the_candidates() -> None:

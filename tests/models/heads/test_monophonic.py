@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from layouts import active_pieces, active_windows
 from torch import Tensor, nn
 
-from pianoroll_seq2seq import FrameLayout, Part, PianoRoll, PitchRange, SlidingWindows, WholePieces, fit
+from pianoroll_seq2seq import FrameLayout, Part, PianoRoll, PitchRange, fit
 from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.models.copying_lstm import CopyingLSTM
 from pianoroll_seq2seq.models.heads.monophonic import MonophonicHead
@@ -190,14 +191,16 @@ def rolls_of_two_parts(count: int = 12, frames: int = 24) -> list[PianoRoll]:
 
 
 def two_parts() -> FrameLayout:
-    return FrameLayout(parts=(Part("upper", pitches=PitchRange(60, 72)), Part("lower", pitches=PitchRange(53, 65))))
+    return FrameLayout(
+        parts=(Part("upper", pitches=PitchRange(60, 72)), Part("lower", pitches=PitchRange(53, 65))), planes=("active",)
+    )
 
 
 def test_learns_a_part_that_follows_another() -> None:
     """Ln 3 nats a frame: the upper part has three ways to go, the lower one has one."""
     torch.manual_seed(0)
     rolls = rolls_of_two_parts()
-    windows = WholePieces(rolls, max_frames_per_batch=96)
+    windows = active_pieces(rolls, max_frames_per_batch=96)
     model = CopyingLSTM(two_parts(), hidden_size=8, num_copy_heads=1, head=MonophonicHead)
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
     history = fit(model, windows, epochs=14, batch_size=1, optimizer=optimizer, progress=False)
@@ -216,9 +219,9 @@ def test_fit_names_the_piece_and_the_part_that_are_not_monophonic(kind: str) -> 
     active[9, 13:16] = True
     rolls[2] = PianoRoll.from_active(active, parts=two_parts().parts, name="with chords")
     windows = (
-        SlidingWindows(rolls, input_frames=4, target_frames=4, hop=2)
+        active_windows(rolls, input_frames=4, target_frames=4, hop=2)
         if kind == "windows"
-        else WholePieces(rolls, max_frames_per_batch=48)
+        else active_pieces(rolls, max_frames_per_batch=48)
     )
     model = Seq2SeqLSTM(two_parts(), hidden_size=4, head=MonophonicHead)
     with pytest.raises(

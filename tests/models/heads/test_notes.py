@@ -189,7 +189,7 @@ def test_is_built_again_from_its_settings() -> None:
         (0, 8, "in_features of at least 1.*got 0 and 8"),
         (3, 0, "at least one column, got 0"),
         (3, -2, "at least one column, got -2"),
-        (3, FrameLayout(pitches=PitchRange(60, 67)), r"FrameLayout\.of\(roll, onsets=True\)"),
+        (3, FrameLayout(pitches=PitchRange(60, 67), planes=("active",)), r"FrameLayout\.of\(roll, onsets=True\)"),
     ],
 )
 def test_wrong_sizes_and_layouts_are_errors(in_features: int, layout: FrameLayout | int, message: str) -> None:

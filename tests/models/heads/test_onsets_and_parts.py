@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from pianoroll_seq2seq import FrameLayout, Part, PitchRange
 from pianoroll_seq2seq.models.heads.exponential_average import chroma
 from pianoroll_seq2seq.models.heads.nade import NADEHead
-from pianoroll_seq2seq.models.heads.note_columns import note_columns
 from pianoroll_seq2seq.models.heads.notes import Notes
 from pianoroll_seq2seq.models.heads.relative_bernoulli import RelativeBernoulliHead
 from pianoroll_seq2seq.models.heads.relative_window import RelativeWindowHead
+from pianoroll_seq2seq.models.note_columns import note_columns
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -23,7 +23,7 @@ HIGH, LOW = Part("high", pitches=PitchRange(62, 69)), Part("low", pitches=PitchR
 KIT = Part("kit", drums=True, pitches=PitchRange(35, 38))
 LAYOUTS = {
     "onsets": FrameLayout(planes=("active", "onset"), pitches=PitchRange(60, 68)),
-    "parts": FrameLayout(parts=(HIGH, LOW, KIT)),
+    "parts": FrameLayout(parts=(HIGH, LOW, KIT), planes=("active",)),
     "onsets of parts": FrameLayout(planes=("active", "onset"), parts=(HIGH, LOW)),
 }
 HEADS: dict[str, Any] = {

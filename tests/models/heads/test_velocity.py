@@ -23,8 +23,8 @@ from pianoroll_seq2seq import (
 )
 from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.models.copying_lstm import CopyingLSTM
-from pianoroll_seq2seq.models.head_state import init_head_state
 from pianoroll_seq2seq.models.heads.bernoulli import BernoulliHead
+from pianoroll_seq2seq.models.heads.head_state import init_head_state
 from pianoroll_seq2seq.models.heads.monophonic import MonophonicHead
 from pianoroll_seq2seq.models.heads.nade import NADEHead
 from pianoroll_seq2seq.models.heads.notes import NotesHead
@@ -301,7 +301,7 @@ def test_models_choose_it_for_layouts_with_velocities(kind: Any) -> None:
 @pytest.mark.parametrize(
     ("layout", "settings", "message"),
     [
-        (FrameLayout(), {}, "layout with velocities"),
+        (FrameLayout(planes=("active",)), {}, "layout with velocities"),
         (9, {}, "layout with velocities"),
         (WIDE, {"bins": 0}, r"bins in 1\.\.127"),
         (WIDE, {"bins": 128}, r"bins in 1\.\.127"),

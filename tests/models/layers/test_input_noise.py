@@ -5,8 +5,8 @@ import torch
 from torch import Tensor
 
 from pianoroll_seq2seq import FrameLayout, Part, PitchRange
-from pianoroll_seq2seq.models.heads.note_columns import note_columns
 from pianoroll_seq2seq.models.layers.input_noise import add_input_noise, flip_notes
+from pianoroll_seq2seq.models.note_columns import note_columns
 
 PARTS = (Part("high", pitches=PitchRange(60, 79)), Part("low", pitches=PitchRange(40, 59)))
 PLANES = ("active", "onset", "velocity")

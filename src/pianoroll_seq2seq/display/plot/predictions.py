@@ -13,7 +13,7 @@ from torch import Tensor
 from pianoroll_seq2seq.data.conditions import stack_conditions
 from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.layout import FrameLayout
-from pianoroll_seq2seq.models.contract import SequenceModel, choose_layout, device_of, predict
+from pianoroll_seq2seq.models.contract import SequenceModel, choose_layout, device_of, layout_for, predict
 from pianoroll_seq2seq.models.modes import inference
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.windowing import SlidingWindows
@@ -54,7 +54,7 @@ def predict_roll(
             f"primer_frames must be in 1..{len(roll) - 1}, so that at least one frame is left to predict, got "
             f"{primer_frames}."
         )
-    layout = choose_layout(model, layout) or FrameLayout.of(roll)
+    layout = layout_for(model, roll, layout)
     layout.check(roll, "The roll")
     conditions = None
     if condition is not None:

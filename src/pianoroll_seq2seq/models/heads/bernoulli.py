@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pianoroll_seq2seq.layout import FrameLayout, frame_size_of
-from pianoroll_seq2seq.models.heads.note_columns import check_no_velocity
 from pianoroll_seq2seq.models.heads.precision import at_least_float32, check_temperature
 from pianoroll_seq2seq.models.heads.random_numbers import uniform
+from pianoroll_seq2seq.models.note_columns import check_no_velocity
 
 
 @dataclass(frozen=True)

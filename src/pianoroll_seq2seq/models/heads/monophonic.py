@@ -20,7 +20,7 @@ from pianoroll_seq2seq.models.heads.copy_features import split_features, state_s
 from pianoroll_seq2seq.models.heads.exponential_average import ExponentialAverage, exponential_averages
 from pianoroll_seq2seq.models.heads.monophonic_frame import Monophonic, PartsContext
 from pianoroll_seq2seq.models.heads.monophonic_network import PartNetwork, runs_of
-from pianoroll_seq2seq.models.heads.note_columns import check_no_velocity, note_columns
+from pianoroll_seq2seq.models.note_columns import check_no_velocity, note_columns
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from pianoroll_seq2seq.models.heads.note_columns import NoteColumns
 from pianoroll_seq2seq.models.heads.pitch_autoregression import by_rows, stratified_numbers
 from pianoroll_seq2seq.models.heads.precision import at_least_float32, check_temperature
 from pianoroll_seq2seq.models.heads.random_numbers import uniform
+from pianoroll_seq2seq.models.note_columns import NoteColumns
 
 if TYPE_CHECKING:
     from pianoroll_seq2seq.models.heads.monophonic import MonophonicHead

@@ -8,9 +8,9 @@ from torch.nn import functional
 
 from pianoroll_seq2seq.models.heads.exponential_average import OCTAVE, rotations
 from pianoroll_seq2seq.models.heads.monophonic_frame import PartsContext
-from pianoroll_seq2seq.models.heads.note_columns import NoteColumns
 from pianoroll_seq2seq.models.heads.precision import at_least_float32
 from pianoroll_seq2seq.models.layers.dropout import Dropout
+from pianoroll_seq2seq.models.note_columns import NoteColumns
 
 LONGEST_RUN = 16
 """Lengths of a held note, in frames, that the network distinguishes."""

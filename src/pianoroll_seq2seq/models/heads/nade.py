@@ -14,11 +14,11 @@ from torch.nn import functional
 
 from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.layout import FrameLayout
-from pianoroll_seq2seq.models.heads.note_columns import check_no_velocity, note_columns
 from pianoroll_seq2seq.models.heads.onset_decisions import constrain_onsets, decision_nats
 from pianoroll_seq2seq.models.heads.pitch_autoregression import by_rows, estimated_mean, sample_skipping_silence
 from pianoroll_seq2seq.models.heads.precision import at_least_float32, check_temperature
 from pianoroll_seq2seq.models.heads.random_numbers import uniform
+from pianoroll_seq2seq.models.note_columns import check_no_velocity, note_columns
 
 
 @dataclass(frozen=True, eq=False)

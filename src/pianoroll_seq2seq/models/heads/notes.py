@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.layout import FrameLayout, frame_size_of
-from pianoroll_seq2seq.models.heads.note_columns import check_no_velocity
 from pianoroll_seq2seq.models.heads.precision import at_least_float32, check_temperature
 from pianoroll_seq2seq.models.heads.random_numbers import uniform
+from pianoroll_seq2seq.models.note_columns import check_no_velocity
 
 _OFF, _HELD, _ONSET = range(3)
 _HELD_LOGIT = math.log(1e-4)

@@ -23,9 +23,9 @@ from pianoroll_seq2seq.models.heads.exponential_average import (
     exponential_averages,
     rotations,
 )
-from pianoroll_seq2seq.models.heads.note_columns import check_no_velocity, note_columns
 from pianoroll_seq2seq.models.heads.notes import Notes, notes_after
 from pianoroll_seq2seq.models.layers.dropout import Dropout
+from pianoroll_seq2seq.models.note_columns import check_no_velocity, note_columns
 
 _TONAL_WIDTH = 64
 

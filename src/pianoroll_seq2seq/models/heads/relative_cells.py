@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.models.heads.exponential_average import OCTAVE
-from pianoroll_seq2seq.models.heads.note_columns import NoteColumns
+from pianoroll_seq2seq.models.note_columns import NoteColumns
 
 BELOW = 24
 """Semitones below a pitch in which the network reads the notes decided."""

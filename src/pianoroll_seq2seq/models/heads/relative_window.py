@@ -23,7 +23,6 @@ from pianoroll_seq2seq.models.heads.exponential_average import (
     rotations,
 )
 from pianoroll_seq2seq.models.heads.loss_subsampling import FAR, sample_pitches
-from pianoroll_seq2seq.models.heads.note_columns import check_no_velocity, note_columns
 from pianoroll_seq2seq.models.heads.onset_decisions import constrain_onsets, decision_nats
 from pianoroll_seq2seq.models.heads.polyphony import PolyphonyModel
 from pianoroll_seq2seq.models.heads.precision import at_least_float32
@@ -40,6 +39,7 @@ from pianoroll_seq2seq.models.heads.relative_cells import (
 )
 from pianoroll_seq2seq.models.heads.relative_window_frame import FrameContext, RelativeWindow
 from pianoroll_seq2seq.models.layers.dropout import Dropout
+from pianoroll_seq2seq.models.note_columns import check_no_velocity, note_columns
 
 _WAVES = 12
 _HISTORIES = 2

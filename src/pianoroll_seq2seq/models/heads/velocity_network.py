@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pianoroll_seq2seq.models.heads.note_columns import NoteColumns
 from pianoroll_seq2seq.models.heads.precision import at_least_float32
 from pianoroll_seq2seq.models.layers.dropout import Dropout
+from pianoroll_seq2seq.models.note_columns import NoteColumns
 
 HIGHEST = 127
 RECENT = 4

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pianoroll_seq2seq.layout import FrameLayout
-from pianoroll_seq2seq.models.heads.note_columns import NoteColumns, note_columns
+from pianoroll_seq2seq.models.note_columns import NoteColumns, note_columns
 
 _SPANS = (1, 2, 4, 8, 16, 32)
 """Lengths of a match, in frames, that the weights distinguish."""

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from pianoroll_seq2seq.models.heads.note_columns import NoteColumns
 from pianoroll_seq2seq.models.layers.dropout import bernoulli_mask
+from pianoroll_seq2seq.models.note_columns import NoteColumns
 
 _HIGHEST_VELOCITY = 127
 

@@ -1,4 +1,4 @@
-"""Which columns of a frame are which pitches of which part, for heads that read columns as pitches."""
+"""Which columns of a frame are which pitches of which part, for models that read columns as pitches."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,7 +9,8 @@ from torch.nn import functional
 
 from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.layout import FrameLayout, frame_size_of
-from pianoroll_seq2seq.models.heads.exponential_average import OCTAVE
+
+_OCTAVE = 12
 
 
 @dataclass(frozen=True)
@@ -103,8 +104,8 @@ class NoteColumns:
 
     def chroma_weights(self) -> Tensor:
         """1 where a column is of a pitch class, 0 elsewhere and for drums: (plane_size, 12)."""
-        weights = torch.zeros(self.plane_size, OCTAVE)
-        weights[torch.arange(self.plane_size), self.pitches() % OCTAVE] = 1.0
+        weights = torch.zeros(self.plane_size, _OCTAVE)
+        weights[torch.arange(self.plane_size), self.pitches() % _OCTAVE] = 1.0
         for block in self.blocks:
             if block.drums:
                 weights[block.columns] = 0.0
