@@ -83,7 +83,8 @@ class Job:
 
     def windows(self, part: _Part) -> SlidingWindows:
         """Windows of the library."""
-        return SlidingWindows(self.rolls(part), input_frames=FRAMES, target_frames=FRAMES, hop=FRAMES)
+        rolls, layout = self.rolls(part), layout_of(self.sizes)
+        return SlidingWindows(rolls, input_frames=FRAMES, target_frames=FRAMES, hop=FRAMES, layout=layout)
 
     def arrays(self, part: _Part) -> Tensor:
         """All windows in one tensor, input and target one after the other."""
@@ -113,9 +114,14 @@ def write_data(midi_dir: Path, sizes: Sizes, path: Path, pieces: int | None) -> 
     return counts[0], counts[1]
 
 
+def layout_of(sizes: Sizes) -> FrameLayout:
+    """The frames of all contenders: sounding pitches, without onsets."""
+    return FrameLayout(_GRID, sizes.pitches, planes=("active",))
+
+
 def build_model(sizes: Sizes) -> Seq2SeqLSTM | ParallelSeq2SeqLSTM:
     """The library's model."""
-    layout = FrameLayout(_GRID, sizes.pitches)
+    layout = layout_of(sizes)
     if sizes.parallel:
         return ParallelSeq2SeqLSTM(
             layout, hidden_size=sizes.hidden_size, dropout=DROPOUT, block_frames=FRAMES, batch_norm=True

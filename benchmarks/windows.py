@@ -1,10 +1,11 @@
 """Windows a second: from a corpus on disk that is larger than the memory allowed, and from memory, side by side.
 
     python benchmarks/windows.py FOLDER [--copies 15] [--grid 16th] [--workers 2]
+    python benchmarks/windows.py FOLDER --parts MELODY,BRIDGE,PIANO --planes velocity --batch 32
 
 A corpus is built of every MIDI file below FOLDER, taken as often as ``--copies`` says. Then a
 process whose own memory is limited (RLIMIT_DATA, which does not count mapped files) fetches random windows of 50 + 50
-frames, 256 at a time, as float32.
+frames as float32: 256 at a time of 88 pitches, which are 9 MB. With ``--parts`` each part has the pitches that occur.
 """
 
 import argparse
@@ -26,26 +27,38 @@ from typing import Any
 import numpy as np
 import torch
 
-from pianoroll_seq2seq import BeatGrid, Corpus, FrameGrid, PianoRoll, SecondsGrid, SlidingWindows, build_corpus
+from pianoroll_seq2seq import (
+    BeatGrid,
+    Corpus,
+    FrameGrid,
+    FrameLayout,
+    PianoRoll,
+    PitchRange,
+    SecondsGrid,
+    SlidingWindows,
+    build_corpus,
+    read_folder,
+)
 from pianoroll_seq2seq._internal.atomic import writing
 from pianoroll_seq2seq.errors import MidiError
 from pianoroll_seq2seq.midi_io import midi_paths
+from pianoroll_seq2seq.pitches import PIANO
 
-_BATCH, _FRAMES = 256, 50
+_FRAMES = 50
 _GRIDS: dict[str, FrameGrid] = {"50hz": SecondsGrid(0.02), "16th": BeatGrid(4)}
 _MARGIN = 128 * 2**20  # bytes above what the process holds after its imports
 
 
-def windows_per_second(fetch: Callable[[np.ndarray], object], count: int, batches: int) -> float:
+def windows_per_second(fetch: Callable[[np.ndarray], object], count: int, batches: int, batch: int) -> float:
     """The median over batches of random windows, after a tenth as many to warm up."""
     generator = np.random.default_rng(0)
     seconds = []
     for _ in range(batches + batches // 10):
-        indices = generator.integers(0, count, _BATCH)
+        indices = generator.integers(0, count, batch)
         begin = time.perf_counter()
         fetch(indices)
         seconds.append(time.perf_counter() - begin)
-    return _BATCH / statistics.median(seconds[batches // 10 :])
+    return batch / statistics.median(seconds[batches // 10 :])
 
 
 def limit_memory() -> int:
@@ -56,33 +69,41 @@ def limit_memory() -> int:
     return limit
 
 
-def measure(folder: str, batches: int) -> dict[str, Any]:
+def measure(folder: str, batches: int, batch: int, planes: str) -> dict[str, Any]:
     """Fetches windows of a corpus under the limit; and without it, of its first pieces, from memory."""
     torch.set_num_threads(1)
     limit = limit_memory()
     corpus = Corpus(folder)
-    mapped = _cut(corpus)
-    out = torch.empty(_BATCH, 2 * _FRAMES, len(corpus.pitches))
+    layout = FrameLayout.of(corpus, onsets=planes != "active", velocity=planes == "velocity")
+    mapped = _cut(corpus, layout)
+    out = torch.empty(batch, 2 * _FRAMES, layout.frame_size)
+
+    def rate(fetch: Callable[[np.ndarray], object], count: int, times: int = batches) -> float:
+        return windows_per_second(fetch, count, times, batch)
+
     rates = {
-        "corpus on disk, out=": windows_per_second(lambda rows: mapped.batch(rows, out=out), len(mapped), batches),
-        "corpus on disk": windows_per_second(mapped.batch, len(mapped), batches),
+        "corpus on disk, out=": rate(lambda rows: mapped.batch(rows, out=out), len(mapped)),
+        "corpus on disk": rate(mapped.batch, len(mapped)),
     }
     resource.setrlimit(resource.RLIMIT_DATA, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     rolls = list(corpus[:40])
-    memory = _cut(rolls)
+    memory = _cut(rolls, layout)
     # The usual way in PyTorch: every window as a view of one tensor.
     views = torch.from_numpy(np.concatenate([roll.active for roll in rolls]).astype(np.uint8)).unfold(0, 2 * _FRAMES, 1)
     rates |= {
-        "rolls in memory, out=": windows_per_second(lambda rows: memory.batch(rows, out=out), len(memory), batches),
-        "rolls in memory": windows_per_second(memory.batch, len(memory), batches),
-        "torch unfold, a byte a cell": windows_per_second(
+        "rolls in memory, out=": rate(lambda rows: memory.batch(rows, out=out), len(memory)),
+        "rolls in memory": rate(memory.batch, len(memory)),
+        "torch unfold, a byte a cell, active plane": rate(
             lambda rows: views[torch.from_numpy(rows)].transpose(1, 2).float(), len(views), batches // 5
         ),
     }
-    shards = list(Path(folder).glob("*.npy"))
+    shards = list(Path(folder).glob("?????.npy"))
     return {
         "machine": {"platform": platform.platform(), "python": platform.python_version(), "torch": torch.__version__},
+        "frame_size": layout.frame_size,
+        "batch": batch,
         "corpus_bytes": sum(path.stat().st_size for path in shards),
+        "velocity_bytes": sum(path.stat().st_size for path in Path(folder).glob("?????.*.npy")),
         "shards": len(shards),
         "limit_bytes": limit,
         "margin_bytes": _MARGIN,
@@ -91,8 +112,19 @@ def measure(folder: str, batches: int) -> dict[str, Any]:
     }
 
 
-def _cut(rolls: Sequence[PianoRoll]) -> SlidingWindows:
-    return SlidingWindows(rolls, input_frames=_FRAMES, target_frames=_FRAMES, hop=1, short="skip")
+def _cut(rolls: Sequence[PianoRoll], layout: FrameLayout) -> SlidingWindows:
+    return SlidingWindows(rolls, input_frames=_FRAMES, target_frames=_FRAMES, hop=1, short="skip", layout=layout)
+
+
+def pitches_by_part(folder: Path, parts: Sequence[str]) -> dict[str, PitchRange]:
+    """The pitches that occur in each part of some files."""
+    rolls = read_folder(folder, parts=parts, velocity=False).rolls
+    sounding = np.logical_or.reduce([roll.active.any(axis=0) for roll in rolls])
+    ranges = {}
+    for part in rolls[0].parts:
+        used = np.flatnonzero(sounding[rolls[0].columns(part.name)]) + part.pitches.lowest
+        ranges[part.name] = PitchRange(int(used[0]), int(used[-1]))
+    return ranges
 
 
 def _start() -> None:
@@ -102,13 +134,24 @@ def _start() -> None:
     time.sleep(0.5)
 
 
-def build(folder: Path, out: Path, *, copies: int, grid: FrameGrid, files_per_shard: int, workers: int) -> float:
+def build(
+    folder: Path,
+    out: Path,
+    *,
+    copies: int,
+    grid: FrameGrid,
+    files_per_shard: int,
+    workers: int,
+    parts: Sequence[str] | None,
+    velocity: bool,
+) -> float:
     """A corpus of every file of the folder, so many times; files a second, the workers' start not counted."""
     links = out / "links"
     for copy in range(copies):
         (links / f"{copy:03}").mkdir(parents=True)
         for path in midi_paths(folder):
             (links / f"{copy:03}" / path.name).symlink_to(path.resolve())
+    pitches = PIANO if parts is None else pitches_by_part(folder, parts)
     with ProcessPoolExecutor(workers) as executor:
         wait([executor.submit(_start) for _ in range(workers)])
         begin = time.perf_counter()
@@ -116,6 +159,9 @@ def build(folder: Path, out: Path, *, copies: int, grid: FrameGrid, files_per_sh
             links,
             out / "corpus",
             grid=grid,
+            pitches=pitches,
+            parts=parts,
+            velocity=velocity,
             outside="drop",
             on_damage="salvage",
             files_per_shard=files_per_shard,
@@ -132,12 +178,15 @@ def main() -> None:
     parser.add_argument("--grid", choices=sorted(_GRIDS), default="50hz")
     parser.add_argument("--files-per-shard", type=int, default=512)
     parser.add_argument("--workers", type=int, default=1, help="processes that build")
+    parser.add_argument("--parts", type=lambda text: text.split(","), help="tracks with commas between them")
+    parser.add_argument("--planes", choices=["active", "onset", "velocity"], default="active", help="the last plane")
+    parser.add_argument("--batch", type=int, default=256, help="windows at a time")
     parser.add_argument("--batches", type=int, default=300)
     parser.add_argument("--output", type=Path, default=Path("windows.json"))
     parser.add_argument("--measure", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.measure:
-        print(json.dumps(measure(str(arguments.folder), arguments.batches)))
+        print(json.dumps(measure(str(arguments.folder), arguments.batches, arguments.batch, arguments.planes)))
         return
     with tempfile.TemporaryDirectory() as scratch:
         rate = build(
@@ -147,9 +196,11 @@ def main() -> None:
             grid=_GRIDS[arguments.grid],
             files_per_shard=arguments.files_per_shard,
             workers=arguments.workers,
+            parts=arguments.parts,
+            velocity=arguments.planes == "velocity",
         )
         command = [sys.executable, __file__, str(Path(scratch) / "corpus"), "--measure"]
-        command += ["--batches", str(arguments.batches)]
+        command += ["--batches", str(arguments.batches), "--batch", str(arguments.batch), "--planes", arguments.planes]
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
         done = subprocess.run(  # noqa: S603 (this very file)
             command, stdout=subprocess.PIPE, text=True, check=True, env=environment
@@ -161,7 +212,8 @@ def main() -> None:
     }
     print(f"built by {arguments.workers} processes at {rate:,.0f} files/s")
     print(
-        f"{result['windows']:,} windows of {2 * _FRAMES} frames, {result['corpus_bytes'] / 1e6:.0f} MB in "
+        f"{result['windows']:,} windows of {2 * _FRAMES} frames of {result['frame_size']} columns, {result['batch']} "
+        f"at a time, {result['corpus_bytes'] / 1e6:.0f} MB and {result['velocity_bytes'] / 1e6:.1f} MB of velocities in "
         f"{result['shards']} shards; {_MARGIN / 2**20:.0f} MiB of memory allowed beyond the imports"
     )
     for name, rate in result["windows_per_second"].items():

@@ -24,6 +24,7 @@ from pianoroll_seq2seq import (
     BeatGrid,
     Evaluation,
     FrameGrid,
+    FrameLayout,
     PianoRoll,
     PitchRange,
     Seq2SeqLSTM,
@@ -118,6 +119,7 @@ def windows_of(settings: Settings, rolls: Sequence[PianoRoll], *, conditional: b
         augmentation=settings.augmentation,
         conditions=[pitch_class_vector(pitch_class_set(roll)) for roll in rolls] if conditional else None,
         pitch_classes=conditional,
+        layout=FrameLayout.of(rolls[0], onsets=False),  # classifier-free guidance needs independent pitches
     )
 
 

@@ -38,6 +38,7 @@ def recipe() -> Recipe:
     return encoder_decoder(
         head="relative-window",
         attention=True,
+        onsets=True,
         hidden_size=176,
         dropout=0.2,
         input_noise=0.002,
@@ -72,7 +73,9 @@ def scores(trained: Trained, recipe: Recipe, split: Split) -> dict[str, Any]:
         likelihood(trained.model, rolls, input_frames=recipe.input_frames, target_frames=recipe.target_frames)
         for rolls in (split.valid, split.test)
     )
-    windows = SlidingWindows(split.test, input_frames=PRIMER, target_frames=PRIMER, hop=PRIMER, short="pad")
+    windows = SlidingWindows(
+        split.test, input_frames=PRIMER, target_frames=PRIMER, hop=PRIMER, short="pad", layout=trained.model.layout
+    )
     compared = evaluate(trained.model, windows)
     print(f"test: {test}\nwindows of the test chorales\n{compared}", flush=True)
     return {

@@ -63,7 +63,7 @@ from pianoroll_seq2seq.display.plot import plot_histories, plot_roll, save_figur
 from pianoroll_seq2seq.display.report import report_run
 from pianoroll_seq2seq.errors import OverwriteError, PianoRollSeq2SeqError, SettingsError
 from pianoroll_seq2seq.evaluation.continuation import ContinuationMetrics
-from pianoroll_seq2seq.evaluation.music_metrics import mean_metrics
+from pianoroll_seq2seq.evaluation.music_summary import MusicSummary, summarize_music
 from pianoroll_seq2seq.pitches import ALL_PITCHES
 from pianoroll_seq2seq.train import Precision, Schedule, run_files
 
@@ -81,6 +81,8 @@ class Preset:
     input_frames: int
     target_frames: int
     hop: int
+    onsets: bool
+    """Whether the model also says where notes begin."""
     build: Callable[[FrameLayout, int], Model]
     """Builds the model from the layout of frames and the number of target frames."""
     optimizer: Callable[[Model], torch.optim.Optimizer]
@@ -104,6 +106,7 @@ def default_preset() -> Preset:
         input_frames=32,  # 16 beats
         target_frames=32,
         hop=8,
+        onsets=True,
         build=lambda layout, _: Seq2SeqLSTM(
             layout,
             hidden_size=96,
@@ -133,6 +136,7 @@ def azure_2017_preset() -> Preset:
         input_frames=50,
         target_frames=50,
         hop=50,
+        onsets=False,
         build=lambda layout, target_frames: ParallelSeq2SeqLSTM(
             layout,
             hidden_size=64,
@@ -163,8 +167,8 @@ class Run:
     history: History
     scores: Evaluation
     continuation: ContinuationMetrics
-    music: dict[str, float]
-    """Metrics of the continuation."""
+    summary: MusicSummary
+    """Metrics of the continuation, beside those of the test pieces."""
     folder: Path
 
 
@@ -218,6 +222,7 @@ def train(
             target_frames=preset.target_frames,
             hop=preset.hop,
             short="skip",
+            layout=FrameLayout.of(rolls[0], onsets=preset.onsets),
         )
         for rolls in split
     ]
@@ -244,7 +249,7 @@ def train(
 
 def generate_music(
     preset: Preset, model: Model, split: Split, folder: Path, *, seed: int
-) -> tuple[ContinuationMetrics, dict[str, float]]:
+) -> tuple[ContinuationMetrics, MusicSummary]:
     """Continues the beginning of the longest test piece, writes the music and its picture, and measures it."""
     piece = max(split.test, key=len)
     primer = piece[: preset.primer_frames]
@@ -258,26 +263,27 @@ def generate_music(
     axes = plot_roll(whole, primer_frames=len(primer))
     axes.set_title(f"{piece.name}, continued by the model", loc="right")
     save_figure(axes, folder / "roll.png", overwrite=True)
-    return ContinuationMetrics.of(continuation, piece), mean_metrics([continuation])
+    return ContinuationMetrics.of(continuation, piece), summarize_music([continuation], split.test)
 
 
 def finish(preset: Preset, trained: Trained, split: Split, folder: Path, *, seed: int) -> Run:
     """Scores a trained model and generates music, into ``folder``."""
     scores = evaluate(trained.model, trained.test)
     save_figure(plot_histories({"": trained.history}), folder / "loss.png", overwrite=True)
-    continuation, music = generate_music(preset, trained.model, split, folder, seed=seed)
+    continuation, summary = generate_music(preset, trained.model, split, folder, seed=seed)
     best_epoch = trained.history.best_epoch
     record = {
         "best_epoch": best_epoch,
         "test": scores.to_json(),
         "continuation": asdict(continuation),
-        "music": music,
+        "music": summary.generated,
+        "summary": asdict(summary),
         "primer_frames": preset.primer_frames,
         "data": {f"{part}_pieces": len(rolls) for part, rolls in split._asdict().items()},
     }
     write_json(folder / run_files.SCORES, record)
     report_run(folder, title="Scales and chords", overwrite=True)
-    return Run(trained.history, scores, continuation, music, folder)
+    return Run(trained.history, scores, continuation, summary, folder)
 
 
 def run(preset: Preset, midi_dir: Path, folder: Path, *, seed: int = 0, device: str = "cpu") -> Run:
@@ -300,7 +306,7 @@ def log_results(tracker: Tracker, result: Run) -> None:
     """Logs the scores, the metrics of the music, pictures, music and the model of a finished run."""
     scores = result.scores.model
     figures = {"test_nats": scores.all.nats, "test_f1": scores.all.f1, "test_changed_nats": scores.changed.nats}
-    figures |= {f"music_{name}": value for name, value in result.music.items()}
+    figures |= {f"music_{name}": value for name, value in result.summary.generated.items()}
     tracker.log_metrics(figures, step=result.history.epochs[-1].step)
     for name in (
         "loss.png",

@@ -8,6 +8,7 @@ from recipes.recipe import Recipe, active_columns, fastest_precision
 from pianoroll_seq2seq import (
     Augmentation,
     CopyingLSTM,
+    FrameLayout,
     PianoRoll,
     RelativeBernoulliHead,
     RelativeWindowHead,
@@ -25,6 +26,7 @@ def copying(
     rolls: Sequence[PianoRoll],
     *,
     independent: bool = False,
+    onsets: bool = False,
     hidden_size: int = 192,
     num_copy_heads: int = 6,
     channels: int | None = None,
@@ -54,6 +56,7 @@ def copying(
         rolls: the training pieces.
         independent: whether to predict the pitches of a frame independently, from past frames only.
             ``num_scored_pitches`` and ``max_polyphony`` have no effect then.
+        onsets: whether the model also says where notes begin. Published likelihoods are of sounding pitches alone.
         hidden_size: units of the LSTM.
         num_copy_heads: heads of the copy attention.
         channels: width of the network that all pitches share; 96 by default, 64 for independent pitches.
@@ -80,7 +83,7 @@ def copying(
     size = (512 if small else 1280) if max_frames_per_batch is None else max_frames_per_batch
     repeats = (5 if small else 1) if repeats is None else repeats
     augmentation = Augmentation(semitones=(-semitones, semitones), share=share)
-    examples = partial(_examples, max_frames_per_batch=size, repeats=repeats, augmentation=augmentation)
+    examples = partial(_examples, onsets=onsets, max_frames_per_batch=size, repeats=repeats, augmentation=augmentation)
     head: HeadFactory = partial(
         RelativeBernoulliHead if independent else RelativeWindowHead,
         channels=(64 if independent else 96) if channels is None else channels,
@@ -121,16 +124,20 @@ def _examples(
     pieces: Sequence[PianoRoll],
     training: bool,
     *,
+    onsets: bool,
     max_frames_per_batch: int,
     repeats: int,
     augmentation: Augmentation,
 ) -> WholePieces:
     """Whole pieces; long ones are cut for training."""
+    layout = FrameLayout.of(pieces[0], onsets=onsets)
     if not training:
-        return WholePieces(pieces, max_frames_per_batch=4 * max_frames_per_batch)
+        return WholePieces(pieces, max_frames_per_batch=4 * max_frames_per_batch, layout=layout)
     cut = [
         piece[begin : begin + _MAX_PIECE_FRAMES]
         for piece in pieces
         for begin in range(0, len(piece), _MAX_PIECE_FRAMES)
     ]
-    return WholePieces(cut, max_frames_per_batch=max_frames_per_batch, repeats=repeats, augmentation=augmentation)
+    return WholePieces(
+        cut, max_frames_per_batch=max_frames_per_batch, repeats=repeats, augmentation=augmentation, layout=layout
+    )

@@ -9,6 +9,7 @@ from recipes.recipe import Recipe, fastest_precision
 from pianoroll_seq2seq import (
     Augmentation,
     BernoulliHead,
+    FrameLayout,
     NADEHead,
     PianoRoll,
     RelativeBernoulliHead,
@@ -44,6 +45,7 @@ def encoder_decoder(
     attention: bool = False,
     num_copy_heads: int = 0,
     parallel: bool = False,
+    onsets: bool = False,
     hidden_size: int = 256,
     num_layers: int = 1,
     dropout: float = 0.3,
@@ -64,6 +66,7 @@ def encoder_decoder(
         attention: whether the decoder attends to the encoder's outputs.
         num_copy_heads: heads of the copy attention over the input frames and those generated since, 0 for none.
         parallel: whether the decoder writes all target frames at once, as in the 2017 model.
+        onsets: whether the model also says where notes begin. Published likelihoods are of sounding pitches alone.
         hidden_size: units of each LSTM layer.
         num_layers: layers of the encoder, and of the decoder.
         dropout: dropout probability.
@@ -104,7 +107,13 @@ def encoder_decoder(
     return Recipe(
         name=", ".join(["encoder-decoder", head, *(word for word, on in extras.items() if on)]),
         model=model,
-        examples=partial(_examples, input_frames=input_frames, target_frames=target_frames, augmentation=augmentation),
+        examples=partial(
+            _examples,
+            onsets=onsets,
+            input_frames=input_frames,
+            target_frames=target_frames,
+            augmentation=augmentation,
+        ),
         epochs=epochs,
         batch_size=batch_size,
         input_frames=input_frames,
@@ -120,6 +129,7 @@ def _examples(
     pieces: Sequence[PianoRoll],
     training: bool,
     *,
+    onsets: bool,
     input_frames: int,
     target_frames: int,
     augmentation: Augmentation | None,
@@ -134,6 +144,7 @@ def _examples(
         hop=hop,
         short="skip",
         augmentation=augmentation if training else None,
+        layout=FrameLayout.of(padded[0], onsets=onsets),
     )
 
 

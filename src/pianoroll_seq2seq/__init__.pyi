@@ -21,6 +21,8 @@ from .display.report import report_run as report_run
 from .display.report import write_report as write_report
 from .evaluation.likelihood import Likelihood as Likelihood
 from .evaluation.likelihood import likelihood as likelihood
+from .evaluation.music_summary import MusicSummary as MusicSummary
+from .evaluation.music_summary import summarize_music as summarize_music
 from .evaluation.prediction_scores import Evaluation as Evaluation
 from .evaluation.prediction_scores import evaluate as evaluate
 from .evaluation.set_distance import MusicComparison as MusicComparison
@@ -74,6 +76,7 @@ from .sampling import Draw as Draw
 from .sampling import Sampler as Sampler
 from .sampling import ScaleConstrained as ScaleConstrained
 from .sampling import Threshold as Threshold
+from .sampling import add_dynamics as add_dynamics
 from .sampling import generate as generate
 from .sampling import generate_frames as generate_frames
 from .sampling.generations import Generations as Generations

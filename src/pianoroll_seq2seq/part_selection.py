@@ -6,7 +6,7 @@ from typing import Any, Literal, TypeGuard, cast
 import numpy as np
 
 from pianoroll_seq2seq.errors import MidiError, NoNotesError, SettingsError
-from pianoroll_seq2seq.parts import Part, common_program, matching_parts
+from pianoroll_seq2seq.parts import Part, common_program, matching_parts, one_part
 from pianoroll_seq2seq.pitches import PIANO, PitchRange
 
 PartSelection = str | int | Mapping[str, Any]
@@ -213,7 +213,7 @@ def columns_by_part(
     if option is None:
         if isinstance(pitches, Mapping):
             raise SettingsError(f"{label}: pitches for {list(pitches)} need parts=..., such as parts='tracks'.")
-        parts: tuple[Part, ...] = (Part(pitches=pitches),)
+        parts: tuple[Part, ...] = one_part(pitches)
         indices = [[index for index, (part, _) in enumerate(found) if drums or not part.drums]]
     else:
         parts, indices = choose_parts([part for part, _ in found], option, pitches=pitches, drums=drums, label=label)
@@ -221,10 +221,11 @@ def columns_by_part(
         hint = " It has drums: pass drums=True to keep them." if found else ""
         raise NoNotesError(f"{label}: no notes.{hint}")
     count = 4 if velocity else 3
-    return parts, [
-        [_together([found[index][1][column] for index in chosen]) for column in range(count)] for chosen in indices
-    ]
+    return parts, [_together([found[index][1] for index in chosen], count) for chosen in indices]
 
 
-def _together(columns: Sequence[np.ndarray]) -> np.ndarray:
-    return columns[0] if len(columns) == 1 else np.concatenate(columns)
+def _together(parts: Sequence[Sequence[np.ndarray]], count: int) -> list[np.ndarray]:
+    """The first columns of some parts, one part after another."""
+    if len(parts) == 1:
+        return list(parts[0][:count])
+    return [np.concatenate(column) for column in list(zip(*parts, strict=True))[:count]]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 
 from pianoroll_seq2seq.errors import MidiError, SettingsError
@@ -51,6 +52,12 @@ class Part:
         return {"name": self.name, "program": self.program, "drums": self.drums, "pitches": self.pitches}
 
 
+@cache
+def one_part(pitches: PitchRange) -> tuple[Part]:
+    """The parts of music of one part, which has no name."""
+    return (Part(pitches=pitches),)
+
+
 def named_parts(parts: Iterable[Part], pitches: PitchRange, *, owner: str) -> tuple[Part, ...]:
     """The parts of a roll or a layout, checked: at least one, each with a name of its own if there are several.
 
@@ -65,7 +72,7 @@ def named_parts(parts: Iterable[Part], pitches: PitchRange, *, owner: str) -> tu
     """
     parts = tuple(parts)
     if not parts:
-        return (Part(pitches=pitches),)
+        return one_part(pitches)
     for part in parts:
         if not isinstance(part, Part):
             raise SettingsError(f"{owner}.parts must be Part objects, such as Part('melody'), got {part!r}.")
@@ -87,6 +94,8 @@ def named_parts(parts: Iterable[Part], pitches: PitchRange, *, owner: str) -> tu
 
 def spanned_pitches(parts: Sequence[Part]) -> PitchRange:
     """The range that holds the pitches of all parts, or of all but the drums if there are others."""
+    if len(parts) == 1:
+        return parts[0].pitches
     ranges = [part.pitches for part in parts if not part.drums] or [part.pitches for part in parts]
     return PitchRange(min(one.lowest for one in ranges), max(one.highest for one in ranges))
 

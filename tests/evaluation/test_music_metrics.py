@@ -2,6 +2,7 @@
 
 import math
 import os
+import statistics
 from collections import Counter
 from dataclasses import replace
 from fractions import Fraction
@@ -23,8 +24,6 @@ from pianoroll_seq2seq.evaluation.music_metrics import (
     Metric,
     empty_frames,
     groove_consistency,
-    mean_note_beats,
-    note_beats,
     notes_in_scale,
     pitch_class_entropy,
     polyphony,
@@ -33,6 +32,7 @@ from pianoroll_seq2seq.evaluation.music_metrics import (
     scale_consistency,
     semitone_clashes,
 )
+from pianoroll_seq2seq.evaluation.note_metrics import mean_note_beats, median_note_beats, note_beats, repeated_notes
 from pianoroll_seq2seq.grid import BeatGrid, SecondsGrid
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.pitches import PitchRange
@@ -130,6 +130,9 @@ def test_metrics_of_time_are_those_of_the_formulas(roll: PianoRoll, bar: int) ->
     lengths = [frames / 4 for _, frames, _ in notes_of(roll)]
     assert sorted(note_beats(roll).tolist()) == sorted(lengths)
     assert same(mean_note_beats(roll), sum(lengths) / len(lengths) if lengths else math.nan)
+    assert same(median_note_beats(roll), statistics.median(lengths) if lengths else math.nan)
+    ends = {(frame + frames, pitch) for frame, frames, pitch in notes_of(roll)}
+    assert same(repeated_notes(roll), share([(frame, pitch) in ends for frame, _, pitch in notes_of(roll) if frame]))
 
 
 def test_metrics_of_a_short_piece_counted_by_hand() -> None:
@@ -205,7 +208,7 @@ def test_only_metrics_of_a_fixed_scale_depend_on_the_key(roll: PianoRoll, semito
 def test_a_piece_played_twice_has_the_same_metrics_except_at_the_seam(roll: PianoRoll) -> None:
     twice = roll + roll
     for name, metric in METRICS.items():
-        if name != "repeated_frames":
+        if name not in ("repeated_frames", "repeated_notes"):
             assert same(metric(twice), metric(roll)), name
     seam = bool((roll.active[0] == roll.active[-1]).all())
     repeats = sum(map(np.array_equal, roll.active[1:], roll.active[:-1]))

@@ -17,6 +17,7 @@ from pianoroll_seq2seq.evaluation.prediction_scores import Evaluation, Predictor
 from pianoroll_seq2seq.grid import BeatGrid
 from pianoroll_seq2seq.layout import FrameLayout
 from pianoroll_seq2seq.models.heads.bernoulli import Bernoulli
+from pianoroll_seq2seq.models.heads.velocity import VelocityHead
 from pianoroll_seq2seq.models.parallel_lstm import ParallelSeq2SeqLSTM
 from pianoroll_seq2seq.models.seq2seq_lstm import Seq2SeqLSTM
 from pianoroll_seq2seq.pianoroll import PianoRoll
@@ -234,6 +235,74 @@ def test_windows_of_another_layout_than_the_models_are_refused(layout, error):
     assert evaluate(lstm(layout=windows.layout), windows).num_frames == 16
     with pytest.raises(error, match="The set of windows"):
         evaluate(lstm(layout=layout), windows)
+
+
+def repeated(frames: int, seed: int) -> PianoRoll:
+    """Music in which some of the sounding pitches begin again."""
+    roll = music(frames, seed)
+    again = np.random.default_rng(seed).random(roll.active.shape) < 0.3
+    return PianoRoll(roll.active, roll.onset | (roll.active & again), pitches=PITCHES)
+
+
+@given(lengths=several, target=st.integers(1, 4), seed=st.integers(0, 99))
+def test_onsets_change_no_score_of_sounding_pitches(lengths, target, seed):
+    """F1 could not be compared between models with and without onsets; or copying would repeat each onset."""
+    rolls = [repeated(length, seed + index) for index, length in enumerate(lengths)]
+    both = FrameLayout.of(rolls[0])
+    windows = SlidingWindows(rolls, input_frames=INPUT, target_frames=target, hop=target, layout=both)
+    model = lstm(layout=both)
+    result, active = evaluate(model, windows), evaluate(lstm(), windows_of(rolls, target))
+    assert (result.num_frames, result.num_changed_frames) == (active.num_frames, active.num_changed_frames)
+    for label in ("copy_last", "copy_input"):
+        for subset in ("all", "changed"):
+            one, other = (getattr(getattr(of, label), subset) for of in (result, active))
+            assert (one.precision, one.recall, one.f1) == (other.precision, other.recall, other.f1)
+    inputs, targets = windows.batch(range(len(windows)))
+    with torch.no_grad():
+        distribution = model.eval()(inputs, targets)
+    sounds, predicted = targets[..., :4].bool(), distribution.mean[..., :4] >= 0.5
+    hits = int((sounds & predicted).sum())
+    assert result.model.all.recall == pytest.approx(hits / max(int(sounds.sum()), 1))
+    assert result.model.all.precision == pytest.approx(hits / max(int(predicted.sum()), 1))
+    assert result.model.all.nats == pytest.approx(-float(distribution.log_prob(targets).mean()), rel=1e-5)
+
+
+@given(lengths=several, seed=st.integers(0, 99))
+def test_a_smoothed_copy_says_where_notes_begin(lengths, seed):
+    """The nats of a model with onsets would be compared with those of a baseline of other events."""
+    rolls = [repeated(length, seed + index) for index, length in enumerate(lengths)]
+    windows = SlidingWindows(rolls, input_frames=INPUT, target_frames=4, hop=4, layout=FrameLayout.of(rolls[0]))
+    result = evaluate(lstm(layout=windows.layout), windows)
+    for kind in ("copy_last", "copy_input"):
+        counts: dict[Any, int] = {}
+        for window in range(len(windows)):
+            frames = torch.cat(windows[window]).numpy()
+            for step, frame in enumerate(frames[INPUT:]):
+                source = frames[INPUT + step - 1] if kind == "copy_last" else frames[INPUT - 1]
+                for pitch in range(4):
+                    place = (0 if kind == "copy_last" else step, source[pitch])
+                    state = frame[pitch] + frame[4 + pitch]
+                    counts[place, state] = counts.get((place, state), 0) + 1
+        nats = 0.0
+        for (place, _), count in counts.items():
+            of_place = sum(other for (same, _), other in counts.items() if same == place)
+            nats -= count * math.log(count / of_place)
+        assert getattr(result, kind).all.nats == pytest.approx(nats / result.num_frames, rel=1e-5, abs=1e-9)
+
+
+def test_velocities_count_in_no_score():
+    """A model of velocities would seem to know less of the notes than the same model without."""
+    roll = repeated(20, 0).with_velocity(80)
+    layout = FrameLayout.of(roll, velocity=True)
+    windows = SlidingWindows([roll], input_frames=INPUT, target_frames=4, hop=4, layout=layout)
+    torch.manual_seed(0)
+    model = Seq2SeqLSTM(layout, hidden_size=5, head=VelocityHead).eval()
+    inputs, targets = windows.batch(range(len(windows)))
+    with torch.no_grad():
+        notes, velocities = model(inputs, targets).log_prob_parts(targets)
+    result = evaluate(model, windows)
+    assert result.model.all.nats == pytest.approx(-float(notes.mean()), rel=1e-5)
+    assert float(velocities.sum()) < 0
 
 
 def test_windows_with_onsets_need_a_model_with_onsets():

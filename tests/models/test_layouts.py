@@ -136,6 +136,24 @@ def test_a_piece_is_learned_continued_and_kept(num_planes: int, head: Any, tmp_p
     assert generate(again, rolls[0], num_frames=12, seed=1) == played
 
 
+@every_head
+def test_half_precision_is_close(num_planes: int, head: Any) -> None:
+    """Probabilities are in single precision under autocast, and velocities are not rounded."""
+    layout = layout_of(num_planes)
+    model = model_of(MODELS["CopyingLSTM"], head, layout)
+    frames = tensor_of(layout, 12).float()
+    with torch.no_grad():
+        exact = model(frames[:, :0], frames).log_prob(frames)
+        with torch.autocast("cpu", torch.bfloat16):
+            distribution = model(frames[:, :0], frames)
+            rough = distribution.log_prob(frames)
+            drawn = distribution.sample(generator=torch.Generator().manual_seed(0))
+    assert rough.dtype == drawn.dtype == torch.float32
+    torch.testing.assert_close(rough, exact, rtol=0.1, atol=0.6)
+    steps = drawn * 127
+    torch.testing.assert_close(steps, steps.round(), atol=1e-4, rtol=0)
+
+
 @pytest.mark.parametrize("num_planes", [1, 2])
 def test_repeats_of_each_part_are_counted(num_planes: int) -> None:
     layout = layout_of(num_planes)

@@ -181,6 +181,7 @@ def put(place: str, value: Any) -> Callable[[dict[str, Any], Tensors], None]:
         ("details.schedule.factors", ["a"], r"at \$\.schedule\.factors\[0\]: expected float"),
         ("optimizer.param_groups", 5, r"no state of an optimizer, at \$\.param_groups: expected array"),
         ("optimizer.state", {"a": {}}, "does not fit this optimizer"),
+        ("optimizer.param_groups", [{"params": list(range(10))}], r"\(parameter group 0 has no lr\)"),
     ],
 )
 def test_values_that_a_run_does_not_have(run: Path, place: str, value: Any, message: str) -> None:

@@ -1,6 +1,6 @@
 """An optimizer's state without pickle: JSON and tensors."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -47,7 +47,9 @@ def load_into(optimizer: torch.optim.Optimizer, values: Any, tensors: Mapping[st
     checked = convert(values, OptimizerState, f"{label}: no state of an optimizer", CheckpointError, fix=USE_ANOTHER)
     try:
         state = _state_of(optimizer, checked, strip_prefix("optimizer", tensors))
+        names = [group.keys() for group in map(dict, optimizer.param_groups)]
         optimizer.load_state_dict({"state": state, "param_groups": checked.param_groups})
+        _check_groups(optimizer, names)
         _check_tensors(optimizer)
     except (RuntimeError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         raise CheckpointError(f"{label}: does not fit this optimizer ({error}). {USE_ANOTHER}") from error
@@ -65,6 +67,14 @@ def _state_of(
             raise ValueError(f"{key} of parameter {index} is complex")
         state[int(index)][key] = tensor
     return state
+
+
+def _check_groups(optimizer: torch.optim.Optimizer, names: Sequence[Collection[str]]) -> None:
+    """Refuses parameter groups without the values that the optimizer had before. Newer ones are set by PyTorch."""
+    for number, (group, expected) in enumerate(zip(optimizer.param_groups, names, strict=True)):
+        missing = [name for name in expected if name not in group]
+        if missing:
+            raise ValueError(f"parameter group {number} has no {missing[0]}")
 
 
 def _check_tensors(optimizer: torch.optim.Optimizer) -> None:

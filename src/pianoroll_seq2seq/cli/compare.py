@@ -24,6 +24,7 @@ _COLUMNS = (
     ("in scale", "music_scale_consistency", ".3f"),
     ("polyphony", "music_polyphony", ".2f"),
     ("repeated", "music_repeated_frames", ".3f"),
+    ("note beats", "music_mean_note_beats", ".2f"),
     ("minutes", "minutes", ".1f"),
 )
 

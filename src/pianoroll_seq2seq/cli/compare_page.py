@@ -29,18 +29,21 @@ def write_page(comparison: "Comparison", path: Path, *, overwrite: bool) -> Path
         OverwriteError: the file exists and ``overwrite`` is false.
     """
     differing = comparison.differing()
-    facts, scores, pieces = {}, {}, []
+    facts, scores, summaries, pieces = {}, {}, {}, []
     for place, (name, run) in enumerate(zip(comparison.names, comparison.runs, strict=True)):
         options = {key: values[place] for key, values in differing.items()}
         facts[name] = {key: value for key, value in (run.figures() | options).items() if value is not None}
         if run.scores.test is not None:
             scores[name] = run.scores.test
+        if run.scores.summary is not None:
+            summaries[name] = run.scores.summary
         pieces += _music(name, run)
     return write_report(
         path,
         title=f"{len(comparison.runs)} runs, the best first",
         pieces=pieces,
         evaluation=scores,
+        summary=summaries,
         history={name: run.history for name, run in zip(comparison.names, comparison.runs, strict=True)},
         trained_on=facts,
         wav=False,
@@ -53,7 +56,7 @@ def _music(name: str, run: "RunFacts") -> list[Piece]:
     path = run.folder / GENERATED
     if not path.is_file():
         return []
-    roll = PianoRoll.from_midi(path, grid=_grid(run.folder / BEST), pitches=ALL_PITCHES)
+    roll = PianoRoll.from_midi(path, grid=_grid(run.folder / BEST), pitches=ALL_PITCHES, parts="tracks")
     return [Piece(roll, min(run.scores.primer_frames, len(roll)), name=name)]
 
 

@@ -9,7 +9,7 @@ from pianoroll_seq2seq._internal.atomic import writing
 from pianoroll_seq2seq.cli.data import Pieces, opening_of, scoring_windows
 from pianoroll_seq2seq.cli.train_options import WindowOptions
 from pianoroll_seq2seq.evaluation.continuation import ContinuationMetrics
-from pianoroll_seq2seq.evaluation.music_metrics import mean_metrics
+from pianoroll_seq2seq.evaluation.music_summary import summarize_music
 from pianoroll_seq2seq.evaluation.prediction_scores import Evaluation, evaluate
 from pianoroll_seq2seq.layout import FrameLayout
 from pianoroll_seq2seq.models.contract import SequenceModel
@@ -20,6 +20,8 @@ from pianoroll_seq2seq.train.run_files import BEST, GENERATED, PRIMER, SCORES
 
 _CONTINUATION_WINDOWS = 4
 """Length of the continuation, in target frames of a window."""
+_SUMMARY_PIECES = 100
+"""How many test pieces its notes are compared with."""
 
 
 @dataclass(frozen=True)
@@ -94,19 +96,20 @@ def finish_run(
     )
     primer.to_midi(folder / PRIMER, overwrite=True)
     (primer + continuation).renamed(f"{primer.name} continued").to_midi(folder / GENERATED, overwrite=True)
-    music = mean_metrics([continuation])
+    summary = summarize_music([continuation], [test[index] for index in range(min(len(test), _SUMMARY_PIECES))])
     record = {
         "best_epoch": history.best_epoch,
         "test": scores.to_json(),
         "continuation": asdict(ContinuationMetrics.of(continuation, primer)),
-        "music": music,
+        "music": summary.generated,
+        "summary": asdict(summary),
         "primer_frames": len(primer),
         "data": dict(zip(("training pieces", "validation pieces", "test pieces"), map(len, pieces.split), strict=True)),
     }
     with writing(folder / SCORES, overwrite=True) as temporary:
         temporary.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     test_scores = scores.model.all
-    figures = {f"music_{name}": value for name, value in music.items()}
+    figures = {f"music_{name}": value for name, value in summary.generated.items()}
     figures |= {"test_nats": test_scores.nats, "test_f1": test_scores.f1}
     tracker.log_metrics(figures, step=history.epochs[-1].step)
     for name in (SCORES, PRIMER, GENERATED, BEST):

@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, fields
 from importlib.util import find_spec
@@ -190,14 +190,11 @@ def build_model(model: ClassChoice, head: ClassChoice | None, *, windows: Slidin
     block_frames = parameters.get("block_frames")
     if block_frames is not None and block_frames.default is block_frames.empty:
         filled_in["block_frames"] = windows.target_frames
-    chosen: Callable[..., Any] | None = None
     if head is not None:
         _require(model, "head", "--head")
-        chosen = functools.partial(head.kind, **head.arguments)
-    if windows.layout.has_velocity and "head" in parameters and (head is None or head.kind is not VelocityHead):
-        chosen = functools.partial(VelocityHead, **({} if chosen is None else {"inner": chosen}))
-    if chosen is not None:
-        filled_in["head"] = chosen
+        filled_in["head"] = functools.partial(head.kind, **head.arguments)
+        if windows.layout.has_velocity and head.kind is not VelocityHead:
+            filled_in["head"] = functools.partial(VelocityHead, inner=filled_in["head"])
     first = next(iter(parameters), "")
     torch.manual_seed(seed)
     built = model.build(windows.layout.frame_size if first == "frame_size" else windows.layout, **filled_in)

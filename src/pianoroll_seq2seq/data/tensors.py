@@ -29,12 +29,13 @@ def frames_to_tensor(
     if out is None:
         out = torch.from_numpy(np.empty((batch, num_frames, layout.frame_size), np.float32))
     frames = out[:batch]
-    planes = [packed.active] if packed.onset is None else [packed.active, packed.onset]
-    for plane, columns in zip(planes, frames.split(layout.plane_size, dim=2), strict=False):
-        columns.copy_(_unpacked(plane, layout.plane_size))
-    if packed.onset is not None and packed.velocities is not None:
-        frames[..., layout.columns("velocity")].zero_()
-        _scatter_velocities(packed, layout, frames)
+    size = layout.plane_size
+    frames[..., :size].copy_(_unpacked(packed.active, size))
+    if packed.velocities is not None:
+        frames[..., size:].zero_()
+        _set_onsets(packed, layout, frames)
+    elif packed.onset is not None:
+        frames[..., size:].copy_(_unpacked(packed.onset, size))
     return frames
 
 
@@ -45,8 +46,8 @@ def _unpacked(plane: UInt8[np.ndarray, "batch frames bytes"], size: int) -> Tens
     return torch.from_numpy(cells.reshape(batch, num_frames, 8 * width)[..., :size])
 
 
-def _scatter_velocities(packed: PackedFrames, layout: FrameLayout, frames: Tensor) -> None:
-    """Writes the velocities at their onsets."""
+def _set_onsets(packed: PackedFrames, layout: FrameLayout, frames: Tensor) -> None:
+    """Sets the onsets and their velocities in columns of zeros. Onsets are rare: faster than unpacking their plane."""
     velocities, positions = packed.velocities, packed.onset_positions
     assert velocities is not None
     assert packed.onset is not None
@@ -56,11 +57,14 @@ def _scatter_velocities(packed: PackedFrames, layout: FrameLayout, frames: Tenso
             "Onsets without velocities, or beyond the last column: the corpus is damaged. Corpus(folder).verify() "
             "names the pieces."
         )
-    column += layout.columns("velocity").start
+    levels = _LEVELS[velocities]
     if frames.is_contiguous():
+        cells = frames.view(-1).numpy()
         row *= layout.frame_size
         row += column
-        frames.view(-1).numpy()[row] = _LEVELS[velocities]
+        cells[row + layout.plane_size] = 1
+        cells[row + 2 * layout.plane_size] = levels
     else:
         batch, frame = np.divmod(row, frames.shape[1])
-        frames.numpy()[batch, frame, column] = _LEVELS[velocities]
+        frames.numpy()[batch, frame, column + layout.plane_size] = 1
+        frames.numpy()[batch, frame, column + 2 * layout.plane_size] = levels

@@ -1,5 +1,10 @@
-"""HTML tables of training histories and of scores."""
+"""HTML tables of training histories, of scores and of generated music."""
 
+from collections.abc import Mapping
+from html import escape
+
+from pianoroll_seq2seq.evaluation.likelihood import VelocityScores
+from pianoroll_seq2seq.evaluation.music_summary import MusicSummary
 from pianoroll_seq2seq.evaluation.prediction_scores import Evaluation
 from pianoroll_seq2seq.train.history import Epoch, History
 
@@ -27,7 +32,7 @@ def epochs_summary(history: History) -> str:
 
 
 def evaluation_table(evaluation: Evaluation) -> str:
-    """A model's scores beside those of the copying baselines."""
+    """A model's scores beside those of the copying baselines, and those of its velocities."""
     names = ("", "nats per frame", "precision", "recall", "F1", "nats per frame", "F1")
     head = "".join(f'<th scope="col">{name}</th>' if name else "<td></td>" for name in names)
     rows = []
@@ -45,7 +50,56 @@ def evaluation_table(evaluation: Evaluation) -> str:
         f'<thead><tr><td></td><th scope="colgroup" colspan="4">all frames</th>'
         f'<th scope="colgroup" colspan="2">changed frames</th></tr><tr>{head}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table>"
+        f"{_velocities_table(evaluation.velocities)}"
     )
+
+
+def _velocities_table(velocities: Mapping[str, VelocityScores]) -> str:
+    """The scores of the velocities of each part; nothing without velocities."""
+    rows = "".join(
+        f'<tr><th scope="row">{escape(name) or "all notes"}</th><td>{scores.nats:.3f}</td>'
+        f"<td>{scores.mean_absolute_error:.1f}</td><td>{scores.num_notes:,}</td></tr>"
+        for name, scores in velocities.items()
+    )
+    columns = ("velocities", "nats per note", "mean absolute error", "notes")
+    return _table(columns, rows, caption="velocities, 1 to 127, each given the notes before it") if rows else ""
+
+
+def summary_table(summary: MusicSummary) -> str:
+    """The metrics of generated music beside those of the data."""
+    rows = "".join(
+        f'<tr><th scope="row">{escape(name.replace("_", " "))}</th>{_number(summary.generated.get(name))}'
+        f"{_number(summary.data.get(name))}</tr>"
+        for name in dict.fromkeys((*summary.generated, *summary.data))
+    )
+    overlaps = ", ".join(f"{name.replace('_', ' ')} {value:.2f}" for name, value in summary.overlaps.items())
+    caption = f"means over {summary.generated_pieces} generated and {summary.data_pieces} of the data"
+    if overlaps:
+        caption += f"; overlap of histograms (1 if they are equal): {overlaps}"
+    return _table(("", "generated", "data"), rows, caption=caption)
+
+
+def note_lengths_table(summary: MusicSummary) -> str:
+    """The share of the notes of each length, in generated music and in the data."""
+    rows = "".join(
+        f'<tr><th scope="row">{"other" if row.length is None else f"{row.length:g}"}</th><td>{row.generated:.1%}</td>'
+        f"<td>{row.data:.1%}</td></tr>"
+        for row in summary.note_lengths
+    )
+    caption = "share of the notes of each length"
+    return _table((f"length in {escape(summary.unit)}", "generated", "data"), rows, caption=caption) if rows else ""
+
+
+def _table(columns: tuple[str, ...], rows: str, *, caption: str) -> str:
+    head = "".join(f'<th scope="col">{name}</th>' if name else "<td></td>" for name in columns)
+    return (
+        f'<table class="pr-table"><caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead>'
+        f"<tbody>{rows}</tbody></table>"
+    )
+
+
+def _number(value: float | None) -> str:
+    return "<td></td>" if value is None else f"<td>{value:.3f}</td>"
 
 
 def _epoch_row(epoch: Epoch, *, best: bool) -> str:

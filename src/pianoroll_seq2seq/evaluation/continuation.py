@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pianoroll_seq2seq.data.splitting import pitch_class_set
+from pianoroll_seq2seq.evaluation.pitched import merge_pitched, notes_at_once, pitched_notes
 from pianoroll_seq2seq.pianoroll import PianoRoll
 
 
@@ -13,15 +14,15 @@ class ContinuationMetrics:
     """Metrics of one continuation."""
 
     longest_repeat_frames: int
-    """Longest run of equal frames that are not silent."""
+    """Longest run of frames with the same pitches, silent frames excluded. Parts count together, without drums."""
     silent_share: float
-    """Share of silent frames."""
+    """Share of frames in which nothing sounds, drums included."""
     in_scale_share: float
-    """Share of the notes whose pitch class is in the scale; 0 without notes."""
+    """Share of the notes whose pitch class is in the scale, without drums; 0 without notes."""
     polyphony: float
-    """Mean number of pitches in a frame that is not silent; 0 without notes."""
+    """Mean number of notes in a frame in which a pitch sounds; 0 without notes."""
     num_notes: int
-    """Notes that begin."""
+    """Number of notes, drums included."""
 
     @classmethod
     def of(cls, continuation: PianoRoll, scale: PianoRoll) -> "ContinuationMetrics":
@@ -38,19 +39,19 @@ class ContinuationMetrics:
             >>> measured.num_notes, measured.in_scale_share
             (6, 0.5)
         """
-        active = continuation.active
+        active = merge_pitched(continuation).active
         sounding = np.asarray(active.any(axis=1))
         longest = run = 0
         for frame in range(len(active)):
             repeated = frame > 0 and sounding[frame] and np.array_equal(active[frame], active[frame - 1])
             run = run + 1 if repeated else int(sounding[frame])
             longest = max(longest, run)
-        pitch = continuation.notes().pitch
+        pitch = pitched_notes(continuation).pitch
         in_scale = np.isin(pitch % 12, sorted(pitch_class_set(scale)))
         return cls(
             longest_repeat_frames=longest,
-            silent_share=float((~sounding).mean()) if len(active) else 0.0,
+            silent_share=float((~continuation.active.any(axis=1)).mean()) if len(active) else 0.0,
             in_scale_share=float(in_scale.mean()) if len(pitch) else 0.0,
-            polyphony=float(active.sum() / max(int(sounding.sum()), 1)),
-            num_notes=len(pitch),
+            polyphony=float(notes_at_once(continuation).sum() / max(int(sounding.sum()), 1)),
+            num_notes=len(continuation.notes().pitch),
         )

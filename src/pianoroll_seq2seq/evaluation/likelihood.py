@@ -9,6 +9,7 @@ the first frame of a piece, so both means are computed.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -41,6 +42,26 @@ class VelocityScores:
     mean_absolute_error: float
     num_notes: int
 
+    def line(self, name: str) -> str:
+        """One line of text for the part of a name."""
+        return (
+            f"velocities{f' of {name}' if name else ''}: {self.nats:.3f} nats per note, mean absolute error "
+            f"{self.mean_absolute_error:.1f}, {self.num_notes} notes"
+        )
+
+
+class NoteVelocities(NamedTuple):
+    """How well the velocity of each note is predicted, each of shape (notes,)."""
+
+    columns: Tensor
+    nats: Tensor
+    errors: Tensor
+
+    @classmethod
+    def of(cls, predictions: VelocityPredictions) -> "NoteVelocities":
+        """The scores of predictions, without their distributions over 127 velocities."""
+        return cls(predictions.columns.cpu(), predictions.nats.double().cpu(), predictions.errors.double().cpu())
+
 
 @dataclass(frozen=True)
 class Likelihood:
@@ -70,12 +91,7 @@ class Likelihood:
             f"{self.nats:.3f} nats per frame ({self.nats_after_first:.3f} without first frames{notes}), "
             f"{self.num_frames} frames of {len(self.pieces)} pieces"
         ]
-        for name, scores in self.velocities.items():
-            lines.append(
-                f"velocities{f' of {name}' if name else ''}: {scores.nats:.3f} nats per note, mean absolute error "
-                f"{scores.mean_absolute_error:.1f}, {scores.num_notes} notes"
-            )
-        return "\n".join(lines)
+        return "\n".join([*lines, *(scores.line(name) for name, scores in self.velocities.items())])
 
 
 def likelihood(
@@ -152,7 +168,7 @@ def likelihood(
         count,
         tuple(-float(piece.mean()) for piece in pieces),
         -sum(notes) / count if len(notes) == len(scored) else None,
-        _velocity_scores([piece.velocities for piece in scored if piece.velocities is not None], layout),
+        velocity_scores([piece.velocities for piece in scored if piece.velocities is not None], layout),
     )
 
 
@@ -162,16 +178,14 @@ class _Scored:
 
     frames: Tensor
     notes: Tensor | None
-    velocities: VelocityPredictions | None
+    velocities: NoteVelocities | None
 
 
-def _velocity_scores(pieces: Sequence[VelocityPredictions], layout: FrameLayout) -> dict[str, VelocityScores]:
+def velocity_scores(pieces: Sequence[NoteVelocities], layout: FrameLayout) -> dict[str, VelocityScores]:
     """The scores of each part that has notes."""
     if not pieces:
         return {}
-    columns, nats, errors = (
-        torch.cat([getattr(piece, name).double().cpu() for piece in pieces]) for name in ("columns", "nats", "errors")
-    )
+    columns, nats, errors = (torch.cat(values) for values in zip(*pieces, strict=True))
     scores = {}
     for block in note_columns(layout).blocks:
         of_part = (columns >= block.start) & (columns < block.start + block.size)
@@ -221,7 +235,7 @@ def _score(
                 notes, of_velocities = distribution.log_prob_parts(targets)
                 log_probs = notes + of_velocities
                 notes_per_model.append(notes.double().flatten()[: len(frames)].cpu())
-                velocities = distribution.predictions(targets) if len(models) == 1 else None
+                velocities = NoteVelocities.of(distribution.predictions(targets)) if len(models) == 1 else None
             else:
                 log_probs = distribution.log_prob(targets)
         per_model.append(log_probs.double().flatten()[: len(frames)].cpu())

@@ -5,6 +5,10 @@ toolkit for symbolic music generation", ISMIR 2020) defines the metric, the form
 time step; the docstring of a function names any difference. A metric that is undefined for a piece, such as the entropy
 of the notes of silence, is NaN, as in MusPy.
 
+The parts of a piece count together. Drums have no pitches, so metrics of pitches leave them out; they count in
+:func:`empty_frames` and :func:`groove_consistency`. A pitch that several parts play at once counts once, as if one part
+played it, except in :func:`polyphony` and :func:`polyphony_rate`, which count notes. MusPy does the opposite in both.
+
 :func:`~pianoroll_seq2seq.evaluation.set_distance.compare_sets` compares the metrics of generated and of real pieces.
 """
 
@@ -14,10 +18,17 @@ from types import MappingProxyType
 from typing import Literal, TypeAlias
 
 import numpy as np
-from jaxtyping import Float64, Int64
+from jaxtyping import Int64
 
 from pianoroll_seq2seq.errors import SettingsError
-from pianoroll_seq2seq.grid import BeatGrid
+from pianoroll_seq2seq.evaluation.note_metrics import (
+    mean_note_beats,
+    mean_velocity,
+    median_note_beats,
+    repeated_notes,
+    velocity_std,
+)
+from pianoroll_seq2seq.evaluation.pitched import merge_pitched, notes_at_once
 from pianoroll_seq2seq.pianoroll import PianoRoll
 
 Metric: TypeAlias = Callable[[PianoRoll], float]
@@ -94,17 +105,19 @@ def notes_in_scale(roll: PianoRoll, scale: Set[int], *, weight: Weight = "notes"
 
 
 def polyphony(roll: PianoRoll) -> float:
-    """Mean number of pitches in a frame, over the frames that are not silent; MusPy's ``polyphony``.
+    """Mean number of notes in a frame, over the frames in which a pitch sounds; MusPy's ``polyphony``.
+
+    Two parts on one pitch are two notes; MusPy counts pitches.
 
     Returns:
-        Pitches, at least 1; NaN for silence.
+        Notes, at least 1; NaN for silence.
     """
-    counts = roll.active.sum(axis=1)
+    counts = notes_at_once(roll)
     return float(counts.sum() / np.count_nonzero(counts)) if counts.any() else math.nan
 
 
 def polyphony_rate(roll: PianoRoll, *, at_least: int = 2) -> float:
-    """Share of all frames in which at least ``at_least`` pitches sound.
+    """Share of all frames in which at least ``at_least`` notes sound, counted as for :func:`polyphony`.
 
     Dong et al., "MuseGAN", AAAI 2018. MusPy's and pypianoroll's ``threshold=2`` is ``at_least=3`` here. They also
     ignore the silence after the last note.
@@ -117,7 +130,7 @@ def polyphony_rate(roll: PianoRoll, *, at_least: int = 2) -> float:
     """
     if at_least < 1:
         raise SettingsError(f"at_least must be at least 1, got {at_least}. Use 2 for polyphony.")
-    return float((roll.active.sum(axis=1) >= at_least).mean()) if len(roll) else math.nan
+    return float((notes_at_once(roll) >= at_least).mean()) if len(roll) else math.nan
 
 
 def semitone_clashes(roll: PianoRoll) -> float:
@@ -129,7 +142,7 @@ def semitone_clashes(roll: PianoRoll) -> float:
     Returns:
         A share; NaN for silence.
     """
-    active = roll.active
+    active = merge_pitched(roll).active
     sounding = np.count_nonzero(active.any(axis=1))
     clashing = np.count_nonzero((active[:, 1:] & active[:, :-1]).any(axis=1))
     return float(clashing / sounding) if sounding else math.nan
@@ -143,11 +156,12 @@ def repeated_frames(roll: PianoRoll) -> float:
     Returns:
         A share; NaN with fewer than two frames.
     """
-    return float((roll.active[1:] == roll.active[:-1]).all(axis=1).mean()) if len(roll) > 1 else math.nan
+    active = merge_pitched(roll).active
+    return float((active[1:] == active[:-1]).all(axis=1).mean()) if len(roll) > 1 else math.nan
 
 
 def empty_frames(roll: PianoRoll) -> float:
-    """Share of silent frames; NaN without frames."""
+    """Share of frames in which nothing sounds, drums included; NaN without frames."""
     return float(1 - roll.active.any(axis=1).mean()) if len(roll) else math.nan
 
 
@@ -180,24 +194,9 @@ def groove_consistency(roll: PianoRoll, *, frames_per_bar: int) -> float:
     return float(1 - (grooves[1:] != grooves[:-1]).mean())
 
 
-def note_beats(roll: PianoRoll) -> Float64[np.ndarray, " notes"]:
-    """The length of each note in beats (quarter notes), in the order of :meth:`PianoRoll.notes`."""
-    onset_frame, end_frame = roll.notes()[:2]
-    if isinstance(roll.grid, BeatGrid):
-        beats: np.ndarray = (end_frame - onset_frame) / roll.grid.frames_per_beat
-        return beats
-    ticks: np.ndarray = roll.grid.ticks_at(end_frame, roll.tempo) - roll.grid.ticks_at(onset_frame, roll.tempo)
-    return ticks / roll.tempo.ticks_per_beat
-
-
-def mean_note_beats(roll: PianoRoll) -> float:
-    """The mean of :func:`note_beats`; NaN without notes."""
-    beats = note_beats(roll)
-    return float(beats.mean()) if len(beats) else math.nan
-
-
 def _pitch_class_counts(roll: PianoRoll, weight: Weight) -> Int64[np.ndarray, "12"]:
     """The number of notes, or of frames of notes, of each pitch class."""
+    roll = merge_pitched(roll)
     if weight == "notes":
         return np.bincount(roll.notes().pitch % 12, minlength=12)
     if weight != "frames":
@@ -215,20 +214,27 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
         "semitone_clashes": semitone_clashes,
         "repeated_frames": repeated_frames,
         "empty_frames": empty_frames,
+        "repeated_notes": repeated_notes,
         "mean_note_beats": mean_note_beats,
+        "median_note_beats": median_note_beats,
     }
 )
 """The default metrics of :func:`~pianoroll_seq2seq.evaluation.set_distance.compare_sets`, by name."""
 
+VELOCITY_METRICS: Mapping[str, Metric] = MappingProxyType(
+    {"mean_velocity": mean_velocity, "velocity_std": velocity_std}
+)
+"""The metrics that are added to them if velocities are known."""
+
 
 def mean_metrics(
-    rolls: Sequence[PianoRoll], metrics: Mapping[str, Metric] = METRICS, *, prefix: str = ""
+    rolls: Sequence[PianoRoll], metrics: Mapping[str, Metric] | None = None, *, prefix: str = ""
 ) -> dict[str, float]:
     """The mean of each metric over pieces, such as the figures of generated music for a tracker.
 
     Args:
         rolls: the pieces.
-        metrics: the metrics, by name.
+        metrics: the metrics, by name; :data:`METRICS` and :data:`VELOCITY_METRICS` by default.
         prefix: begins each name of the result.
 
     Returns:
@@ -242,7 +248,7 @@ def mean_metrics(
         3.0
     """
     means = {}
-    for name, metric in metrics.items():
+    for name, metric in ({**METRICS, **VELOCITY_METRICS} if metrics is None else metrics).items():
         values = [value for value in (float(metric(roll)) for roll in rolls) if not math.isnan(value)]
         if values:
             means[f"{prefix}{name}"] = sum(values) / len(values)

@@ -1,8 +1,9 @@
 """How well a model predicts target frames, compared with the simplest baseline: copying.
 
-Each target frame is predicted from the true frames before it. Scores are counted over all columns of all frames
-(micro-averaged, as in Bay, Ehmann and Downie, 2009, for multiple-pitch estimation). Most frames repeat the one before,
-so scores are also counted on the *changed* frames alone, which differ from the frame before them.
+Each target frame is predicted from the true frames before it. Precision, recall and F1 are counted over all pitches of
+all frames (micro-averaged, as in Bay, Ehmann and Downie, 2009, for multiple-pitch estimation). Most frames repeat the
+one before, so scores are also counted on the *changed* frames alone, in which other pitches sound than in the frame
+before.
 
 There are two baselines. ``copy last`` expects each frame to equal the one before it: a model that reads the frame
 before (autoregressive) must beat it. ``copy input`` expects each target frame to equal the last input frame: a model
@@ -10,12 +11,14 @@ that writes a whole block (parallel) must beat it. Both have the best possible s
 sounding pitch is held and that a silent one begins are fitted to the very frames that are scored (for ``copy input``,
 one pair for each distance from the input).
 
-With an onset plane all columns have equal weight. The baselines copy the active plane and set no onsets, so a frame in
-which the notes before it are held has not changed.
+Precision, recall, F1 and the changed frames are those of the active plane, whichever planes the layout has, so that
+they can be compared between models with and without onsets. Nats are those of the notes: with an onset plane they
+count where notes begin, and the smoothed baselines have the probability that a sounding pitch begins again too.
+Velocities have scores of their own.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import Annotated, Any
 
 import numpy as np
@@ -28,7 +31,11 @@ from pianoroll_seq2seq._internal.display_hook import html_of
 from pianoroll_seq2seq._internal.documents import convert
 from pianoroll_seq2seq._internal.progress import tqdm
 from pianoroll_seq2seq.errors import SettingsError
+from pianoroll_seq2seq.evaluation.likelihood import NoteVelocities, VelocityScores, velocity_scores
+from pianoroll_seq2seq.layout import FrameLayout
 from pianoroll_seq2seq.models.contract import SequenceModel, device_of, layout_of, predict
+from pianoroll_seq2seq.models.heads.contract import FrameDistribution
+from pianoroll_seq2seq.models.heads.velocity_frame import Velocity
 from pianoroll_seq2seq.models.modes import inference
 from pianoroll_seq2seq.windowing import SlidingWindows
 
@@ -38,7 +45,7 @@ class Scores:
     """Scores of one predictor on one set of frames."""
 
     nats: float
-    """Mean negative log-likelihood of a frame, in nats; lower is better."""
+    """Mean negative log-likelihood of a frame's notes, in nats; lower is better."""
     precision: float
     """Share of the predicted pitches that sound; 0 without predicted pitches."""
     recall: float
@@ -61,10 +68,11 @@ class Evaluation:
 
     Args:
         num_frames: target frames that were scored.
-        num_changed_frames: those that differ from the frame before.
+        num_changed_frames: those in which other pitches sound than in the frame before.
         model: the model's scores.
         copy_last: scores of copying the frame before.
         copy_input: scores of copying the last input frame.
+        velocities: the scores of the velocities by the name of the part, of a model of velocities; otherwise empty.
     """
 
     num_frames: Annotated[int, Meta(ge=0, le=2**53)]
@@ -72,6 +80,7 @@ class Evaluation:
     model: Predictor
     copy_last: Predictor
     copy_input: Predictor
+    velocities: dict[str, VelocityScores] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """As JSON can hold it."""
@@ -95,7 +104,7 @@ class Evaluation:
                 f"{label:12}{row.all.nats:12.3f}{row.all.precision:11.3f}{row.all.recall:8.3f}{row.all.f1:8.3f}"
                 f"   {row.changed.nats:24.3f}{row.changed.f1:7.3f}"
             )
-        return "\n".join(lines)
+        return "\n".join([*lines, *(scores.line(name) for name, scores in self.velocities.items())])
 
     def _repr_html_(self) -> str:
         return html_of(self)
@@ -131,7 +140,7 @@ def evaluate(
         >>> from pianoroll_seq2seq import PianoRoll, PitchRange, Seq2SeqLSTM
         >>> scale = PianoRoll.from_active(np.eye(12, dtype=bool), pitches=PitchRange(60, 71))
         >>> windows = SlidingWindows([scale], input_frames=4, target_frames=4, hop=4)
-        >>> scores = evaluate(Seq2SeqLSTM(12, hidden_size=8), windows)
+        >>> scores = evaluate(Seq2SeqLSTM(windows.layout, hidden_size=8), windows)
         >>> scores.num_frames, scores.num_changed_frames, scores.copy_last.all.recall
         (8, 8, 0.0)
     """
@@ -144,8 +153,8 @@ def evaluate(
     if layout is not None:
         layout.check_same(windows.layout, "The set of windows")
     windows = windows.with_hop(windows.target_frames)
-    device = device_of(model)
-    log_probs, predicted, previous, last_input, truth = [], [], [], [], []
+    device, active = device_of(model), windows.layout.columns("active")
+    log_probs, predicted, previous, last_input, truth, velocities = [], [], [], [], [], []
     bar = tqdm(total=len(windows), desc="evaluate", unit="window", disable=not progress)
     with inference(model), bar:
         for begin in range(0, len(windows), batch_size):
@@ -153,28 +162,45 @@ def evaluate(
             inputs, targets, condition = windows.conditioned_batch(batch)
             condition = None if condition is None else condition.to(device)
             distribution = predict(model, inputs.to(device), targets.to(device), condition)
-            log_probs.append(distribution.log_prob(targets.to(device)).double().cpu())
+            if isinstance(distribution, Velocity):
+                velocities.append(NoteVelocities.of(distribution.predictions(targets.to(device))))
+            log_probs.append(_note_log_probs(distribution, targets.to(device)).double().cpu())
             for window in range(len(batch)):  # of some heads the mean takes a second
-                predicted.append((distribution[window].mean >= threshold).cpu())
+                predicted.append((distribution[window].mean[..., active] >= threshold).cpu())
                 bar.update()
-            truth.append(targets.bool())
-            copied = torch.cat([inputs[:, -1:], targets[:, :-1]], dim=1).bool()
-            copied[..., len(windows.layout.pitches) :] = False  # the onset plane, if there is one
+            truth.append(_states(targets, windows.layout))
+            copied = torch.cat([inputs[:, -1:, active], targets[:, :-1, active]], dim=1).bool()
             previous.append(copied)
-            last_input.append(copied[:, :1].expand_as(targets))
-    return _compare(
+            last_input.append(copied[:, :1].expand_as(copied))
+    compared = _compare(
         torch.cat(log_probs),
         torch.stack(predicted),
         *(torch.cat(parts) for parts in (previous, last_input, truth)),
     )
+    return replace(compared, velocities=velocity_scores(velocities, windows.layout))
+
+
+def _note_log_probs(distribution: FrameDistribution, targets: Tensor) -> Tensor:
+    """The log-probability of each frame without its velocities."""
+    return (
+        distribution.log_prob_parts(targets)[0]
+        if isinstance(distribution, Velocity)
+        else distribution.log_prob(targets)
+    )
+
+
+def _states(frames: Tensor, layout: FrameLayout) -> Tensor:
+    """Of each pitch 0 for off, 1 for on and, with an onset plane, 2 for a note that begins."""
+    active = frames[..., layout.columns("active")].to(torch.uint8)
+    return active + frames[..., layout.columns("onset")].to(torch.uint8) if layout.has_onsets else active
 
 
 def _compare(log_probs: Tensor, predicted: Tensor, previous: Tensor, last_input: Tensor, truth: Tensor) -> Evaluation:
-    """The scores, from log-probabilities (windows, target_frames) and planes (windows, target_frames, frame_size)."""
-    changed = (previous != truth).any(dim=-1)
+    """The scores, from log-probabilities (windows, target_frames) and planes (windows, target_frames, plane_size)."""
+    changed = (previous != (truth > 0)).any(dim=-1)
     everywhere = torch.ones_like(changed)
-    # Copying needs only how often a pitch (sounding or not in the source) sounds in the target: counts by
-    # [distance from the input, source, target].
+    # Copying needs only how often a pitch (sounding or not in the source) is in each state in the target: counts by
+    # [distance from the input, source, state].
     last = {subset: _counts(previous, truth, mask) for subset, mask in (("all", everywhere), ("changed", changed))}
     last = {subset: counts.sum(axis=0, keepdims=True) for subset, counts in last.items()}
     held = {subset: _counts(last_input, truth, mask) for subset, mask in (("all", everywhere), ("changed", changed))}
@@ -198,25 +224,26 @@ def _compare(log_probs: Tensor, predicted: Tensor, previous: Tensor, last_input:
     return Evaluation(num_frames, num_changed, model, baseline_scores(last), baseline_scores(held))
 
 
-def _counts(source: Tensor, target: Tensor, mask: Tensor) -> Int64[np.ndarray, "steps 2 2"]:
-    """How often source and target are (0, 0), (0, 1), (1, 0), (1, 1), by position in the window."""
+def _counts(source: Tensor, target: Tensor, mask: Tensor) -> Int64[np.ndarray, "steps 2 3"]:
+    """How often the source is off or on, and the target off, on or beginning, by position in the window."""
     mask = mask.unsqueeze(-1)
     cells = [
-        [((source == bool(a)) & (target == bool(b)) & mask).sum(dim=(0, 2)).numpy() for b in (0, 1)] for a in (0, 1)
+        [((source == bool(on)) & (target == state) & mask).sum(dim=(0, 2)).numpy() for state in range(3)]
+        for on in range(2)
     ]
     return np.moveaxis(np.array(cells, dtype=np.int64), 2, 0)
 
 
-def _nats(counts: Int64[np.ndarray, "steps 2 2"], fitted_on: Int64[np.ndarray, "steps 2 2"]) -> float:
+def _nats(counts: Int64[np.ndarray, "steps 2 3"], fitted_on: Int64[np.ndarray, "steps 2 3"]) -> float:
     """Negative log-likelihood of ``counts`` under the conditional frequencies of ``fitted_on``."""
     totals = np.maximum(fitted_on.sum(axis=2, keepdims=True), 1)
     log_frequency: np.ndarray = np.log(np.maximum(fitted_on, 1) / totals)
     return float(-(counts * log_frequency).sum())
 
 
-def _hits(counts: Int64[np.ndarray, "2 2"]) -> tuple[float, float, float]:
-    """Precision, recall and F1 of counts by [predicted, true]."""
-    hits, predicted, true = int(counts[1, 1]), int(counts[1].sum()), int(counts[:, 1].sum())
+def _hits(counts: Int64[np.ndarray, "2 3"]) -> tuple[float, float, float]:
+    """Precision, recall and F1 of counts by [predicted, state]."""
+    hits, predicted, true = int(counts[1, 1:].sum()), int(counts[1].sum()), int(counts[:, 1:].sum())
     precision = hits / predicted if predicted else 0.0
     recall = hits / true if true else 0.0
     return precision, recall, 2 * hits / (predicted + true) if predicted + true else 0.0

@@ -8,6 +8,7 @@ from msgspec import Meta, Struct
 
 from pianoroll_seq2seq._internal.documents import convert, read_json
 from pianoroll_seq2seq.errors import SettingsError
+from pianoroll_seq2seq.evaluation.music_summary import MusicSummary
 from pianoroll_seq2seq.evaluation.prediction_scores import Evaluation
 
 _FIX = "Remove the file, or run again."
@@ -22,6 +23,8 @@ class RunScores(Struct, frozen=True):
     """Metrics of the continuation of a test piece, beside its primer."""
     music: dict[str, float | dict[str, Any] | None] = {}
     """Metrics of generated music, or a comparison of it with data."""
+    summary: MusicSummary | None = None
+    """Generated music beside the data."""
     primer_frames: Annotated[int, Meta(ge=0, le=2**31)] = 0
     """Frames of the primer at the beginning of the generated music."""
     data: dict[str, int | float | str | None] = {}

@@ -11,10 +11,11 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64, Int64
+from jaxtyping import Float64
 
 from pianoroll_seq2seq.errors import GridError, MissingExtraError, SettingsError
-from pianoroll_seq2seq.evaluation.music_metrics import METRICS, Metric, groove_consistency
+from pianoroll_seq2seq.evaluation.histograms import Histograms, overlap
+from pianoroll_seq2seq.evaluation.music_metrics import METRICS, VELOCITY_METRICS, Metric, groove_consistency
 from pianoroll_seq2seq.grid import FrameGrid
 from pianoroll_seq2seq.pianoroll import PianoRoll
 
@@ -48,14 +49,18 @@ class MusicComparison:
 
     Args:
         metrics: the comparison of each metric, by its name.
-        polyphony_overlap: overlap of two histograms, of the number of pitches in a frame, over all frames of each set
+        polyphony_overlap: overlap of two histograms, of the number of notes in a frame, over all frames of each set
             (silent ones too): 1 for equal histograms, 0 for disjoint ones. NaN if a set has no frames.
+        note_length_overlap: the same of the lengths of notes, over all notes of each set; NaN if a set has no notes.
+        velocity_overlap: the same of the velocities of notes, in bins of four; NaN if they are unknown in a set.
         generated_pieces: pieces in the generated set.
         data_pieces: pieces in the data.
     """
 
     metrics: Mapping[str, MetricComparison]
     polyphony_overlap: float
+    note_length_overlap: float
+    velocity_overlap: float
     generated_pieces: int
     data_pieces: int
 
@@ -64,6 +69,8 @@ class MusicComparison:
         result: dict[str, Any] = {
             "metrics": {name: asdict(row) for name, row in self.metrics.items()},
             "polyphony_overlap": self.polyphony_overlap,
+            "note_length_overlap": self.note_length_overlap,
+            "velocity_overlap": self.velocity_overlap,
             "generated_pieces": self.generated_pieces,
             "data_pieces": self.data_pieces,
         }
@@ -76,7 +83,9 @@ class MusicComparison:
         width = max((len(name) for name in self.metrics), default=0)
         lines = [
             f"{self.generated_pieces} generated pieces and {self.data_pieces} of the data; "
-            f"overlap of polyphony {_format(self.polyphony_overlap, 0)}",
+            f"overlap of polyphony {_format(self.polyphony_overlap, 0)}, of note lengths "
+            f"{_format(self.note_length_overlap, 0)}"
+            + ("" if math.isnan(self.velocity_overlap) else f", of velocities {self.velocity_overlap:.3f}"),
             f"{'':{width}}{'generated':>12}{'std':>8}{'data':>10}{'std':>8}{'overlap':>10}{'OA':>7}{'KL':>9}",
         ]
         for name, row in self.metrics.items():
@@ -105,7 +114,7 @@ def compare_sets(
     data: Sequence[PianoRoll],
     *,
     frames_per_bar: int | None = None,
-    metrics: Mapping[str, Metric] = METRICS,
+    metrics: Mapping[str, Metric] | None = None,
 ) -> MusicComparison:
     """Compares the metrics of two sets of pieces.
 
@@ -127,8 +136,9 @@ def compare_sets(
             with length.
         frames_per_bar: adds :func:`~pianoroll_seq2seq.evaluation.music_metrics.groove_consistency` with bars of this
             length.
-        metrics: the metrics, by name. The time grows with the number of pairs of pieces: seconds for hundreds of
-            pieces.
+        metrics: the metrics, by name; by default :data:`~pianoroll_seq2seq.evaluation.music_metrics.METRICS`, and
+            those of velocities if both sets have velocities. The time grows with the number of pairs of pieces: seconds
+            for hundreds of pieces.
 
     Raises:
         SettingsError: a set without pieces.
@@ -154,15 +164,21 @@ def compare_sets(
         raise SettingsError(
             f"Both sets need at least one piece, got {len(generated)} generated and {len(data)} of the data."
         )
-    metrics = dict(metrics)
+    is_default = metrics is None
+    metrics = {**METRICS, **VELOCITY_METRICS} if metrics is None else dict(metrics)
     if frames_per_bar is not None:
         metrics["groove_consistency"] = partial(groove_consistency, frames_per_bar=frames_per_bar)
     grid = generated[0].grid
-    generated_values, generated_histogram = _measure(generated, metrics, grid)
-    data_values, data_histogram = _measure(data, metrics, grid)
+    generated_values, of_generated = _measure(generated, metrics, grid)
+    data_values, of_data = _measure(data, metrics, grid)
+    velocity_overlap = overlap(of_generated.velocities, of_data.velocities)
+    if is_default and math.isnan(velocity_overlap):
+        metrics = {name: metric for name, metric in metrics.items() if name not in VELOCITY_METRICS}
     return MusicComparison(
         {name: _compare(generated_values[name], data_values[name]) for name in metrics},
-        _histogram_overlap(generated_histogram, data_histogram),
+        overlap(of_generated.polyphony, of_data.polyphony),
+        overlap(of_generated.note_frames, of_data.note_frames),
+        velocity_overlap,
         len(generated),
         len(data),
     )
@@ -170,10 +186,10 @@ def compare_sets(
 
 def _measure(
     rolls: Sequence[PianoRoll], metrics: Mapping[str, Metric], grid: FrameGrid
-) -> tuple[dict[str, np.ndarray], Int64[np.ndarray, "129"]]:
-    """Each metric of each piece, and the number of frames with 0, 1, 2, ... pitches."""
+) -> tuple[dict[str, np.ndarray], Histograms]:
+    """Each metric of each piece, and the histograms of all of them."""
     values: dict[str, list[float]] = {name: [] for name in metrics}
-    histogram = np.zeros(129, dtype=np.int64)
+    histograms = Histograms()
     for index in range(len(rolls)):
         roll = rolls[index]
         if roll.grid != grid:
@@ -183,14 +199,8 @@ def _measure(
             )
         for name, metric in metrics.items():
             values[name].append(float(metric(roll)))
-        histogram += np.bincount(roll.active.sum(axis=1), minlength=129)
-    return {name: np.array(row, dtype=np.float64) for name, row in values.items()}, histogram
-
-
-def _histogram_overlap(one: Int64[np.ndarray, " bins"], other: Int64[np.ndarray, " bins"]) -> float:
-    if not one.any() or not other.any():
-        return math.nan
-    return float(np.minimum(one / one.sum(), other / other.sum()).sum())
+        histograms.add(roll)
+    return {name: np.array(row, dtype=np.float64) for name, row in values.items()}, histograms
 
 
 def _compare(generated: Float64[np.ndarray, " n"], data: Float64[np.ndarray, " m"]) -> MetricComparison:

@@ -2,8 +2,6 @@
 
 from pianoroll_seq2seq.interop.music21 import score_from_music21 as score_from_music21
 from pianoroll_seq2seq.interop.music21 import score_to_music21 as score_to_music21
-from pianoroll_seq2seq.interop.musicxml import read_musicxml as read_musicxml
-from pianoroll_seq2seq.interop.musicxml import write_musicxml as write_musicxml
 from pianoroll_seq2seq.interop.numpy import roll_from_array as roll_from_array
 from pianoroll_seq2seq.interop.numpy import roll_to_array as roll_to_array
 from pianoroll_seq2seq.interop.pypianoroll import Multitrack as Multitrack

@@ -32,6 +32,7 @@ from pianoroll_seq2seq.midi_io.walk import (
     walk,
 )
 
+_FIRST_SIGNATURE = 1 << CHANGE_KIND  # the lowest number of a change that is no tempo
 _VOICE_BYTES = 7  # at least: a program and the beginning of a note
 
 
@@ -145,10 +146,10 @@ def read_events(
         damages.append(_described(data, begin, stop, damage, where) if damage else None)
     onset, end, pitch, velocity, voice, onset_place, end_place = columns_of(notes[:7], counts[0])
     rows = list(zip(*(column.tolist() for column in columns_of(changes, counts[1])), strict=True))
-    tempi = [row for row in rows if row[1] >> CHANGE_KIND == 0]
+    tempi = [row for row in rows if row[1] < _FIRST_SIGNATURE]
     signatures = NO_SIGNATURES
     if len(tempi) < len(rows):
-        signatures = from_changes(row for row in rows if row[1] >> CHANGE_KIND > 0)
+        signatures = from_changes(row for row in rows if row[1] >= _FIRST_SIGNATURE)
     message_tick, message = columns_of(messages, counts[2])
     return Events(
         onset_tick=onset,

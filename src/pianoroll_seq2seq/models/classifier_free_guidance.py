@@ -91,6 +91,6 @@ class GuidedModel(nn.Module):
             raise SettingsError(
                 f"GuidedModel needs the log-odds of independent pitches, but the model's head returns a "
                 f"{type(conditional).__name__}. Generate with the model itself, or train one with BernoulliHead or "
-                f"RelativeBernoulliHead."
+                f"RelativeBernoulliHead, on windows without onsets: layout=FrameLayout.of(roll, onsets=False)."
             )
         return Bernoulli((1 + self.weight) * conditional.logits - self.weight * unconditional.logits)

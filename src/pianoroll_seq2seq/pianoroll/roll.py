@@ -637,8 +637,10 @@ class PianoRoll:
 def _from_valid_planes(planes: Planes, parts: tuple[Part, ...], **others: object) -> PianoRoll:
     """A roll of planes that were just rasterized: validating them again would cost as much as rasterizing."""
     roll = object.__new__(PianoRoll)
-    for plane in planes:
-        if plane is not None:
-            plane.flags.writeable = False
-    roll.__dict__.update(**planes._asdict(), parts=parts, pitches=spanned_pitches(parts), **others)
+    active, onset, velocity = planes
+    active.flags.writeable = onset.flags.writeable = False
+    if velocity is not None:
+        velocity.flags.writeable = False
+    others.update(active=active, onset=onset, velocity=velocity, parts=parts, pitches=spanned_pitches(parts))
+    roll.__dict__.update(others)
     return roll

@@ -1,5 +1,6 @@
 """From a trained model to new music: samplers, and the loop that feeds chosen frames back into the model."""
 
+from pianoroll_seq2seq.sampling.dynamics import add_dynamics as add_dynamics
 from pianoroll_seq2seq.sampling.generation import AutoregressiveModel as AutoregressiveModel
 from pianoroll_seq2seq.sampling.generation import generate as generate
 from pianoroll_seq2seq.sampling.generation import generate_frames as generate_frames

@@ -35,9 +35,9 @@ def check_monophonic(model: object, examples: Examples, label: str) -> None:
                 row, frame = (int(place) for place in chords.nonzero()[0])
                 named = f"part {part!r} of" if part else "the only part of"
                 raise SettingsError(
-                    f"{label}: {named} {_piece(examples, batch, row)} has several pitches at once (frame {frame} "
-                    f"of the example), but MonophonicHead describes parts of one pitch at a time. Leave the part out, such as "
-                    f"roll[['melody', 'bass']], or use a head for chords, such as RelativeWindowHead."
+                    f"{label}: {named} {_piece(examples, batch, row)} has several pitches at once (frame {frame} of "
+                    f"the example), but MonophonicHead describes parts of one pitch at a time. Leave the part out, "
+                    f"such as roll[['melody', 'bass']], or use a head for chords, such as RelativeWindowHead."
                 )
 
 

@@ -61,7 +61,7 @@ def test_draws_into_given_axes() -> None:
     assert pyplot.get_fignums() == before
     assert legend(panels[0]) == ["data", "generated"]
     assert not figure.legends
-    with pytest.raises(ShapeError, match="plot_distributions needs 8 axes, got 2"):
+    with pytest.raises(ShapeError, match=f"plot_distributions needs {len(METRICS)} axes, got 2"):
         plot_distributions(_GENERATED, _DATA, axes=axes[0, :2])
 
 

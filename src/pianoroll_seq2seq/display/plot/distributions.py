@@ -9,7 +9,7 @@ from jaxtyping import Float64
 
 from pianoroll_seq2seq.display.palette import COLOURS
 from pianoroll_seq2seq.display.plot.figures import given_panels, new_panels
-from pianoroll_seq2seq.evaluation.music_metrics import METRICS, Metric, groove_consistency
+from pianoroll_seq2seq.evaluation.music_metrics import METRICS, VELOCITY_METRICS, Metric, groove_consistency
 from pianoroll_seq2seq.evaluation.set_distance import compare_sets
 from pianoroll_seq2seq.pianoroll import PianoRoll
 
@@ -25,7 +25,7 @@ def plot_distributions(
     data: Sequence[PianoRoll],
     *,
     frames_per_bar: int | None = None,
-    metrics: Mapping[str, Metric] = METRICS,
+    metrics: Mapping[str, Metric] | None = None,
     axes: "np.ndarray | Sequence[Axes] | None" = None,
 ) -> np.ndarray:
     """Draws a histogram of each music metric: filled for the data, a line for generated pieces.
@@ -39,7 +39,7 @@ def plot_distributions(
         data: pieces to compare them with, on the same grid and best of the same length.
         frames_per_bar: adds :func:`~pianoroll_seq2seq.evaluation.music_metrics.groove_consistency` with bars of this
             length.
-        metrics: the metrics by name.
+        metrics: the metrics by name; by default those of ``compare_sets``.
         axes: axes to draw into, one for each metric, in any shape; a new figure by default.
 
     Returns:
@@ -51,10 +51,11 @@ def plot_distributions(
         ShapeError: fewer axes than metrics.
         MissingExtraError: matplotlib (extra ``plot``) or scipy (extra ``metrics``) is not installed.
     """
-    measured = dict(metrics)
+    compared = compare_sets(generated, data, frames_per_bar=frames_per_bar, metrics=metrics).metrics
+    measured = {**METRICS, **VELOCITY_METRICS} if metrics is None else dict(metrics)
     if frames_per_bar is not None:
         measured["groove_consistency"] = partial(groove_consistency, frames_per_bar=frames_per_bar)
-    compared = compare_sets(generated, data, metrics=measured).metrics
+    measured = {name: measured[name] for name in compared}
     if axes is None:
         panels = new_panels(len(measured), columns=_COLUMNS, width=2.9, height=2.3)
     else:

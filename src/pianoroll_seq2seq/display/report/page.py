@@ -14,7 +14,14 @@ from pianoroll_seq2seq._internal.atomic import writing
 from pianoroll_seq2seq.checkpoint.descriptions import is_description
 from pianoroll_seq2seq.display.html import Download, Figure, asset, curves_image, figure_script
 from pianoroll_seq2seq.display.piece import Piece
-from pianoroll_seq2seq.display.tables import epochs_summary, epochs_table, evaluation_table
+from pianoroll_seq2seq.display.tables import (
+    epochs_summary,
+    epochs_table,
+    evaluation_table,
+    note_lengths_table,
+    summary_table,
+)
+from pianoroll_seq2seq.evaluation.music_summary import MusicSummary
 from pianoroll_seq2seq.evaluation.prediction_scores import Evaluation
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.train.history import History
@@ -33,6 +40,7 @@ def write_report(
     title: str,
     pieces: Iterable[Piece | PianoRoll] = (),
     evaluation: Evaluation | Mapping[str, Evaluation] | None = None,
+    summary: MusicSummary | Mapping[str, MusicSummary] | None = None,
     history: History | Mapping[str, History] | None = None,
     trained_on: Mapping[str, Mapping[str, Any]] | None = None,
     wav: bool = True,
@@ -45,6 +53,8 @@ def write_report(
         title: the title of the page.
         pieces: the music; :class:`~pianoroll_seq2seq.display.piece.Piece` marks a primer.
         evaluation: scores beside the baselines; of several models, by name.
+        summary: generated music beside the data (:func:`~pianoroll_seq2seq.evaluation.music_summary.summarize_music`): its
+            metrics and the lengths of its notes; of several models, by name.
         history: loss curves; of several runs, by name.
         trained_on: further facts: a table of names and values for each heading, such as
             ``{"Data": {"pieces": 280}, "Model": describe_model(model)}``.
@@ -67,12 +77,17 @@ def write_report(
     path = Path(path)
     shown = [piece if isinstance(piece, Piece) else Piece(piece) for piece in pieces]
     evaluations = {"": evaluation} if isinstance(evaluation, Evaluation) else evaluation or {}
+    summaries = {"": summary} if isinstance(summary, MusicSummary) else summary or {}
     histories = {"": history} if isinstance(history, History) else history or {}
     histories = {name: one for name, one in histories.items() if one.epochs}
     with writing(path, overwrite=overwrite) as temporary:  # raises OverwriteError before anything is rendered
         sections = [
             _music(shown, wav=wav),
             _section("Scores", [_named(name, evaluation_table(one)) for name, one in evaluations.items()]),
+            _section(
+                "Generated music and the data",
+                [_named(name, summary_table(one) + note_lengths_table(one)) for name, one in summaries.items()],
+            ),
             _curves(histories),
             _section("What was trained", [_named(name, _facts(facts)) for name, facts in (trained_on or {}).items()]),
         ]

@@ -19,6 +19,7 @@ from pianoroll_seq2seq.errors import CheckpointError, SettingsError
 from pianoroll_seq2seq.evaluation.run_scores import RunScores, read_scores
 from pianoroll_seq2seq.grid import SIXTEENTHS, FrameGrid
 from pianoroll_seq2seq.layout import FrameLayout
+from pianoroll_seq2seq.parts import Part
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.pitches import ALL_PITCHES
 from pianoroll_seq2seq.train.history import History
@@ -77,6 +78,7 @@ def report_run(
         title=title or folder.resolve().name,
         pieces=_pieces(folder, SIXTEENTHS if layout is None else layout.grid, scores, max_pieces),
         evaluation=scores.test,
+        summary=scores.summary,
         history=History.load(folder / HISTORY) if HISTORY in present else None,
         trained_on=_trained_on(model, layout, scores, settings),
         wav=wav,
@@ -118,9 +120,11 @@ def _trained_on(
 ) -> dict[str, Mapping[str, Any]]:
     data = {**scores.data, **model.get("data", {})}
     if layout is not None:
-        pitches = layout.pitches
         data["grid"] = repr(layout.grid)
-        data["pitches"] = f"{pitches.name_of(0)} to {pitches.name_of(len(pitches) - 1)} ({len(pitches)})"
+        if len(layout.parts) == 1:
+            data["pitches"] = _pitches(layout.parts[0])
+        else:
+            data["parts"] = [f"{part.name}, {_pitches(part)}" for part in layout.parts]
         data["planes"] = ", ".join(layout.planes)
         del data["layout"]
     found = {
@@ -133,6 +137,14 @@ def _trained_on(
         "Other scores": scores.other,
     }
     return {heading: facts for heading, facts in found.items() if facts}
+
+
+def _pitches(part: Part) -> str:
+    """The pitches of a part in words."""
+    pitches = part.pitches
+    if part.drums:
+        return f"drums {pitches.lowest} to {pitches.highest} ({len(pitches)})"
+    return f"{pitches.name_of(0)} to {pitches.name_of(len(pitches) - 1)} ({len(pitches)})"
 
 
 def _pieces(folder: Path, grid: FrameGrid, scores: RunScores, max_pieces: int) -> list[Piece]:
@@ -148,4 +160,4 @@ def _pieces(folder: Path, grid: FrameGrid, scores: RunScores, max_pieces: int) -
 
 
 def _read(path: Path, grid: FrameGrid) -> PianoRoll:
-    return PianoRoll.from_midi(path, grid=grid, pitches=ALL_PITCHES)
+    return PianoRoll.from_midi(path, grid=grid, pitches=ALL_PITCHES, parts="tracks")

@@ -105,7 +105,18 @@ class Velocity:
     @torch.no_grad()
     def sample(self, *, generator: torch.Generator) -> Float[Tensor, "*batch frame_size"]:
         """One exact sample."""
-        notes = self.notes.sample(generator=generator)
+        return self.sample_velocities(self.notes.sample(generator=generator), generator=generator)
+
+    @torch.no_grad()
+    def sample_velocities(
+        self, notes: Float[Tensor, "*batch note_size"], *, generator: torch.Generator
+    ) -> Float[Tensor, "*batch frame_size"]:
+        """Frames of given notes, with an exact sample of their velocities.
+
+        Args:
+            notes: the active and the onset plane.
+            generator: as for :meth:`sample`.
+        """
         rows = notes.reshape(-1, notes.shape[-1])
         shape = (len(rows), rows.shape[1] // 2)
         numbers = uniform(shape, generator=generator, device=rows.device)
