@@ -445,7 +445,8 @@ def log_summary(result: Run) -> None:
     log(
         f"continuation: {metrics.num_notes} notes, {metrics.in_scale_share:.0%} of them in the piece's scale; "
         f"{metrics.silent_share:.0%} of the frames silent, otherwise {metrics.polyphony:.1f} pitches on average; "
-        f"no frame repeated more than {metrics.longest_repeat_frames} times"
+        f"no frame repeated more than {metrics.longest_repeat_frames} times; the lengths of its notes overlap those of "
+        f"the test pieces by {result.summary.overlaps.get('note_lengths', 0):.0%}"
     )
     log(f"\nListen to {folder / 'generated.wav'}; look at {folder / 'roll.png'} and {folder / 'loss.png'}.")
     log(f"Everything on one page, with the music to play: {folder / 'report.html'}")

@@ -30,13 +30,11 @@ from .evaluation.set_distance import compare_sets as compare_sets
 from .grid import BeatGrid as BeatGrid
 from .grid import FrameGrid as FrameGrid
 from .grid import SecondsGrid as SecondsGrid
-from .interop import read_musicxml as read_musicxml
 from .interop import read_pypianoroll as read_pypianoroll
 from .interop import roll_from_array as roll_from_array
 from .interop import roll_to_array as roll_to_array
 from .interop import score_from_music21 as score_from_music21
 from .interop import score_to_music21 as score_to_music21
-from .interop import write_musicxml as write_musicxml
 from .interop import write_pypianoroll as write_pypianoroll
 from .layout import FrameLayout as FrameLayout
 from .meter import Meter as Meter
@@ -62,6 +60,8 @@ from .models.heads.velocity import VelocityHead as VelocityHead
 from .models.heads.velocity_frame import Velocity as Velocity
 from .models.parallel_lstm import ParallelSeq2SeqLSTM as ParallelSeq2SeqLSTM
 from .models.seq2seq_lstm import Seq2SeqLSTM as Seq2SeqLSTM
+from .musicxml import read_musicxml as read_musicxml
+from .musicxml import write_musicxml as write_musicxml
 from .parts import Part as Part
 from .pianoroll import PianoRoll as PianoRoll
 from .pianoroll import concatenate as concatenate

@@ -45,6 +45,8 @@ def evaluation_table(evaluation: Evaluation) -> str:
         cells = "".join(f"<td>{number:.3f}</td>" for number in numbers)
         rows.append(f'<tr><th scope="row">{label}</th>{cells}</tr>')
     counts = f"{evaluation.num_frames:,} frames, {evaluation.num_changed_frames:,} of them changed"
+    if evaluation.velocities:
+        counts += "; scores of the notes, without their velocities"
     return (
         f'<table class="pr-table"><caption>{counts}</caption>'
         f'<thead><tr><td></td><th scope="colgroup" colspan="4">all frames</th>'

@@ -2,36 +2,26 @@
 
 import math
 import warnings
-from collections import defaultdict
-from collections.abc import Iterable
 from fractions import Fraction
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from pianoroll_seq2seq._internal.names import as_text
 from pianoroll_seq2seq.errors import MidiError, MissingExtraError, NoNotesError
-from pianoroll_seq2seq.meter import Meter
+from pianoroll_seq2seq.musicxml.assembly import (
+    DEFAULT_VELOCITY,
+    Signatures,
+    TimedNote,
+    score_in_ticks,
+    without_ties,
+)
 from pianoroll_seq2seq.parts import Part
-from pianoroll_seq2seq.score import NoteTable, Score
-from pianoroll_seq2seq.signatures import KeySignature, TimeSignature, is_key_signature, is_time_signature
-from pianoroll_seq2seq.tempo import DEFAULT_TICKS_PER_BEAT, MAX_TICKS_PER_BEAT, TempoMap
+from pianoroll_seq2seq.score import Score
+from pianoroll_seq2seq.signatures import is_key_signature, is_time_signature
 
 if TYPE_CHECKING:
     import music21.stream
 
-_FINE_TICKS = 10_080  # 2**5 * 3**2 * 5 * 7: used if no number of ticks is exact
-_DEFAULT_VELOCITY = 90
 _END_OF_MUSIC = "end_of_music"  # the group of the rest that is the silence at the end of a score
-
-
-class _TimedNote(NamedTuple):
-    """A note of a stream, in quarter notes from its beginning."""
-
-    onset: Fraction
-    end: Fraction
-    pitch: int | None
-    velocity: int
-    tie: str | None
 
 
 def score_from_music21(stream: "music21.stream.Stream[Any]", *, expand_repeats: bool = False) -> Score:
@@ -70,7 +60,7 @@ def score_from_music21(stream: "music21.stream.Stream[Any]", *, expand_repeats: 
         >>> score.notes.pitch.tolist()
         [60, 62, 64]
     """
-    m21 = import_music21("Reading music21 streams")
+    m21 = _import_music21("Reading music21 streams")
     name = str((stream.metadata and stream.metadata.bestTitle) or "")
     label = name or f"The music21 {type(stream).__name__}"
     if isinstance(stream, m21.stream.Opus):
@@ -90,7 +80,7 @@ def score_from_music21(stream: "music21.stream.Stream[Any]", *, expand_repeats: 
         part = _part_of(voice, flat, m21)
         parts.append(part)
         found = _notes_in(flat, start, part.drums, m21)
-        notes.append(_without_ties([note for note in found if note.pitch is not None]))
+        notes.append(without_ties([note for note in found if note.pitch is not None]))
         unknown += sum(note.pitch is None for note in found)
         end = max([end, *(start + Fraction(rest.offset) + Fraction(rest.quarterLength) for rest in _last_rests(flat))])
     if unknown:
@@ -105,7 +95,7 @@ def score_from_music21(stream: "music21.stream.Stream[Any]", *, expand_repeats: 
         if beats_per_minute:
             tempi.append((Fraction(mark.offset), round(60_000_000 / beats_per_minute)))
     try:
-        score, moved = _score_in_ticks(notes, tempi, signatures, parts=tuple(parts), name=name, end=end)
+        score, moved = score_in_ticks(notes, tempi, signatures, parts=tuple(parts), name=name, end=end)
     except MidiError as error:
         raise MidiError(f"{label}: {error}") from error
     if moved:
@@ -117,33 +107,18 @@ def score_from_music21(stream: "music21.stream.Stream[Any]", *, expand_repeats: 
     return score
 
 
-class _Signatures(NamedTuple):
-    """Time signatures as numerator and denominator, key signatures as fifths and minor, by their time in beats."""
-
-    times: list[tuple[Fraction, tuple[int, int]]]
-    keys: list[tuple[Fraction, tuple[int, bool]]]
-
-
-def _signatures_in(part: Any, m21: Any) -> _Signatures:
+def _signatures_in(part: Any, m21: Any) -> Signatures:
     """The signatures of a part. After a bar of another length than it says, a time signature comes again."""
-    found = _Signatures([], [])
+    found = Signatures([], [])
     for time in part.flatten().getElementsByClass(m21.meter.TimeSignature):
         if is_time_signature(time.numerator, time.denominator):
             found.times.append((Fraction(time.offset), (time.numerator, time.denominator)))
     for key in part.flatten().getElementsByClass(m21.key.KeySignature):
         if isinstance(key.sharps, int) and is_key_signature(key.sharps, 0):
             found.keys.append((Fraction(key.offset), (key.sharps, getattr(key, "mode", None) == "minor")))
-    measures = list(part.getElementsByClass(m21.stream.Measure))
-    for measure, following in pairwise(measures):
-        running = [one for time, one in found.times if time <= measure.offset]
-        if not running:
-            continue
-        numerator, denominator = running[-1]
-        end, start = Fraction(following.offset), Fraction(measure.offset)
-        is_new = any(start < time <= end for time, _ in found.times)
-        if end - start != Fraction(4 * numerator, denominator) and not is_new:
-            found.times.append((end, running[-1]))
-            found.times.sort(key=lambda one: one[0])
+    found.repeat_after_irregular_bars(
+        [Fraction(measure.offset) for measure in part.getElementsByClass(m21.stream.Measure)]
+    )
     return found
 
 
@@ -158,22 +133,22 @@ def score_to_music21(score: Score) -> "music21.stream.Score":
         MissingExtraError: music21 is not installed.
 
     Example:
-        >>> from pianoroll_seq2seq import NoteTable
+        >>> from pianoroll_seq2seq import NoteTable, TempoMap
         >>> notes = NoteTable(onset_tick=[0], end_tick=[480], pitch=[60], velocity=[90], part=[0])
         >>> stream = score_to_music21(Score(notes, TempoMap(480), (Part("tune"),)))
         >>> [note.nameWithOctave for note in stream.recurse().notes]
         ['C4']
     """
-    m21 = import_music21("Making music21 streams")
+    m21 = _import_music21("Making music21 streams")
     whole: music21.stream.Score = m21.stream.Score()
     if score.name:
         whole.insert(0, m21.metadata.Metadata(title=score.name))
     ticks_per_beat = score.ticks_per_beat
     for part, mine in zip(score.parts, score.notes.by_part(len(score.parts)), strict=True):
-        voice = new_part(part, m21)
+        voice = _new_part(part, m21)
         columns = (mine.onset_tick, mine.end_tick, mine.pitch, mine.velocity)
         for onset, end, pitch, velocity in zip(*(column.tolist() for column in columns), strict=True):
-            note = new_note(pitch, Fraction(end - onset, ticks_per_beat), velocity, m21)
+            note = _new_note(pitch, Fraction(end - onset, ticks_per_beat), velocity, m21)
             voice.insert(Fraction(onset, ticks_per_beat), note)
         _insert_signatures(voice, score, m21)
         whole.insert(0, voice)
@@ -183,11 +158,11 @@ def score_to_music21(score: Score) -> "music21.stream.Score":
         rest = m21.note.Rest(quarterLength=Fraction(score.end_tick - last, ticks_per_beat))
         rest.groups.append(_END_OF_MUSIC)
         first.insert(Fraction(last, ticks_per_beat), rest)
-    insert_tempi(first, score, m21)
+    _insert_tempi(first, score, m21)
     return whole
 
 
-def new_part(part: Part, m21: Any) -> Any:
+def _new_part(part: Part, m21: Any) -> Any:
     """An empty music21 ``Part`` with its name and instrument."""
     voice = m21.stream.Part()
     voice.partName = as_text(part.name)  # None would be the name of its instrument
@@ -199,7 +174,7 @@ def new_part(part: Part, m21: Any) -> Any:
     return voice
 
 
-def new_note(pitch: int, length: Fraction, velocity: int, m21: Any) -> Any:
+def _new_note(pitch: int, length: Fraction, velocity: int, m21: Any) -> Any:
     """A music21 ``Note``; a grace note if it has no length."""
     spelt = m21.pitch.Pitch(midi=pitch)
     note = m21.note.Note(spelt, quarterLength=length) if length else m21.note.Note(spelt).getGrace()
@@ -208,7 +183,7 @@ def new_note(pitch: int, length: Fraction, velocity: int, m21: Any) -> Any:
     return note
 
 
-def insert_tempi(voice: Any, score: Score, m21: Any) -> None:
+def _insert_tempi(voice: Any, score: Score, m21: Any) -> None:
     """Inserts the tempo changes into a music21 ``Part``."""
     for tick, us_per_beat in score.tempo.changes:
         mark = m21.tempo.MetronomeMark(number=60_000_000 / us_per_beat)
@@ -224,7 +199,7 @@ def _insert_signatures(voice: Any, score: Score, m21: Any) -> None:
         voice.insert(Fraction(key.tick, score.ticks_per_beat), spelt)
 
 
-def import_music21(purpose: str) -> Any:
+def _import_music21(purpose: str) -> Any:
     """The package.
 
     Raises:
@@ -244,7 +219,7 @@ def _part_of(voice: Any, flat: Any, m21: Any) -> Part:
     return Part(name, (instrument and instrument.midiProgram) or 0, bool(drums))
 
 
-def _notes_in(flat: Any, start: Fraction, drums: bool, m21: Any) -> list[_TimedNote]:
+def _notes_in(flat: Any, start: Fraction, drums: bool, m21: Any) -> list[TimedNote]:
     """The notes of a flattened stream, before ties are joined; the notes of chords are separate.
 
     The pitch of an unpitched note is None if its drum is unknown.
@@ -259,8 +234,8 @@ def _notes_in(flat: Any, start: Fraction, drums: bool, m21: Any) -> list[_TimedN
             pitch = _pitch_of(note, element, drums, m21)
             velocity = note.volume.velocity
             velocity = element.volume.velocity if velocity is None else velocity
-            velocity = _DEFAULT_VELOCITY if velocity is None else velocity
-            notes.append(_TimedNote(onset, end, pitch, velocity, note.tie.type if note.tie else None))
+            velocity = DEFAULT_VELOCITY if velocity is None else velocity
+            notes.append(TimedNote(onset, end, pitch, velocity, note.tie.type if note.tie else None))
     return notes
 
 
@@ -277,61 +252,3 @@ def _pitch_of(note: Any, element: Any, drums: bool, m21: Any) -> int | None:
         drum = note.storedInstrument or element.getContextByClass(m21.instrument.UnpitchedPercussion)
         number = getattr(drum, "percMapPitch", None) if drums else None
     return None if number is None else int(number)
-
-
-def _without_ties(notes: list[_TimedNote]) -> list[_TimedNote]:
-    """Each chain of tied notes as one note; a tie to no other note is ignored."""
-    whole: list[_TimedNote] = []
-    waiting: dict[tuple[int | None, Fraction], list[int]] = defaultdict(list)  # by pitch and end: indices into `whole`
-    for note in sorted(notes, key=lambda note: note[:2]):
-        tied_to = waiting[note.pitch, note.onset] if note.tie in ("stop", "continue") else []
-        if tied_to:
-            index = tied_to.pop()
-            whole[index] = whole[index]._replace(end=note.end)
-        else:
-            index = len(whole)
-            whole.append(note)
-        if note.tie in ("start", "continue"):
-            waiting[note.pitch, note.end].append(index)
-    return whole
-
-
-def _score_in_ticks(
-    notes: list[list[_TimedNote]],
-    tempi: list[tuple[Fraction, int]],
-    signatures: "_Signatures",
-    *,
-    parts: tuple[Part, ...],
-    name: str,
-    end: Fraction,
-) -> tuple[Score, int]:
-    """The score, and how many notes are not exactly on its ticks."""
-    times = {time for voice in notes for note in voice for time in (note.onset, note.end)}
-    signed = {time for time, _ in (*signatures.times, *signatures.keys)}
-    ticks_per_beat = _exact_ticks_per_beat(times | {end} | {time for time, _ in tempi} | signed)
-    inexact = {time for time in times if (time * ticks_per_beat).denominator > 1}
-    moved = sum(note.onset in inexact or note.end in inexact for voice in notes for note in voice)
-
-    def tick(time: Fraction) -> int:
-        return math.floor(time * ticks_per_beat + Fraction(1, 2))
-
-    rows = [
-        (tick(note.onset), tick(note.end), note.pitch, note.velocity, index)
-        for index, voice in enumerate(notes)
-        for note in voice
-    ]
-    tempo = TempoMap(ticks_per_beat, [(tick(time), us_per_beat) for time, us_per_beat in tempi])
-    meter = Meter(
-        [TimeSignature(tick(time), *one) for time, one in signatures.times],
-        [KeySignature(tick(time), *one) for time, one in signatures.keys],
-    )
-    return Score(NoteTable(*map(list, zip(*rows, strict=True))), tempo, parts, name, tick(end), meter), moved
-
-
-def _exact_ticks_per_beat(times: Iterable[Fraction]) -> int:
-    """480 if that is exact, else its least exact multiple, else the least exact number of at least 480."""
-    exact = math.lcm(*(time.denominator for time in times))
-    if exact > MAX_TICKS_PER_BEAT:
-        return _FINE_TICKS
-    multiple = math.lcm(exact, DEFAULT_TICKS_PER_BEAT)
-    return multiple if multiple <= MAX_TICKS_PER_BEAT else exact * math.ceil(DEFAULT_TICKS_PER_BEAT / exact)

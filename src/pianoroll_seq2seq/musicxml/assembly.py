@@ -4,6 +4,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
+from itertools import pairwise
 from typing import NamedTuple
 
 from pianoroll_seq2seq.meter import Meter
@@ -48,7 +49,7 @@ class Signatures(NamedTuple):
         begins = dict(self.times)
         changes = sorted(begins)
         running, done = None, 0
-        for start, end in zip(lines, lines[1:], strict=False):
+        for start, end in pairwise(lines):
             while done < len(changes) and changes[done] <= start:
                 running = begins[changes[done]]
                 done += 1

@@ -12,15 +12,18 @@ from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
 from pianoroll_seq2seq.errors import MusicXMLError
+from pianoroll_seq2seq.musicxml.conventions import FULL_DYNAMICS
 from pianoroll_seq2seq.signatures import is_key_signature, is_time_signature
 
-_NUMBER = re.compile(r"[+-]?\d{1,12}(\.\d{0,30})?|[+-]?\.\d{1,30}", re.ASCII)  # of a size that cannot slow anything down
+_NUMBER = re.compile(
+    r"[+-]?\d{1,12}(\.\d{0,30})?|[+-]?\.\d{1,30}", re.ASCII
+)  # of a size that cannot slow anything down
 _PITCH_CLASSES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
-_BEAT_UNITS = {
-    **{"maxima": 32, "long": 16, "breve": 8, "whole": 4, "half": 2, "quarter": 1, "eighth": Fraction(1, 2)},
+_BEAT_UNITS: dict[str, Fraction | int] = {
+    **dict(zip(("maxima", "long", "breve", "whole", "half", "quarter"), (32, 16, 8, 4, 2, 1), strict=True)),
+    "eighth": Fraction(1, 2),
     **{name: Fraction(4, int(name[:-2])) for name in ("16th", "32nd", "64th", "128th", "256th", "512th")},
 }
-_VELOCITY_OF_FULL_DYNAMICS = 90  # "dynamics" are percent of it
 
 
 class WrittenNote(NamedTuple):
@@ -201,7 +204,7 @@ def _midi_number(pitch: Element) -> int:
 
 
 def _velocity(dynamics: Fraction) -> int:
-    return min(max(round(dynamics * _VELOCITY_OF_FULL_DYNAMICS / 100), 1), 127)
+    return min(max(round(dynamics * FULL_DYNAMICS / 100), 1), 127)
 
 
 def _number(element: Element, tag: str, *, default: Fraction | None = None) -> Fraction:

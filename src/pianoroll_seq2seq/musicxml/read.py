@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import accumulate
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 from xml.etree.ElementTree import Element
 
 from pianoroll_seq2seq._internal.limits import DEFAULT_LIMITS, Limits
@@ -15,15 +15,16 @@ from pianoroll_seq2seq._internal.names import printable
 from pianoroll_seq2seq.errors import LimitError, MidiError, MusicXMLError, SettingsError
 from pianoroll_seq2seq.midi_io.source import MidiSource, bytes_of
 from pianoroll_seq2seq.musicxml.assembly import DEFAULT_VELOCITY, Signatures, TimedNote, score_in_ticks, without_ties
+from pianoroll_seq2seq.musicxml.conventions import OWN_END, OWN_TICKS
 from pianoroll_seq2seq.musicxml.document import score_element
 from pianoroll_seq2seq.musicxml.measures import Bar, PartReader
-from pianoroll_seq2seq.musicxml.own_fields import OWN_END, OWN_TICKS
 from pianoroll_seq2seq.parts import DRUM_CHANNEL, Part
 from pianoroll_seq2seq.score import Score
 from pianoroll_seq2seq.signatures import KeySignature
 
 _DEFAULT_BAR = Fraction(4)
 _DIGITS = 10  # of a whole number, at most
+_Value = TypeVar("_Value")
 
 
 def read_musicxml(
@@ -173,9 +174,9 @@ def _bar_lines(bars: Sequence[Sequence[Bar]]) -> list[Fraction]:
     return list(accumulate(lengths, initial=Fraction(0)))
 
 
-def _at_times[Value](
-    lines: Sequence[Fraction], of_bars: Sequence[Sequence[tuple[Fraction, Value]]]
-) -> list[tuple[Fraction, Value]]:
+def _at_times(
+    lines: Sequence[Fraction], of_bars: Sequence[Sequence[tuple[Fraction, _Value]]]
+) -> list[tuple[Fraction, _Value]]:
     """What is written in the bars of a part, by its time in the music."""
     return [(start + at, value) for start, found in zip(lines, of_bars, strict=False) for at, value in found]
 

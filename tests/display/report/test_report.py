@@ -3,7 +3,7 @@
 import json
 import wave
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,15 +15,18 @@ from playwright.sync_api import Page, expect
 from pianoroll_seq2seq import (
     BeatGrid,
     Evaluation,
+    FrameLayout,
     History,
     PianoRoll,
     Piece,
     PitchRange,
     Seq2SeqLSTM,
+    SlidingWindows,
     describe_model,
     evaluate,
     fit,
     report_run,
+    summarize_music,
     write_report,
 )
 from pianoroll_seq2seq.errors import CheckpointError, MidiError, OverwriteError, SettingsError
@@ -179,6 +182,35 @@ def test_the_page_of_a_run(run: Path) -> None:
     few = report_run(run, path=run.parent / "few.html", title="Few", max_pieces=2, wav=False)
     text = few.read_text(encoding="utf-8")
     assert ("<h3>generated" in text, "<h3>sample_2" in text, "<h3>sample_1" in text) == (True, True, False)
+
+
+def test_the_page_of_a_model_of_parts_and_velocities(tmp_path: Path) -> None:
+    """It lists one part, adds up notes and velocities, or says nothing of the lengths of its notes."""
+    melody, bass = _roll().with_velocity(90), _roll().with_velocity(60)
+    roll = PianoRoll.stack({"melody": melody, "bass": bass})
+    layout = FrameLayout.of(roll, velocity=True)
+    windows = SlidingWindows([roll], input_frames=8, target_frames=8, hop=4, layout=layout)
+    model = Seq2SeqLSTM(layout, hidden_size=4)
+    fit(model, windows, epochs=1, batch_size=8, checkpoint_dir=tmp_path, progress=False)
+    scores = evaluate(model, windows)
+    roll.to_midi(tmp_path / "generated.mid")
+    record = {"test": scores.to_json(), "summary": asdict(summarize_music([roll[:16]], [roll])), "primer_frames": 8}
+    (tmp_path / "scores.json").write_text(json.dumps(record))
+    with opened_page() as page:
+        page.goto(report_run(tmp_path, wav=False).as_uri())
+        facts = page.locator(".pr-facts").first
+        assert "melody, C4 to C6 (25), bass, C4 to C6 (25)" in facts.inner_text()
+        row = page.get_by_role("row", name="bass").get_by_role("cell").all_inner_texts()
+        of_bass = scores.velocities["bass"]
+        assert row[:2] == [f"{of_bass.nats:.3f}", f"{of_bass.mean_absolute_error:.1f}"]
+        lengths = page.get_by_role("row", name="0.5").get_by_role("cell").all_inner_texts()
+        assert lengths == ["100.0%", "100.0%"]
+        assert page.get_by_role("row", name="mean velocity").get_by_role("cell").last.inner_text() == "75.000"
+        assert page.get_by_role("row", name="repeated notes").is_visible()
+        text = page.locator("main").inner_text()
+        assert "The dashed line is the end of the primer. Click" in text
+        assert "hatched" not in text
+        assert page.locator(".pr-legend, .pr-parts").first.inner_text().split() == ["melody", "bass"]
 
 
 def test_missing_files_are_left_out(run: Path, tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ from pianoroll_seq2seq._internal.documents import read_json
 from pianoroll_seq2seq._internal.progress import tqdm
 from pianoroll_seq2seq.errors import MidiError, MissingExtraError, SettingsError, ShapeError
 from pianoroll_seq2seq.interop import score_from_music21
+from pianoroll_seq2seq.meter import Meter
 from pianoroll_seq2seq.parts import Part
 from pianoroll_seq2seq.pitches import PitchRange
 from pianoroll_seq2seq.score import NoteTable, Score
@@ -40,7 +41,7 @@ VOICES = ("Soprano", "Alto", "Tenor", "Bass")
 COMPASS = PitchRange(36, 81)
 """The pitches that the voices of all chorales need."""
 
-_FORMAT = 1  # of the cache file: increment it when its content changes
+_FORMAT = 2  # of the cache file: increment it when its content changes
 _TUNE_INTERVALS = 6
 _TUNE_SHARE = 0.25
 _Column = list[Annotated[int, Meta(ge=0, le=MAX_TICK)]]
@@ -54,7 +55,8 @@ class Chorale:
         name: its number in the catalogue of Bach's works, such as ``bwv269``; also the name of its score.
         title: the first words of the hymn.
         score: the notes of the voices, from the first note on. Tied notes are one note, notes without length
-            (grace notes) are dropped, repeats are written once, and fermatas are ignored.
+            (grace notes) are dropped, repeats are written once, and fermatas are ignored. It has the time and key
+            signatures.
         key: the key of the soprano's key signature, such as ``a minor`` or ``B- major`` (B flat); empty if it has
             none.
         time_signature: the first, such as ``4/4``.
@@ -162,8 +164,7 @@ def _from_first_note(score: Score, name: str) -> Score:
     """The notes that have a length, the first of them at tick 0."""
     notes = score.notes.where(score.notes.end_tick > score.notes.onset_tick)
     start = int(notes.onset_tick[0])
-    moved = NoteTable(notes.onset_tick - start, notes.end_tick - start, notes.pitch, notes.velocity, notes.part)
-    return Score(moved, score.tempo.from_tick(start), score.parts, name)
+    return replace(score, notes=notes, name=name, end_tick=None).shift(-start)
 
 
 class _Cached(Struct, frozen=True, forbid_unknown_fields=True):
@@ -175,6 +176,7 @@ class _Cached(Struct, frozen=True, forbid_unknown_fields=True):
     time_signature: str
     ticks_per_beat: int
     tempo: list[tuple[int, int]]
+    meter: dict[str, list[list[int]]]
     parts: list[str]
     notes: tuple[_Column, _Column, _Column, _Column, _Column]
 
@@ -189,6 +191,7 @@ def _write_cache(chorales: Sequence[Chorale], path: Path) -> None:
             chorale.time_signature,
             chorale.score.ticks_per_beat,
             list(chorale.score.tempo.changes),
+            chorale.score.meter.to_dict(),
             [part.name for part in chorale.score.parts],
             tuple(getattr(chorale.score.notes, column).tolist() for column in _COLUMNS),
         )
@@ -216,6 +219,7 @@ def _read_cache(path: Path, names: Iterable[str]) -> list[Chorale] | None:
                     TempoMap(piece.ticks_per_beat, piece.tempo),
                     tuple(map(Part, piece.parts)),
                     piece.name,
+                    meter=Meter.from_dict(piece.meter),
                 ),
                 piece.key,
                 piece.time_signature,

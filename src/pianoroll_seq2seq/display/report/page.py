@@ -150,12 +150,14 @@ def _music(pieces: Sequence[Piece], *, wav: bool) -> str:
         f"<h3>{escape(figure.data['name'] or f'Piece {number}')}</h3>{figure.slot}"
         for number, figure in enumerate(figures, start=1)
     ]
-    if any(piece.primer_frames for piece in pieces):
-        parts.insert(
-            0,
-            "<p>The primer is hatched blue, the model's continuation is orange. Click into the music to move the "
-            "position.</p>",
-        )
+    primers = [piece for piece in pieces if piece.primer_frames]
+    if primers:
+        colours = "The primer is hatched blue, the model's continuation is orange."
+        if any(len(piece.roll.parts) > 1 for piece in primers):
+            line = "The dashed line is the end of the primer"
+            several = all(len(piece.roll.parts) > 1 for piece in primers)
+            colours = f"{line}." if several else f"{colours} {line} in music of several parts."
+        parts.insert(0, f"<p>{colours} Click into the music to move the position.</p>")
     return _section("Music", [*parts, figure_script(figures)]) if figures else ""
 
 

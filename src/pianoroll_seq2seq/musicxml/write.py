@@ -1,0 +1,235 @@
+"""Writing MusicXML files."""
+
+import os
+import re
+import warnings
+from bisect import bisect_right
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element, SubElement
+
+import numpy as np
+
+from pianoroll_seq2seq._internal.atomic import writing
+from pianoroll_seq2seq.errors import MidiError
+from pianoroll_seq2seq.musicxml.bars import Bars, bars_of
+from pianoroll_seq2seq.musicxml.conventions import OWN_END, OWN_TICKS
+from pianoroll_seq2seq.musicxml.notation import check_size, pieces_of_bar, segments_of, voices_of
+from pianoroll_seq2seq.musicxml.note_elements import instrument_id, move, write_piece
+from pianoroll_seq2seq.parts import DRUM_CHANNEL, Part
+from pianoroll_seq2seq.score import NoteTable, Score
+
+_HEAD = (
+    '<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE score-partwise PUBLIC "-//Recordare//DTD MusicXML 4.0 '
+    'Partwise//EN" "http://www.musicxml.org/dtds/partwise.dtd">\n'
+)
+_NOT_IN_XML = re.compile("[\\x00-\\x08\\x0b-\\x1f\\ud800-\\udfff\\ufffe\\uffff]")
+_MIDDLE_C = 60
+
+
+def write_musicxml(score: Score, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
+    """Writes a score as a MusicXML file, which notation programs such as MuseScore open.
+
+    It has bars (of 4/4 if there is no time signature), ties over bar lines, tuplets, and voices for notes of a part
+    that overlap. :func:`read_musicxml` reads the same score: notes, velocities, parts, tempi, signatures and the
+    silence at the end. Signatures and tempo changes after the end of the music are left out.
+
+    Args:
+        score: the score. Its times must be such that notation has values for them: music on a grid, such as
+            ``roll.to_score()``.
+        path: the file to write; missing folders are made.
+        overwrite: whether an existing file may be replaced.
+
+    Returns:
+        The path.
+
+    Raises:
+        OverwriteError: the file exists and ``overwrite`` is false.
+        MusicXMLError: times for which notation has no values.
+        LimitError: more bars, or notes over more bars, than anybody could open.
+
+    Warns:
+        UserWarning: controllers, which are left out.
+
+    Example:
+        >>> import tempfile
+        >>> from pianoroll_seq2seq import NoteTable, Score, TempoMap, read_musicxml
+        >>> notes = NoteTable(onset_tick=[0], end_tick=[480], pitch=[60], velocity=[90], part=[0])
+        >>> score = Score(notes, TempoMap(480))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     read_musicxml(write_musicxml(score, f"{folder}/song.musicxml")) == score
+        True
+    """
+    path = Path(path)
+    with writing(path, overwrite=overwrite) as temporary:
+        temporary.write_bytes(to_musicxml_bytes(score))
+    return path
+
+
+def to_musicxml_bytes(score: Score) -> bytes:
+    """The bytes of the file that :func:`write_musicxml` writes."""
+    label = score.name or "The score"
+    if len(score.controllers):
+        warnings.warn(f"{label}: MusicXML has no place for its {len(score.controllers)} controllers.", stacklevel=3)
+    try:
+        root = _document(score)
+    except MidiError as error:
+        raise type(error)(f"{label}: {error}") from error
+    ElementTree.indent(root)
+    return (_HEAD + ElementTree.tostring(root, encoding="unicode") + "\n").encode()
+
+
+def _document(score: Score) -> Element:
+    bars = bars_of(score)
+    root = Element("score-partwise", version="4.0")
+    if score.name:
+        SubElement(SubElement(root, "work"), "work-title").text = _xml_text(score.name)
+    about = SubElement(root, "identification")
+    SubElement(SubElement(about, "encoding"), "software").text = "pianoroll-seq2seq"
+    own = SubElement(about, "miscellaneous")
+    SubElement(own, "miscellaneous-field", name=OWN_TICKS).text = str(score.ticks_per_beat)
+    if score.end_tick is not None:
+        SubElement(own, "miscellaneous-field", name=OWN_END).text = str(score.end_tick)
+    listed = SubElement(root, "part-list")
+    parts = score.parts or (Part(),)
+    tables = score.notes.by_part(len(parts))
+    for index, (part, notes) in enumerate(zip(parts, tables, strict=True)):
+        fine = _scaled(notes, bars.scale)
+        check_size(fine, bars.lines)
+        _list_part(listed, part, f"P{index + 1}", notes)
+        element = SubElement(root, "part", id=f"P{index + 1}")
+        _write_part(element, part, fine, bars, _events(score, bars, tempi=index == 0))
+    return root
+
+
+def _scaled(notes: NoteTable, scale: int) -> NoteTable:
+    if scale == 1:
+        return notes
+    return NoteTable(notes.onset_tick * scale, notes.end_tick * scale, notes.pitch, notes.velocity, notes.part)
+
+
+def _list_part(listed: Element, part: Part, part_id: str, notes: NoteTable) -> None:
+    """The name of a part, and its instruments: one, or one for each drum."""
+    entry = SubElement(listed, "score-part", id=part_id)
+    SubElement(entry, "part-name").text = _xml_text(part.name)
+    drums = sorted(set(notes.pitch.tolist())) if part.drums else []
+    ids = [instrument_id(part_id, drum) for drum in drums or [0]]
+    for instrument in ids:
+        name = SubElement(SubElement(entry, "score-instrument", id=instrument), "instrument-name")
+        name.text = _xml_text(part.name)
+    for instrument, drum in zip(ids, drums or [None], strict=True):
+        midi = SubElement(entry, "midi-instrument", id=instrument)
+        if part.drums:
+            SubElement(midi, "midi-channel").text = str(DRUM_CHANNEL + 1)
+        SubElement(midi, "midi-program").text = str(part.program + 1)
+        if drum is not None:
+            SubElement(midi, "midi-unpitched").text = str(drum + 1)
+
+
+def _write_part(
+    root: Element, part_id: str, part: Part, notes: NoteTable, bars: Bars, score: Score, *, is_first: bool
+) -> None:
+    voices = [segments_of(voice, bars.lines) for voice in voices_of(notes)] or [{}]
+    keys = [
+        (at, int(one.findtext("fifths", "0"))) for inside in events.values() for at, one in inside if one.tag == "key"
+    ]
+    key_ticks, fifths = [at for at, _ in keys], [0, *(number for _, number in keys)]
+    clef = _clef(part, notes)
+    lines = bars.lines.tolist()
+    for index, (start, end) in enumerate(pairwise(lines)):
+        number = index + 1 - bars.is_upbeat
+        measure = SubElement(element, "measure", number=str(number))
+        if number == 0:
+            measure.set("implicit", "yes")
+        inside = events.get(index, [])
+        _write_attributes(measure, index, bars, [one for at, one in inside if at == start and one.tag == "key"], clef)
+        measure.extend(one for at, one in inside if at == start and one.tag != "key")
+        position = 0
+        for voice, segments in enumerate(voices, 1):
+            if voice > 1 and index not in segments:
+                continue
+            move(measure, position, 0)
+            position = 0
+            for piece in pieces_of_bar(segments.get(index, []), end - start, bars.ticks_per_beat):
+                in_key = fifths[bisect_right(key_ticks, start + piece.segment.start)]
+                write_piece(measure, piece, part, str(element.get("id")), voice=voice, fifths=in_key)
+                position += piece.length
+        for at, one in inside:
+            if at > start:
+                move(measure, position, at - start)
+                measure.append(_attributes_of(one) if one.tag == "key" else one)
+                position = at - start
+        move(measure, position, end - start)
+        if index == len(lines) - 2:
+            SubElement(SubElement(measure, "barline", location="right"), "bar-style").text = "light-heavy"
+
+
+_Events = dict[int, list[tuple[int, Element]]]
+
+
+def _events(score: Score, bars: Bars, *, tempi: bool) -> _Events:
+    """Key signatures and tempo changes by the index of their bar, with their fine ticks."""
+    end = int(bars.lines[-1])
+    found: list[tuple[int, Element]] = []
+    for key in score.meter.key_signatures:
+        element = Element("key")
+        SubElement(element, "fifths").text = str(key.fifths)
+        SubElement(element, "mode").text = "minor" if key.minor else "major"
+        found.append((key.tick * bars.scale, element))
+    if tempi:
+        found += [(tick * bars.scale, _tempo_mark(us_per_beat)) for tick, us_per_beat in score.tempo.changes]
+    events: _Events = {}
+    for at, element in sorted(found, key=lambda one: one[0]):
+        if at < end and (at == 0 or at < score.num_ticks * bars.scale):
+            bar = int(np.searchsorted(bars.lines, at, side="right")) - 1
+            events.setdefault(bar, []).append((at, element))
+    return events
+
+
+def _tempo_mark(us_per_beat: int) -> Element:
+    beats_per_minute = 60_000_000 / us_per_beat
+    direction = Element("direction", placement="above")
+    metronome = SubElement(SubElement(direction, "direction-type"), "metronome")
+    SubElement(metronome, "beat-unit").text = "quarter"
+    SubElement(metronome, "per-minute").text = f"{beats_per_minute:.2f}".rstrip("0").rstrip(".")
+    SubElement(direction, "sound", tempo=f"{beats_per_minute:.12f}".rstrip("0").rstrip("."))
+    return direction
+
+
+def _write_attributes(measure: Element, index: int, bars: Bars, keys: Sequence[Element], clef: Element) -> None:
+    """What stands at the beginning of a bar: in the first one ticks and clef, and signatures where they change."""
+    attributes = Element("attributes")
+    if index == 0:
+        SubElement(attributes, "divisions").text = str(bars.ticks_per_beat)
+    attributes.extend(keys)
+    if index in bars.times:
+        time = SubElement(attributes, "time")
+        SubElement(time, "beats").text = str(bars.times[index].numerator)
+        SubElement(time, "beat-type").text = str(bars.times[index].denominator)
+    if index == 0:
+        attributes.append(clef)
+    if len(attributes):
+        measure.append(attributes)
+
+
+def _attributes_of(key: Element) -> Element:
+    attributes = Element("attributes")
+    attributes.append(key)
+    return attributes
+
+
+def _clef(part: Part, notes: NoteTable) -> Element:
+    clef = Element("clef")
+    is_low = len(notes) > 0 and float(np.median(notes.pitch)) < _MIDDLE_C
+    sign, line = ("percussion", None) if part.drums else ("F", 4) if is_low else ("G", 2)
+    SubElement(clef, "sign").text = sign
+    if line is not None:
+        SubElement(clef, "line").text = str(line)
+    return clef
+
+
+def _xml_text(text: str) -> str:
+    """A text without what XML cannot hold: escapes take its place."""
+    return _NOT_IN_XML.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
