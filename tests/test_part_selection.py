@@ -76,14 +76,16 @@ def test_parts_of_a_layout_are_found_by_name_and_kind(wanted: list[Part], expect
 
 
 def test_one_track_is_not_read_as_two_parts() -> None:
-    with pytest.raises(MidiError, match="needs tracks named BASS, bass.*it has 'tune', 'tune', 'Bass', 'bass'"):
+    with pytest.raises(MidiError, match=r"needs tracks named BASS, bass.*it has 'bass'"):
         PianoRoll.from_score(BAND.select(drums=False).select(track="bass"), parts=[Part("BASS"), Part("bass")])
 
 
 @given(st.lists(st.sampled_from(["", "a", "a 2", "A", "drums"]), min_size=1, max_size=5), st.data())
 def test_the_parts_of_a_file_read_the_file_again(names: list[str], data: st.DataObject) -> None:
     drums = [data.draw(st.booleans()) for _ in names]
-    parts = tuple(Part(name, drums=kit, track=i, channel=i) for i, (name, kit) in enumerate(zip(names, drums, strict=True)))
+    parts = tuple(
+        Part(name, drums=kit, track=i, channel=i) for i, (name, kit) in enumerate(zip(names, drums, strict=True))
+    )
     score = Score(note_table([(0, 480, 60 + i, 90, i) for i in range(len(parts))]), TempoMap(480), parts)
     roll = PianoRoll.from_score(score, parts="tracks")
     if len(parts) > 1:
@@ -94,12 +96,12 @@ def test_dropping_all_notes_of_a_part_leaves_it_silent() -> None:
     bass = {"Bass": PitchRange(50, 60)}
     roll = PianoRoll.from_score(BAND, parts=["tune", "Bass"], pitches=bass, outside="drop")
     assert _pitches(roll) == {"tune": [60], "Bass": []}
-    with pytest.raises(PitchRangeError, match="part 'Bass': 1 of 1 notes are outside.*pass outside='drop'"):
+    with pytest.raises(PitchRangeError, match=r"part 'Bass': 1 of 1 notes are outside.*pass outside='drop'"):
         PianoRoll.from_score(BAND, parts=["tune", "Bass"], pitches=bass)
-    with pytest.raises(PitchRangeError, match=r"all 3 notes are outside .*PitchRange\(40, 60\)") as info:
+    with pytest.raises(PitchRangeError, match=r"3 of 3 notes are outside .*PitchRange\(40, 60\)") as info:
         PianoRoll.from_score(BAND, pitches=PitchRange(100, 101), outside="drop")
     assert "pass outside" not in str(info.value)  # it was passed
-    with pytest.raises(PitchRangeError, match="all 2 notes are outside"):
+    with pytest.raises(PitchRangeError, match="2 of 2 notes are outside"):
         PianoRoll.from_score(BAND, parts=["tune", "Bass"], pitches=PitchRange(100, 101), outside="drop")
 
 
@@ -112,16 +114,18 @@ def test_pitches_of_another_type_are_refused(pitches: Any) -> None:
             PianoRoll.from_midi(to_midi_bytes(BAND), pitches=pitches)
 
 
-
-
 def test_many_tracks_of_one_name_take_time_in_proportion() -> None:
     """65,000 tracks of one name took an hour: the number after each began at 2 again."""
     count = 65_000
-    parts, indices = choose_parts([Part("pad", track=index) for index in range(count)], "tracks", pitches=PIANO, drums=None, label="x")
+    parts, indices = choose_parts(
+        [Part("pad", track=index) for index in range(count)], "tracks", pitches=PIANO, drums=None, label="x"
+    )
     assert [part.name for part in parts[:3]] == ["pad", "pad 2", "pad 3"]
     assert indices[-1] == [count - 1]
     assert all(one[0] + 1 == two[0] for one, two in pairwise(indices))
-    assert choose_parts([Part("pad", track=index) for index in range(count)], parts, pitches=PIANO, drums=None, label="x") == (parts, indices)
+    assert choose_parts(
+        [Part("pad", track=index) for index in range(count)], parts, pitches=PIANO, drums=None, label="x"
+    ) == (parts, indices)
     by_name = [f"track {index}" for index in range(count)]
     named = [Part(name) for name in by_name]
     assert choose_parts(named, by_name[:2], pitches=PIANO, drums=None, label="x")[1] == [[0], [1]]

@@ -4,22 +4,19 @@ from collections.abc import Sequence
 from functools import partial
 
 from recipes.recipe import Recipe, active_columns, fastest_precision
+from recipes.whole_pieces import whole_pieces
 
 from pianoroll_seq2seq import (
     Augmentation,
     CopyingLSTM,
-    FrameLayout,
     PianoRoll,
     RelativeBernoulliHead,
     RelativeWindowHead,
-    WholePieces,
 )
 from pianoroll_seq2seq.models.heads.contract import HeadFactory
 
 _SMALL_SET_FRAMES = 50_000
 """A set of fewer frames is small: a model soon memorises it."""
-_MAX_PIECE_FRAMES = 2048
-"""Longer pieces are cut for training: the memory of attention grows with the square of their length."""
 
 
 def copying(
@@ -83,7 +80,9 @@ def copying(
     size = (512 if small else 1280) if max_frames_per_batch is None else max_frames_per_batch
     repeats = (5 if small else 1) if repeats is None else repeats
     augmentation = Augmentation(semitones=(-semitones, semitones), share=share)
-    examples = partial(_examples, onsets=onsets, max_frames_per_batch=size, repeats=repeats, augmentation=augmentation)
+    examples = partial(
+        whole_pieces, onsets=onsets, max_frames_per_batch=size, repeats=repeats, augmentation=augmentation
+    )
     head: HeadFactory = partial(
         RelativeBernoulliHead if independent else RelativeWindowHead,
         channels=(64 if independent else 96) if channels is None else channels,
@@ -95,7 +94,7 @@ def copying(
     if not independent:
         head = partial(
             head,
-            active_columns=active_columns(rolls, margin=semitones),
+            active_columns=active_columns(rolls, margin=semitones) if len(rolls[0].parts) == 1 else None,
             num_scored_pitches=num_scored_pitches,
             max_polyphony=max_polyphony,
         )
@@ -117,27 +116,4 @@ def copying(
         weight_decay=(0.03 if small else 0.01) if weight_decay is None else weight_decay,
         ema_decay=(0.995 if small else 0.99) if ema_decay is None else ema_decay,
         precision=fastest_precision(),
-    )
-
-
-def _examples(
-    pieces: Sequence[PianoRoll],
-    training: bool,
-    *,
-    onsets: bool,
-    max_frames_per_batch: int,
-    repeats: int,
-    augmentation: Augmentation,
-) -> WholePieces:
-    """Whole pieces; long ones are cut for training."""
-    layout = FrameLayout.of(pieces[0], onsets=onsets)
-    if not training:
-        return WholePieces(pieces, max_frames_per_batch=4 * max_frames_per_batch, layout=layout)
-    cut = [
-        piece[begin : begin + _MAX_PIECE_FRAMES]
-        for piece in pieces
-        for begin in range(0, len(piece), _MAX_PIECE_FRAMES)
-    ]
-    return WholePieces(
-        cut, max_frames_per_batch=max_frames_per_batch, repeats=repeats, augmentation=augmentation, layout=layout
     )

@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 from jaxtyping import Bool, Int
 
+from pianoroll_seq2seq._internal.read_only import make_read_only
 from pianoroll_seq2seq.errors import MidiError, ShapeError
 from pianoroll_seq2seq.tempo import MAX_TICK
 
@@ -85,6 +86,7 @@ class Controllers:
         return all(np.array_equal(getattr(self, name), getattr(other, name)) for name in _COLUMNS)
 
     __hash__: ClassVar[None] = None  # type: ignore[assignment]
+    __setstate__ = make_read_only
 
     def __repr__(self) -> str:
         """How many there are; not the columns."""

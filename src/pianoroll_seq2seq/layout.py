@@ -14,13 +14,14 @@ from jaxtyping import Float32, Int64
 
 from pianoroll_seq2seq.errors import GridError, PitchRangeError, SettingsError, ShapeError
 from pianoroll_seq2seq.grid import SIXTEENTHS, FrameGrid
-from pianoroll_seq2seq.parts import Part, named_parts, part_columns, spanned_pitches
+from pianoroll_seq2seq.parts import Part, listed, named_parts, part_columns, spanned_pitches
 from pianoroll_seq2seq.pitches import PIANO, PitchRange
 
 Plane = Literal["active", "onset", "velocity"]
 """A plane of a piano roll: the pitch sounds in a frame, a note of it begins there, and the velocity of that note."""
 
 _PLANES: tuple[Plane, ...] = get_args(Plane)
+_PARTS_SHOWN = 12  # in a message
 
 
 class OnGrid(Protocol):
@@ -102,7 +103,7 @@ class FrameLayout:
     def __repr__(self) -> str:
         """The grid, the pitches or the parts, and the planes."""
         one = len(self.parts) == 1
-        names = ", ".join(part.name for part in self.parts)
+        names = listed(part.name for part in self.parts)
         columns = f"pitches={self.pitches}" if one else f"{self.plane_size} pitches in {len(self.parts)} parts {names}"
         return f"FrameLayout(grid={self.grid}, {columns}, planes={self.planes})"
 
@@ -206,10 +207,8 @@ class FrameLayout:
         names, expected = ([part.name for part in one] for one in (parts, self.parts))
         several = len(parts) > 1 or len(self.parts) > 1
         if several and names != expected:
-            fix = "roll.merged()" if len(expected) == 1 else f"roll[{expected}]"
             raise PitchRangeError(
-                f"{label} has {_listed(names)}, but {owner} expects {_listed(expected)}. Choose the parts with {fix}, "
-                f"or read the music with parts=..."
+                f"{label} has {_listed(names)}, but {owner} expects {_listed(expected)}. {_fix_parts(names, expected)}"
             )
         for part, own in zip(parts, self.parts, strict=True):
             name = f", part {own.name!r}," if several else ""
@@ -249,7 +248,18 @@ class FrameLayout:
 
 
 def _listed(names: list[str]) -> str:
-    return f"the parts {', '.join(names)}" if len(names) > 1 else "one part"
+    return f"the parts {listed(names)}" if len(names) > 1 else "one part"
+
+
+def _fix_parts(names: list[str], expected: list[str]) -> str:
+    """How music with parts of some names becomes music with others."""
+    if len(expected) == 1:
+        return f"Merge its parts with roll.merged(), or take one of them, as roll[{names[0]!r}]."
+    if set(expected) <= set(names):
+        return f"Choose them with roll[[{listed(expected, quoted=True)}]], or read the music with parts=..."
+    mapping = "{" + ", ".join(f"{name!r}: ..." for name in expected[:_PARTS_SHOWN]) + "}"
+    stacked = f", or put rolls together with PianoRoll.stack({mapping})" if len(names) == 1 else ""
+    return f"Read the music with parts={mapping}{stacked}."
 
 
 def _kind(part: Part) -> str:

@@ -1,10 +1,13 @@
 """Parts: the melody, the voices, the instruments of a score, of a roll and of a model's frames."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
+from pianoroll_seq2seq._internal.names import printable
+from pianoroll_seq2seq._internal.whole_numbers import is_whole
 from pianoroll_seq2seq.errors import MidiError, SettingsError
 from pianoroll_seq2seq.pitches import PIANO, PitchRange
 
@@ -30,6 +33,10 @@ class Part:
         channel: its channel there, 0..15; not compared.
         pitches: in a roll or a layout, the pitches of its columns. A score does not use it.
 
+    Raises:
+        MidiError: a program out of range.
+        SettingsError: a name that is no text, drums that are neither true nor false, or pitches that are no range.
+
     Example:
         >>> Part("left hand", program=32) == Part("left hand", program=32, track=2, channel=1)
         True
@@ -43,9 +50,15 @@ class Part:
     pitches: PitchRange = PIANO
 
     def __post_init__(self) -> None:
-        """Validates the program."""
-        if not 0 <= self.program <= 127:
-            raise MidiError(f"Part {self.name!r}: program must be in 0..127, got {self.program}.")
+        """Validates the fields."""
+        if not isinstance(self.name, str):
+            raise SettingsError(f"The name of a part must be a text, such as Part('melody'), got {self.name!r}.")
+        if not is_whole(self.program) or not 0 <= self.program <= 127:
+            raise MidiError(f"Part {self.name!r}: program must be in 0..127, got {self.program!r}.")
+        if self.drums not in (True, False):
+            raise SettingsError(f"Part {self.name!r}: drums must be True or False, got {self.drums!r}.")
+        if not isinstance(self.pitches, PitchRange):
+            raise SettingsError(f"Part {self.name!r}: pitches must be a PitchRange(36, 59), got {self.pitches!r}.")
 
     def settings(self) -> dict[str, Any]:
         """The constructor's arguments, except the track and the channel."""
@@ -70,20 +83,22 @@ def named_parts(parts: Iterable[Part], pitches: PitchRange, *, owner: str) -> tu
     Raises:
         SettingsError: parts of another type, without a name, with the same name, or of other pitches.
     """
+    if not isinstance(parts, Iterable):
+        raise SettingsError(f"{owner}.parts must be a list of parts, such as [Part('melody')], got {parts!r}.")
     parts = tuple(parts)
     if not parts:
         return one_part(pitches)
     for part in parts:
         if not isinstance(part, Part):
             raise SettingsError(f"{owner}.parts must be Part objects, such as Part('melody'), got {part!r}.")
+    if len(parts) == 1:
+        return (replace(parts[0], pitches=pitches),) if pitches not in (PIANO, parts[0].pitches) else parts
     names = [part.name for part in parts]
-    if len(parts) > 1 and "" in names:
+    if "" in names:
         raise SettingsError(f"{owner}: part {names.index('') + 1} of {len(parts)} has no name. Name each part.")
-    double = sorted({name for name in names if names.count(name) > 1})
-    if double:
-        raise SettingsError(f"{owner}: several parts are named {double[0]!r}. Give each part a name of its own.")
-    if len(parts) == 1 and pitches != PIANO:
-        return (replace(parts[0], pitches=pitches),)
+    double, count = Counter(names).most_common(1)[0]
+    if count > 1:
+        raise SettingsError(f"{owner}: several parts are named {double!r}. Give each part a name of its own.")
     if pitches not in (PIANO, spanned_pitches(parts)):
         raise SettingsError(
             f"{owner}.pitches is {pitches}, but its parts have {spanned_pitches(parts)}. Pass the pitches in the "
@@ -106,18 +121,37 @@ def common_program(parts: Sequence[Part]) -> int:
     return programs.pop() if len(programs) == 1 else 0
 
 
+def columns_of_parts(parts: Iterable[Part]) -> dict[str, slice]:
+    """The columns of each part by its name, where the columns of the parts follow one another."""
+    columns, start = {}, 0
+    for part in parts:
+        columns[part.name] = slice(start, start := start + len(part.pitches))
+    return columns
+
+
 def part_columns(parts: Sequence[Part], name: str, *, owner: str) -> slice:
-    """The columns of one part, where the columns of the parts follow one another.
+    """The columns of one part.
 
     Raises:
         SettingsError: no part of this name; the message lists the names.
     """
-    start = 0
-    for part in parts:
-        if part.name == name:
-            return slice(start, start + len(part.pitches))
-        start += len(part.pitches)
-    raise SettingsError(f"{owner} has no part {name!r}. Its parts are {[part.name for part in parts]}.")
+    columns = columns_of_parts(parts)
+    if not isinstance(name, str) or name not in columns:
+        raise SettingsError(f"{owner} has no part {name!r}. Its parts are [{listed(columns, quoted=True)}].")
+    return columns[name]
+
+
+def listed(names: Iterable[str], *, quoted: bool = False) -> str:
+    """The names of parts in a message: the first ones, as a terminal may show them.
+
+    Example:
+        >>> listed(["melody", "bass"]), listed([])
+        ('melody, bass', 'no parts')
+    """
+    names = list(names)
+    shown = [repr(name) if quoted else printable(name) for name in names[:_PARTS_LISTED]]
+    more = [f"{len(names) - _PARTS_LISTED} more"] if len(names) > _PARTS_LISTED else []
+    return ", ".join([*shown, *more]) or "no parts"
 
 
 def matching_parts(
@@ -148,6 +182,8 @@ def matching_parts(
             for part in parts[:_PARTS_LISTED]
         )
         more = f" and {len(parts) - _PARTS_LISTED} more" if len(parts) > _PARTS_LISTED else ""
-        wanted = f"track={track!r}, program={program!r}, channel={channel!r}" + (f", drums={drums}" if drums else "")
+        wanted = f"track={track!r}, program={program!r}, channel={channel!r}" + (
+            f", drums={drums!r}" if drums is not None else ""
+        )
         raise MidiError(f"{label}: no part with {wanted}. It has: {listed or 'no parts'}{more}.")
     return chosen

@@ -10,7 +10,7 @@ cut out of its middle) counts as a note from there.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, NoReturn
 
 import numpy as np
 from jaxtyping import Bool, Int, Int64, UInt8
@@ -287,7 +287,7 @@ def rasterize(
 
     Raises:
         NoNotesError: no notes.
-        PitchRangeError: notes outside the range and ``outside="error"``, or no note inside it.
+        PitchRangeError: notes outside the range and ``outside="error"``, or all notes outside it.
         LimitError: more frames or cells than the limits allow.
         SettingsError: unknown value of ``outside``.
     """
@@ -322,7 +322,7 @@ def rasterize_parts(
         parts: the parts, with the pitches of their columns.
         tempo: see :func:`rasterize`, as for all that follow.
         grid: how long a frame is.
-        outside: what to do with notes outside the pitches of their part.
+        outside: what to do with notes outside the pitches of their part. A part may lose all.
         limits: how large the planes may be.
         label: the name of the music in messages.
         last_tick: the end of the silence after the last note.
@@ -345,7 +345,7 @@ def rasterize_parts(
         num_columns += len(part.pitches)
     together = placed[0] if len(placed) == 1 else [np.concatenate(column) for column in zip(*placed, strict=True)]
     if not len(together[0]):
-        raise NoNotesError(f"{label}: no notes.")
+        _refuse_empty(np.concatenate([columns[2] for columns in notes]), parts, label)
     return _planes_of(together, num_columns, tempo=tempo, grid=grid, limits=limits, label=label, last_tick=last_tick)
 
 
@@ -355,12 +355,23 @@ def _inside(pitch: np.ndarray, pitches: PitchRange, outside: str, label: str) ->
     if pitches.lowest <= lowest and highest <= pitches.highest:
         return None
     inside = pitches.contains(pitch)
-    if outside == "error" or not inside.any():
+    if outside == "error":
         raise PitchRangeError(
             f"{label}: {int((~inside).sum())} of {len(pitch)} notes are outside {pitches}; the piece needs "
             f"PitchRange({lowest}, {highest}). Widen the range, or pass outside='drop' to leave them out."
         )
     return inside
+
+
+def _refuse_empty(pitch: np.ndarray, parts: Sequence[Part], label: str) -> NoReturn:
+    """Says why no note is left."""
+    if not len(pitch):
+        raise NoNotesError(f"{label}: no notes.")
+    ranges = parts[0].pitches if len(parts) == 1 else "the pitches of their parts"
+    raise PitchRangeError(
+        f"{label}: {len(pitch)} of {len(pitch)} notes are outside {ranges}; the piece needs "
+        f"PitchRange({pitch.min()}, {pitch.max()}). Widen the range."
+    )
 
 
 def _planes_of(

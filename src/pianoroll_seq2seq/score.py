@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 from jaxtyping import Bool, Int, Int64
 
+from pianoroll_seq2seq._internal.read_only import make_read_only
 from pianoroll_seq2seq.controllers import Controllers
 from pianoroll_seq2seq.errors import MidiError, ShapeError
 from pianoroll_seq2seq.grid import FrameGrid, offset_in
@@ -86,6 +87,7 @@ class NoteTable:
         return all(np.array_equal(getattr(self, name), getattr(other, name)) for name in _COLUMNS)
 
     __hash__: ClassVar[None] = None  # type: ignore[assignment]
+    __setstate__ = make_read_only
 
     def __repr__(self) -> str:
         """The number of notes and their ticks; not the columns."""
@@ -271,9 +273,7 @@ class Score:
             [48]
         """
         label = self.name or "The score"
-        chosen = matching_parts(
-            self.parts, track=track, program=program, channel=channel, drums=drums, label=label
-        )
+        chosen = matching_parts(self.parts, track=track, program=program, channel=channel, drums=drums, label=label)
         new_index = np.full(len(self.parts), -1)
         new_index[chosen] = np.arange(len(chosen))
         notes = self.notes.where(new_index[self.notes.part] >= 0)

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from command_line import Run
 
-from pianoroll_seq2seq import NoteTable, Score, TempoMap, read_midi
+from pianoroll_seq2seq import NoteTable, Score, TempoMap, read_midi, write_midi
 from pianoroll_seq2seq.cli import music_files
-from pianoroll_seq2seq.midi_io.write import to_mido
+from pianoroll_seq2seq.controllers import CONTROL_CHANGE, Controllers
 
 PLAIN = ("--synthesizer", "plain", "--tail-seconds", 0.5)
 
@@ -51,8 +51,9 @@ def test_a_folder(run: Run, midi: Path, tmp_path: Path) -> None:
 
 def test_a_file_is_played_with_its_controllers(run: Run, tmp_path: Path) -> None:
     """A muted channel sounds; or what the plain synthesizer cannot play goes missing without a word."""
-    file = to_mido(Score(NoteTable([0], [480], [60], [100], [0]), TempoMap(480)), [[(0, 7, 0), (0, 1, 50)]])
-    file.save(tmp_path / "muted.mid")
+    muted = Controllers([0, 0], [0, 0], [CONTROL_CHANGE] * 2, [7, 1], [0, 50])
+    score = Score(NoteTable([0], [480], [60], [100], [0]), TempoMap(480), controllers=muted)
+    write_midi(score, tmp_path / "muted.mid")
     done = run("render", tmp_path / "muted.mid", "--output", tmp_path / "muted.wav", *PLAIN)
     assert done.code == 0
     assert "muted: the plain synthesizer does not play modulation" in done.err

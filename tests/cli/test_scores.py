@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 from command_line import SMALL_MODEL, SMALL_WINDOWS, Run
-from layouts import active_windows
 
-from pianoroll_seq2seq import evaluate, likelihood, open_model, read_folder
+from pianoroll_seq2seq import SlidingWindows, evaluate, likelihood, open_model, read_folder
 
 
 def test_scores_are_those_of_the_library(run: Run, midi: Path, small_run: Path) -> None:
@@ -17,7 +16,7 @@ def test_scores_are_those_of_the_library(run: Run, midi: Path, small_run: Path) 
     trained = open_model(small_run)
     rolls = read_folder(midi, grid=trained.grid, pitches=trained.pitches).rolls
     done = run("evaluate", midi, "--model", small_run, "--continuations", 3, "--json").json
-    windows = active_windows(rolls, input_frames=8, target_frames=8, hop=8)
+    windows = SlidingWindows(rolls, input_frames=8, target_frames=8, hop=8)
     assert done["windows"] == json.loads(json.dumps(evaluate(trained.model, windows).to_json()))
     whole = likelihood(trained.model, rolls, input_frames=8, target_frames=8)
     assert done["likelihood"]["nats"] == whole.nats

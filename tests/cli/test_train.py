@@ -122,7 +122,7 @@ def test_a_folder_of_other_files_is_left_alone(run: Run, midi: Path, tmp_path: P
             {"hidden_size": 8},
         ),
         (("--model", "ParallelSeq2SeqLSTM", "--model.hidden-size", 8), {"block_frames": 8}),
-        ((*SMALL_MODEL, "--onsets", "--head", "NotesHead"), {"hidden_size": 8}),
+        ((*SMALL_MODEL, "--no-onsets"), {"hidden_size": 8}),
         ((*SMALL_MODEL, "--pitches", 40, 90), {"hidden_size": 8}),
         ((*SMALL_MODEL, "--frame-seconds", 0.25), {"hidden_size": 8}),
     ],
@@ -137,7 +137,7 @@ def test_sizes_follow_from_the_data(
     found = settings(tmp_path / "run")
     assert {name: found[name] for name in expected} == expected
     layout = open_model(tmp_path / "run").layout
-    assert layout.has_onsets == ("--onsets" in options)
+    assert layout.has_onsets == ("--no-onsets" not in options)
     assert layout.pitches == (PitchRange(40, 90) if "--pitches" in options else PitchRange(48, 80))
     assert (layout.grid == BeatGrid(4)) == ("--frame-seconds" not in options)
 
@@ -184,12 +184,14 @@ ALL_OPTIONS: dict[str, object] = {
     "epochs": 3,
     "output": "runs/x",
     "valid": 0.2,
+    "verify": True,
     "test": 0.05,
     "frames_per_beat": 8,
     "offset": "auto",
     "frame_seconds": None,
     "pitches": [40, 80],
     "outside": "drop",
+    "parts": "MELODY,PIANO",
     "track": "MELODY",
     "program": 4,
     "channel": 3,
@@ -204,7 +206,8 @@ ALL_OPTIONS: dict[str, object] = {
     "target_frames": 24,
     "hop": 4,
     "short": "pad",
-    "onsets": True,
+    "onsets": False,
+    "velocity": True,
     "condition": "scale",
     "transpose": [-2, 3],
     "transpose_share": 0.5,
@@ -235,8 +238,8 @@ def test_every_option_reaches_the_configuration_and_back(run: Run, tmp_path: Pat
         flag = f"--{name.replace('_', '-')}"
         if isinstance(value, list):
             command += [flag, *value]
-        elif value is True:
-            command.append(flag)
+        elif isinstance(value, bool):
+            command.append(flag if value else f"--no-{flag.removeprefix('--')}")
         elif name != "frame_seconds":
             command += [flag, "none" if value is None else value]
     default = yaml.safe_load(run("train", "--print-config").out)
@@ -247,8 +250,8 @@ def test_every_option_reaches_the_configuration_and_back(run: Run, tmp_path: Pat
     assert {name: value for name, value in yaml.safe_load(shown.out).items() if name not in classes} == ALL_OPTIONS
     (tmp_path / "config.yaml").write_text(shown.out)
     assert run("train", "--config", tmp_path / "config.yaml", "--print-config").out == shown.out
-    changed = run("train", "--config", tmp_path / "config.yaml", "--no-onsets", "--seed", 1, "--print-config")
-    assert yaml.safe_load(changed.out) == yaml.safe_load(shown.out) | {"onsets": False, "seed": 1}
+    changed = run("train", "--config", tmp_path / "config.yaml", "--onsets", "--seed", 1, "--print-config")
+    assert yaml.safe_load(changed.out) == yaml.safe_load(shown.out) | {"onsets": True, "seed": 1}
 
 
 def test_a_named_class_replaces_that_of_the_configuration(run: Run, small_run: Path) -> None:
@@ -265,7 +268,7 @@ def test_classes_of_ones_own(run: Run, midi: Path, here: Path) -> None:
     (here / "rising_model.py").write_text(OWN_MODEL)
     options = ("--model", "rising_model.Rising", "--model.width", 7, "--schedule", "rising_model.slow_start")
     assert run("train", "--data", midi, *SMALL, *options, "--output", "run").code == 0
-    assert settings(here / "run") == {"frame_size": 33, "width": 7}
+    assert settings(here / "run") == {"frame_size": 66, "width": 7}
     opened = ("generate", "--model", "run", "--beats", 4)
     written = run(*opened, "--classes", "rising_model.Rising", "--output", "a.mid")
     assert written.code == 0, written.err
@@ -287,7 +290,7 @@ def test_a_corpus_callbacks_samples_and_a_tracker(run: Run, midi: Path, tmp_path
     )
     assert done.json["stopped_by"] == "callback"
     assert done.json["best"]["valid_loss"] is None
-    assert open_model(tmp_path / "run").layout == FrameLayout(BeatGrid(2), PitchRange(48, 90), planes=("active",))
+    assert open_model(tmp_path / "run").layout == FrameLayout(BeatGrid(2), PitchRange(48, 90))
     assert (tmp_path / "run" / "samples" / "epoch_0001_piece_1.mid").is_file()
     assert "train_loss" in (tmp_path / "more.jsonl").read_text()
     other = ("train", "--data", tmp_path / "corpus", "--output", tmp_path / "other")
@@ -414,17 +417,20 @@ def test_more_epochs(run: Run, midi: Path, tmp_path: Path, monkeypatch: pytest.M
         assert (one / name).read_bytes() == (whole / name).read_bytes()
 
 
-def test_onsets_choose_the_head(run: Run, midi: Path, tmp_path: Path) -> None:
-    """`--onsets` is refused by the default head, or trains one that does not know what an onset is."""
-    shown = yaml.safe_load(run("train", "--onsets", "--print-config").out)
-    assert shown["head"] == {"class": "pianoroll_seq2seq.NotesHead"}
-    assert "Name a head for onsets" in run("train", "--onsets", "--head.channels", 3, "--print-config").refused()
-    for model in ((), ("--model", "Seq2SeqLSTM")):
-        output = tmp_path / "-".join(("run", *model))
-        done = run("train", "--data", midi, *SMALL, *model, "--model.hidden-size", 8, "--onsets", "--output", output)
+def test_onsets_are_modelled_unless_told_otherwise(run: Run, midi: Path, tmp_path: Path) -> None:
+    """Repeated notes are glued in all music that the command trains; or a head does not know what an onset is."""
+    for options, onsets, head in (
+        ((), True, "RelativeBernoulliHead"),
+        (("--model", "Seq2SeqLSTM"), True, "NotesHead"),
+        (("--no-onsets",), False, "RelativeBernoulliHead"),
+    ):
+        output = tmp_path / "-".join(("run", *options))
+        done = run("train", "--data", midi, *SMALL, *options, "--model.hidden-size", 8, "--output", output)
         assert done.code == 0, done.err
-        assert type(open_model(output).model.head).__name__ == "NotesHead"  # type: ignore[attr-defined]
+        opened = open_model(output)
+        assert opened.layout.has_onsets is onsets
+        assert type(opened.model.head).__name__ == head  # type: ignore[attr-defined]
         assert "note:" not in done.err
-    options = ("--model", "Seq2SeqLSTM", "--model.hidden-size", 8, "--head", "BernoulliHead", "--onsets")
+    options = ("--model", "Seq2SeqLSTM", "--model.hidden-size", 8, "--head", "BernoulliHead")
     done = run("train", "--data", midi, *SMALL, *options, "--output", tmp_path / "independent")
     assert "note: the head BernoulliHead decides independently" in done.err

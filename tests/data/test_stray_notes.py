@@ -5,9 +5,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from layouts import active_pieces, active_windows
 
-from pianoroll_seq2seq import BeatGrid, PianoRoll, PitchRange, SecondsGrid, read_folder
+from pianoroll_seq2seq import (
+    BeatGrid,
+    PianoRoll,
+    PitchRange,
+    SecondsGrid,
+    SlidingWindows,
+    WholePieces,
+    read_folder,
+)
 from pianoroll_seq2seq.data.stray_notes import find_stray_notes
 from pianoroll_seq2seq.tempo import TempoMap
 
@@ -64,8 +71,8 @@ def test_seconds_are_those_of_the_tempo() -> None:
 
 
 TRAINING_DATA: dict[str, Any] = {
-    "windows": lambda rolls: active_windows(rolls, input_frames=8, target_frames=8, hop=8),
-    "whole pieces": lambda rolls: active_pieces(rolls, max_frames_per_batch=100),
+    "windows": lambda rolls: SlidingWindows(rolls, input_frames=8, target_frames=8, hop=8),
+    "whole pieces": lambda rolls: WholePieces(rolls, max_frames_per_batch=100),
 }
 
 

@@ -34,6 +34,8 @@ BOTH = FrameLayout(pitches=PITCHES, planes=("active", "onset"))
 class Wheel(nn.Module):
     """Every frame is the one before it, a pitch higher; the highest wraps to the lowest. Deterministic."""
 
+    frame_size = 6
+
     def start(self, primer: Tensor) -> tuple[Bernoulli, None]:
         return self.advance(primer[:, -1], None)
 

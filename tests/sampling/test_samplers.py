@@ -12,6 +12,7 @@ from torch import Tensor
 from pianoroll_seq2seq.errors import SettingsError, ShapeError
 from pianoroll_seq2seq.layout import FrameLayout
 from pianoroll_seq2seq.models.heads.bernoulli import Bernoulli
+from pianoroll_seq2seq.parts import Part
 from pianoroll_seq2seq.pitches import PitchRange
 from pianoroll_seq2seq.sampling import Draw, ScaleConstrained, Threshold
 
@@ -118,3 +119,12 @@ class TestScaleConstrained:
         """The wrong pitches would be dropped."""
         with pytest.raises(ShapeError, match=r"6 columns.*got 7.*model's layout"):
             ScaleConstrained(Draw(), (0,), LAYOUT)(Bernoulli(torch.zeros(7)), generator=torch.Generator())
+
+    def test_drums_are_in_every_scale(self):
+        """The numbers of drums are instruments, not pitches: half of the kit is silent."""
+        kit, tune = Part("kit", drums=True, pitches=PitchRange(35, 37)), Part("tune", pitches=PitchRange(60, 62))
+        for planes in (("active", "onset"), ("active", "onset", "velocity")):
+            layout = FrameLayout(parts=(kit, tune), planes=planes)
+            certain = Bernoulli(torch.full((layout.frame_size,), 99.0))
+            frame = ScaleConstrained(Draw(), (0,), layout)(certain, generator=seeded())
+            assert frame.tolist() == [1, 1, 1, 1, 0, 0] * len(planes)

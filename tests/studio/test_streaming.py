@@ -17,6 +17,7 @@ from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.pitches import PitchRange
 from pianoroll_seq2seq.pretrained.trained_model import TrainedModel
 from pianoroll_seq2seq.sampling import Draw, generate
+from pianoroll_seq2seq.studio.generation_request import GenerationRequest
 from pianoroll_seq2seq.studio.note_tracker import NoteTracker
 from pianoroll_seq2seq.studio.partial_piece import PartialPiece
 from pianoroll_seq2seq.studio.streaming import stream_piece
@@ -73,3 +74,13 @@ def test_a_failing_model_sends_an_error_and_keeps_its_frames() -> None:
     assert "broken on purpose" in parts[-1]["error"]["message"]
     assert len(piece.roll()) == len(request.primer) + 5
     assert torch.is_grad_enabled()
+
+
+def test_the_page_draws_drums_too() -> None:
+    """The kit lies below the pitches of the tune, outside of the picture."""
+    kit, tune = Part("kit", drums=True, pitches=PitchRange(35, 37)), Part("tune", pitches=PITCHES)
+    layout = FrameLayout(BeatGrid(4), planes=("active",), parts=(tune, kit))
+    primer = PianoRoll.silent(2, parts=layout.parts)
+    request = GenerationRequest(TrainedModel(Failing(after=99), layout), primer, 1, Draw(), 0, None)
+    opening = next(stream_piece(request, PartialPiece(primer, layout)))["opening"]
+    assert (opening["lowest"], opening["highest"]) == (35, 63)

@@ -529,14 +529,16 @@ _LARGE = """
 import resource, sys
 import numpy as np
 from pathlib import Path
-from pianoroll_seq2seq import Augmentation, Corpus, PianoRoll, SecondsGrid, SlidingWindows
+from pianoroll_seq2seq import Augmentation, Corpus, FrameLayout, PianoRoll, SecondsGrid, SlidingWindows
 
 def memory(name):
     return 1024 * int(next(line for line in open("/proc/self/status") if line.startswith(name)).split()[1])
 
 def windows_of(pieces):
+    layout = FrameLayout(SecondsGrid(0.02), planes=("active",))
+    augmentation = Augmentation((-5, 6), (0.8, 1.25))
     return SlidingWindows(
-        pieces, input_frames=64, target_frames=64, hop=32, augmentation=Augmentation((-5, 6), (0.8, 1.25))
+        pieces, input_frames=64, target_frames=64, hop=32, augmentation=augmentation, layout=layout
     )
 
 random = np.random.default_rng(0)

@@ -187,10 +187,9 @@ def _primer(trained: "TrainedModel", options: PrimerOptions) -> "PianoRoll":
     from pianoroll_seq2seq.sampling import Length
     from pianoroll_seq2seq.tempo import TempoMap
 
-    grid, pitches = trained.grid, trained.pitches
     if options.primer is None:
-        tempo = TempoMap.from_bpm(options.bpm)
-        return PianoRoll.silent(Length(beats=16).in_frames(grid, tempo), grid=grid, pitches=pitches, tempo=tempo)
+        grid, tempo = trained.grid, TempoMap.from_bpm(options.bpm)
+        return PianoRoll.silent(Length(beats=16).in_frames(grid, tempo), grid=grid, parts=trained.parts, tempo=tempo)
     return trained.read_primer(
         options.primer,
         beats=options.primer_beats,
@@ -257,6 +256,7 @@ def _write(
             piece,
             path,
             primer_frames=0 if primer is None else len(primer),
+            velocity=files.velocity,
             program=files.program,
             soundfont=files.soundfont,
             overwrite=files.overwrite,

@@ -7,12 +7,14 @@ from typing import Annotated, Literal
 from cyclopts import Group, Parameter
 from cyclopts.validators import Number
 
-from pianoroll_seq2seq.cli.options import BASIC, Count, OptionalCount, Whole
+from pianoroll_seq2seq.cli.options import BASIC, Count, OptionalCount, OptionalWhole, Whole
 from pianoroll_seq2seq.errors import SettingsError
 
 PRIMER = Group("Primer and length", sort_key=10)
 SAMPLING = Group("Sampling", sort_key=20)
 FILES = Group("Files", sort_key=30)
+Velocity = Annotated[OptionalWhole, Parameter(validator=Number(gte=1, lte=127))]
+Program = Annotated[OptionalWhole, Parameter(validator=Number(gte=0, lte=127))]
 _OptionalLength = Annotated[float | None, Parameter(validator=Number(gt=0))]
 
 
@@ -22,7 +24,8 @@ class PrimerOptions:
     """The beginning and the length of the music."""
 
     primer: Annotated[Path | None, Parameter(group=BASIC)] = None
-    """MIDI file to continue. Without it the model begins from silence."""
+    """MIDI file to continue. Without it the model begins from silence. A model of several parts takes the tracks with
+    their names, or as many tracks in their order."""
     primer_frames: OptionalCount = None
     """Use only so many frames of the primer, from its first note on."""
     primer_beats: _OptionalLength = None
@@ -86,8 +89,11 @@ class SamplingOptions:
 class FileOptions:
     """How the files are written."""
 
-    program: Annotated[Whole, Parameter(validator=Number(gte=0, lte=127))] = 0
-    """General MIDI program, 0 to 127; 0 is a grand piano."""
+    velocity: Velocity = None
+    """Velocity of all notes, 1 to 127. By default those that the model writes, or 100 if it writes none."""
+    program: Program = None
+    """General MIDI program of all parts but drums, 0 to 127. By default those of the model's parts; 0 is a grand
+    piano."""
     soundfont: Path | None = None
     """SoundFont (.sf2) to play with."""
     overwrite: Annotated[bool, Parameter(negative=())] = False

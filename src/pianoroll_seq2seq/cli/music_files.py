@@ -60,7 +60,8 @@ def write_music(
     path: Path,
     *,
     primer_frames: int = 0,
-    program: int = 0,
+    velocity: int | None = None,
+    program: int | None = None,
     soundfont: Path | None = None,
     overwrite: bool = False,
 ) -> None:
@@ -70,7 +71,8 @@ def write_music(
         roll: the music.
         path: the file.
         primer_frames: frames of the primer at the beginning, which a picture marks.
-        program: General MIDI program, 0..127.
+        velocity: of all notes, 1..127; their own by default.
+        program: General MIDI program of all parts but drums, 0..127; their own by default.
         soundfont: SoundFont to play with; a built-in one by default.
         overwrite: whether an existing file may be replaced.
 
@@ -80,9 +82,9 @@ def write_music(
     """
     ending = path.suffix.lower()
     if ending in MIDI:
-        roll.to_midi(path, program=program, overwrite=overwrite)
+        roll.to_midi(path, velocity=velocity, program=program, overwrite=overwrite)
     elif ending in SOUND:
-        roll.to_audio(program=program, soundfont=soundfont).save(path, overwrite=overwrite)
+        roll.to_audio(velocity=velocity, program=program, soundfont=soundfont).save(path, overwrite=overwrite)
     else:
         draw(roll, path, primer_frames=primer_frames, overwrite=overwrite)
 

@@ -12,6 +12,7 @@ from pianoroll_seq2seq.errors import SettingsError
 
 if TYPE_CHECKING:
     from pianoroll_seq2seq.grid import BeatGrid, SecondsGrid
+    from pianoroll_seq2seq.part_selection import PartsOption
     from pianoroll_seq2seq.pitches import PitchRange
 
 ARGUMENTS = Group("Arguments", sort_key=-1)
@@ -201,6 +202,11 @@ class ReadingOptions:
             for field in fields(self)
             if getattr(self, field.name) != field.default
         }
-        if self.parts is not None and self.parts != "tracks":
-            given["parts"] = [name.strip() for name in self.parts.split(",")]
+        if self.parts is not None:
+            given["parts"] = part_names(self.parts)
         return given
+
+
+def part_names(option: str | None) -> "PartsOption":
+    """The value of ``--parts`` as an argument for reading: None, ``tracks``, or the names of tracks."""
+    return option if option in (None, "tracks") else [name.strip() for name in option.split(",")]

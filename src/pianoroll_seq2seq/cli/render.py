@@ -9,13 +9,14 @@ from cyclopts import Parameter
 
 from pianoroll_seq2seq.cli.command import Command
 from pianoroll_seq2seq.cli.left_out import left_out_lines
-from pianoroll_seq2seq.cli.music_files import ENDINGS, SOUND, check_outputs, draw
-from pianoroll_seq2seq.cli.options import BASIC, GridOptions
+from pianoroll_seq2seq.cli.music_files import ENDINGS, PICTURE, SOUND, check_outputs, draw
+from pianoroll_seq2seq.cli.options import BASIC, GridOptions, part_names
 from pianoroll_seq2seq.errors import LimitError, MidiError, MidiNotFoundError, SettingsError
 
 if TYPE_CHECKING:
     from pianoroll_seq2seq.grid import BeatGrid, SecondsGrid
     from pianoroll_seq2seq.midi_io.source import NamedBytes
+    from pianoroll_seq2seq.part_selection import PartsOption
 
 _MAX_LINES = 20
 
@@ -64,12 +65,14 @@ def render(
     endings: Annotated[list[str] | None, Parameter(group=BASIC)] = None,
     overwrite: Annotated[bool, Parameter(group=BASIC, negative=())] = False,
     on_damage: Annotated[Literal["error", "salvage"], Parameter(group=BASIC)] = "error",
+    parts: Annotated[str | None, Parameter(group=BASIC, metavar="PARTS")] = None,
     sound: SoundOptions = SoundOptions(),
     grid: GridOptions = GridOptions(),
 ) -> Rendered:
     """Turns MIDI files into sound (.wav, .flac, .ogg) or pictures (.png), with all parts and drums.
 
-    Sound has the file's volume, expression, pan, pitch bend and sustain pedal; a warning names what is not played.
+    Sound has the file's programs, velocities, volume, expression, pan, pitch bend and sustain pedal; a warning names
+    what is not played. Pictures have all pitched notes in one part, unless --parts is given; softer notes are paler.
 
     Args:
         source: A MIDI file, or a folder of them.
@@ -77,13 +80,15 @@ def render(
         endings: What to write for each file of a folder, such as .wav .png; .wav by default.
         overwrite: Replace existing files.
         on_damage: Refuse damaged files, or read them up to the damage.
+        parts: Of pictures: tracks draws each track in a colour of its own, and drums too; names of tracks with commas
+            between them, such as MELODY,PIANO, draw only these.
         sound: how the music sounds.
         grid: of pictures; sixteenths by default.
 
     Raises:
         MidiNotFoundError: no such file or folder, or a folder without MIDI files.
         MidiError: a single file that cannot be read.
-        SettingsError: an unknown ending.
+        SettingsError: an unknown ending, or parts without a picture.
         OverwriteError: a file exists already.
     """
     from pianoroll_seq2seq._internal.limits import DEFAULT_LIMITS
@@ -92,6 +97,9 @@ def render(
     from pianoroll_seq2seq.midi_io.source import NamedBytes, bytes_of
 
     plan = _plan(source, output, endings)
+    if parts is not None and not any(path.suffix.lower() in PICTURE for paths in plan.values() for path in paths):
+        raise SettingsError(f"--parts {parts} is for pictures. Add a {PICTURE[0]} file, or leave it out.")
+    chosen = part_names(parts)
     check_outputs([path for paths in plan.values() for path in paths], overwrite=overwrite)
     written: list[str] = []
     refused: dict[str, str] = {}
@@ -100,7 +108,8 @@ def render(
             data, label = bytes_of(midi, DEFAULT_LIMITS)  # once: a pipe cannot be read again
             for path in paths:
                 music = NamedBytes(data, label)
-                _write(music, path, sound, grid.grid() or SIXTEENTHS, on_damage=on_damage, overwrite=overwrite)
+                frames = _Frames(grid.grid() or SIXTEENTHS, chosen)
+                _write(music, path, sound, frames, on_damage=on_damage, overwrite=overwrite)
                 written.append(str(path))
         except (MidiError, LimitError) as error:
             if not source.is_dir():
@@ -133,11 +142,19 @@ def _plan(source: Path, output: list[str], endings: list[str] | None) -> dict[Pa
     return {path: [folder / f"{names[below]}{ending}" for ending in wanted] for path, below in paths.items()}
 
 
+@dataclass(frozen=True)
+class _Frames:
+    """The frames of pictures."""
+
+    grid: "BeatGrid | SecondsGrid"
+    parts: "PartsOption"
+
+
 def _write(
     music: "NamedBytes",
     path: Path,
     sound: SoundOptions,
-    grid: "BeatGrid | SecondsGrid",
+    frames: _Frames,
     *,
     on_damage: Literal["error", "salvage"],
     overwrite: bool,
@@ -152,7 +169,8 @@ def _write(
         from pianoroll_seq2seq.pitches import ALL_PITCHES
 
         score = read_midi(music, on_damage=on_damage)
-        draw(PianoRoll.from_score(score, grid=grid, pitches=ALL_PITCHES), path, overwrite=overwrite)
+        roll = PianoRoll.from_score(score, grid=frames.grid, pitches=ALL_PITCHES, parts=frames.parts)
+        draw(roll, path, overwrite=overwrite)
     else:
         from pianoroll_seq2seq.midi_io import read_midi, write_midi
 
@@ -163,6 +181,7 @@ COMMAND = Command(
     render,
     examples="""
     pianoroll-seq2seq render song.mid --output song.wav song.png
+    pianoroll-seq2seq render song.mid --output song.png --parts tracks
     pianoroll-seq2seq render song.mid --output song.flac --soundfont piano.sf2
     pianoroll-seq2seq render my_midi --output sounds --endings .ogg .png
     """,

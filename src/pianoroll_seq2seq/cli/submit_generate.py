@@ -7,13 +7,12 @@ from tempfile import TemporaryDirectory
 from typing import Annotated
 
 from cyclopts import Parameter
-from cyclopts.validators import Number
 
 from pianoroll_seq2seq.cli.class_options import find_classes
 from pianoroll_seq2seq.cli.command import Command
 from pianoroll_seq2seq.cli.generate import check_options
-from pianoroll_seq2seq.cli.generate_options import FILES, PrimerOptions, SamplingOptions
-from pianoroll_seq2seq.cli.options import BASIC, Whole
+from pianoroll_seq2seq.cli.generate_options import FILES, PrimerOptions, Program, SamplingOptions, Velocity
+from pianoroll_seq2seq.cli.options import BASIC
 from pianoroll_seq2seq.cli.recording import RecordOptions
 from pianoroll_seq2seq.cli.submit_options import TRACKERS, JobOptions, Submitted, as_arguments
 from pianoroll_seq2seq.errors import CheckpointNotFoundError, SettingsError
@@ -29,7 +28,8 @@ def generate(
     primer: PrimerOptions = PrimerOptions(),
     sampling: SamplingOptions = SamplingOptions(),
     wav: Annotated[bool, Parameter(group=FILES, negative=())] = False,
-    program: Annotated[Whole, Parameter(group=FILES, validator=Number(gte=0, lte=127))] = 0,
+    velocity: Annotated[Velocity, Parameter(group=FILES)] = None,
+    program: Annotated[Program, Parameter(group=FILES)] = None,
     soundfont: Annotated[Path | None, Parameter(group=FILES)] = None,
     store: Annotated[str | None, Parameter(group=FILES, metavar="ADDRESS")] = None,
     classes: Annotated[list[str] | None, Parameter(group=FILES, metavar="CLASS...")] = None,
@@ -51,7 +51,8 @@ def generate(
         primer: the beginning and the length. The primer is sent with the run.
         sampling: how frames are chosen.
         wav: Write sound files too.
-        program: General MIDI program, 0 to 127; 0 is a grand piano.
+        velocity: Velocity of all notes, 1 to 127. By default those that the model writes, or 100 if it writes none.
+        program: General MIDI program of all parts but drums, 0 to 127; those of the model's parts by default.
         soundfont: SoundFont (.sf2) to play with. It is sent with the run.
         store: Folder in Azure Storage for copies of the files, https://ACCOUNT.blob.core.windows.net/CONTAINER/FOLDER.
             The run gets a folder of its own in it. The identity of the cluster needs access to it.
@@ -82,7 +83,8 @@ def generate(
         arguments = [
             *([] if is_address else ["--model", _send_model(folder, model)]),
             *as_arguments(primer, sampling, records, primer=sent_primer),
-            *("--program", str(program)),
+            *([] if velocity is None else ["--velocity", str(velocity)]),
+            *([] if program is None else ["--program", str(program)]),
             *([] if sent_soundfont is None else ["--soundfont", sent_soundfont]),
             *([] if not classes else ["--classes", *classes]),
             *("--output", *(f"{_FOLDER}/piece{ending}" for ending in endings)),

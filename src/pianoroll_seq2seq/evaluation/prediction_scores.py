@@ -154,6 +154,7 @@ def evaluate(
         layout.check_same(windows.layout, "The set of windows")
     windows = windows.with_hop(windows.target_frames)
     device, active = device_of(model), windows.layout.columns("active")
+    note_size = windows.layout.plane_size * min(len(windows.layout.planes), 2)
     log_probs, predicted, previous, last_input, truth, velocities = [], [], [], [], [], []
     bar = tqdm(total=len(windows), desc="evaluate", unit="window", disable=not progress)
     with inference(model), bar:
@@ -164,9 +165,10 @@ def evaluate(
             distribution = predict(model, inputs.to(device), targets.to(device), condition)
             if isinstance(distribution, Velocity):
                 velocities.append(NoteVelocities.of(distribution.predictions(targets.to(device))))
-            log_probs.append(_note_log_probs(distribution, targets.to(device)).double().cpu())
+            notes = _notes_of(distribution)
+            log_probs.append(notes.log_prob(targets[..., :note_size].to(device)).double().cpu())
             for window in range(len(batch)):  # of some heads the mean takes a second
-                predicted.append((distribution[window].mean[..., active] >= threshold).cpu())
+                predicted.append((notes[window].mean[..., active] >= threshold).cpu())
                 bar.update()
             truth.append(_states(targets, windows.layout))
             copied = torch.cat([inputs[:, -1:, active], targets[:, :-1, active]], dim=1).bool()
@@ -180,13 +182,9 @@ def evaluate(
     return replace(compared, velocities=velocity_scores(velocities, windows.layout))
 
 
-def _note_log_probs(distribution: FrameDistribution, targets: Tensor) -> Tensor:
-    """The log-probability of each frame without its velocities."""
-    return (
-        distribution.log_prob_parts(targets)[0]
-        if isinstance(distribution, Velocity)
-        else distribution.log_prob(targets)
-    )
+def _notes_of(distribution: FrameDistribution) -> FrameDistribution:
+    """The distribution over the columns of the notes, without their velocities."""
+    return distribution.notes if isinstance(distribution, Velocity) else distribution
 
 
 def _states(frames: Tensor, layout: FrameLayout) -> Tensor:

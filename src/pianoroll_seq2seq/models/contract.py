@@ -180,7 +180,7 @@ def choose_layout(model: object, layout: FrameLayout | None) -> FrameLayout | No
 def layout_for(model: object, music: OnGrid, layout: FrameLayout | None = None) -> FrameLayout:
     """The layout of a model's frames: its own, the given one, or that of the music for a model without one.
 
-    Of a model that has only a number of columns, the layout has onsets unless these are the columns of one plane.
+    A model that was built from a number of columns has onsets if these are the columns of two planes.
 
     Args:
         model: the model.
@@ -194,8 +194,8 @@ def layout_for(model: object, music: OnGrid, layout: FrameLayout | None = None) 
     if chosen is not None:
         return chosen
     with_onsets = FrameLayout.of(music)
-    active = getattr(model, "frame_size", None) == with_onsets.plane_size
-    return FrameLayout.of(music, onsets=False) if active else with_onsets
+    has_onsets = getattr(model, "frame_size", None) in (None, with_onsets.frame_size)
+    return with_onsets if has_onsets else FrameLayout.of(music, onsets=False)
 
 
 def device_of(model: SequenceModel) -> torch.device:

@@ -159,9 +159,10 @@ def _bars_of(entry: _PartEntry, index: int) -> list[Bar]:
 
 
 def _bar_lines(bars: Sequence[Sequence[Bar]]) -> list[Fraction]:
-    """The beginnings of all bars, and the end of the last: a bar is as long as in the part where it is longest.
+    """The beginnings of all bars, and the end of the last.
 
-    A bar in which nothing is written is as long as its time signature says.
+    A bar is as long as in the part with notes where it is longest. A rest for a whole bar may have any length in files,
+    so a bar of rests is as long as its time signature says, if that is the length in any part, or if all are empty.
     """
     lengths = []
     nominal = _DEFAULT_BAR
@@ -170,7 +171,9 @@ def _bar_lines(bars: Sequence[Sequence[Bar]]) -> list[Fraction]:
         signature = next((one for bar in same for _, one in bar.times[-1:]), None)
         if signature:
             nominal = Fraction(4 * signature[0], signature[1])
-        lengths.append(max(bar.length for bar in same) or nominal)
+        written = {bar.length for bar in same if bar.notes} or {bar.length for bar in same}
+        is_rest = not any(bar.notes for bar in same)
+        lengths.append(nominal if is_rest and nominal in written else max(written) or nominal)
     return list(accumulate(lengths, initial=Fraction(0)))
 
 

@@ -3,10 +3,11 @@
 import os
 import re
 import warnings
-from bisect import bisect_right
+from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
@@ -27,6 +28,15 @@ _HEAD = (
 )
 _NOT_IN_XML = re.compile("[\\x00-\\x08\\x0b-\\x1f\\ud800-\\udfff\\ufffe\\uffff]")
 _MIDDLE_C = 60
+
+
+class _Event(NamedTuple):
+    """A key signature, or a tempo change."""
+
+    tick: int
+    element: Element
+    fifths: int | None = None
+    """Of a key signature."""
 
 
 def write_musicxml(score: Score, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
@@ -128,24 +138,22 @@ def _list_part(listed: Element, part: Part, part_id: str, notes: NoteTable) -> N
             SubElement(midi, "midi-unpitched").text = str(drum + 1)
 
 
-def _write_part(
-    root: Element, part_id: str, part: Part, notes: NoteTable, bars: Bars, score: Score, *, is_first: bool
-) -> None:
+def _write_part(element: Element, part: Part, notes: NoteTable, bars: Bars, events: Sequence[_Event]) -> None:
+    """The bars of a part: in each the signatures, one voice after the other, and what begins inside the bar."""
+    part_id = str(element.get("id"))
     voices = [segments_of(voice, bars.lines) for voice in voices_of(notes)] or [{}]
-    keys = [
-        (at, int(one.findtext("fifths", "0"))) for inside in events.values() for at, one in inside if one.tag == "key"
-    ]
-    key_ticks, fifths = [at for at, _ in keys], [0, *(number for _, number in keys)]
+    ticks = [event.tick for event in events]
+    keys = [event for event in events if event.fifths is not None]
     clef = _clef(part, notes)
-    lines = bars.lines.tolist()
-    for index, (start, end) in enumerate(pairwise(lines)):
+    for index, (start, end) in enumerate(pairwise(bars.lines.tolist())):
         number = index + 1 - bars.is_upbeat
         measure = SubElement(element, "measure", number=str(number))
         if number == 0:
             measure.set("implicit", "yes")
-        inside = events.get(index, [])
-        _write_attributes(measure, index, bars, [one for at, one in inside if at == start and one.tag == "key"], clef)
-        measure.extend(one for at, one in inside if at == start and one.tag != "key")
+        inside = events[bisect_left(ticks, start) : bisect_left(ticks, end)]
+        opening = [event for event in inside if event.tick == start]
+        _write_attributes(measure, index, bars, [event for event in opening if event.fifths is not None], clef)
+        measure.extend(event.element for event in opening if event.fifths is None)
         position = 0
         for voice, segments in enumerate(voices, 1):
             if voice > 1 and index not in segments:
@@ -153,39 +161,31 @@ def _write_part(
             move(measure, position, 0)
             position = 0
             for piece in pieces_of_bar(segments.get(index, []), end - start, bars.ticks_per_beat):
-                in_key = fifths[bisect_right(key_ticks, start + piece.segment.start)]
-                write_piece(measure, piece, part, str(element.get("id")), voice=voice, fifths=in_key)
+                while len(keys) > 1 and keys[1].tick <= start:
+                    keys.pop(0)
+                fifths = keys[0].fifths if keys and keys[0].tick <= start else 0
+                write_piece(measure, piece, part, part_id, voice=voice, fifths=fifths or 0)
                 position += piece.length
-        for at, one in inside:
-            if at > start:
-                move(measure, position, at - start)
-                measure.append(_attributes_of(one) if one.tag == "key" else one)
-                position = at - start
+        for event in inside[len(opening) :]:
+            move(measure, position, event.tick - start)
+            position = event.tick - start
+            measure.append(event.element if event.fifths is None else _attributes(event.element))
         move(measure, position, end - start)
-        if index == len(lines) - 2:
-            SubElement(SubElement(measure, "barline", location="right"), "bar-style").text = "light-heavy"
+    SubElement(SubElement(element[-1], "barline", location="right"), "bar-style").text = "light-heavy"
 
 
-_Events = dict[int, list[tuple[int, Element]]]
-
-
-def _events(score: Score, bars: Bars, *, tempi: bool) -> _Events:
-    """Key signatures and tempo changes by the index of their bar, with their fine ticks."""
-    end = int(bars.lines[-1])
-    found: list[tuple[int, Element]] = []
+def _events(score: Score, bars: Bars, *, tempi: bool) -> list[_Event]:
+    """Key signatures and tempo changes before the end of the music, in order."""
+    found = []
     for key in score.meter.key_signatures:
         element = Element("key")
         SubElement(element, "fifths").text = str(key.fifths)
         SubElement(element, "mode").text = "minor" if key.minor else "major"
-        found.append((key.tick * bars.scale, element))
+        found.append(_Event(key.tick * bars.scale, element, key.fifths))
     if tempi:
-        found += [(tick * bars.scale, _tempo_mark(us_per_beat)) for tick, us_per_beat in score.tempo.changes]
-    events: _Events = {}
-    for at, element in sorted(found, key=lambda one: one[0]):
-        if at < end and (at == 0 or at < score.num_ticks * bars.scale):
-            bar = int(np.searchsorted(bars.lines, at, side="right")) - 1
-            events.setdefault(bar, []).append((at, element))
-    return events
+        found += [_Event(tick * bars.scale, _tempo_mark(us_per_beat)) for tick, us_per_beat in score.tempo.changes]
+    end = max(score.num_ticks * bars.scale, 1)
+    return sorted((event for event in found if event.tick < end), key=lambda event: event.tick)
 
 
 def _tempo_mark(us_per_beat: int) -> Element:
@@ -198,12 +198,12 @@ def _tempo_mark(us_per_beat: int) -> Element:
     return direction
 
 
-def _write_attributes(measure: Element, index: int, bars: Bars, keys: Sequence[Element], clef: Element) -> None:
+def _write_attributes(measure: Element, index: int, bars: Bars, keys: Sequence[_Event], clef: Element) -> None:
     """What stands at the beginning of a bar: in the first one ticks and clef, and signatures where they change."""
     attributes = Element("attributes")
     if index == 0:
         SubElement(attributes, "divisions").text = str(bars.ticks_per_beat)
-    attributes.extend(keys)
+    attributes.extend(key.element for key in keys)
     if index in bars.times:
         time = SubElement(attributes, "time")
         SubElement(time, "beats").text = str(bars.times[index].numerator)
@@ -214,7 +214,7 @@ def _write_attributes(measure: Element, index: int, bars: Bars, keys: Sequence[E
         measure.append(attributes)
 
 
-def _attributes_of(key: Element) -> Element:
+def _attributes(key: Element) -> Element:
     attributes = Element("attributes")
     attributes.append(key)
     return attributes

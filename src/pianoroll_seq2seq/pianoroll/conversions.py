@@ -16,7 +16,7 @@ from pianoroll_seq2seq.grid import FrameGrid
 from pianoroll_seq2seq.layout import FrameLayout
 from pianoroll_seq2seq.meter import Meter
 from pianoroll_seq2seq.part_selection import PartsOption, columns_by_part
-from pianoroll_seq2seq.parts import Part
+from pianoroll_seq2seq.parts import Part, listed
 from pianoroll_seq2seq.pitches import PIANO, PitchRange
 from pianoroll_seq2seq.quantize import Planes, lines_to_ticks, planes_to_notes, rasterize_parts
 from pianoroll_seq2seq.score import NoteTable, Score
@@ -60,11 +60,11 @@ def checked_planes(planes: Planes, parts: Sequence[Part], label: str) -> Planes:
             range or place.
     """
     num_columns = sum(len(part.pitches) for part in parts)
-    size = str(parts[0].pitches) if len(parts) == 1 else f"the parts {[part.name for part in parts]}"
     views = []
     for name, value in (("active", planes.active), ("onset", planes.onset)):
         plane = np.asarray(value)
         if plane.ndim != 2 or plane.shape[1] != num_columns or plane.dtype != np.bool_:
+            size = str(parts[0].pitches) if len(parts) == 1 else f"the parts {listed(part.name for part in parts)}"
             raise ShapeError(
                 f"PianoRoll.{name} must be bool of shape (frames, {num_columns}) for {size}, got {plane.dtype} of "
                 f"shape {plane.shape}."
@@ -118,7 +118,7 @@ def transpose_planes(planes: Planes, parts: Sequence[Part], semitones: int, labe
         stop = start + len(part.pitches)
         blocks = [plane[:, start:stop] for plane in planes if plane is not None]
         start = stop
-        if part.drums and len(parts) > 1:
+        if part.drums:
             moved.append(blocks)
             continue
         lost = blocks[0][:, -semitones:] if semitones > 0 else blocks[0][:, : max(-semitones, 0)]
@@ -129,6 +129,8 @@ def transpose_planes(planes: Planes, parts: Sequence[Part], semitones: int, labe
                 f"PitchRange when reading, or a smaller interval."
             )
         moved.append([np.roll(block, semitones, axis=1) for block in blocks])
+    if len(parts) == 1:
+        return Planes(*moved[0])
     return Planes(*(np.concatenate(blocks, axis=1) for blocks in zip(*moved, strict=True)))
 
 
@@ -138,24 +140,27 @@ def move_columns(planes: Planes, parts: Sequence[Part], new: Sequence[Part], lab
     Raises:
         PitchRangeError: notes outside the new range of their part.
     """
-    source = np.concatenate([np.arange(part.pitches.lowest, part.pitches.highest + 1) for part in parts])
-    owner = np.repeat(np.arange(len(parts)), [len(part.pitches) for part in parts])
     sounding = planes.active.any(axis=0)
-    target = np.empty_like(source)
-    start = 0
-    for index, part in enumerate(new):
-        used = source[(owner == index) & sounding]
-        if len(used) and not part.pitches.contains(used).all():
+    moves: list[tuple[slice, slice]] = []  # from columns of the planes to columns of the new ones
+    start = new_start = 0
+    for part, new_part in zip(parts, new, strict=True):
+        old_range, new_range = part.pitches, new_part.pitches
+        used = np.flatnonzero(sounding[start : start + len(old_range)]) + old_range.lowest
+        if len(used) and not new_range.contains(used).all():
             of_part = f" in part {part.name!r}" if len(parts) > 1 else ""
             raise PitchRangeError(
-                f"{label}: its notes{of_part} need PitchRange({used.min()}, {used.max()}), not within {part.pitches}."
+                f"{label}: its notes{of_part} need PitchRange({used[0]}, {used[-1]}), not within {new_range}."
             )
-        target[owner == index] = source[owner == index] - part.pitches.lowest + start
-        start += len(part.pitches)
+        lowest = max(old_range.lowest, new_range.lowest)
+        size = max(min(old_range.highest, new_range.highest) + 1 - lowest, 0)
+        source, target = start + lowest - old_range.lowest, new_start + lowest - new_range.lowest
+        moves.append((slice(source, source + size), slice(target, target + size)))
+        start, new_start = start + len(old_range), new_start + len(new_range)
 
     def convert(plane: np.ndarray) -> np.ndarray:
-        converted = np.zeros((len(plane), start), dtype=plane.dtype)
-        converted[:, target[sounding]] = plane[:, sounding]
+        converted = np.zeros((len(plane), new_start), dtype=plane.dtype)
+        for source, target in moves:
+            converted[:, target] = plane[:, source]
         return converted
 
     return planes.map(convert)
@@ -238,7 +243,7 @@ def planes_to_frames(planes: Planes, layout: FrameLayout, label: str) -> np.ndar
         bool of shape (frames, frame_size); uint8 if the layout has a velocity plane.
 
     Raises:
-        ShapeError: the layout has a velocity plane, and the velocities are unknown.
+        ShapeError: the layout has a velocity plane, and the velocities of notes are unknown.
     """
     if not layout.has_onsets:
         return planes.active.copy()
@@ -247,13 +252,13 @@ def planes_to_frames(planes: Planes, layout: FrameLayout, label: str) -> np.ndar
     starts = note_starts(planes.active, planes.onset)
     frames[:, layout.columns("onset")] = starts
     if layout.has_velocity:
-        if planes.velocity is None:
+        velocity = starts.astype(np.uint8) if planes.velocity is None else planes.velocity
+        if planes.velocity is None and starts.any():
             raise ShapeError(
                 f"{label} has no velocities, but the layout has a velocity plane. Read it with velocity=True, or give "
                 f"all notes one velocity: roll.with_velocity(80)."
             )
-        unknown = starts & (planes.velocity == 0)
-        velocity = planes.velocity
+        unknown = starts & (velocity == 0)
         if unknown.any():
             velocity = np.where(unknown, np.uint8(typical_velocity(velocity)), velocity)
         frames[:, layout.columns("velocity")] = velocity
@@ -304,17 +309,8 @@ def score_to_planes(
 ) -> tuple[Planes, tuple[Part, ...]]:
     """The planes and the parts of a score: see :meth:`PianoRoll.from_score`."""
     label = score.name or "the score"
-    notes = score.notes
-    order = np.argsort(notes.part, kind="stable")
-    ends = np.searchsorted(notes.part[order], np.arange(1, len(score.parts)))
-    columns = [
-        np.split(column[order], ends) for column in (notes.onset_tick, notes.end_tick, notes.pitch, notes.velocity)
-    ]
-    found = [
-        (part, of_part)
-        for part, *of_part in zip(score.parts, *columns, strict=False)  # without parts there is still one empty column
-        if len(of_part[0]) or parts not in (None, "tracks")
-    ]
+    named = not (parts is None or (isinstance(parts, str) and parts == "tracks"))
+    found = [part for part in _found_parts(score, separate=parts is not None) if named or len(part[1][0])]
     roll_parts, placed = columns_by_part(found, parts, pitches=pitches, drums=drums, velocity=velocity, label=label)
     planes = rasterize_parts(
         placed,
@@ -327,6 +323,23 @@ def score_to_planes(
         last_tick=score.end_tick,
     )
     return planes, roll_parts
+
+
+def _found_parts(score: Score, *, separate: bool) -> list[tuple[Part, list[np.ndarray]]]:
+    """The parts of a score and their columns; if not separate, the pitched parts together, and the drums."""
+    notes = score.notes
+    columns = [notes.onset_tick, notes.end_tick, notes.pitch, notes.velocity]
+    if separate:
+        order = np.argsort(notes.part, kind="stable")
+        ends = np.searchsorted(notes.part[order], np.arange(1, len(score.parts)))
+        split = [np.split(column[order], ends) for column in columns]
+        # without parts there is still one empty column
+        return [(part, of_part) for part, *of_part in zip(score.parts, *split, strict=False)]
+    are_drums = np.array([part.drums for part in score.parts], dtype=bool)
+    if not are_drums.any():
+        return [(Part(), columns)]
+    drums = are_drums[notes.part]
+    return [(Part(drums=kind), [column[drums == kind] for column in columns]) for kind in (False, True)]
 
 
 def notes_to_score(

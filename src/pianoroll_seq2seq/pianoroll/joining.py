@@ -8,8 +8,9 @@ import numpy as np
 
 from pianoroll_seq2seq.errors import GridError, NoNotesError, PitchRangeError, SettingsError, ShapeError
 from pianoroll_seq2seq.layout import FrameLayout
-from pianoroll_seq2seq.parts import Part, common_program, named_parts, spanned_pitches
+from pianoroll_seq2seq.parts import Part, columns_of_parts, common_program, listed, named_parts
 from pianoroll_seq2seq.pianoroll.conversions import filled_velocities
+from pianoroll_seq2seq.pianoroll.unchecked import with_planes
 from pianoroll_seq2seq.pitches import PIANO, PitchRange
 from pianoroll_seq2seq.quantize import Planes
 
@@ -60,14 +61,12 @@ def concatenate(rolls: "Iterable[PianoRoll]") -> "PianoRoll":
         meter = meter.concatenate(roll.meter, tick, ticks_per_beat=tempo.ticks_per_beat)
         num_frames += len(roll)
     velocities = filled_velocities([planes_of(roll) for roll in rolls])
-    return replace(
-        first,
-        active=np.concatenate([roll.active for roll in rolls]),
-        onset=np.concatenate([roll.onset for roll in rolls]),
-        velocity=None if velocities[0] is None else np.concatenate(velocities),  # type: ignore[arg-type]
-        tempo=tempo,
-        meter=meter,
+    planes = Planes(
+        np.concatenate([roll.active for roll in rolls]),
+        np.concatenate([roll.onset for roll in rolls]),
+        None if velocities[0] is None else np.concatenate(velocities),  # type: ignore[arg-type]
     )
+    return with_planes(first, planes, tempo=tempo, meter=meter)
 
 
 def planes_of(roll: "PianoRoll") -> Planes:
@@ -77,12 +76,12 @@ def planes_of(roll: "PianoRoll") -> Planes:
 
 def stack(rolls: "Mapping[str, PianoRoll] | Iterable[PianoRoll]") -> "PianoRoll":
     """Rolls that sound together, as the parts of one roll: see :meth:`PianoRoll.stack`."""
-    listed = [_named(roll, name) for name, roll in rolls.items()] if isinstance(rolls, Mapping) else list(rolls)
-    if not listed:
+    layers = [_named(roll, name) for name, roll in rolls.items()] if isinstance(rolls, Mapping) else list(rolls)
+    if not layers:
         raise ShapeError("PianoRoll.stack needs at least one roll.")
-    first = listed[0]
-    parts = named_parts([part for roll in listed for part in roll.parts], PIANO, owner="PianoRoll.stack")
-    for roll in listed[1:]:
+    first = layers[0]
+    parts = named_parts([part for roll in layers for part in roll.parts], PIANO, owner="PianoRoll.stack")
+    for roll in layers[1:]:
         label, expected = _label(roll), _label(first)
         if roll.grid != first.grid or roll.tempo != first.tempo:
             raise GridError(
@@ -95,14 +94,13 @@ def stack(rolls: "Mapping[str, PianoRoll] | Iterable[PianoRoll]") -> "PianoRoll"
                 f"roll[:{min(len(roll), len(first))}], or add silence to the shorter one: "
                 f"roll + PianoRoll.silent({abs(len(roll) - len(first))}, grid=roll.grid, pitches=roll.pitches)."
             )
-    velocities = filled_velocities([planes_of(roll) for roll in listed])
-    first = replace(first, meter=next((roll.meter for roll in listed if roll.meter), first.meter))
+    velocities = filled_velocities([planes_of(roll) for roll in layers])
     planes = Planes(
-        np.concatenate([roll.active for roll in listed], axis=1),
-        np.concatenate([roll.onset for roll in listed], axis=1),
+        np.concatenate([roll.active for roll in layers], axis=1),
+        np.concatenate([roll.onset for roll in layers], axis=1),
         None if velocities[0] is None else np.concatenate(velocities, axis=1),  # type: ignore[arg-type]
     )
-    return _with_planes(first, planes, parts)
+    return with_planes(first, planes, parts, meter=next((roll.meter for roll in layers if roll.meter), first.meter))
 
 
 def _named(roll: "PianoRoll", name: str) -> "PianoRoll":
@@ -111,21 +109,27 @@ def _named(roll: "PianoRoll", name: str) -> "PianoRoll":
         raise SettingsError(
             f"PianoRoll.stack: {name!r} is a roll of {len(roll.parts)} parts. Pass rolls of several parts in a list."
         )
-    return replace(roll, parts=(replace(roll.parts[0], name=name),))
+    return with_planes(roll, planes_of(roll), (replace(roll.parts[0], name=name),))
 
 
 def _label(roll: "PianoRoll") -> str:
-    return f"the part {roll.parts[0].name!r}" if len(roll.parts) == 1 else f"the parts {list(roll.part_names)}"
+    return f"the part {roll.parts[0].name!r}" if len(roll.parts) == 1 else f"the parts {listed(roll.part_names)}"
 
 
 def with_parts(roll: "PianoRoll", names: Sequence[str]) -> "PianoRoll":
     """Some parts of a roll, in the order of the names."""
     if not names:
-        raise SettingsError(f"roll[[]] has no parts. Name some of {list(roll.part_names)}.")
-    columns = np.concatenate([np.arange(roll.plane_size)[roll.columns(name)] for name in names])
-    by_name = {part.name: part for part in roll.parts}
-    planes = planes_of(roll).map(lambda plane: plane[:, columns])
-    return _with_planes(roll, planes, tuple(by_name[name] for name in names))
+        raise SettingsError(f"roll[[]] has no parts. Name some of [{listed(roll.part_names, quoted=True)}].")
+    columns, by_name = columns_of_parts(roll.parts), {part.name: part for part in roll.parts}
+    for name in names:
+        if not isinstance(name, str) or name not in columns:
+            roll.columns(name)  # says that it has no such part
+    parts = named_parts([by_name[name] for name in names], PIANO, owner="roll[[...]]")
+    slices = [columns[name] for name in names]
+    if len(slices) == 1:
+        return with_planes(roll, planes_of(roll).map(lambda plane: plane[:, slices[0]]), parts)
+    planes = planes_of(roll).map(lambda plane: np.concatenate([plane[:, one] for one in slices], axis=1))
+    return with_planes(roll, planes, parts)
 
 
 def merged(roll: "PianoRoll", *, drums: bool = False) -> "PianoRoll":
@@ -139,25 +143,15 @@ def merged(roll: "PianoRoll", *, drums: bool = False) -> "PianoRoll":
         pitches=PitchRange(min(part.pitches.lowest for part in chosen), max(part.pitches.highest for part in chosen)),
     )
     planes = planes_of(roll).map(lambda plane: _merged_plane(roll, plane, chosen, whole))
-    return _with_planes(roll, planes, (whole,))
+    return with_planes(roll, planes, (whole,))
 
 
 def _merged_plane(roll: "PianoRoll", plane: np.ndarray, parts: Sequence[Part], whole: Part) -> np.ndarray:
     """The highest value of each pitch."""
     together = np.zeros((len(roll), len(whole.pitches)), dtype=plane.dtype)
+    columns = columns_of_parts(roll.parts)
     for part in parts:
         start = part.pitches.lowest - whole.pitches.lowest
         here = together[:, start : start + len(part.pitches)]
-        np.maximum(here, plane[:, roll.columns(part.name)], out=here)
+        np.maximum(here, plane[:, columns[part.name]], out=here)
     return together
-
-
-def _with_planes(roll: "PianoRoll", planes: Planes, parts: tuple[Part, ...]) -> "PianoRoll":
-    return replace(
-        roll,
-        active=planes.active,
-        onset=planes.onset,
-        velocity=planes.velocity,
-        parts=parts,
-        pitches=spanned_pitches(parts),
-    )

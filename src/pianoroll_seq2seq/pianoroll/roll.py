@@ -12,17 +12,20 @@ from jaxtyping import Bool, Int64, UInt8
 from pianoroll_seq2seq import midi_io
 from pianoroll_seq2seq._internal.display_hook import audio_of, html_of
 from pianoroll_seq2seq._internal.limits import DEFAULT_LIMITS, Limits
+from pianoroll_seq2seq._internal.read_only import make_read_only
 from pianoroll_seq2seq._internal.render_options import RenderOptions
+from pianoroll_seq2seq._internal.whole_numbers import is_whole
 from pianoroll_seq2seq.errors import NoNotesError, ShapeError
 from pianoroll_seq2seq.grid import SIXTEENTHS, FrameGrid
 from pianoroll_seq2seq.layout import FrameLayout
 from pianoroll_seq2seq.meter import Meter, bar_ticks, beat_ticks
 from pianoroll_seq2seq.midi_io.planes import Reading, read_planes
 from pianoroll_seq2seq.part_selection import PartsOption
-from pianoroll_seq2seq.parts import Part, named_parts, part_columns, spanned_pitches
+from pianoroll_seq2seq.parts import Part, listed, named_parts, part_columns, spanned_pitches
 from pianoroll_seq2seq.pianoroll import conversions, joining
 from pianoroll_seq2seq.pianoroll.conversions import RollNotes
 from pianoroll_seq2seq.pianoroll.pretty_midi import pretty_midi_to_bytes, score_to_pretty_midi
+from pianoroll_seq2seq.pianoroll.unchecked import unchecked_roll, with_planes
 from pianoroll_seq2seq.pitches import PIANO, PitchRange
 from pianoroll_seq2seq.quantize import Planes
 from pianoroll_seq2seq.score import Score
@@ -220,9 +223,7 @@ class PianoRoll:
             outside=outside,
             limits=limits,
         )
-        return _from_valid_planes(
-            planes, roll_parts, grid=grid, tempo=score.tempo, name=score.name, meter=score.meter
-        )
+        return unchecked_roll(cls, planes, roll_parts, grid=grid, tempo=score.tempo, name=score.name, meter=score.meter)
 
     @classmethod
     def from_midi(
@@ -256,9 +257,7 @@ class PianoRoll:
         """
         read = read_planes(path, grid=grid, pitches=pitches, outside=outside, **reading)
         planes = Planes(read.active, read.onset, read.velocity)
-        return _from_valid_planes(
-            planes, read.parts, grid=grid, tempo=read.tempo, name=read.name, meter=read.meter
-        )
+        return unchecked_roll(cls, planes, read.parts, grid=grid, tempo=read.tempo, name=read.name, meter=read.meter)
 
     @staticmethod
     def stack(rolls: "Mapping[str, PianoRoll] | Iterable[PianoRoll]") -> "PianoRoll":
@@ -495,11 +494,9 @@ class PianoRoll:
             )
         start, stop, _ = key.indices(len(self))
         tick = int(self.grid.ticks_at(np.array([start]), self.tempo)[0])
-        return replace(
+        return with_planes(
             self,
-            active=self.active[start:stop],
-            onset=self.onset[start:stop],
-            velocity=None if self.velocity is None else self.velocity[start:stop],
+            self._planes.map(lambda plane: plane[start:stop]),
             tempo=self.tempo.from_tick(tick),
             meter=self.meter.from_tick(tick, ticks_per_beat=self.tempo.ticks_per_beat),
         )
@@ -514,6 +511,8 @@ class PianoRoll:
 
     def merged(self, *, drums: bool = False) -> "PianoRoll":
         """All parts in one: a pitch sounds, or begins, if it does so in any part; the louder velocity counts.
+
+        A roll of one part is returned as it is.
 
         Args:
             drums: whether drums are kept, as pitches.
@@ -533,10 +532,10 @@ class PianoRoll:
             ShapeError: a velocity out of range.
         """
         if velocity is None:
-            return replace(self, velocity=None)
-        if velocity not in range(1, 128):
+            return with_planes(self, self._planes._replace(velocity=None))
+        if not is_whole(velocity) or not 1 <= velocity <= 127:
             raise ShapeError(f"Velocities are 1..127, got {velocity!r}.")
-        return replace(self, velocity=self.onset * np.uint8(velocity))
+        return with_planes(self, self._planes._replace(velocity=self.onset * np.uint8(velocity)))
 
     # -------------------------------------------------------------------------------------------------------- pitches
 
@@ -549,7 +548,7 @@ class PianoRoll:
             PitchRangeError: notes would leave the range of their part.
         """
         planes = conversions.transpose_planes(self._planes, self.parts, semitones, self.name or "The roll")
-        return replace(self, **planes._asdict(), meter=self.meter.transpose(semitones))
+        return with_planes(self, planes, meter=self.meter.transpose(semitones))
 
     def with_pitches(self, pitches: PitchRange | Mapping[str, PitchRange]) -> "PianoRoll":
         """The same notes with the columns of other pitch ranges, such as those of a model.
@@ -560,9 +559,7 @@ class PianoRoll:
         Raises:
             PitchRangeError: notes outside the range of their part.
             SettingsError: no part of this name.
-            NoNotesError: the roll has no notes.
         """
-        self.sounding_range()
         ranges = (
             pitches
             if isinstance(pitches, Mapping)
@@ -572,7 +569,7 @@ class PianoRoll:
             self.columns(name)
         parts = tuple(replace(part, pitches=ranges.get(part.name, part.pitches)) for part in self.parts)
         planes = conversions.move_columns(self._planes, self.parts, parts, self.name or "The roll")
-        return replace(self, **planes._asdict(), parts=parts, pitches=spanned_pitches(parts))
+        return with_planes(self, planes, parts)
 
     def sounding_range(self) -> tuple[int, int]:
         """The lowest and the highest MIDI pitch that sounds, drums included.
@@ -589,17 +586,18 @@ class PianoRoll:
 
     def renamed(self, name: str) -> "PianoRoll":
         """The same music under another name."""
-        return replace(self, name=name)
+        return with_planes(self, self._planes, name=name)
 
     def __eq__(self, other: object) -> bool:
         """Equal when planes, grid, parts and tempo are.
 
         Velocities are compared if both rolls have them, and so are the time and key signatures. The names of the rolls
-        are not compared, nor are name and program of a single part.
+        are not compared, nor are name and program of a single part. So it is not transitive: a roll without velocities
+        equals the same notes with any.
         """
         if not isinstance(other, PianoRoll):
             return NotImplemented
-        one_each = len(self.parts) == len(other.parts) == 1
+        one_each = len(self.parts) == len(other.parts) == 1 and self.parts[0].drums == other.parts[0].drums
         parts = one_each or self.parts == other.parts
         velocities = self.velocity is not None and other.velocity is not None
         meters = bool(self.meter) and bool(other.meter)
@@ -613,13 +611,14 @@ class PianoRoll:
         )
 
     __hash__: ClassVar[None] = None  # type: ignore[assignment]
+    __setstate__ = make_read_only
 
     def __repr__(self) -> str:
         """Size, parts or pitch range, and number of notes; not the planes."""
         count = len(self.notes().pitch)
         columns = f"{self.plane_size} pitches "
         if len(self.parts) > 1:
-            columns += f"in {len(self.parts)} parts {', '.join(self.part_names)}"
+            columns += f"in {len(self.parts)} parts {listed(self.part_names)}"
         else:
             columns += f"{self.pitches.name_of(0)}..{self.pitches.name_of(len(self.pitches) - 1)}"
         name = f"{self.name!r}, " if self.name else ""
@@ -632,15 +631,3 @@ class PianoRoll:
     @property
     def _planes(self) -> Planes:
         return Planes(self.active, self.onset, self.velocity)
-
-
-def _from_valid_planes(planes: Planes, parts: tuple[Part, ...], **others: object) -> PianoRoll:
-    """A roll of planes that were just rasterized: validating them again would cost as much as rasterizing."""
-    roll = object.__new__(PianoRoll)
-    active, onset, velocity = planes
-    active.flags.writeable = onset.flags.writeable = False
-    if velocity is not None:
-        velocity.flags.writeable = False
-    others.update(active=active, onset=onset, velocity=velocity, parts=parts, pitches=spanned_pitches(parts))
-    roll.__dict__.update(others)
-    return roll

@@ -148,15 +148,33 @@ def _words(key: str) -> str:
     return key.replace("_", " ")
 
 
+def _parts_of_frames(layout: Mapping[str, Any]) -> list[str]:
+    """The pitches of the only part, or a line for each part, in Markdown."""
+    if "pitches" in layout:
+        return [f"- pitches: {_pitches(layout)}"]
+    lines = []
+    for part in layout["parts"]:
+        settings = part["settings"]
+        kind = "drums" if settings["drums"] else f"program {settings['program']}"
+        name = printable(settings["name"]).replace("`", "'")
+        lines.append(f"- part{f' `{name}`' if name else ''}: {kind}, {_pitches(settings)}")
+    return lines
+
+
+def _pitches(settings: Mapping[str, Any]) -> str:
+    pitches = PitchRange(**settings["pitches"]["settings"])
+    return f"{pitches.name_of(0)} to {pitches.name_of(len(pitches) - 1)}, `{pitches}`"
+
+
 def _frames(config: Mapping[str, Any]) -> list[str]:
     """Facts about a model's frames, one line each."""
     layout = config["layout"]["settings"]
-    grid, pitches = layout["grid"], PitchRange(**layout["pitches"]["settings"])
+    grid = layout["grid"]
     settings = ", ".join(f"{key}={value}" for key, value in grid["settings"].items())
     lines = [
         f"- model: `{config['model']['class'].split(':')[-1]}`, written by {LIBRARY} {config['library_version']}",
         f"- grid: `{grid['class'].split(':')[-1]}({settings})`",
-        f"- pitches: {pitches.name_of(0)} to {pitches.name_of(len(pitches) - 1)}, `{pitches}`",
+        *_parts_of_frames(layout),
     ]
     lines.append(f"- planes: {', '.join(layout['planes'])}")
     if config["condition_size"]:

@@ -14,6 +14,7 @@ from pianoroll_seq2seq.errors import CheckpointError, CheckpointNotFoundError, S
 from pianoroll_seq2seq.grid import FrameGrid
 from pianoroll_seq2seq.layout import FrameLayout
 from pianoroll_seq2seq.models.contract import SequenceModel, choose_layout
+from pianoroll_seq2seq.parts import Part
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.pitches import PitchRange
 from pianoroll_seq2seq.pretrained.cards import Card, check_card
@@ -22,6 +23,7 @@ from pianoroll_seq2seq.pretrained.hub import download, hub_name, push_to_hub
 from pianoroll_seq2seq.pretrained.primers import read_primer
 from pianoroll_seq2seq.pretrained.shipped import pretrained_names, pretrained_path
 from pianoroll_seq2seq.sampling import Draw, Length, Sampler, generate
+from pianoroll_seq2seq.tempo import TempoMap
 from pianoroll_seq2seq.train.run_files import BEST
 
 DEFAULT_MODEL = "bach-chorales"
@@ -62,8 +64,13 @@ class TrainedModel:
 
     @property
     def pitches(self) -> PitchRange:
-        """The pitches of its frames."""
+        """The pitches of its frames; of several parts the range that they span."""
         return self.layout.pitches
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """The parts of its frames, each with its pitches."""
+        return self.layout.parts
 
     @property
     def condition_size(self) -> int:
@@ -80,7 +87,10 @@ class TrainedModel:
         outside: Literal["error", "drop"] = "drop",
         on_damage: Literal["error", "salvage"] = "error",
     ) -> PianoRoll:
-        """Reads a MIDI file as a primer: in the model's layout, with all parts as one and without drums.
+        """Reads a MIDI file as a primer, in the model's layout.
+
+        A model of one part gets all parts as one, without drums. The parts of another model are found by the names of
+        the tracks; if the names differ, the tracks are taken in their order.
 
         Args:
             path: the MIDI file.
@@ -94,8 +104,8 @@ class TrainedModel:
             UserWarning: notes were left out, or the file has less music than requested.
 
         Raises:
-            MidiError: a file that cannot be read.
-            NoNotesError: a file without notes, or with drums only.
+            MidiError: a file that cannot be read, or without the parts of the model.
+            NoNotesError: a file without notes, or with drums only for a model of one part.
             PitchRangeError: notes outside the pitches and ``outside="error"``, or no note inside them.
             SettingsError: a length that is not above 0, or given in several units.
 
@@ -126,7 +136,7 @@ class TrainedModel:
         """Continues a primer, or begins from silence.
 
         Args:
-            primer: a roll on the model's grid and of its pitches, or the path of a MIDI file, which is read by
+            primer: a roll on the model's grid and of its parts and pitches, or the path of a MIDI file, which is read by
                 :meth:`read_primer`; 16 beats of silence by default.
             beats: how many beats (quarter notes) to generate,
             seconds: or how many seconds,
@@ -144,7 +154,7 @@ class TrainedModel:
             UserWarning: notes of the file are outside the model's pitches, and are left out.
 
         Raises:
-            GridError, PitchRangeError: a primer on another grid or of other pitches.
+            GridError, PitchRangeError: a primer on another grid, or of other parts or pitches.
             SettingsError: a length that is not above 0, or given in several units; or a condition that the model does
                 not read.
             MidiError: a file that cannot be read.
@@ -155,8 +165,9 @@ class TrainedModel:
             (16, BeatGrid(frames_per_beat=4))
         """
         if primer is None:
-            empty = PianoRoll.silent(0, grid=self.grid, pitches=self.pitches)
-            primer = PianoRoll.silent(_SILENCE.in_frames(self.grid, empty.tempo), grid=self.grid, pitches=self.pitches)
+            tempo = TempoMap()
+            num_frames_of_silence = _SILENCE.in_frames(self.grid, tempo)
+            primer = PianoRoll.silent(num_frames_of_silence, grid=self.grid, parts=self.parts, tempo=tempo)
         elif not isinstance(primer, PianoRoll):
             primer = self.read_primer(primer)
         length = Length(num_frames, beats, seconds) or Length(beats=32)

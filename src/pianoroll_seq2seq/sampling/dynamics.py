@@ -71,7 +71,7 @@ def add_dynamics(
     notes = notes.to(device_of(model), dtype_of(model))
     columns = layout.columns("velocity")
     generators = RowGenerators(seed, 1, device_of(model))
-    frames = []
+    frames: list[Tensor] = []
     with Evaluation(model), torch.inference_mode():
         distribution, state = model.start(notes.new_zeros(1, 1, layout.frame_size))
         for given in tqdm(notes, "velocities", disable=not progress):

@@ -104,7 +104,7 @@ class ScaleConstrained:
 
     A frame with a note outside the scale is sampled again, up to ``tries`` times. An accepted frame is an exact sample
     from the model's distribution, given that all its notes are in the scale. If all tries fail, notes outside the scale
-    are dropped. The model reads the frames that are kept.
+    are dropped. The model reads the frames that are kept. Drums are in every scale.
 
     Args:
         sampler: the sampler to constrain.
@@ -163,7 +163,9 @@ class ScaleConstrained:
                 f"ScaleConstrained expects frames of {self.layout.frame_size} columns for {self.layout}, got "
                 f"{frame.shape[-1]}. Pass the model's layout."
             )
-        in_scale = np.isin(self.layout.column_pitches() % 12, self.scale)
+        parts = self.layout.parts
+        drums = np.repeat([part.drums for part in parts], [len(part.pitches) for part in parts])
+        in_scale = np.isin(self.layout.column_pitches() % 12, self.scale) | np.tile(drums, len(self.layout.planes))
         return torch.as_tensor(in_scale, dtype=frame.dtype, device=frame.device)
 
 

@@ -77,7 +77,7 @@ def roll_from_notes(
 def _part_index(name: str | None, names: Sequence[str], field: str) -> int:
     """The index of a note's part; the only part needs no name."""
     if name in names:
-        return names.index(name)  # type: ignore[arg-type]
+        return names.index(name)
     if len(names) == 1 and name is None:
         return 0
     problem = f"must be one of {', '.join(names)}, got {name!r:.80}." if len(names) > 1 else "this model has one part."

@@ -1,5 +1,6 @@
 """Pictures of training."""
 
+import io
 import itertools
 
 import numpy as np
@@ -97,3 +98,12 @@ def test_the_suggested_rate_is_marked() -> None:
     assert dot.get_xdata()[0] == curve.suggestion
     assert legend(ax) == [f"suggested: {curve.suggestion:.1e}"]
     assert (ax.get_xlabel(), ax.get_ylabel(), ax.get_xscale()) == ("learning rate", "loss (nats per frame)", "log")
+
+
+def test_any_name_of_a_run_is_drawn() -> None:
+    """A run named "$x^$" cannot be drawn: a pair of dollar signs is read as mathematics."""
+    for count in (1, 12):
+        names = [f"$x^$ {index}" for index in range(count)]
+        ax = plot_histories(dict.fromkeys(names, _history([1.0])))
+        ax.figure.savefig(io.BytesIO())
+        assert legend(ax)[0].startswith(r"\$x^\$ 0")

@@ -1,6 +1,8 @@
 """Pictures of several voices."""
 
+import io
 import itertools
+import warnings
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from matplotlib.colors import to_hex
 from plot_contents import Bar, bars, brightness, legend, onsets, some_roll
 
 from pianoroll_seq2seq import NoteTable, Part, PianoRoll, PitchRange, Score, SecondsGrid, TempoMap
+from pianoroll_seq2seq._internal.names import printable
 from pianoroll_seq2seq.display.palette import VOICES
 from pianoroll_seq2seq.display.plot import plot_voices
 from pianoroll_seq2seq.errors import SettingsError
@@ -93,7 +96,7 @@ def test_parts_of_one_name_are_numbered() -> None:
     """Of two tracks called "Violin" one is lost."""
     parts = (Part("Violin"), Part("Viola"), Part("Violin"))
     score = Score(NoteTable([0] * 3, [480] * 3, [60, 62, 64], [80] * 3, [0, 1, 2]), TempoMap(480), parts)
-    assert legend(plot_voices(score)) == ["Violin (1)", "Viola", "Violin (2)"]
+    assert legend(plot_voices(score)) == ["Violin", "Viola", "Violin 2"]
 
 
 def test_voices_share_one_unit() -> None:
@@ -125,3 +128,29 @@ def test_no_voices_are_refused(nothing: Score | dict[str, PianoRoll]) -> None:
     with pytest.raises(SettingsError, match="needs at least one voice"):
         plot_voices(nothing)
     assert pyplot.get_fignums() == []
+
+
+@pytest.mark.parametrize("name", ["$x^$", "a$b$c", "\udce9t\udce9", "\x1b[31mred\n", "_hidden", "x" * 500])
+def test_any_name_of_a_part_is_drawn(name: str) -> None:
+    """A pair of dollar signs is read as mathematics, and its errors end the drawing; long names leave no room."""
+    ax = plot_voices({name: _roll((0, 4, 60)), "other": _roll((0, 4, 61))})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ax.figure.savefig(io.BytesIO())
+    shown, other = legend(ax)
+    assert other == "other"
+    assert shown.replace("\\$", "$")[:3] in (name[:3], printable(name)[:3])
+    assert len(shown) < 50
+
+
+def test_the_legend_of_many_parts_leaves_room_for_the_music() -> None:
+    """300 parts have a legend that is larger than the picture, and there is no music in it."""
+    ax = plot_voices({f"part {index}": _roll((0, 4, 60)) for index in range(40)})
+    assert legend(ax) == [f"part {index}" for index in range(15)] + ["25 more"]
+
+
+def test_no_part_is_lost_to_the_number_of_another() -> None:
+    parts = (Part("a"), Part("a"), Part("a 2"), Part("a (2)"))
+    score = Score(NoteTable([0] * 4, [480] * 4, [60, 62, 64, 66], [80] * 4, range(4)), TempoMap(480), parts)
+    ax = plot_voices(score)
+    assert len(set(legend(ax))) == len(bars(ax)) == 4

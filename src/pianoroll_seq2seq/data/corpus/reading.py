@@ -259,7 +259,7 @@ class Corpus(Sequence[PianoRoll]):
     def _require_velocity(self) -> None:
         if not self.has_velocity:
             raise CorpusError(
-                f"{self.folder}: the corpus has no velocities. Build it again with velocity=True (ingest --velocity), "
+                f"{self.folder}: the corpus has no velocities. Build it again with velocity=True, "
                 f"or use a layout without a velocity plane."
             )
 

@@ -1,6 +1,7 @@
 """The plain synthesizer: additive synthesis with a few sine waves for each note, and noise for drums."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float32
@@ -8,14 +9,36 @@ from jaxtyping import Float32
 from pianoroll_seq2seq.display.audio.controllers import ChannelCurves, Curve
 from pianoroll_seq2seq.score import Score
 
-_OVERTONES = (1.0, 0.4, 0.2, 0.1, 0.05, 0.02)
-"""Amplitudes of the multiples of a note's frequency."""
+
+@dataclass(frozen=True)
+class _Timbre:
+    """The sound of a group of programs.
+
+    Args:
+        overtones: amplitudes of the multiples of a note's frequency.
+        sustain: the share of its level to which a held note decays.
+    """
+
+    overtones: tuple[float, ...]
+    sustain: float
+
+
+_STRUCK = _Timbre((1.0, 0.4, 0.2, 0.1, 0.05, 0.02), 0.3)
+_ORGAN = _Timbre((0.8, 0.6, 0.1, 0.3), 1.0)
+_BASS = _Timbre((1.0, 0.6, 0.1), 0.4)
+_BOWED = _Timbre((0.7, 0.45, 0.35, 0.25, 0.2, 0.15), 0.9)
+_BRASS = _Timbre((0.6, 0.55, 0.5, 0.35, 0.25, 0.15), 0.8)
+_PIPE = _Timbre((1.2, 0.15), 0.9)
+_TIMBRES = (
+    *(_STRUCK, _STRUCK, _ORGAN, _STRUCK, _BASS, _BOWED, _BOWED, _BRASS),
+    *(_BRASS, _PIPE, _BRASS, _BOWED, _BOWED, _STRUCK, _STRUCK, _STRUCK),
+)
+"""The timbre of each family of eight General MIDI programs."""
+_DRUMS = -1
 _ATTACK = 0.006
 """Seconds until a note reaches its full level; a shorter attack would click."""
 _DECAY = 1.5
-"""Time constant of the decay while a note is held, in seconds ..."""
-_SUSTAIN = 0.3
-"""... to this share of the level."""
+"""Time constant of the decay while a note is held, in seconds."""
 _RELEASE = 0.06
 """Time constant of the release, in seconds; after eight of them a note is silent."""
 _DRUM = 0.04
@@ -33,10 +56,10 @@ def synthesize(
     curves: Mapping[int, ChannelCurves] = {},
     mono: bool = True,
 ) -> Float32[np.ndarray, "num_frames channels"]:
-    """Renders a score; every program sounds the same.
+    """Renders a score. Programs sound in six ways: struck or plucked, organ, bass, bowed, brass and reed, or pipe.
 
     Args:
-        score: the notes; equal temperament, A4 (MIDI pitch 69) at 440 Hz.
+        score: the notes and the programs of their parts; equal temperament, A4 (MIDI pitch 69) at 440 Hz.
         num_frames: length of the sound; longer notes are cut off.
         sample_rate: frames per second.
         curves: volume, pan and pitch bend of the channels of the parts, where they change.
@@ -53,27 +76,32 @@ def synthesize(
     release = np.arange(1, round(8 * _RELEASE * sample_rate) + 1)
     release_curve = (np.exp(-release / (_RELEASE * sample_rate)) * (1 - release / len(release))).astype(np.float32)
     by_part = [_NOTHING if part.channel is None else curves.get(part.channel, _NOTHING) for part in score.parts]
-    drums = np.array([part.drums for part in score.parts], dtype=bool)[notes.part]
-    bent = np.array([its.bend is not None for its in by_part], dtype=bool)[notes.part] & ~drums
+    timbres = [_DRUMS if part.drums else _TIMBRES.index(_TIMBRES[part.program // 8]) for part in score.parts]
+    timbre = np.array(timbres, dtype=np.int64)[notes.part]
+    bent = np.array([its.bend is not None for its in by_part], dtype=bool)[notes.part] & (timbre != _DRUMS)
 
     def add(note: int, begin: int, wave: np.ndarray) -> None:
         """Adds a chunk of a held note, from frame ``begin`` of the note on."""
         chunk = _with_release(wave, int(ends[note] - starts[note]) - begin, release_curve) * levels[note]
         _add(sound, int(starts[note]) + begin, chunk, by_part[notes.part[note]])
 
-    for pitch in np.unique(notes.pitch).tolist():
-        for drum in (False, True):
-            selected = np.flatnonzero((notes.pitch == pitch) & (drums == drum) & ~bent)
-            longest = int((ends - starts)[selected].max(initial=-len(release))) + len(release)
-            for begin in range(0, longest, _CHUNK):
-                wave = (_drum if drum else _tone)(pitch, begin, min(_CHUNK, longest - begin), sample_rate)
-                for note in selected.tolist():
-                    add(note, begin, wave)
+    for pitch, kind in sorted(set(zip(notes.pitch.tolist(), timbre.tolist(), strict=True))):
+        selected = np.flatnonzero((notes.pitch == pitch) & (timbre == kind) & ~bent)
+        longest = int((ends - starts)[selected].max(initial=-len(release))) + len(release)
+        for begin in range(0, longest, _CHUNK):
+            count = min(_CHUNK, longest - begin)
+            if kind == _DRUMS:
+                wave = _drum(pitch, begin, count, sample_rate)
+            else:
+                wave = _tone(pitch, begin, count, sample_rate, _TIMBRES[kind])
+            for note in selected.tolist():
+                add(note, begin, wave)
     for note in np.flatnonzero(bent).tolist():
         bend, held = by_part[notes.part[note]].bend, int(ends[note] - starts[note])
         assert bend is not None
         for begin, wave in _bent_tone(
-            int(notes.pitch[note]), int(starts[note]), held + len(release), sample_rate, bend
+            *(int(notes.pitch[note]), int(starts[note]), held + len(release), sample_rate, bend),
+            _TIMBRES[int(timbre[note])],
         ):
             add(note, begin, wave)
     return sound
@@ -87,20 +115,20 @@ def _with_release(wave: np.ndarray, length: int, release_curve: np.ndarray) -> n
     return chunk
 
 
-def _tone(pitch: int, begin: int, count: int, sample_rate: int) -> np.ndarray:
+def _tone(pitch: int, begin: int, count: int, sample_rate: int, timbre: _Timbre) -> np.ndarray:
     """A held note of a pitch, at level 1."""
     time = np.arange(begin, begin + count) / sample_rate
     frequency = _hertz(pitch)
     wave = np.zeros(count, dtype=np.float32)
-    for number, level in enumerate(_OVERTONES, start=1):
+    for number, level in enumerate(timbre.overtones, start=1):
         if number * frequency < 0.45 * sample_rate:
             wave += level * np.sin(2 * np.pi * frequency * number * time)
-    tone: np.ndarray = (wave * _envelope(time)).astype(np.float32)
+    tone: np.ndarray = (wave * _envelope(time, timbre)).astype(np.float32)
     return tone
 
 
 def _bent_tone(
-    pitch: int, start: int, count: int, sample_rate: int, bend: Curve
+    pitch: int, start: int, count: int, sample_rate: int, bend: Curve, timbre: _Timbre
 ) -> Iterator[tuple[int, Float32[np.ndarray, " frames"]]]:
     """Chunks of a held note whose frequency changes, each with the frame of the note at which it begins."""
     cycles = 0.0
@@ -109,20 +137,21 @@ def _bent_tone(
         frequency = np.broadcast_to(_hertz(pitch) * bend.over(start + begin, size), size)
         phase = cycles + np.append(0, np.cumsum(frequency / sample_rate))
         wave = np.zeros(size, dtype=np.float32)
-        for number, level in enumerate(_OVERTONES, start=1):
+        for number, level in enumerate(timbre.overtones, start=1):
             if number * frequency.max() < 0.45 * sample_rate:
                 wave += level * np.sin(2 * np.pi * number * phase[:-1])
         cycles = phase[-1] % 1
-        yield begin, (wave * _envelope(np.arange(begin, begin + size) / sample_rate)).astype(np.float32)
+        yield begin, (wave * _envelope(np.arange(begin, begin + size) / sample_rate, timbre)).astype(np.float32)
 
 
 def _hertz(pitch: int) -> float:
     return float(440.0 * 2 ** ((pitch - 69) / 12))
 
 
-def _envelope(time: np.ndarray) -> np.ndarray:
+def _envelope(time: np.ndarray, timbre: _Timbre) -> np.ndarray:
     """The level of a held note, at seconds from its onset."""
-    envelope: np.ndarray = np.minimum(time / _ATTACK, 1) * (_SUSTAIN + (1 - _SUSTAIN) * np.exp(-time / _DECAY))
+    decay = timbre.sustain + (1 - timbre.sustain) * np.exp(-time / _DECAY)
+    envelope: np.ndarray = np.minimum(time / _ATTACK, 1) * decay
     return envelope
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pianoroll_seq2seq.display.palette import CONTINUATION_COLOUR, PRIMER_COLOUR, line_style
-from pianoroll_seq2seq.display.plot.figures import new_axes
+from pianoroll_seq2seq.display.plot.figures import label_of, new_axes
 from pianoroll_seq2seq.train.history import History
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def plot_histories(histories: Mapping[str, History], *, ax: "Axes | None" = None
         title = "validation (faint: training)" if faint else "training"
         ax.legend(
             [curves[-1] for curves in run_curves],
-            list(histories),
+            list(map(label_of, histories)),
             title=title,
             loc="upper left",
             bbox_to_anchor=(1, 1),
@@ -65,7 +65,7 @@ def _draw_run(ax: "Axes", index: int, name: str, history: History) -> "list[Line
     """Draws the curves of a run, training first, and a dot at its best epoch."""
     colour, dashes, marker = line_style(index)
     epochs = [epoch.epoch for epoch in history.epochs]
-    prefix = f"{name}: " if name else ""
+    prefix = f"{label_of(name)}: " if name else ""
     validated = bool(epochs) and len(history.valid_losses) == len(epochs)
     shown = history.valid_losses if validated else history.train_losses
     curves = ax.plot(epochs, history.train_losses, linewidth=1.2, label=f"{prefix}training")

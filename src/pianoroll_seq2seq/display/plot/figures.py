@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pianoroll_seq2seq._internal.atomic import writing
-from pianoroll_seq2seq._internal.names import as_text
+from pianoroll_seq2seq._internal.names import as_text, printable
 from pianoroll_seq2seq.errors import MissingExtraError, SettingsError, ShapeError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _DEFAULT_FORMAT = "png"
+_LONGEST_LABEL = 40
 
 
 def save_figure(ax: "Axes", path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
@@ -46,6 +47,18 @@ def save_figure(ax: "Axes", path: str | os.PathLike[str], *, overwrite: bool = F
         figure.savefig(temporary, format=kind, dpi=150, bbox_inches="tight")
     pyplot.close(figure)
     return path
+
+
+def label_of(name: str) -> str:
+    r"""The name of a part or a run as a label.
+
+    matplotlib reads the text between two dollar signs as mathematics, and a long label leaves no room for the picture.
+
+    Example:
+        >>> print(label_of("$x^$"))
+        \$x^\$
+    """
+    return printable(name, longest=_LONGEST_LABEL).replace("$", r"\$")
 
 
 def new_axes(*, width: float, height: float = 4) -> "Axes":

@@ -1,6 +1,5 @@
 """Several voices in one piano roll."""
 
-from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -8,12 +7,13 @@ import numpy as np
 from jaxtyping import Int64
 
 from pianoroll_seq2seq.display.palette import VOICES, on_ground, shaded
-from pianoroll_seq2seq.display.plot.figures import new_axes
+from pianoroll_seq2seq.display.plot.figures import label_of, new_axes
 from pianoroll_seq2seq.display.plot.note_artists import BAR_HEIGHT, add_bars, add_onsets
 from pianoroll_seq2seq.display.plot.note_intervals import NoteIntervals, roll_intervals, score_intervals
 from pianoroll_seq2seq.display.plot.roll_axes import set_roll_axes
 from pianoroll_seq2seq.display.plot.times import TimeUnit
 from pianoroll_seq2seq.errors import SettingsError
+from pianoroll_seq2seq.part_selection import distinct_names
 from pianoroll_seq2seq.parts import Part
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.score import Score
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _OVERLAP_SCALE = 0.6  # height of a bar over another, relative to that one
 _LEGEND_COLUMNS = 4
+_MOST_KEYS = 16
 
 
 def plot_voices(
@@ -70,8 +71,11 @@ def draw_voices(ax: "Axes", several: Mapping[str, NoteIntervals]) -> None:
         colours = colour if notes.velocity is None else shaded(colour, notes.velocity)
         add_bars(ax, notes, height=height, facecolors=colours, hatch=hatch)
         add_onsets(ax, notes, height=height)
-        keys.append(Patch(facecolor=colour, edgecolor="white", hatch=hatch or None, label=name))
+        if len(keys) < _MOST_KEYS:
+            keys.append(Patch(facecolor=colour, edgecolor="white", hatch=hatch or None, label=label_of(name)))
         earlier.append(notes)
+    if len(several) > _MOST_KEYS:
+        keys[-1:] = [Patch(visible=False, label=f"{len(several) - _MOST_KEYS + 1} more")]
     ax.legend(handles=keys, loc="lower left", bbox_to_anchor=(0, 1), ncols=_LEGEND_COLUMNS, frameon=False)
 
 
@@ -95,7 +99,7 @@ def _score_voices(score: Score, time: TimeUnit | None, *, drums: bool) -> dict[s
     whole = score_intervals(score, time)
     counts = np.bincount(score.notes.part, minlength=len(score.parts))
     sounding = [(index, part) for index, part in enumerate(score.parts) if counts[index] and (drums or not part.drums)]
-    names = _distinct([_name(part, index) for index, part in sounding])
+    names = distinct_names([_name(part, index) for index, part in sounding])
     return {name: whole.where(score.notes.part == index) for name, (index, _) in zip(names, sounding, strict=True)}
 
 
@@ -104,16 +108,6 @@ def _name(part: Part, index: int) -> str:
 
     instrument = "drums" if part.drums else pretty_midi.program_to_instrument_name(part.program)
     return part.name or instrument or f"part {index + 1}"
-
-
-def _distinct(names: list[str]) -> list[str]:
-    """The names; repeated names get numbers."""
-    counts, seen = Counter(names), Counter[str]()
-    numbered = []
-    for name in names:
-        seen[name] += 1
-        numbered.append(f"{name} ({seen[name]})" if counts[name] > 1 else name)
-    return numbered
 
 
 def _overlap_counts(notes: NoteIntervals, earlier: list[NoteIntervals]) -> Int64[np.ndarray, " notes"]:

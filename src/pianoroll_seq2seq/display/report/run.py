@@ -124,7 +124,7 @@ def _trained_on(
         if len(layout.parts) == 1:
             data["pitches"] = _pitches(layout.parts[0])
         else:
-            data["parts"] = [f"{part.name}, {_pitches(part)}" for part in layout.parts]
+            data["parts"] = [f"{part.name}: {_pitches(part)}" for part in layout.parts]
         data["planes"] = ", ".join(layout.planes)
         del data["layout"]
     found = {

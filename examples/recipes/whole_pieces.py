@@ -1,0 +1,42 @@
+"""Whole pieces as examples for :class:`CopyingLSTM`; long ones are cut for training."""
+
+from collections.abc import Sequence
+
+from pianoroll_seq2seq import Augmentation, FrameLayout, PianoRoll, WholePieces
+
+MAX_PIECE_FRAMES = 2048
+"""Longer pieces are cut for training: the memory of attention grows with the square of their length."""
+
+
+def whole_pieces(
+    pieces: Sequence[PianoRoll],
+    training: bool,
+    *,
+    onsets: bool,
+    velocity: bool = False,
+    max_frames_per_batch: int,
+    max_piece_frames: int = MAX_PIECE_FRAMES,
+    repeats: int,
+    augmentation: Augmentation,
+) -> WholePieces:
+    """The examples, for training (True) or for validation (False).
+
+    Args:
+        pieces: the pieces.
+        training: whether to cut long pieces, to repeat and to transpose them.
+        onsets: whether frames have the onset plane.
+        velocity: whether they have the velocity plane, and so the onset plane too.
+        max_frames_per_batch: largest number of frames in a step; four times as many in validation.
+        max_piece_frames: pieces are cut into passages of at most this length.
+        repeats: how often an epoch contains each piece.
+        augmentation: the transpositions.
+    """
+    layout = FrameLayout.of(pieces[0], onsets=onsets, velocity=velocity)
+    if not training:
+        return WholePieces(pieces, max_frames_per_batch=4 * max_frames_per_batch, layout=layout)
+    cut = [
+        piece[begin : begin + max_piece_frames] for piece in pieces for begin in range(0, len(piece), max_piece_frames)
+    ]
+    return WholePieces(
+        cut, max_frames_per_batch=max_frames_per_batch, repeats=repeats, augmentation=augmentation, layout=layout
+    )
