@@ -109,7 +109,7 @@ def run(recipe: Recipe, data: Split, folder: Path, *, seed: int) -> Result:
     trained = train(recipe, data.train, data.valid, seed=seed, checkpoint_dir=folder)
     seconds = sum(epoch.seconds for epoch in trained.history.epochs)
     valid, test = (score(recipe, trained.model, rolls) for rolls in (data.valid, data.test))
-    figures = {
+    figures: dict[str, Any] = {
         "seed": seed,
         "parameters": trained.num_parameters,
         "steps": trained.history.epochs[-1].step,

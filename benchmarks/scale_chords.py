@@ -28,6 +28,7 @@ from train_scale_chords import PRESETS, Preset, read_pieces, train
 from pianoroll_seq2seq import evaluate, generate
 from pianoroll_seq2seq.data.datasets.scale_chords import write_scale_chords
 from pianoroll_seq2seq.evaluation.continuation import ContinuationMetrics
+from pianoroll_seq2seq.evaluation.music_summary import summarize_music
 
 
 def measure(preset: Preset, midi_dir: Path, *, seed: int) -> dict[str, Any]:
@@ -40,6 +41,7 @@ def measure(preset: Preset, midi_dir: Path, *, seed: int) -> dict[str, Any]:
     primers = [roll[: preset.primer_frames] for roll in split.test]
     music = generate(model, primers, num_frames=preset.continuation_frames, sampler=preset.sampler, seed=seed)
     continuations = [ContinuationMetrics.of(*pair) for pair in zip(music, split.test, strict=True)]
+    compared = summarize_music(music, split.test)
     return {
         "seed": seed,
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
@@ -48,6 +50,7 @@ def measure(preset: Preset, midi_dir: Path, *, seed: int) -> dict[str, Any]:
         "train_seconds": sum(epoch.seconds for epoch in history.epochs),
         "scores": scores.to_json(),
         "continuations": [asdict(one) for one in continuations],
+        "music": asdict(compared),
     }
 
 
@@ -66,6 +69,9 @@ def summary(results: list[dict[str, Any]]) -> dict[str, list[float]]:
         rows[f"continuations, mean {figure}"] = [
             float(np.mean([one[figure] for one in result["continuations"]])) for result in results
         ]
+    for figure in ("generated", "data"):
+        rows[f"repeated notes, {figure}"] = [result["music"][figure].get("repeated_notes", 0) for result in results]
+    rows["overlap of note lengths"] = [result["music"]["overlaps"].get("note_lengths", 0) for result in results]
     rows["training seconds"] = [result["train_seconds"] for result in results]
     return rows
 

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Int64
 
 from pianoroll_seq2seq import PianoRoll
+from pianoroll_seq2seq.errors import SettingsError
 
 _SMOOTHING = 0.1
 """Added to the count of each velocity, so that none has probability zero."""
@@ -39,6 +40,9 @@ def velocity_baselines(train: Sequence[PianoRoll], pieces: Sequence[PianoRoll]) 
     Args:
         train: the training pieces, with velocities.
         pieces: the pieces that are scored.
+
+    Raises:
+        SettingsError: a piece without velocities.
     """
     found = {}
     for name in train[0].part_names:
@@ -69,6 +73,8 @@ def _of_part(known: Int64[np.ndarray, " notes"], pieces: Sequence[Int64[np.ndarr
 def _velocities(roll: PianoRoll) -> Int64[np.ndarray, " notes"]:
     """The velocities of the notes of a roll of one part, by onset and then by pitch."""
     notes = roll.notes()
+    if notes.velocity is None:
+        raise SettingsError(f"{roll.name or 'A piece'} has no velocities. Read it with velocity=True.")
     velocities: np.ndarray = notes.velocity[np.lexsort((notes.pitch, notes.onset_frame))].astype(np.int64)
     return velocities
 

@@ -1,6 +1,6 @@
 """Trains a sequence-to-sequence LSTM on scales and chords, and lets it continue music that it was not trained on.
 
-    python examples/train_scale_chords.py                          # the built-in pieces, about two minutes
+    python examples/train_scale_chords.py                          # the built-in pieces, about three minutes
     python examples/train_scale_chords.py --midi-dir my_midi       # any folder of MIDI files
     python examples/train_scale_chords.py --preset azure-2017      # the configuration of the 2017 article
     torchrun --standalone --nproc-per-node=2 examples/train_scale_chords.py   # in two processes, or on two GPUs

@@ -73,8 +73,12 @@ def test_training_leaves_music_pictures_scores_and_a_model(some_scales: Path, tm
     for picture in ("roll.png", "loss.png"):
         assert (out / picture).read_bytes().startswith(b"\x89PNG")
     assert len(History.load(out / "history.jsonl").epochs) == 1
-    assert json.loads((out / "scores.json").read_text())["test"]["num_frames"] > 0
-    assert open_model(out).layout.frame_size == 35
+    scores = json.loads((out / "scores.json").read_text())
+    assert scores["test"]["num_frames"] > 0
+    overlap = scores["summary"]["overlaps"]["note_lengths"]
+    assert f"the lengths of its notes overlap those of the test pieces by {overlap:.0%}" in first.stdout
+    layout = open_model(out).layout
+    assert (layout.plane_size, layout.has_onsets) == (35, True)
     report = (out / "report.html").read_text(encoding="utf-8")
     assert all(words in report for words in ("copy last", "RelativeBernoulliHead", "audio/midi", "audio/wav"))
 
@@ -88,6 +92,19 @@ def test_training_leaves_music_pictures_scores_and_a_model(some_scales: Path, tm
     assert other.returncode == 2
     assert "Choose another --output" in other.stderr
     assert "Traceback" not in other.stderr
+
+
+@pytest.mark.slow
+def test_the_demo_sounds_like_its_pieces(tmp_path: Path) -> None:
+    """The README's command makes music that glues repeated notes, leaves the scale, or predicts badly."""
+    done = run_process("train_scale_chords.py", "--output", tmp_path)
+    assert done.returncode == 0, done.stderr
+    scores = json.loads((tmp_path / "scores.json").read_text())
+    assert scores["test"]["model"]["all"]["nats"] < 0.3
+    assert scores["continuation"]["in_scale_share"] >= 0.95
+    summary = scores["summary"]
+    assert summary["overlaps"]["note_lengths"] >= 0.8
+    assert summary["generated"]["repeated_notes"] == pytest.approx(summary["data"]["repeated_notes"], rel=1 / 3)
 
 
 def test_the_preset_of_2017_runs(some_scales: Path, tmp_path: Path) -> None:

@@ -46,8 +46,8 @@ def test_names_cannot_control_a_terminal() -> None:
 
 
 def test_many_parts_are_listed_in_part_and_take_time_in_proportion() -> None:
-    """20,000 parts took minutes: each name was compared with all others."""
-    parts = tuple(Part(f"part {index}", pitches=PitchRange(60, 60)) for index in range(20_000))
+    """Thousands of parts took minutes: each name was compared with all others."""
+    parts = tuple(Part(f"part {index}", pitches=PitchRange(60, 60)) for index in range(8_000))
     roll = PianoRoll.from_active(np.eye(1, len(parts), 7, dtype=bool), parts=parts)
     assert roll[list(roll.part_names)] == roll
     assert roll.merged().active.tolist() == [[True]]
@@ -56,7 +56,7 @@ def test_many_parts_are_listed_in_part_and_take_time_in_proportion() -> None:
         with pytest.raises((SettingsError, PitchRangeError)) as info:
             wrong()
         assert len(str(info.value)) < 1000
-        assert "19988 more" in str(info.value)
+        assert "7988 more" in str(info.value)
 
 
 @pytest.mark.parametrize(

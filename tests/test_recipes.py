@@ -293,7 +293,7 @@ def test_the_benchmark_trains_scores_and_writes_music(
     assert mixture <= mean
     assert figures[0]["test"] != figures[1]["test"]
     # The likelihood is that of all frames of the test pieces, over 88 pitches.
-    pieces = benchmark.polyphonic("jsb", folder=data).test
+    pieces = benchmark.SETS["jsb"].read(data).test
     again = likelihood(benchmark.load(folder / "seed-0" / "best.safetensors"), pieces)
     assert (again.num_frames, again.nats) == (144, pytest.approx(figures[0]["test"], abs=1e-4))
     written = sorted((folder / "music-1").glob("*.mid"))

@@ -271,7 +271,7 @@ def test_ctrl_c_is_one_line(
     [
         (
             ["--set", "colour=3"],
-            r"no hyperparameter 'colour'. Its hyperparameters: independent, hidden_size, num_copy_heads",
+            r"no hyperparameter 'colour'. Its hyperparameters: independent, onsets, hidden_size, num_copy_heads",
         ),
         (["--epochs", "3"], r"no hyperparameter 'epochs'.*Set its length with --steps"),
         (["--recipe", "nade", "--steps", "3"], r"no hyperparameter 'steps'.*Set its length with --epochs"),

@@ -155,4 +155,4 @@ def last_windows(rolls: Sequence[PianoRoll], num_frames: int, hop: int) -> list[
 
 def with_silence(roll: PianoRoll, num_frames: int) -> PianoRoll:
     """A piece with silence before it."""
-    return PianoRoll.silent(num_frames, grid=roll.grid, pitches=roll.pitches, tempo=roll.tempo) + roll
+    return PianoRoll.silent(num_frames, grid=roll.grid, tempo=roll.tempo, parts=roll.parts) + roll

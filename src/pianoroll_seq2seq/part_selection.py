@@ -1,7 +1,7 @@
 """Which parts of a score become which parts of a roll."""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any, Literal, TypeGuard, cast
 
@@ -160,7 +160,9 @@ def named_selections(option: PartsOption) -> dict[str, Mapping[str, Any]]:
             f"parts must be None, 'tracks', names of tracks such as ['MELODY', 'PIANO'], or a mapping such as "
             f"{{'melody': 'MELODY', 'bass': {{'program': 33}}}}; got {option!r}."
         )
-    named = list(option.items()) if isinstance(option, Mapping) else [(name, name) for name in option]
+    named: Iterable[tuple[Any, Any]] = (
+        option.items() if isinstance(option, Mapping) else ((name, name) for name in option)
+    )
     selections: dict[str, Mapping[str, Any]] = {}
     for name, selection in named:
         arguments = selection if isinstance(selection, Mapping) else {"track": selection}

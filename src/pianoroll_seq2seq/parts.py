@@ -136,7 +136,7 @@ def part_columns(parts: Sequence[Part], name: str, *, owner: str) -> slice:
         SettingsError: no part of this name; the message lists the names.
     """
     columns = columns_of_parts(parts)
-    if not isinstance(name, str) or name not in columns:
+    if not isinstance(name, str) or name not in columns:  # type: ignore[redundant-expr]
         raise SettingsError(f"{owner} has no part {name!r}. Its parts are [{listed(columns, quoted=True)}].")
     return columns[name]
 

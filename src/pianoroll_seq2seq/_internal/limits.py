@@ -15,7 +15,7 @@ class Limits:
     Args:
         max_file_bytes: size of a file, in bytes.
         max_frames: rows of a roll.
-        max_cells: rows times columns of a roll; each of its two planes takes a byte a cell.
+        max_cells: rows times columns of a roll; each of its planes, two or three, takes a byte a cell.
         max_parts: parts of a score: tracks, each on one channel with one program. A MIDI file has at most as many
             tracks.
         max_controllers: controllers of a score, counted once for each part on which they act.

@@ -1,4 +1,4 @@
-"""``inspect``: shows what is in a MIDI file or folder."""
+"""``inspect``: shows what is in a file or a folder of music."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 
 def inspect(path: Annotated[Path, Parameter(name="PATH")], /) -> "Inspection":
-    """Shows what is in a MIDI file, or in all MIDI files of a folder.
+    """Shows what is in a MIDI or MusicXML file, or in all MIDI files of a folder.
 
     Length, tempi, parts and pitches; possible problems, such as damage, stray notes or nothing but drums; and the
     grid and pitches that fit the music.
 
     Args:
-        path: A MIDI file, or a folder of them.
+        path: A MIDI or MusicXML file, or a folder of MIDI files.
 
     Raises:
         MidiNotFoundError: no such file or folder, or a folder without MIDI files.

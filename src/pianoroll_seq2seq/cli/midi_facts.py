@@ -14,7 +14,8 @@ from pianoroll_seq2seq.midi_io import MidiNotes, read_notes
 from pianoroll_seq2seq.midi_io.channels import drums_by_message
 from pianoroll_seq2seq.midi_io.container import open_container
 from pianoroll_seq2seq.midi_io.message_list import last_tick
-from pianoroll_seq2seq.midi_io.source import NamedBytes, bytes_of
+from pianoroll_seq2seq.midi_io.source import NamedBytes
+from pianoroll_seq2seq.musicxml import midi_bytes_of
 from pianoroll_seq2seq.parts import DRUM_CHANNEL
 from pianoroll_seq2seq.score import Score
 from pianoroll_seq2seq.tempo import MAX_TICK
@@ -83,7 +84,7 @@ def inspect_file(path: Path, label: str, *, with_ends: bool = False) -> Inspecte
         MidiError: nothing in the file can be read.
     """
     problems: list[str] = []
-    data, name = bytes_of(path, DEFAULT_LIMITS)  # once: a pipe cannot be read again
+    data, name = midi_bytes_of(path, DEFAULT_LIMITS)  # once: a pipe cannot be read again
     try:
         found = read_notes(NamedBytes(data, name))
         score = found.score()

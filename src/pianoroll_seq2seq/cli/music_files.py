@@ -1,4 +1,4 @@
-"""Files of music: MIDI, sound or a picture, by their ending."""
+"""Files of music: MIDI, MusicXML, sound or a picture, by their ending."""
 
 import os
 from collections.abc import Iterable
@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from pianoroll_seq2seq.pianoroll import PianoRoll
 
 MIDI, SOUND, PICTURE = (".mid", ".midi"), (".wav", ".flac", ".ogg"), (".png",)
-ENDINGS = (*MIDI, *SOUND, *PICTURE)
+NOTATION = (".musicxml", ".mxl")
+ENDINGS = (*MIDI, *NOTATION, *SOUND, *PICTURE)
 """The endings of files that can be written."""
 
 
@@ -65,7 +66,7 @@ def write_music(
     soundfont: Path | None = None,
     overwrite: bool = False,
 ) -> None:
-    """Writes a roll as MIDI, sound or a picture, by the ending of the file.
+    """Writes a roll as MIDI, MusicXML, sound or a picture, by the ending of the file.
 
     Args:
         roll: the music.
@@ -83,6 +84,8 @@ def write_music(
     ending = path.suffix.lower()
     if ending in MIDI:
         roll.to_midi(path, velocity=velocity, program=program, overwrite=overwrite)
+    elif ending in NOTATION:
+        roll.to_musicxml(path, velocity=velocity, program=program, overwrite=overwrite)
     elif ending in SOUND:
         roll.to_audio(velocity=velocity, program=program, soundfont=soundfont).save(path, overwrite=overwrite)
     else:

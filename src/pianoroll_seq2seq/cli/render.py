@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from pianoroll_seq2seq.cli.command import Command
 from pianoroll_seq2seq.cli.left_out import left_out_lines
-from pianoroll_seq2seq.cli.music_files import ENDINGS, PICTURE, SOUND, check_outputs, draw
+from pianoroll_seq2seq.cli.music_files import ENDINGS, NOTATION, PICTURE, SOUND, check_outputs, draw
 from pianoroll_seq2seq.cli.options import BASIC, GridOptions, part_names
 from pianoroll_seq2seq.errors import LimitError, MidiError, MidiNotFoundError, SettingsError
 
@@ -69,21 +69,23 @@ def render(
     sound: SoundOptions = SoundOptions(),
     grid: GridOptions = GridOptions(),
 ) -> Rendered:
-    """Turns MIDI files into sound (.wav, .flac, .ogg) or pictures (.png), with all parts and drums.
+    """Turns MIDI or MusicXML files into sound (.wav, .flac, .ogg), pictures (.png) or scores (.musicxml).
+
+    All parts and drums are kept. The notes of a score are on the grid.
 
     Sound has the file's programs, velocities, volume, expression, pan, pitch bend and sustain pedal; a warning names
     what is not played. Pictures have all pitched notes in one part, unless --parts is given; softer notes are paler.
 
     Args:
-        source: A MIDI file, or a folder of them.
+        source: A MIDI or MusicXML file, or a folder of MIDI files.
         output: Files to write, or one folder if SOURCE is a folder.
         endings: What to write for each file of a folder, such as .wav .png; .wav by default.
         overwrite: Replace existing files.
         on_damage: Refuse damaged files, or read them up to the damage.
-        parts: Of pictures: tracks draws each track in a colour of its own, and drums too; names of tracks with commas
-            between them, such as MELODY,PIANO, draw only these.
+        parts: Of pictures and scores: tracks draws each track in a colour of its own, and drums too; names of tracks
+            with commas between them, such as MELODY,PIANO, draw only these.
         sound: how the music sounds.
-        grid: of pictures; sixteenths by default.
+        grid: of pictures and scores; sixteenths by default.
 
     Raises:
         MidiNotFoundError: no such file or folder, or a folder without MIDI files.
@@ -94,10 +96,13 @@ def render(
     from pianoroll_seq2seq._internal.limits import DEFAULT_LIMITS
     from pianoroll_seq2seq._internal.progress import tqdm
     from pianoroll_seq2seq.grid import SIXTEENTHS
-    from pianoroll_seq2seq.midi_io.source import NamedBytes, bytes_of
+    from pianoroll_seq2seq.midi_io.source import NamedBytes
+    from pianoroll_seq2seq.musicxml import midi_bytes_of
 
     plan = _plan(source, output, endings)
-    if parts is not None and not any(path.suffix.lower() in PICTURE for paths in plan.values() for path in paths):
+    if parts is not None and not any(
+        path.suffix.lower() in (*PICTURE, *NOTATION) for paths in plan.values() for path in paths
+    ):
         raise SettingsError(f"--parts {parts} is for pictures. Add a {PICTURE[0]} file, or leave it out.")
     chosen = part_names(parts)
     check_outputs([path for paths in plan.values() for path in paths], overwrite=overwrite)
@@ -105,7 +110,7 @@ def render(
     refused: dict[str, str] = {}
     for midi, paths in tqdm(plan.items(), "render", unit="file", disable=len(plan) == 1):
         try:
-            data, label = bytes_of(midi, DEFAULT_LIMITS)  # once: a pipe cannot be read again
+            data, label = midi_bytes_of(midi, DEFAULT_LIMITS)  # once: a pipe cannot be read again
             for path in paths:
                 music = NamedBytes(data, label)
                 frames = _Frames(grid.grid() or SIXTEENTHS, chosen)
@@ -144,7 +149,7 @@ def _plan(source: Path, output: list[str], endings: list[str] | None) -> dict[Pa
 
 @dataclass(frozen=True)
 class _Frames:
-    """The frames of pictures."""
+    """The frames of pictures and scores."""
 
     grid: "BeatGrid | SecondsGrid"
     parts: "PartsOption"
@@ -163,14 +168,18 @@ def _write(
         from pianoroll_seq2seq.display.audio import to_audio
 
         to_audio(music, on_damage=on_damage, **asdict(sound)).save(path, overwrite=overwrite)
-    elif path.suffix.lower() == ".png":
+    elif path.suffix.lower() in (*PICTURE, *NOTATION):
         from pianoroll_seq2seq.midi_io import read_midi
         from pianoroll_seq2seq.pianoroll import PianoRoll
         from pianoroll_seq2seq.pitches import ALL_PITCHES
 
         score = read_midi(music, on_damage=on_damage)
-        roll = PianoRoll.from_score(score, grid=frames.grid, pitches=ALL_PITCHES, parts=frames.parts)
-        draw(roll, path, overwrite=overwrite)
+        parts = frames.parts or ("tracks" if path.suffix.lower() in NOTATION else None)
+        roll = PianoRoll.from_score(score, grid=frames.grid, pitches=ALL_PITCHES, parts=parts)
+        if path.suffix.lower() in NOTATION:
+            roll.to_musicxml(path, overwrite=overwrite)
+        else:
+            draw(roll, path, overwrite=overwrite)
     else:
         from pianoroll_seq2seq.midi_io import read_midi, write_midi
 
@@ -181,7 +190,8 @@ COMMAND = Command(
     render,
     examples="""
     pianoroll-seq2seq render song.mid --output song.wav song.png
-    pianoroll-seq2seq render song.mid --output song.png --parts tracks
+    pianoroll-seq2seq render song.mid --output tracks.png --parts tracks
+    pianoroll-seq2seq render song.mid --output song.musicxml --frames-per-beat 12
     pianoroll-seq2seq render song.mid --output song.flac --soundfont piano.sf2
     pianoroll-seq2seq render my_midi --output sounds --endings .ogg .png
     """,

@@ -114,7 +114,7 @@ def score(data: str, options: "EvaluateOptions", reading: ReadingOptions) -> Eva
 def _source(data: str, layout: FrameLayout, options: "EvaluateOptions", reading: ReadingOptions) -> Source:
     """The pieces, read with the grid, the parts and the pitches of the model."""
     given = reading.given()
-    if len(layout.parts) == 1:
+    if len(layout.parts) == 1 and not layout.parts[0].drums:
         return Source(data, layout.grid, layout.pitches, options.outside, given, options.verify)
     given.setdefault("parts", layout.parts)
     pitches = {part.name: part.pitches for part in layout.parts}

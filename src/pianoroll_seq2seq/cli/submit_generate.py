@@ -127,8 +127,10 @@ def _check_options(primer: PrimerOptions, sampling: SamplingOptions) -> None:
         SettingsError: an unknown scale, or a threshold out of range.
         MidiError: a primer that cannot be read.
     """
+    from pianoroll_seq2seq._internal.limits import DEFAULT_LIMITS
     from pianoroll_seq2seq.cli.scales import pitch_classes_of
     from pianoroll_seq2seq.midi_io.read import read_midi
+    from pianoroll_seq2seq.musicxml import midi_bytes_of
     from pianoroll_seq2seq.sampling.samplers import Threshold
 
     if sampling.threshold is not None:
@@ -136,7 +138,7 @@ def _check_options(primer: PrimerOptions, sampling: SamplingOptions) -> None:
     if sampling.scale is not None:
         pitch_classes_of(sampling.scale)
     if primer.primer is not None:
-        read_midi(primer.primer)
+        read_midi(midi_bytes_of(primer.primer, DEFAULT_LIMITS)[0])
 
 
 def _send(folder: Path, path: Path | None, place: str) -> str | None:

@@ -113,7 +113,8 @@ def _header_at(data: bytes, label: str, salvage: bool) -> int:
     if start < 0:
         kind = kind_of(data[:64])
         found = f"it is {kind}" if kind else f"it starts with {data[:4]!r}, expected {_HEADER!r}"
-        raise MidiError(f"{label}: not a MIDI file; {found}.")
+        fix = " Use read_musicxml or PianoRoll.from_musicxml." if kind and "MusicXML" in kind else ""
+        raise MidiError(f"{label}: not a MIDI file; {found}.{fix}")
     return start
 
 

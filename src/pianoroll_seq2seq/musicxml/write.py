@@ -1,8 +1,10 @@
 """Writing MusicXML files."""
 
+import io
 import os
 import re
 import warnings
+import zipfile
 from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import pairwise
@@ -30,6 +32,11 @@ _NOT_IN_XML = re.compile("[\\x00-\\x08\\x0b-\\x1f\\ud800-\\udfff\\ufffe\\uffff]"
 _MIDDLE_C = 60
 
 
+_CONTAINER = """<?xml version="1.0" encoding="UTF-8"?>
+<container><rootfiles><rootfile full-path="score.musicxml"/></rootfiles></container>
+"""
+
+
 class _Event(NamedTuple):
     """A key signature, or a tempo change."""
 
@@ -49,7 +56,7 @@ def write_musicxml(score: Score, path: str | os.PathLike[str], *, overwrite: boo
     Args:
         score: the score. Its times must be such that notation has values for them: music on a grid, such as
             ``roll.to_score()``.
-        path: the file to write; missing folders are made.
+        path: the file to write; missing folders are made. A file with the ending ``.mxl`` is compressed.
         overwrite: whether an existing file may be replaced.
 
     Returns:
@@ -73,8 +80,9 @@ def write_musicxml(score: Score, path: str | os.PathLike[str], *, overwrite: boo
         True
     """
     path = Path(path)
+    data = to_musicxml_bytes(score)
     with writing(path, overwrite=overwrite) as temporary:
-        temporary.write_bytes(to_musicxml_bytes(score))
+        temporary.write_bytes(_packed(data) if path.suffix.lower() == ".mxl" else data)
     return path
 
 
@@ -89,6 +97,15 @@ def to_musicxml_bytes(score: Score) -> bytes:
         raise type(error)(f"{label}: {error}") from error
     ElementTree.indent(root)
     return (_HEAD + ElementTree.tostring(root, encoding="unicode") + "\n").encode()
+
+
+def _packed(data: bytes) -> bytes:
+    """A compressed MusicXML file."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in (("META-INF/container.xml", _CONTAINER.encode()), ("score.musicxml", data)):
+            archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)  # the same bytes at any time of day
+    return packed.getvalue()
 
 
 def _document(score: Score) -> Element:

@@ -140,7 +140,7 @@ def move_columns(planes: Planes, parts: Sequence[Part], new: Sequence[Part], lab
     Raises:
         PitchRangeError: notes outside the new range of their part.
     """
-    sounding = planes.active.any(axis=0)
+    sounding = np.asarray(planes.active.any(axis=0))
     moves: list[tuple[slice, slice]] = []  # from columns of the planes to columns of the new ones
     start = new_start = 0
     for part, new_part in zip(parts, new, strict=True):

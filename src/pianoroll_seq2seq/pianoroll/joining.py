@@ -43,7 +43,6 @@ def concatenate(rolls: "Iterable[PianoRoll]") -> "PianoRoll":
         raise ShapeError("concatenate needs at least one roll.")
     first = rolls[0]
     tempo, meter, num_frames = first.tempo, first.meter, len(first)
-    layout = FrameLayout.of(first)
     for roll in rolls[1:]:
         if roll.pitches != first.pitches and len(roll.parts) == len(first.parts) == 1:
             raise PitchRangeError(
@@ -55,7 +54,9 @@ def concatenate(rolls: "Iterable[PianoRoll]") -> "PianoRoll":
                 f"Cannot concatenate rolls on {first.grid} with {tempo.ticks_per_beat} ticks per beat, and on "
                 f"{roll.grid} with {roll.tempo.ticks_per_beat}. Read them on one grid."
             )
-        layout.check(roll, repr(roll.name) if roll.name else "A roll", owner="the roll before it")
+        if roll.parts != first.parts:
+            label = repr(roll.name) if roll.name else "A roll"
+            FrameLayout.of(first).check(roll, label, owner="the roll before it")
         tick = int(first.grid.ticks_at(np.array([num_frames]), tempo)[0])
         tempo = tempo.concatenate(roll.tempo, tick)
         meter = meter.concatenate(roll.meter, tick, ticks_per_beat=tempo.ticks_per_beat)
@@ -122,7 +123,7 @@ def with_parts(roll: "PianoRoll", names: Sequence[str]) -> "PianoRoll":
         raise SettingsError(f"roll[[]] has no parts. Name some of [{listed(roll.part_names, quoted=True)}].")
     columns, by_name = columns_of_parts(roll.parts), {part.name: part for part in roll.parts}
     for name in names:
-        if not isinstance(name, str) or name not in columns:
+        if not isinstance(name, str) or name not in columns:  # type: ignore[redundant-expr]
             roll.columns(name)  # says that it has no such part
     parts = named_parts([by_name[name] for name in names], PIANO, owner="roll[[...]]")
     slices = [columns[name] for name in names]

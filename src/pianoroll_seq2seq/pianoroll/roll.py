@@ -20,6 +20,7 @@ from pianoroll_seq2seq.grid import SIXTEENTHS, FrameGrid
 from pianoroll_seq2seq.layout import FrameLayout
 from pianoroll_seq2seq.meter import Meter, bar_ticks, beat_ticks
 from pianoroll_seq2seq.midi_io.planes import Reading, read_planes
+from pianoroll_seq2seq.musicxml import read_musicxml, write_musicxml
 from pianoroll_seq2seq.part_selection import PartsOption
 from pianoroll_seq2seq.parts import Part, listed, named_parts, part_columns, spanned_pitches
 from pianoroll_seq2seq.pianoroll import conversions, joining
@@ -54,6 +55,8 @@ class PianoRoll:
         parts: the parts, each with its pitches; one part without a name by default.
         meter: the time and key signatures, in ticks of the tempo map; empty if they are unknown.
 
+    The planes are not copied: do not write to the arrays afterwards.
+
     Raises:
         ShapeError: planes of another shape or type, an onset in a cell that is not active, or a velocity of another
             range or place.
@@ -67,7 +70,7 @@ class PianoRoll:
         True
         >>> duet = PianoRoll.stack({"melody": roll, "bass": roll})
         >>> duet.part_names, duet["bass"] == roll.renamed("bass"), duet.columns("bass")
-        (('melody', 'bass'), False, slice(3, 6, None))
+        (('melody', 'bass'), True, slice(3, 6, None))
     """
 
     active: Bool[np.ndarray, "frames columns"]
@@ -199,7 +202,8 @@ class PianoRoll:
             grid: how long a frame is.
             pitches: the pitches to keep, of all parts or of each by its name.
             drums: whether to keep drums (channel 10). By default they are dropped from a roll of one part, and kept as
-                parts of their own if ``parts`` is given.
+                parts of their own if ``parts`` is given; a part with pitched notes and drums has its drums only if it
+                is true.
             parts: the parts of the roll, as for :meth:`from_midi`.
             velocity: whether the roll gets a velocity plane.
             outside: what to do with notes outside ``pitches``: raise an error, or drop them.
@@ -207,7 +211,7 @@ class PianoRoll:
 
         Raises:
             NoNotesError: no notes.
-            PitchRangeError: notes outside the range and ``outside="error"``, or no note inside it.
+            PitchRangeError: notes outside the range and ``outside="error"``, or all notes outside it.
             LimitError: more frames or cells than the limits allow.
             SettingsError: unknown value of ``outside`` or ``parts``, or selections that overlap.
             MidiError: a part that the score does not have.
@@ -258,6 +262,48 @@ class PianoRoll:
         read = read_planes(path, grid=grid, pitches=pitches, outside=outside, **reading)
         planes = Planes(read.active, read.onset, read.velocity)
         return unchecked_roll(cls, planes, read.parts, grid=grid, tempo=read.tempo, name=read.name, meter=read.meter)
+
+    @classmethod
+    def from_musicxml(
+        cls,
+        path: midi_io.MidiSource,
+        *,
+        grid: FrameGrid = SIXTEENTHS,
+        pitches: PitchRange | Mapping[str, PitchRange] = PIANO,
+        drums: bool | None = None,
+        parts: PartsOption = None,
+        velocity: bool = True,
+        outside: Literal["error", "drop"] = "error",
+        unpitched: Literal["error", "drop"] = "error",
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> "PianoRoll":
+        """Reads a MusicXML file: :func:`~pianoroll_seq2seq.musicxml.read_musicxml`, then :meth:`from_score`.
+
+        Args:
+            path: the file (``.musicxml``, ``.xml``, ``.mxl``), its bytes, or a file opened in binary mode.
+            grid: how long a frame is.
+            pitches: the pitches to keep, of all parts or of each by its name.
+            drums: whether to keep drums, as for :meth:`from_score`.
+            parts: the parts of the roll, as for :meth:`from_midi`; ``"tracks"`` are the parts of the file.
+            velocity: whether the roll gets a velocity plane.
+            outside: what to do with notes outside ``pitches``: raise an error, or drop them.
+            unpitched: what to do with unpitched notes whose drum is unknown: raise an error, or drop them.
+            limits: how large the file and the roll may be.
+
+        Raises:
+            MusicXMLError: a file that is not MusicXML, or is cut or damaged.
+            MidiError, NoNotesError, PitchRangeError, LimitError, SettingsError: as those two do.
+        """
+        return cls.from_score(
+            read_musicxml(path, unpitched=unpitched, limits=limits),
+            grid=grid,
+            pitches=pitches,
+            drums=drums,
+            parts=parts,
+            velocity=velocity,
+            outside=outside,
+            limits=limits,
+        )
 
     @staticmethod
     def stack(rolls: "Mapping[str, PianoRoll] | Iterable[PianoRoll]") -> "PianoRoll":
@@ -399,6 +445,32 @@ class PianoRoll:
             GridError: the tempo map's ticks are too coarse for the grid.
         """
         return midi_io.write_midi(self.to_score(velocity=velocity, program=program), path, overwrite=overwrite)
+
+    def to_musicxml(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        velocity: int | None = None,
+        program: int | None = None,
+        overwrite: bool = False,
+    ) -> Path:
+        """Writes a MusicXML file for notation programs, from which :meth:`from_musicxml` reads the same roll.
+
+        Bars are those of the time signatures; of 4/4 if there are none. Tempo changes and signatures after the end of
+        the roll are left out.
+
+        Args:
+            path: the file to write; missing folders are made.
+            velocity: of all notes, as for :meth:`to_score`.
+            program: General MIDI program of all parts, as for :meth:`to_score`.
+            overwrite: whether an existing file may be replaced.
+
+        Raises:
+            OverwriteError: the file exists and ``overwrite`` is false.
+            MusicXMLError: times for which notation has no values; a grid in beats has none such.
+            GridError: the tempo map's ticks are too coarse for the grid.
+        """
+        return write_musicxml(self.to_score(velocity=velocity, program=program), path, overwrite=overwrite)
 
     def to_pretty_midi(self, *, velocity: int | None = None, program: int | None = None) -> "pretty_midi.PrettyMIDI":
         """As a ``PrettyMIDI`` object, by way of a MIDI file in memory; a text event marks the end of silence."""

@@ -1,4 +1,4 @@
-"""A MIDI file as a primer: its notes in the layout of a model, from the first one on."""
+"""A MIDI or MusicXML file as a primer: its notes in the layout of a model, from the first one on."""
 
 import os
 import warnings
@@ -8,10 +8,13 @@ from typing import Literal
 
 import numpy as np
 
+from pianoroll_seq2seq._internal.limits import DEFAULT_LIMITS
 from pianoroll_seq2seq.errors import NoNotesError
 from pianoroll_seq2seq.grid import BeatGrid
 from pianoroll_seq2seq.layout import FrameLayout
 from pianoroll_seq2seq.midi_io import read_midi
+from pianoroll_seq2seq.midi_io.source import NamedBytes
+from pianoroll_seq2seq.musicxml import midi_bytes_of
 from pianoroll_seq2seq.part_selection import choose_parts
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.pitches import PIANO
@@ -27,13 +30,13 @@ def read_primer(
     outside: Literal["error", "drop"] = "drop",
     on_damage: Literal["error", "salvage"] = "error",
 ) -> PianoRoll:
-    """Reads a MIDI file as a primer.
+    """Reads a MIDI or MusicXML file as a primer.
 
     A model of one part gets all parts as one, without drums. The parts of another model are found by the names of the
     tracks, or are taken in their order.
 
     Args:
-        path: the MIDI file.
+        path: the file; a MusicXML file by its ending (``.musicxml``, ``.mxl``, ``.xml``).
         layout: the model's layout.
         length: how much of the file is read, from its first note on (on a grid in beats, from the beat of the first
             note on). Without a length it is the whole file, from its beginning to the end of its last note.
@@ -49,7 +52,8 @@ def read_primer(
         PitchRangeError: notes outside the pitches and ``outside="error"``, or no note inside them.
     """
     label, grid = os.fspath(path), layout.grid
-    score = replace(read_midi(path, on_damage=on_damage), name=label).on_grid(grid)
+    data, _ = midi_bytes_of(path, DEFAULT_LIMITS)
+    score = replace(read_midi(NamedBytes(data, label), on_damage=on_damage), name=label).on_grid(grid)
     if not length:
         score = replace(score, end_tick=None)
     if not len(score.notes) or (len(layout.parts) == 1 and not len(score.without_drums().notes)):

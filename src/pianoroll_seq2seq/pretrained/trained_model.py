@@ -87,13 +87,13 @@ class TrainedModel:
         outside: Literal["error", "drop"] = "drop",
         on_damage: Literal["error", "salvage"] = "error",
     ) -> PianoRoll:
-        """Reads a MIDI file as a primer, in the model's layout.
+        """Reads a MIDI or MusicXML file as a primer, in the model's layout.
 
         A model of one part gets all parts as one, without drums. The parts of another model are found by the names of
         the tracks; if the names differ, the tracks are taken in their order.
 
         Args:
-            path: the MIDI file.
+            path: the file; a MusicXML file by its ending (``.musicxml``, ``.mxl``, ``.xml``).
             beats: how many beats (quarter notes) to read, from the beat of the first note on,
             seconds: or how many seconds, from the first note on,
             num_frames: or how many frames; by default the whole file, to the end of its last note.

@@ -119,8 +119,8 @@ class ScaleConstrained:
     Example:
         >>> from pianoroll_seq2seq import Bernoulli, FrameLayout, PitchRange
         >>> only_c = ScaleConstrained(Draw(), (0,), FrameLayout(pitches=PitchRange(60, 62)))
-        >>> only_c(Bernoulli(torch.full((3,), 9.0)), generator=torch.Generator()).tolist()
-        [1.0, 0.0, 0.0]
+        >>> only_c(Bernoulli(torch.full((6,), 9.0)), generator=torch.Generator()).tolist()
+        [1.0, 0.0, 0.0, 1.0, 0.0, 0.0]
     """
 
     sampler: Sampler

@@ -134,7 +134,7 @@ def fit(
         >>> from pianoroll_seq2seq import PianoRoll, PitchRange, Seq2SeqLSTM, SlidingWindows
         >>> scale = PianoRoll.from_active(np.eye(12, dtype=bool), pitches=PitchRange(60, 71))
         >>> windows = SlidingWindows([scale], input_frames=4, target_frames=4, hop=1)
-        >>> history = fit(Seq2SeqLSTM(12, hidden_size=8), windows, epochs=2, batch_size=4, progress=False)
+        >>> history = fit(Seq2SeqLSTM(windows.layout, hidden_size=8), windows, epochs=2, batch_size=4, progress=False)
         >>> len(history.train_losses), history.stopped_by
         (2, 'epochs')
     """

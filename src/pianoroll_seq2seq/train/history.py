@@ -56,7 +56,8 @@ class History:
         >>> from pianoroll_seq2seq import PianoRoll, PitchRange, Seq2SeqLSTM, SlidingWindows, fit
         >>> silence = PianoRoll.silent(20, pitches=PitchRange(60, 71))
         >>> windows = SlidingWindows([silence], input_frames=4, target_frames=4, hop=4)
-        >>> history = fit(Seq2SeqLSTM(12, hidden_size=8), windows, windows, epochs=3, batch_size=4, progress=False)
+        >>> model = Seq2SeqLSTM(windows.layout, hidden_size=8)
+        >>> history = fit(model, windows, windows, epochs=3, batch_size=4, progress=False)
         >>> len(history.epochs), history.best_epoch, history.stopped_by
         (3, 3, 'epochs')
         >>> history.valid_losses == sorted(history.valid_losses, reverse=True)

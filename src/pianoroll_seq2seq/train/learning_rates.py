@@ -87,7 +87,8 @@ def find_learning_rate(
         >>> from pianoroll_seq2seq import PianoRoll, PitchRange, Seq2SeqLSTM, SlidingWindows
         >>> scale = PianoRoll.from_active(np.eye(12, dtype=bool), pitches=PitchRange(60, 71))
         >>> windows = SlidingWindows([scale], input_frames=4, target_frames=4, hop=1)
-        >>> rates = find_learning_rate(Seq2SeqLSTM(12, hidden_size=8), windows, batch_size=4, progress=False)
+        >>> model = Seq2SeqLSTM(windows.layout, hidden_size=8)
+        >>> rates = find_learning_rate(model, windows, batch_size=4, progress=False)
         >>> rates.suggestion > 0
         True
     """

@@ -79,7 +79,8 @@ class WindowGatherer:
             return PackedFrames(*planes)
         positions = bit_positions(planes[1])
         ends = np.searchsorted(positions, np.arange(1, len(piece) + 1) * (8 * size))
-        return PackedFrames(*planes, self._velocities_from(shard, first, np.diff(ends, prepend=0)), positions)
+        velocities = self._velocities_from(shard, first, np.diff(ends, prepend=0))
+        return PackedFrames(planes[0], planes[1], velocities, positions)
 
     def selected(self, piece: Int64[np.ndarray, " batch"], frames: Int64[np.ndarray, "batch window"]) -> PackedFrames:
         """Windows of any frames, in ascending order, each counted from the beginning of its piece."""
@@ -93,7 +94,7 @@ class WindowGatherer:
         if not self._values:
             return PackedFrames(*planes)
         positions = bit_positions(planes[1])
-        return PackedFrames(*planes, self._selected_velocities(shard, frames, positions), positions)
+        return PackedFrames(planes[0], planes[1], self._selected_velocities(shard, frames, positions), positions)
 
     def _selected_velocities(self, shard: np.ndarray, frames: np.ndarray, positions: np.ndarray) -> np.ndarray:
         """The velocities of the onsets of windows of selected frames; of two that become one, the louder.
@@ -119,7 +120,8 @@ class WindowGatherer:
         cells = np.zeros(frames.size * 8 * width, dtype=np.uint8)
         order = np.argsort(values, kind="stable")  # of several values for one cell the last one is stored
         cells[(target * (8 * width) + column)[order]] = values[order]
-        return cells[positions]
+        loudest: np.ndarray = cells[positions]
+        return loudest
 
     def _velocities_from(self, shard: np.ndarray, frame: np.ndarray, counts: np.ndarray) -> np.ndarray:
         """The velocities of as many onsets of each window as ``counts`` says, from a frame of its shard on."""

@@ -1,5 +1,7 @@
 """Plots of a model's probabilities."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +12,7 @@ from matplotlib.collections import QuadMesh
 from matplotlib.image import AxesImage, PcolorImage
 from plot_contents import bars, legend, some_roll
 
-from pianoroll_seq2seq import BeatGrid, FrameLayout, PianoRoll, PitchRange, Seq2SeqLSTM, SlidingWindows
+from pianoroll_seq2seq import BeatGrid, FrameLayout, Part, PianoRoll, PitchRange, Seq2SeqLSTM, SlidingWindows
 from pianoroll_seq2seq.display.plot import plot_probabilities
 from pianoroll_seq2seq.errors import GridError, PitchRangeError, SettingsError
 
@@ -84,6 +86,44 @@ def test_models_with_onset_planes(built_from: str) -> None:
     of_window, _ = _map(plot_probabilities(model, windows))
     assert of_roll.shape == (12, 8)
     np.testing.assert_allclose(of_roll, of_window, atol=1e-6)
+
+
+def _band(*, velocity: int | None = None) -> PianoRoll:
+    """Two parts that overlap in pitch, and drums."""
+    melody, bass = some_roll(seed=1), some_roll(seed=2).with_pitches(PitchRange(58, 73))
+    kit = replace(some_roll(seed=3), parts=(Part("kit", drums=True, pitches=melody.pitches),))
+    roll = PianoRoll.stack([PianoRoll.stack({"melody": melody, "bass": bass}), kit])
+    return roll if velocity is None else roll.with_velocity(velocity)
+
+
+@pytest.mark.parametrize("velocity", [None, 90])
+def test_models_of_several_parts_and_velocities(velocity: int | None) -> None:
+    """The pitches of one part are drawn at those of another, drums are pitches, or velocities are probabilities."""
+    roll = _band(velocity=velocity)
+    layout = FrameLayout.of(roll, velocity=velocity is not None)
+    torch.manual_seed(0)
+    model = Seq2SeqLSTM(layout, hidden_size=8)
+    frames = torch.from_numpy(layout.to_float(roll.to_frames(layout)))[None]
+    with torch.no_grad():
+        distribution = model.eval()(frames[:, :6], frames[:, 6:])
+        means = (distribution.notes if velocity else distribution).mean[0].numpy()
+    by_part = {part.name: means[:, layout.columns("active", part.name)] for part in roll.parts}
+    for name, expected in by_part.items():
+        shown, _ = _map(plot_probabilities(model, roll, primer_frames=6, part=name))
+        np.testing.assert_allclose(shown, expected.T, atol=1e-5)
+    both = by_part["bass"].copy()
+    both[:, 2:14] = np.maximum(both[:, 2:14], by_part["melody"])
+    ax = plot_probabilities(model, roll, primer_frames=6)
+    shown, extent = _map(ax)
+    np.testing.assert_allclose(shown, both.T, atol=1e-5)
+    assert extent[2:] == (57.5, 73.5)
+    pitches = {bar.pitch for bar in bars(ax)}
+    assert pitches == {float(pitch) for pitch in roll.merged().notes().pitch}
+    windows = SlidingWindows([roll], input_frames=6, target_frames=len(roll) - 6, hop=1, layout=layout)
+    of_window, _ = _map(plot_probabilities(model, windows))
+    np.testing.assert_allclose(of_window, both.T, atol=1e-5)
+    with pytest.raises(SettingsError, match=r"no part 'viola'"):
+        plot_probabilities(model, roll, primer_frames=6, part="viola")
 
 
 def test_a_roll_that_does_not_fit_the_layout_is_refused() -> None:

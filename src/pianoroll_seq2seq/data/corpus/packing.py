@@ -79,7 +79,8 @@ def first_onsets(
 ) -> Int64[np.ndarray, " ends"]:
     """The number of the first onset from each of some frames on, and last the number of all onsets."""
     ends = np.append(offset, len(onset)) * (8 * onset.shape[1])
-    return np.searchsorted(bit_positions(onset), ends).astype(np.int64)
+    first: Int64[np.ndarray, " ends"] = np.searchsorted(bit_positions(onset), ends).astype(np.int64)
+    return first
 
 
 def count_onsets(

@@ -14,6 +14,7 @@ from pianoroll_seq2seq.data.conditions import stack_conditions
 from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.layout import FrameLayout
 from pianoroll_seq2seq.models.contract import SequenceModel, choose_layout, device_of, layout_for, predict
+from pianoroll_seq2seq.models.heads.velocity_frame import Velocity
 from pianoroll_seq2seq.models.modes import inference
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.windowing import SlidingWindows
@@ -34,6 +35,7 @@ def predict_roll(
     primer_frames: int,
     condition: np.ndarray | None,
     layout: FrameLayout | None,
+    part: str | None = None,
 ) -> PredictedRoll:
     """Predicts each frame of a roll after the primer, given the true frames before it.
 
@@ -43,9 +45,10 @@ def predict_roll(
         primer_frames: the number of first frames that the model reads as the primer.
         condition: of shape (size,) or (frames, size), or None.
         layout: the layout of a model that does not carry one; by default the active plane on the roll's grid.
+        part: the part to keep; by default all parts but drums, in one.
 
     Raises:
-        SettingsError: a primer without frames or of all frames, or a condition that the model does not take.
+        SettingsError: no such part; a primer without frames or of all frames, or a condition that the model does not take.
         GridError, PitchRangeError, ShapeError: a roll or a layout that does not fit the model's layout.
         ShapeError: a condition with fewer rows than the roll has frames.
     """
@@ -60,27 +63,47 @@ def predict_roll(
     if condition is not None:
         conditions = torch.from_numpy(stack_conditions([condition], 1, num_frames=len(roll)))
         conditions = conditions[:, : len(roll)].expand(1, len(roll), -1)
-    frames = torch.from_numpy(roll.to_frames(layout).astype(np.float32))[None]
+    frames = torch.from_numpy(layout.to_float(roll.to_frames(layout)))[None]
     means = _means(model, frames[:, :primer_frames], frames[:, primer_frames:], conditions)
-    return PredictedRoll(roll, primer_frames, means[:, layout.columns("active")])
+    return _of_parts(PredictedRoll(roll, primer_frames, means[:, layout.columns("active")]), part)
 
 
-def predict_window(model: SequenceModel, windows: SlidingWindows, window: int) -> PredictedRoll:
+def predict_window(
+    model: SequenceModel, windows: SlidingWindows, window: int, part: str | None = None
+) -> PredictedRoll:
     """Predicts a window's target frames, each given the true frames before it.
 
     Raises:
-        SettingsError: no such window, or conditions that the model does not take.
+        SettingsError: no such part or window, or conditions that the model does not take.
         GridError, PitchRangeError, ShapeError: windows of another layout than the model's.
     """
     if not 0 <= window < len(windows):
         raise SettingsError(f"window must be in 0..{len(windows) - 1}, got {window}.")
     choose_layout(model, windows.layout)
     inputs, targets, condition = windows.conditioned_batch([window])
-    frames = torch.cat([inputs, targets], dim=1)[0].bool().numpy()
     piece, layout = windows.piece_of(window), windows.layout
+    frames = layout.from_float(torch.cat([inputs, targets], dim=1)[0].numpy())
     roll = PianoRoll.from_frames(frames, layout, tempo=piece.tempo, name=piece.name)
     means = _means(model, inputs, targets, condition)
-    return PredictedRoll(roll, windows.input_frames, means[:, layout.columns("active")])
+    return _of_parts(PredictedRoll(roll, windows.input_frames, means[:, layout.columns("active")]), part)
+
+
+def _of_parts(predicted: PredictedRoll, part: str | None) -> PredictedRoll:
+    """One part of a prediction, or all but drums in one, with the highest probability of each pitch."""
+    roll = predicted.roll
+    if part is not None:
+        return PredictedRoll(roll[part], predicted.primer_frames, predicted.probabilities[:, roll.columns(part)])
+    if len(roll.parts) == 1:
+        return predicted
+    only_drums = all(part.drums for part in roll.parts)
+    merged = roll.merged(drums=only_drums)
+    highest = np.zeros((len(predicted.probabilities), len(merged.pitches)))
+    for one in roll.parts:
+        if only_drums or not one.drums:
+            start = one.pitches.lowest - merged.pitches.lowest
+            here = highest[:, start : start + len(one.pitches)]
+            np.maximum(here, predicted.probabilities[:, roll.columns(one.name)], out=here)
+    return PredictedRoll(merged, predicted.primer_frames, highest)
 
 
 def _means(
@@ -91,5 +114,7 @@ def _means(
     moved = None if condition is None else condition.to(device)
     with inference(model):
         distribution = predict(model, inputs.to(device), targets.to(device), moved)
+        if isinstance(distribution, Velocity):  # the mean of the velocities is not drawn, and takes long
+            distribution = distribution.notes
         means: np.ndarray = distribution.mean[0].double().cpu().numpy()
     return means

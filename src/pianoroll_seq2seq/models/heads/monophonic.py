@@ -76,7 +76,7 @@ class MonophonicHead(nn.Module):
         >>> from pianoroll_seq2seq import Part, PitchRange
         >>> two = FrameLayout(parts=(Part("high", pitches=PitchRange(60, 71)), Part("low", pitches=PitchRange(48, 59))))
         >>> head = MonophonicHead(in_features=8, layout=two)
-        >>> frames = torch.zeros(2, 3, 24)  # (batch, steps, frame_size): both parts rest
+        >>> frames = torch.zeros(2, 3, 48)  # (batch, steps, frame_size): both parts rest
         >>> head(torch.zeros(2, 3, 8), frames).log_prob(frames).shape
         torch.Size([2, 3])
     """
