@@ -40,7 +40,7 @@ SCORES = {
         [(160 * third, 160 * (third + 1 + third % 3), 50 + third, 64, 0) for third in range(20)], times=[(0, 4, 4)]
     ),
     "twelfths": _score(
-        [(40 * at, 40 * (at + long), 48 + at % 24, 1 + at, 0) for at in range(0, 120, 7) for long in (1, 5, 7)]
+        [(40 * at, 40 * (at + long), 48 + at % 24 + long, 1 + at, 0) for at in range(0, 120, 7) for long in (1, 5, 7)]
     ),
     "fifths and sevenths": _score(
         [(at, at + long, 60, 90, 0) for at, long in ((0, 84), (84, 336), (420, 60), (480, 60), (600, 600))], ticks=420

@@ -42,7 +42,6 @@ def _pitches(roll: PianoRoll) -> dict[str, list[int]]:
         *[{"a": {"program": "33"}}, {"a": {"channel": 1.0}}, {"a": {"drums": "yes"}}, {"a": {"drums": 1}}],
         *[{"a": {1: 2, "x": 3}}, [Part("tune"), "Bass"], [Part("tune"), Part("tune")], [Part("tune"), Part("")]],
     ],
-    ids=repr,
 )
 def test_options_of_another_type_are_refused_before_reading(option: Any) -> None:
     with pytest.raises(SettingsError, match="part"):

@@ -20,6 +20,7 @@ import torch
 from pianoroll_seq2seq import (
     Augmentation,
     FrameDistribution,
+    FrameLayout,
     JsonlTracker,
     LocalStore,
     PianoRoll,
@@ -35,7 +36,8 @@ from pianoroll_seq2seq.train import StepEnd, join_processes
 def windows(seed: int, augmentation: Augmentation | None = None, pieces: int = 3) -> SlidingWindows:
     random = np.random.default_rng(seed)
     rolls = [PianoRoll.from_active(random.random((60, 7)) < 0.3, pitches=PitchRange(60, 66)) for _ in range(pieces)]
-    return SlidingWindows(rolls, input_frames=4, target_frames=4, hop=1, augmentation=augmentation)
+    layout = FrameLayout.of(rolls[0], onsets=False)
+    return SlidingWindows(rolls, input_frames=4, target_frames=4, hop=1, augmentation=augmentation, layout=layout)
 
 
 class Double(Seq2SeqLSTM):

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from layouts import active_pieces, active_windows
+from layouts import active_only, active_pieces, active_windows
 from run_helpers import PITCHES, fit_small, have_same_weights, make_model, make_windows, read_files, without_seconds
 
 from pianoroll_seq2seq import (
@@ -424,7 +424,8 @@ def test_batches_of_a_subclass_are_compared(tmp_path: Path) -> None:
     """A subclass changes the batches, but has the fingerprint of the windows that it was derived from."""
 
     def shifted(pitches: int, kind: Any = Shifted) -> Any:
-        made = kind([roll(seed) for seed in range(3)], input_frames=4, target_frames=4, hop=2)
+        rolls = [roll(seed) for seed in range(3)]
+        made = kind(rolls, input_frames=4, target_frames=4, hop=2, layout=active_only(rolls))
         made.pitches = pitches
         return made
 

@@ -32,8 +32,8 @@ windows = SlidingWindows(rolls, input_frames=16, target_frames=16, hop=8)
 grown = []
 with JsonlTracker(sys.argv[1] + "/events.jsonl") as tracker:
     fit(
-        Seq2SeqLSTM(88, hidden_size=32, dropout=0.2), windows, windows, epochs=30, batch_size=8, ema_decay=0.9,
-        tracker=tracker, checkpoint_dir=sys.argv[1] + "/run", on_epoch=[lambda event: grown.append(held())],
+        Seq2SeqLSTM(windows.layout, hidden_size=32, dropout=0.2), windows, windows, epochs=30, batch_size=8,
+        ema_decay=0.9, tracker=tracker, checkpoint_dir=sys.argv[1] + "/run", on_epoch=[lambda event: grown.append(held())],
         progress=False,
     )
 print(grown[9], grown[-1])
@@ -50,7 +50,7 @@ _LARGE = """
 import resource, sys
 import numpy as np
 import torch
-from pianoroll_seq2seq import Augmentation, Corpus, Seq2SeqLSTM, SlidingWindows, fit
+from pianoroll_seq2seq import Augmentation, Corpus, FrameLayout, Seq2SeqLSTM, SlidingWindows, fit
 
 status = dict(line.split(":", 1) for line in open("/proc/self/status"))
 limit = int(status["VmData"].split()[0]) * 1024 + 192 * 2**20
@@ -61,9 +61,10 @@ except MemoryError:
     print("limited")
 corpus = Corpus(sys.argv[1])
 windows = SlidingWindows(
-    corpus, input_frames=32, target_frames=32, hop=int(sys.argv[2]), augmentation=Augmentation((-5, 6))
+    corpus, input_frames=32, target_frames=32, hop=int(sys.argv[2]), augmentation=Augmentation((-5, 6)),
+    layout=FrameLayout.of(corpus, onsets=False),
 )
-model = Seq2SeqLSTM(88, hidden_size=8, num_encoder_layers=1, num_decoder_layers=1)
+model = Seq2SeqLSTM(windows.layout, hidden_size=8, num_encoder_layers=1, num_decoder_layers=1)
 history = fit(model, windows, epochs=1, batch_size=64, checkpoint_dir=sys.argv[3], progress=False)
 print(limit, len(windows), history.epochs[0].step)
 """

@@ -24,8 +24,8 @@ class PrimerOptions:
     """The beginning and the length of the music."""
 
     primer: Annotated[Path | None, Parameter(group=BASIC)] = None
-    """MIDI or MusicXML file to continue. Without it the model begins from silence. A model of several parts takes the tracks with
-    their names, or as many tracks in their order."""
+    """MIDI or MusicXML file to continue. Without it the model begins from silence. A model of several parts takes the
+    tracks with their names, or as many tracks in their order."""
     primer_frames: OptionalCount = None
     """Use only so many frames of the primer, from its first note on."""
     primer_beats: _OptionalLength = None

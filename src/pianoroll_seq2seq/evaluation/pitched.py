@@ -33,7 +33,9 @@ def pitched_notes(roll: PianoRoll) -> RollNotes:
     if not any(part.drums for part in roll.parts):
         return notes
     keep = ~np.array([part.drums for part in roll.parts])[notes.part]
-    return RollNotes(*(None if column is None else column[keep] for column in notes))
+    onset_frame, end_frame, pitch, part = (column[keep] for column in notes[:4])
+    velocity = None if notes.velocity is None else notes.velocity[keep]
+    return RollNotes(onset_frame, end_frame, pitch, part, velocity)
 
 
 def notes_at_once(roll: PianoRoll) -> Int64[np.ndarray, " frames"]:

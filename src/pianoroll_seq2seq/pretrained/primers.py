@@ -1,5 +1,6 @@
 """A MIDI or MusicXML file as a primer: its notes in the layout of a model, from the first one on."""
 
+import math
 import os
 import warnings
 from dataclasses import replace
@@ -59,7 +60,7 @@ def read_primer(
     if not len(score.notes) or (len(layout.parts) == 1 and not len(score.without_drums().notes)):
         raise NoNotesError(f"{label}: no notes to continue. Drums have no pitches, so they cannot be a primer.")
     roll = PianoRoll.from_score(score, grid=grid, parts=layout.parts, outside=outside).renamed(Path(label).stem)
-    start, num_frames = 0, len(roll)
+    start, num_frames = 0, None
     if length:
         start = _first_frame(roll)
         num_frames = length.in_frames(grid, roll[start:].tempo)
@@ -73,10 +74,11 @@ def read_primer(
     return roll
 
 
-def _warn_of_pitches(score: Score, layout: FrameLayout, label: str, start: int, num_frames: int) -> None:
+def _warn_of_pitches(score: Score, layout: FrameLayout, label: str, start: int, num_frames: int | None) -> None:
     """Warns of notes of the primer that are outside the model's pitches."""
     onset_frame = layout.grid.lines_at(score.notes.onset_tick, score.tempo)
-    notes = score.notes.where((onset_frame >= start) & (onset_frame < start + num_frames))
+    end = math.inf if num_frames is None else start + num_frames
+    notes = score.notes.where((onset_frame >= start) & (onset_frame < end))
     _, indices = choose_parts(score.parts, layout.parts, pitches=PIANO, drums=None, label=label)
     count = num_outside = 0
     for part, chosen in zip(layout.parts, indices, strict=True):

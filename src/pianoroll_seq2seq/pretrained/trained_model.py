@@ -136,8 +136,8 @@ class TrainedModel:
         """Continues a primer, or begins from silence.
 
         Args:
-            primer: a roll on the model's grid and of its parts and pitches, or the path of a MIDI file, which is read by
-                :meth:`read_primer`; 16 beats of silence by default.
+            primer: a roll on the model's grid and of its parts and pitches, or the path of a MIDI file, which is read
+                by :meth:`read_primer`; 16 beats of silence by default.
             beats: how many beats (quarter notes) to generate,
             seconds: or how many seconds,
             num_frames: or how many frames; 32 beats by default.

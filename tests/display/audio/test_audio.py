@@ -206,7 +206,7 @@ def test_a_soundfont_of_ones_own(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"own\.sf2: not a SoundFont that can be played"):
         roll.to_audio(soundfont=own)
     for path in (tmp_path / "none.sf2", tmp_path):
-        with pytest.raises(SettingsError, match="cannot read this SoundFont|not a regular file"):
+        with pytest.raises(SettingsError, match=r"cannot read this SoundFont|not a regular file"):
             roll.to_audio(soundfont=path)
 
 

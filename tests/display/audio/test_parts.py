@@ -1,6 +1,8 @@
 """The sound of rolls of several parts: their programs, velocities and drums."""
 
+import itertools
 from collections.abc import Iterator
+from functools import partial
 
 import mido
 import numpy as np
@@ -23,9 +25,13 @@ def note(part: Part, *, first: int = 0, frames: int = 16, velocity: int | None =
     return roll if velocity is None else roll.with_velocity(velocity)
 
 
-def sound(roll: PianoRoll, synthesizer: Synthesizer, **options: int) -> np.ndarray:
+def sound(
+    roll: PianoRoll, synthesizer: Synthesizer, *, velocity: int | None = None, program: int | None = None
+) -> np.ndarray:
     """Mono samples that are not made louder."""
-    audio = roll.to_audio(synthesizer=synthesizer, mono=True, normalize=False, tail_seconds=0.5, **options)
+    audio = roll.to_audio(
+        velocity=velocity, program=program, synthesizer=synthesizer, mono=True, normalize=False, tail_seconds=0.5
+    )
     return audio.samples[:, 0]
 
 
@@ -37,7 +43,7 @@ def rms(samples: np.ndarray) -> float:
 def test_a_louder_note_is_louder(synthesizer: Synthesizer) -> None:
     """A roll of an expressive performance plays all notes alike."""
     levels = [rms(sound(note(Part(pitches=A4), velocity=value), synthesizer)) for value in (30, 60, 90, 120)]
-    assert all(louder > 1.3 * softer for softer, louder in zip(levels, levels[1:], strict=False))
+    assert all(louder > 1.3 * softer for softer, louder in itertools.pairwise(levels))
     unknown, middle = (sound(note(Part(pitches=A4), velocity=value), synthesizer) for value in (None, 100))
     np.testing.assert_array_equal(unknown, middle)
     np.testing.assert_array_equal(sound(note(Part(pitches=A4), velocity=30), synthesizer, velocity=100), middle)
@@ -106,10 +112,9 @@ def test_drums_are_on_channel_10() -> None:
 def test_a_part_has_the_program_of_the_roll() -> None:
     """The synthesizers are given a score without programs."""
     roll = PianoRoll.stack([note(Part("a", 73, pitches=A4)), note(Part("b", 33, pitches=A4))])
-    frames = 48_000
     for synthesize in (
-        lambda score: additive.synthesize(score, num_frames=frames, sample_rate=48_000),
-        lambda score: soundfont.synthesize(score, None, num_frames=frames),
+        partial(additive.synthesize, sample_rate=48_000),
+        partial(soundfont.synthesize, soundfont=None),
     ):
-        own, flutes = synthesize(roll.to_score()), synthesize(roll.to_score(program=73))
+        own, flutes = (synthesize(roll.to_score(program=program), num_frames=48_000) for program in (None, 73))
         assert rms(own - flutes) > 0.1 * rms(own)

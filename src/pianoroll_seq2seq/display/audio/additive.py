@@ -101,7 +101,7 @@ def synthesize(
         assert bend is not None
         for begin, wave in _bent_tone(
             *(int(notes.pitch[note]), int(starts[note]), held + len(release), sample_rate, bend),
-            _TIMBRES[int(timbre[note])],
+            timbre=_TIMBRES[int(timbre[note])],
         ):
             add(note, begin, wave)
     return sound
@@ -128,7 +128,7 @@ def _tone(pitch: int, begin: int, count: int, sample_rate: int, timbre: _Timbre)
 
 
 def _bent_tone(
-    pitch: int, start: int, count: int, sample_rate: int, bend: Curve, timbre: _Timbre
+    pitch: int, start: int, count: int, sample_rate: int, bend: Curve, *, timbre: _Timbre
 ) -> Iterator[tuple[int, Float32[np.ndarray, " frames"]]]:
     """Chunks of a held note whose frequency changes, each with the frame of the note at which it begins."""
     cycles = 0.0

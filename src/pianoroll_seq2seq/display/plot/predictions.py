@@ -48,7 +48,8 @@ def predict_roll(
         part: the part to keep; by default all parts but drums, in one.
 
     Raises:
-        SettingsError: no such part; a primer without frames or of all frames, or a condition that the model does not take.
+        SettingsError: no such part, a primer without frames or of all frames, or a condition that the model does not
+            take.
         GridError, PitchRangeError, ShapeError: a roll or a layout that does not fit the model's layout.
         ShapeError: a condition with fewer rows than the roll has frames.
     """

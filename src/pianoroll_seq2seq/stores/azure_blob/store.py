@@ -139,7 +139,7 @@ class AzureBlobStore:
                 f"bytes. Make the store in the other process, or give the credentials by STORAGE_ACCOUNT_NAME and "
                 f"STORAGE_ACCOUNT_KEY, AZURE_STORAGE_CONNECTION_STRING, or a login of azure-identity."
             )
-        options = {
+        options: dict[str, Any] = {
             "prefix": self.prefix,
             "account_name": self._arguments.account_name,
             "account_url": self._arguments.account_url,
