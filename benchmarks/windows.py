@@ -212,9 +212,10 @@ def main() -> None:
     }
     print(f"built by {arguments.workers} processes at {rate:,.0f} files/s")
     print(
-        f"{result['windows']:,} windows of {2 * _FRAMES} frames of {result['frame_size']} columns, {result['batch']} "
-        f"at a time, {result['corpus_bytes'] / 1e6:.0f} MB and {result['velocity_bytes'] / 1e6:.1f} MB of velocities in "
-        f"{result['shards']} shards; {_MARGIN / 2**20:.0f} MiB of memory allowed beyond the imports"
+        f"{result['windows']:,} windows of {2 * _FRAMES} frames of {result['frame_size']} columns, "
+        f"{result['batch']} at a time; {result['corpus_bytes'] / 1e6:.0f} MB and "
+        f"{result['velocity_bytes'] / 1e6:.1f} MB of velocities in {result['shards']} shards; "
+        f"{_MARGIN / 2**20:.0f} MiB of memory allowed beyond the imports"
     )
     for name, rate in result["windows_per_second"].items():
         print(f"{name:40} {rate:12,.0f} windows/s")

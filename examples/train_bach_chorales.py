@@ -73,9 +73,7 @@ def scores(trained: Trained, recipe: Recipe, split: Split) -> dict[str, Any]:
         likelihood(trained.model, rolls, input_frames=recipe.input_frames, target_frames=recipe.target_frames)
         for rolls in (split.valid, split.test)
     )
-    windows = SlidingWindows(
-        split.test, input_frames=PRIMER, target_frames=PRIMER, hop=PRIMER, short="pad", layout=trained.model.layout
-    )
+    windows = SlidingWindows(split.test, input_frames=PRIMER, target_frames=PRIMER, hop=PRIMER, short="pad")
     compared = evaluate(trained.model, windows)
     print(f"test: {test}\nwindows of the test chorales\n{compared}", flush=True)
     return {

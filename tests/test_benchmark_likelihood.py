@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 VOICES = ("soprano", "alto", "tenor", "bass")
 TRACKS = ("MELODY", "BRIDGE", "PIANO")
 TINY = ("hidden_size=8", "num_copy_heads=1", "channels=8", "steps=2")
-Command = Callable[..., dict]
+Command = Callable[..., str]
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -38,9 +38,7 @@ def benchmark(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 @pytest.fixture
-def command(
-    benchmark: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., str]:
+def command(benchmark: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
     """Runs the benchmark, and returns what it prints."""
 
     def run(*arguments: str | Path) -> str:
@@ -154,7 +152,7 @@ def test_songs_are_split_in_order_of_their_names(benchmark: ModuleType, tmp_path
         benchmark.SETS["pop909"].read(tmp_path)
 
 
-def test_chorales_are_trained_and_scored(command: Callable[..., str], benchmark: ModuleType, tmp_path: Path) -> None:
+def test_chorales_are_trained_and_scored(command: Command, benchmark: ModuleType, tmp_path: Path) -> None:
     """Hours of training would give no table, or figures that are not the model's likelihood."""
     write_chorales(tmp_path)
     given = ("--dataset", "jsb16", "--data", tmp_path, "--seeds", "2", "--output", tmp_path, "--set", *TINY)
@@ -177,7 +175,7 @@ def test_chorales_are_trained_and_scored(command: Callable[..., str], benchmark:
 
 
 def test_songs_are_trained_scored_and_continued(
-    command: Callable[..., str], benchmark: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    command: Command, benchmark: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nats of notes and of velocities are mixed up, or the baselines are those of another part."""
     monkeypatch.setattr(benchmark, "CONTINUATIONS", 2)
@@ -279,3 +277,20 @@ def test_the_hyperparameters_reach_the_models(benchmark: ModuleType) -> None:
     assert alone.layout.planes == ("active", "onset")
     cut = benchmark.recipe_of("velocity", [roll], {"max_piece_frames": 5, "max_frames_per_batch": 5})
     assert (len(cut.examples([roll], True)), len(cut.examples([roll], False))) == (3, 1)
+
+
+@pytest.mark.parametrize("name", ["copying", "copying+independent", "bernoulli"])
+def test_other_recipes_take_parts(benchmark: ModuleType, tmp_path: Path, name: str) -> None:
+    """A recipe for music of one part fails, or loses the parts, on a set that has several."""
+    split = benchmark.SETS["jsb16"].read(write_chorales(tmp_path))
+    whole = name.startswith("copying")
+    small = {"hidden_size": 8} | (
+        {"channels": 8, "num_copy_heads": 1} if whole else {"input_frames": 4, "target_frames": 2}
+    )
+    recipe = benchmark.recipe_of(name, split.train, small)
+    for rolls, training in ((split.train, True), (split.valid, False)):
+        examples = recipe.examples(rolls, training)
+        assert examples.layout.parts == split.train[0].parts
+        assert examples.batch([0])[1].shape[2] == split.train[0].plane_size
+    scored = benchmark.score(recipe, recipe.model(examples.layout), split.valid)
+    assert 0 < scored.nats < 200

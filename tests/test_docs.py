@@ -85,7 +85,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     roll = PianoRoll.from_score(scale_chords()["scale_c_major"], pitches=PitchRange(36, 96))
     windows = SlidingWindows([roll[:48]], input_frames=16, target_frames=16, hop=16)
     fit(
-        Seq2SeqLSTM(61, hidden_size=8),
+        Seq2SeqLSTM(windows.layout, hidden_size=8),
         windows,
         epochs=1,
         batch_size=4,
@@ -96,6 +96,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
         roll.to_midi(folder / name)
     for number, score in enumerate(list(scale_chords().values())[:8]):
         write_midi(score, folder / "lakh" / f"{number}.mid")
+    PianoRoll.stack(dict.fromkeys(("MELODY", "BRIDGE", "PIANO"), roll)).to_midi(folder / "pop909/song.mid")
     for copy, original in (("my_midi", "lakh"), ("my_project/outputs", "runs/demo"), ("music", "runs/demo")):
         shutil.copytree(folder / original, folder / copy)
     return folder
@@ -114,7 +115,7 @@ def reader(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one_
     return {
         "train": train,
         "valid": valid,
-        "model": Seq2SeqLSTM(61, hidden_size=8),
+        "model": Seq2SeqLSTM(train.layout, hidden_size=8),
         "train_rolls": whole[:4],
         "valid_rolls": whole[4:],
     }

@@ -37,6 +37,28 @@ def test_missing_file(tmp_path: Path) -> None:
             assert isinstance(caught.value, FileNotFoundError)
 
 
+def test_more_than_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file of holes, as large as one likes, ends in an error that does not name it."""
+
+    def fill(_: Path) -> bytes:
+        raise MemoryError
+
+    path = save(tiny_model(), tmp_path / "model.safetensors")
+    monkeypatch.setattr(Path, "read_bytes", fill)
+    with pytest.raises(CheckpointError, match=r"model\.safetensors: cannot be read \(MemoryError\(\)\)"):
+        restore(path, tiny_model())
+
+
+def test_what_cannot_be_read_again_is_not_written(tmp_path: Path) -> None:
+    """Training goes on for days with checkpoints from which it cannot be resumed."""
+    path = save(tiny_model(), tmp_path / "model.safetensors")
+    whole = path.read_bytes()
+    with pytest.raises(CheckpointError, match=r"34\.\d MB of JSON, and a checkpoint is read with at most 32 MB"):
+        save(tiny_model(), path, details={"long": "a" * 36 * 10**6}, overwrite=True)
+    assert path.read_bytes() == whole
+    load(save(tiny_model(), path, details={"long": "a" * 33 * 10**6}, overwrite=True))
+
+
 @given(data=st.data())
 def test_truncated_or_changed_files_are_named(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     """Half a download must be an error that names the file, not a wrong model."""

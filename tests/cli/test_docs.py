@@ -8,6 +8,7 @@ import pytest
 from command_line import Run, quick
 from documents import DOCS, README, SHELLS, blocks_of
 
+from pianoroll_seq2seq import PianoRoll
 from pianoroll_seq2seq.cli.command import find_command, parse
 from pianoroll_seq2seq.cli.main import COMMANDS
 
@@ -38,6 +39,9 @@ def test_every_command_of_the_page(page: Path, run: Run, midi: Path, here: Path)
             (here / name / path.name).symlink_to(path)
     for name in ("song.mid", "another.mid"):
         (here / name).symlink_to(midi / "scale_c_major_pentatonic.mid")
+    for path in sorted(midi.iterdir())[:4]:
+        one = PianoRoll.from_midi(path)
+        PianoRoll.stack({"MELODY": one, "PIANO": one.transpose(-3)}).to_midi(here / "songs" / path.name)
     (here / "run.yaml").write_text("epochs: 3\n")
     seen = set()
     for _, command, *arguments in commands(page):

@@ -17,7 +17,8 @@ MISTAKES = (
     ("generate --output a.mid --primer nosuch.mid", "nosuch.mid: no such file"),
     ("generate --output a.mid --primer song.mp3", "song.mp3: not a MIDI file; it is MP3 sound."),
     ("generate --output a.mid --primer fake.mid", "fake.mid: not a MIDI file; it is MP3 sound."),
-    ("generate --output a.mid --primer score.musicxml", "not a MIDI file; it is XML, such as MusicXML."),
+    ("generate --output a.mid --primer score.musicxml", "score.musicxml: not MusicXML, or a file that is cut"),
+    ("inspect score.musicxml", "score.musicxml: not MusicXML, or a file that is cut"),
     ("generate --output a.mid --primer music", "music: a folder; expected a MIDI file. Name a file in it."),
     ("generate --output a.mid --primer-beats 16", "--primer-beats 16.0 is for a primer. Add --primer FILE"),
     ("generate --output a.mid --model song.mid", "song.mid: not a model; it is a MIDI file."),
@@ -65,5 +66,5 @@ def test_a_mistake_is_explained(run: Run, here: Path, line: str, words: str) -> 
     (here / "empty").mkdir()
     for name in ("song.mp3", "fake.mid"):
         (here / name).write_bytes(b"ID3\x04\x00\x00\x00\x00")
-    (here / "score.musicxml").write_text('<?xml version="1.0"?><score-partwise/>')
+    (here / "score.musicxml").write_text('<?xml version="1.0"?><score-partwise>')
     assert words in " ".join(run(*shlex.split(line)).refused().split())

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import shutil
 from pathlib import Path
 
@@ -77,13 +78,30 @@ def test_runs_side_by_side(run: Run, runs: list[Path], tmp_path: Path) -> None:
 
 def test_what_is_no_run(run: Run, runs: list[Path], tmp_path: Path) -> None:
     """A folder of something else is compared, or ends in a traceback."""
-    assert "not the folder of a run" in run("compare", *runs, tmp_path).refused()
+    assert "not the folder of a run" in run("compare", tmp_path).refused()
+    assert "no such folder" in run("compare", *runs, tmp_path / "nosuch").refused()
     assert "named twice" in run("compare", runs[0], runs[0]).refused()
     assert "the ending must be .png" in run("compare", *runs, "--picture", tmp_path / "curves.jpg").refused()
-    (runs[0] / "scores.json").write_text("{")
-    assert "scores.json: damaged, or not JSON" in run("compare", *runs).refused()
-    (runs[0] / "history.jsonl").write_text("nothing\n")
-    assert "history.jsonl" in run("compare", *runs).refused()
+
+
+def test_damaged_runs(run: Run, runs: list[Path], tmp_path: Path) -> None:
+    """One damaged folder of thirty hides the other runs."""
+    scores, history, music = (shutil.copytree(runs[0], tmp_path / name) for name in ("scores", "history", "music"))
+    (scores / "scores.json").write_text("{")
+    (history / "history.jsonl").write_text("nothing\n")
+    (music / "generated.mid").write_bytes(b"MThd")
+    page = tmp_path / "page.html"
+    done = run("compare", *runs, tmp_path, scores, history, music, "--page", page)
+    assert done.code == 0
+    assert [line.split()[0] for line in done.out.splitlines()[1:4]] == ["better/run", "worse/run", "music"]
+    left_out = done.out.partition("left out: 3 of 6 folders\n")[2].splitlines()
+    assert [re.search("not the folder of a run|scores.json: damaged|history.jsonl", line)[0] for line in left_out]
+    assert "the page has no music of music" in done.err
+    assert page.is_file()
+    found = run("compare", *runs, history, "--json").json
+    assert len(found["runs"]) == 2
+    assert list(found["refused"]) == [str(history)]
+    assert "scores.json: damaged, or not JSON" in run("compare", scores, history).refused()
 
 
 def test_runs_that_know_less(run: Run, runs: list[Path]) -> None:

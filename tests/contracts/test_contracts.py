@@ -16,7 +16,6 @@ from unittest.mock import MagicMock
 import numpy as np
 import pytest
 import torch
-from layouts import active_windows
 from torch import Tensor, nn
 
 from pianoroll_seq2seq import checkpoint
@@ -402,7 +401,8 @@ class TestSequenceModel:
     inputs, targets = random_frames(BATCH, 5), random_frames(BATCH, STEPS, seed=1)
 
     def windows(self) -> SlidingWindows:
-        return active_windows([roll_of(20), roll_of(17, seed=1)], input_frames=5, target_frames=STEPS, hop=2)
+        rolls = [roll_of(20), roll_of(17, seed=1)]
+        return SlidingWindows(rolls, input_frames=5, target_frames=STEPS, hop=2, layout=LAYOUT)
 
     def single(self, make: Callable[[], Model]) -> Model:
         """In single precision, as rolls and windows are."""
@@ -544,7 +544,7 @@ class TestTracker:
 
     def test_fit_logs_to_it_and_leaves_it_open(self, make: Callable[[Path], Tracker], tmp_path: Path) -> None:
         """Scores and files follow the training, in the same run."""
-        windows = active_windows([roll_of(20)], input_frames=5, target_frames=STEPS, hop=2)
+        windows = SlidingWindows([roll_of(20)], input_frames=5, target_frames=STEPS, hop=2, layout=LAYOUT)
         model = Seq2SeqLSTM(PITCHES, hidden_size=5)
         with make(tmp_path) as tracker:
             fit(model, windows, windows, epochs=2, batch_size=4, tracker=tracker, progress=False)

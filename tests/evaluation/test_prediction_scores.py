@@ -312,3 +312,29 @@ def test_windows_with_onsets_need_a_model_with_onsets():
     with pytest.raises(ShapeError, match="planes"):
         evaluate(lstm(layout=FrameLayout.of(roll, onsets=False)), windows)
     assert evaluate(lstm(layout=both), windows).num_frames == 16
+
+
+def test_velocities_have_scores_of_their_own() -> None:
+    """The scores of the velocities are those of other notes or parts, or are lost in a file."""
+    roll = PianoRoll.stack({"high": repeated(24, 0).with_velocity(80), "low": repeated(24, 1).with_velocity(50)})
+    layout = FrameLayout.of(roll, velocity=True)
+    windows = SlidingWindows([roll], input_frames=INPUT, target_frames=4, hop=4, layout=layout)
+    torch.manual_seed(0)
+    model = Seq2SeqLSTM(layout, hidden_size=5).eval()
+    scored = evaluate(model, windows, batch_size=2)
+    inputs, targets = windows.batch(range(len(windows)))
+    with torch.no_grad():
+        predicted = model(inputs, targets).predictions(targets)
+    for name, start in (("high", 0), ("low", 4)):
+        of_part = (predicted.columns >= start) & (predicted.columns < start + 4)
+        scores = scored.velocities[name]
+        assert scores.num_notes == int(of_part.sum())
+        assert scores.nats == pytest.approx(float(predicted.nats[of_part].mean()))
+        assert scores.mean_absolute_error == pytest.approx(float(predicted.errors[of_part].double().mean()))
+        assert f"velocities of {name}: {scores.nats:.3f} nats per note" in str(scored)
+    assert Evaluation.from_json(json.loads(json.dumps(scored.to_json()))) == scored
+    flat = FrameLayout.of(roll, onsets=True)
+    without = evaluate(
+        lstm(layout=flat), SlidingWindows([roll], input_frames=INPUT, target_frames=4, hop=4, layout=flat)
+    )
+    assert without.velocities == {}

@@ -2,6 +2,7 @@
 
 import sys
 from collections import Counter
+from dataclasses import replace
 from fractions import Fraction
 
 import music21
@@ -129,7 +130,8 @@ def test_music21_writes_the_score_that_it_is_given(form, tmp_path):
     path = score_to_music21(score).write(form, tmp_path / f"song.{form}")
     back = score_from_music21(music21.converter.parse(path, forceSource=True))
     assert _beats(back) == _beats(score)
-    assert back == score
+    assert [str(one) for one in back.meter.time_signatures] == ["4/4"]  # which music21 adds
+    assert back == replace(score, meter=back.meter)
 
 
 def test_tuplets_are_exact():

@@ -244,6 +244,8 @@ def test_a_model_that_could_not_be_opened_is_not_written(tmp_path: Path) -> None
         save_pretrained(Own(1.0), tmp_path / "a", card={"what": object()}, layout=LAYOUT)
     with pytest.raises(CheckpointError, match=r"card cannot be JSON"):
         save_pretrained(Own(float("nan")), tmp_path / "a", layout=LAYOUT)
+    with pytest.raises(CheckpointError, match=r"config\.json would be 8\.\d MB, and is read with at most 8 MB"):
+        save_pretrained(Own(1.0), tmp_path / "a", card={"what": "a" * 2**23}, layout=LAYOUT)
     assert list(tmp_path.iterdir()) == []
 
 

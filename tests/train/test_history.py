@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib import pyplot
 
-from pianoroll_seq2seq import History
+from pianoroll_seq2seq import History, Seq2SeqLSTM, save
+from pianoroll_seq2seq.checkpoint import load, read_header
 from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.train.history import Epoch, StoppedBy
 
@@ -102,6 +103,16 @@ def test_other_values_are_named(tmp_path: Path, line: int, changes: dict[str, An
     path.write_text("".join(json.dumps(one) + "\n" for one in lines))
     with pytest.raises(SettingsError, match=rf"history\.jsonl: not a history written by History\.save.*{message}"):
         History.load(path)
+
+
+def test_very_long_histories(tmp_path: Path) -> None:
+    """The history and the checkpoints of a run of many short epochs can be written, and not be read again."""
+    epochs = tuple(Epoch(number, 37 * number, 1 / 3, 2 / 3, 0.003, 1 / 7) for number in range(1, 60_001))
+    history = History(epochs, 1, None)
+    assert History.load(history.save(tmp_path / "history.jsonl")) == history
+    path = save(Seq2SeqLSTM(7, hidden_size=2), tmp_path / "last.safetensors", details={"history": history.to_json()})
+    load(path)
+    assert History.from_json(read_header(path)["details"]["history"]) == history
 
 
 @pytest.mark.parametrize("lines", [1, 2])

@@ -33,8 +33,8 @@ grown = []
 with JsonlTracker(sys.argv[1] + "/events.jsonl") as tracker:
     fit(
         Seq2SeqLSTM(windows.layout, hidden_size=32, dropout=0.2), windows, windows, epochs=30, batch_size=8,
-        ema_decay=0.9, tracker=tracker, checkpoint_dir=sys.argv[1] + "/run", on_epoch=[lambda event: grown.append(held())],
-        progress=False,
+        ema_decay=0.9, tracker=tracker, checkpoint_dir=sys.argv[1] + "/run", progress=False,
+        on_epoch=[lambda event: grown.append(held())],
     )
 print(grown[9], grown[-1])
 """

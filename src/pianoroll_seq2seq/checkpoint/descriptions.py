@@ -34,6 +34,8 @@ def describe(value: Described | object) -> dict[str, Any]:
 
 def encode(value: Any) -> Any:
     """A value as JSON. Objects with ``settings()`` become descriptions, also in lists and mappings."""
+    if value is None or isinstance(value, str | int | float):  # most of them; a look for a method takes longer
+        return value
     if isinstance(value, Described):
         return describe(value)
     if isinstance(value, Mapping):

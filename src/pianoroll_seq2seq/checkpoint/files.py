@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from pianoroll_seq2seq._internal.atomic import writing
-from pianoroll_seq2seq._internal.documents import MAX_BYTES, parse_json
+from pianoroll_seq2seq._internal.documents import parse_json
 from pianoroll_seq2seq._internal.names import utf8_path
 from pianoroll_seq2seq.checkpoint.descriptions import encode
 from pianoroll_seq2seq.errors import CheckpointError, CheckpointNotFoundError, CheckpointWriteError, OverwriteError
@@ -26,6 +26,8 @@ FORMAT_VERSION = 3
 _HEADER = "pianoroll_seq2seq"
 CHECKSUM = "sha256"
 _FIRST_BYTES = 8
+MAX_HEADER_BYTES = 32 * 2**20
+"""Of the JSON at the beginning of a checkpoint: it holds a history of 100,000 epochs and more."""
 USE_ANOTHER = "Use another checkpoint of the run."
 
 Description = TypedDict("Description", {"class": str, "settings": dict[str, Any] | None})
@@ -73,7 +75,7 @@ def write(
 
     Raises:
         OverwriteError: the file exists and ``overwrite`` is false.
-        CheckpointError: a header that JSON cannot hold.
+        CheckpointError: a header that JSON cannot hold, or one that is too large to be read again.
         CheckpointWriteError: no space or no permission. What was there before is unchanged.
     """
     path = Path(path)
@@ -81,17 +83,22 @@ def write(
         text = json.dumps({"version": FORMAT_VERSION, **encode(header)}, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise CheckpointError(f"{path}: the model's settings or the details cannot be JSON ({error}).") from error
-    metadata = {_HEADER: text, CHECKSUM: checksum(text, tensors)}
+    data = safetensors.torch.save(dict(tensors), {_HEADER: text, CHECKSUM: checksum(text, tensors)})
+    size = int.from_bytes(data[:_FIRST_BYTES], "little")
+    if size > MAX_HEADER_BYTES:
+        raise CheckpointError(
+            f"{path}: the model's settings, the details and the names of the tensors are {size / 2**20:.1f} MB of "
+            f"JSON, and a checkpoint is read with at most {MAX_HEADER_BYTES // 2**20} MB. Leave some details out; of a "
+            f"run of fit, train fewer and longer epochs."
+        )
     try:
         with writing(path, overwrite=overwrite, keep=keep) as temporary:
-            # safetensors' own function writes files that only their owner can read.
-            temporary.write_bytes(safetensors.torch.save(dict(tensors), metadata))
+            temporary.write_bytes(data)  # safetensors' own function writes files that only their owner can read
     except OverwriteError:
         raise
     except OSError as error:
-        size = sum(tensor.nbytes for tensor in tensors.values())
         raise CheckpointWriteError(
-            f"{path}: a checkpoint of {size / 1e6:.1f} MB could not be written ({error}). What was there before "
+            f"{path}: a checkpoint of {len(data) / 1e6:.1f} MB could not be written ({error}). What was there before "
             f"is unchanged. Free some space or choose another folder, and resume from the last checkpoint."
         ) from error
     return path
@@ -104,13 +111,21 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Tensor
         CheckpointNotFoundError: no such file.
         CheckpointError: not a checkpoint, of another version, truncated or changed.
     """
-    label = os.fspath(path)
+    return parse(read_bytes(path), os.fspath(path))
+
+
+def read_bytes(path: str | os.PathLike[str]) -> bytes:
+    """The bytes of a checkpoint, which are not checked.
+
+    Raises:
+        CheckpointNotFoundError: no such file, or a folder, a pipe or a device.
+        CheckpointError: it cannot be read, or is larger than the memory.
+    """
     _require_file(path)
     try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        raise CheckpointError(f"{label}: cannot be read ({error}). {USE_ANOTHER}") from error
-    return parse(data, label)
+        return Path(path).read_bytes()
+    except (OSError, MemoryError) as error:
+        raise CheckpointError(f"{os.fspath(path)}: cannot be read ({error!r}). {USE_ANOTHER}") from error
 
 
 def parse(data: bytes, label: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -150,7 +165,7 @@ def read_index(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, 
     try:
         with Path(path).open("rb") as file:
             start = file.read(_FIRST_BYTES)
-            _index_in(start + file.read(min(int.from_bytes(start, "little"), MAX_BYTES)))
+            _index_in(start + file.read(min(int.from_bytes(start, "little"), MAX_HEADER_BYTES)))
         with utf8_path(path) as readable, safetensors.safe_open(readable, framework="pt") as tensors:
             metadata = tensors.metadata() or {}
             shapes = {name: tuple(tensors.get_slice(name).get_shape()) for name in tensors.keys()}  # noqa: SIM118
@@ -175,13 +190,15 @@ def parse_tensors(data: bytes) -> dict[str, Tensor]:
 def _index_in(data: bytes) -> _Index:
     """The JSON at the beginning of a safetensors file: all that the format has beside the numbers."""
     length = int.from_bytes(data[:_FIRST_BYTES], "little")
-    text = data[_FIRST_BYTES : _FIRST_BYTES + min(length, MAX_BYTES + 1)]
-    return parse_json(text, _Index, "the list of its tensors", CheckpointError)
+    text = data[_FIRST_BYTES : _FIRST_BYTES + min(length, MAX_HEADER_BYTES + 1)]
+    return parse_json(text, _Index, "the list of its tensors", CheckpointError, max_bytes=MAX_HEADER_BYTES)
 
 
 def _require_file(path: str | os.PathLike[str]) -> None:
-    if not Path(path).is_file():
-        raise CheckpointNotFoundError(f"{os.fspath(path)}: no such checkpoint. Train a model first, or check the path.")
+    path = Path(path)
+    if not path.is_file():
+        kind = ", but a folder, a pipe or a device" if path.exists() else ""
+        raise CheckpointNotFoundError(f"{path}: no such checkpoint{kind}. Train a model first, or check the path.")
 
 
 def _checked(metadata: Mapping[str, str], label: str) -> dict[str, Any]:
@@ -190,13 +207,14 @@ def _checked(metadata: Mapping[str, str], label: str) -> dict[str, Any]:
     if text is None:
         raise CheckpointError(f"{label}: a safetensors file, but not a checkpoint of pianoroll_seq2seq.")
     where = f"{label}: its header is damaged"
-    version = parse_json(text, _Version, where, CheckpointError, fix=USE_ANOTHER).version
+    version = parse_json(text, _Version, where, CheckpointError, fix=USE_ANOTHER, max_bytes=MAX_HEADER_BYTES).version
     if version != FORMAT_VERSION:
         raise CheckpointError(
             f"{label}: a checkpoint of format version {version!s:.40}, this version of pianoroll_seq2seq reads "
             f"version {FORMAT_VERSION}. Load it with the version that wrote it, or train again."
         )
-    return cast(dict[str, Any], parse_json(text, _Header, where, CheckpointError, fix=USE_ANOTHER))
+    header = parse_json(text, _Header, where, CheckpointError, fix=USE_ANOTHER, max_bytes=MAX_HEADER_BYTES)
+    return cast(dict[str, Any], header)
 
 
 def contiguous_copy(tensor: Tensor) -> Tensor:

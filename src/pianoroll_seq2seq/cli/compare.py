@@ -1,7 +1,7 @@
 """``compare``: compares runs side by side."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,8 +9,10 @@ from cyclopts import Parameter
 
 from pianoroll_seq2seq.cli.command import Command
 from pianoroll_seq2seq.cli.config_file import flat_options, read_config
+from pianoroll_seq2seq.cli.left_out import left_out_lines
 from pianoroll_seq2seq.cli.music_files import PICTURE, check_outputs
-from pianoroll_seq2seq.errors import SettingsError
+from pianoroll_seq2seq.cli.wording import message_of
+from pianoroll_seq2seq.errors import PianoRollSeq2SeqError, SettingsError
 from pianoroll_seq2seq.evaluation.run_scores import RunScores, read_scores
 from pianoroll_seq2seq.train.history import Epoch, History
 from pianoroll_seq2seq.train.run_files import CONFIG, HISTORY, SCORES
@@ -74,6 +76,8 @@ class Comparison:
     """The shortest ends of their paths that differ."""
     files: tuple[str, ...] = ()
     """The picture and the page that were written."""
+    refused: Mapping[str, str] = field(default_factory=dict)
+    """Why folders are left out, by their paths."""
 
     def differing(self) -> dict[str, list[Any]]:
         """The values of the options in which the runs differ."""
@@ -82,7 +86,7 @@ class Comparison:
         return {key: row for key, row in values.items() if any(value != row[0] for value in row)}
 
     def to_json(self) -> dict[str, Any]:
-        """The rows of the table."""
+        """The rows of the table, and the folders that are left out."""
         differing = self.differing()
         rows = [
             {
@@ -92,7 +96,7 @@ class Comparison:
             }
             for place, run in enumerate(self.runs)
         ]
-        return {"runs": rows, "files": list(self.files)}
+        return {"runs": rows, "files": list(self.files), "refused": dict(self.refused)}
 
     def __str__(self) -> str:
         """The table."""
@@ -110,7 +114,8 @@ class Comparison:
             ).rstrip()
             for pairs in (enumerate(zip(row, widths, strict=True)) for row in (head, *rows))
         ]
-        return "\n".join([*lines, *(f"written: {file}" for file in self.files)])
+        left_out = left_out_lines(self.refused, len(self.runs), kind="folders")
+        return "\n".join([*lines, *(f"written: {file}" for file in self.files), *left_out])
 
 
 def compare(
@@ -123,6 +128,8 @@ def compare(
 ) -> Comparison:
     """Compares runs, the lowest validation loss first: their losses, scores, and the options in which they differ.
 
+    Folders of something else, and damaged ones, are left out and named.
+
     Args:
         runs: Folders of runs.
         picture: PNG file for the loss curves (extra plot).
@@ -130,12 +137,12 @@ def compare(
         overwrite: Replace existing files.
 
     Raises:
-        SettingsError: a folder without the history of a run.
+        SettingsError: a folder that is missing, or none that can be compared.
     """
     if picture is not None and picture.suffix.lower() not in PICTURE:
         raise SettingsError(f"--picture {picture}: the ending must be {PICTURE[0]}.")
     check_outputs([] if picture is None else [picture], overwrite=overwrite)
-    found = sorted(map(_facts, runs), key=lambda run: run.loss)
+    found, refused = _readable(runs)
     names = _short_names([run.folder for run in found])
     files = []
     if picture is not None:
@@ -147,13 +154,32 @@ def compare(
         from pianoroll_seq2seq.cli.compare_page import write_page
 
         files.append(write_page(Comparison(tuple(found), names), page, overwrite=overwrite))
-    return Comparison(tuple(found), names, tuple(map(str, files)))
+    return Comparison(tuple(found), names, tuple(map(str, files)), refused)
+
+
+def _readable(folders: Sequence[Path]) -> tuple[list[RunFacts], dict[str, str]]:
+    """The runs that can be read, the best first, and why the others cannot.
+
+    Raises:
+        PianoRollSeq2SeqError, OSError: no such folder; or none can be read, and the first of them has this error.
+    """
+    for folder in folders:
+        if not folder.exists():
+            raise SettingsError(f"{folder}: no such folder. Check the path.")
+    found: list[RunFacts] = []
+    errors: dict[str, Exception] = {}
+    for folder in folders:
+        try:
+            found.append(_facts(folder))
+        except (PianoRollSeq2SeqError, OSError) as error:
+            errors[str(folder)] = error
+    if not found:
+        raise next(iter(errors.values()))
+    return sorted(found, key=lambda run: run.loss), {path: message_of(error) for path, error in errors.items()}
 
 
 def _facts(folder: Path) -> RunFacts:
     path = folder / HISTORY
-    if not folder.exists():
-        raise SettingsError(f"{folder}: no such folder. Check the path.")
     if not path.is_file():
         raise SettingsError(f"{folder}: not the folder of a run, because it has no {HISTORY}.")
     history = History.load(path)

@@ -4,9 +4,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pianoroll_seq2seq import checkpoint
+from pianoroll_seq2seq.cli.command import log
 from pianoroll_seq2seq.display.piece import Piece
 from pianoroll_seq2seq.display.report import write_report
-from pianoroll_seq2seq.errors import CheckpointError
+from pianoroll_seq2seq.errors import CheckpointError, PianoRollSeq2SeqError
 from pianoroll_seq2seq.grid import SIXTEENTHS, FrameGrid
 from pianoroll_seq2seq.layout import FrameLayout
 from pianoroll_seq2seq.pianoroll import PianoRoll
@@ -52,11 +53,15 @@ def write_page(comparison: "Comparison", path: Path, *, overwrite: bool) -> Path
 
 
 def _music(name: str, run: "RunFacts") -> list[Piece]:
-    """The music that the run generated."""
+    """The music that the run generated; none if it cannot be read, which is logged."""
     path = run.folder / GENERATED
     if not path.is_file():
         return []
-    roll = PianoRoll.from_midi(path, grid=_grid(run.folder / BEST), pitches=ALL_PITCHES, parts="tracks")
+    try:
+        roll = PianoRoll.from_midi(path, grid=_grid(run.folder / BEST), pitches=ALL_PITCHES, parts="tracks")
+    except (PianoRollSeq2SeqError, OSError) as error:
+        log(f"warning: the page has no music of {name}: {error}")
+        return []
     return [Piece(roll, min(run.scores.primer_frames, len(roll)), name=name)]
 
 

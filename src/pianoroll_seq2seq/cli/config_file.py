@@ -20,7 +20,7 @@ import yaml
 from pianoroll_seq2seq._internal.yaml_files import read_yaml
 from pianoroll_seq2seq.cli.user_code import check_named
 from pianoroll_seq2seq.errors import OverwriteError, SettingsError
-from pianoroll_seq2seq.train.run_files import CONFIG, HISTORY, LAST, PREVIOUS
+from pianoroll_seq2seq.train.run_files import CONFIG, HISTORY, LAST, METRICS, PREVIOUS, SAMPLES
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -130,7 +130,14 @@ def check_folder(folder: Path, options: Mapping[str, Any]) -> bool:
 
     Raises:
         OverwriteError: the folder holds another run, or other files.
+        SettingsError: what is written there would go to somewhere else, or wait for a reader.
     """
+    for written in (folder / METRICS, folder / SAMPLES):  # other files are replaced, and not written to
+        if written.is_symlink() or (written.exists() and not (written.is_file() or written.is_dir())):
+            raise SettingsError(
+                f"{written}: a link, a pipe or a device, but a run writes into its own folder. Remove it, or choose "
+                f"another --output."
+            )
     path = folder / CONFIG
     if not path.is_file():
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):

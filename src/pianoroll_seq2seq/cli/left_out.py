@@ -12,12 +12,13 @@ _NAMES, _REASONS = 3, 12
 _DETAIL = re.compile(r"'[^']*'|\d+(?:\.\d+)?|[A-G]#?-?\d\b")
 
 
-def left_out_lines(refused: Mapping[str, str], num_used: int) -> list[str]:
+def left_out_lines(refused: Mapping[str, str], num_used: int, *, kind: str = "files") -> list[str]:
     """The files that were left out, grouped by reason, the largest group first.
 
     Args:
         refused: why files were not used, by their paths.
         num_used: how many files were used.
+        kind: what they are called, in the plural.
 
     Returns:
         No line if there are none. Otherwise their number, and a line for each reason.
@@ -38,10 +39,12 @@ def left_out_lines(refused: Mapping[str, str], num_used: int) -> list[str]:
     for path, reason in reasons.items():
         groups.setdefault(_DETAIL.sub("", reason), []).append(path)
     ordered = sorted(groups.values(), key=len, reverse=True)
-    lines = [f"left out: {len(refused)} of {len(refused) + num_used} files"]
-    lines += [f"  {_listed(paths)}: {reasons[paths[0]]}" for paths in ordered[:_REASONS]]
+    lines = [f"left out: {len(refused)} of {len(refused) + num_used} {kind}"]
+    lines += [f"  {_listed(paths, kind)}: {reasons[paths[0]]}" for paths in ordered[:_REASONS]]
     if len(ordered) > _REASONS:
-        lines.append(f"  and {sum(map(len, ordered[_REASONS:]))} more files for {len(ordered) - _REASONS} more reasons")
+        lines.append(
+            f"  and {sum(map(len, ordered[_REASONS:]))} more {kind} for {len(ordered) - _REASONS} more reasons"
+        )
     return lines
 
 
@@ -51,12 +54,12 @@ def log_left_out(refused: Mapping[str, str], num_used: int) -> None:
         log(line)
 
 
-def _listed(paths: list[str]) -> str:
+def _listed(paths: list[str], kind: str) -> str:
     """The first names of a group, and its size."""
     names = [printable(path) for path in paths[:_NAMES]]  # a name may hold the end of a line
     if len(paths) == 1:
         return names[0]
-    return f"{len(paths)} files ({', '.join(names)}{', ...' if len(paths) > _NAMES else ''})"
+    return f"{len(paths)} {kind} ({', '.join(names)}{', ...' if len(paths) > _NAMES else ''})"
 
 
 def _without_path(path: str, reason: str) -> str:

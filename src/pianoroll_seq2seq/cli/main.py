@@ -129,7 +129,7 @@ def _run(name: str, tokens: list[str]) -> tuple[int, bool]:
 
 def _run_command(name: str, tokens: list[str]) -> tuple[int, bool]:
     from pianoroll_seq2seq.cli.command import CommandGroup, UsageError, find_command, flags_of, parse
-    from pianoroll_seq2seq.cli.wording import in_options
+    from pianoroll_seq2seq.cli.wording import in_options, message_of
 
     group = importlib.import_module(f"pianoroll_seq2seq.cli.{name}").COMMAND
     if isinstance(group, CommandGroup) and (not tokens or tokens[0] in ("-h", "--help")):
@@ -162,13 +162,6 @@ def exit_code(error: Exception) -> int | None:
     if isinstance(error, (PianoRollSeq2SeqError, *_PATH_ERRORS)):
         return USAGE
     return FAILED if isinstance(error, OSError) else None
-
-
-def message_of(error: Exception) -> str:
-    """The message of an error, without the number that Python puts before those of the operating system."""
-    if isinstance(error, OSError) and not isinstance(error, PianoRollSeq2SeqError) and error.strerror:
-        return f"{error.filename}: {error.strerror}." if error.filename else f"{error.strerror}."
-    return str(error)
 
 
 def _print_error(line: str) -> None:

@@ -43,7 +43,7 @@ from pianoroll_seq2seq.trackers.fan_out import FanOut
 from pianoroll_seq2seq.trackers.jsonl import JsonlTracker
 from pianoroll_seq2seq.train import OnEpoch, Processes, fit, join_processes
 from pianoroll_seq2seq.train.callbacks import SampleMusic
-from pianoroll_seq2seq.train.run_files import CONFIG, METRICS
+from pianoroll_seq2seq.train.run_files import CONFIG, METRICS, SAMPLES
 from pianoroll_seq2seq.windowing import SlidingWindows
 
 
@@ -136,7 +136,7 @@ class TrainingRun:
         samples = SampleMusic(
             [primer],
             num_frames=2 * self.windows.target_frames,
-            folder=self.options.output / "samples",
+            folder=self.options.output / SAMPLES,
             every=self.options.sample_every,
             seed=self.options.seed,
             condition=None if condition is None else [condition],

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Collection
 
+from pianoroll_seq2seq.errors import PianoRollSeq2SeqError
+
 _ARGUMENT = re.compile(r"\b(?P<verb>[Pp]ass )?(?P<name>[a-z]\w*)=(?:True\b|'(?P<value>[\w.-]+)')")
 _PYTHON_ONLY = re.compile(r"\b(?P<verb>pass )(?P<argument>\w+=\w+\(\.\.\.\))")
 _PITCHES = re.compile(r"\b(?:any )?PitchRange\((?:lowest=)?(\d+), (?:highest=)?(\d+)\)")
@@ -33,3 +35,10 @@ def in_options(message: str, flags: Collection[str] | None = None) -> str:
     message = _ARGUMENT.sub(option, message)
     message = _PYTHON_ONLY.sub(r"in Python \g<verb>\g<argument>", message)
     return _PITCHES.sub(r"pitches \1 to \2", message)
+
+
+def message_of(error: Exception) -> str:
+    """The message of an error, without the number that Python puts before those of the operating system."""
+    if isinstance(error, OSError) and not isinstance(error, PianoRollSeq2SeqError) and error.strerror:
+        return f"{error.filename}: {error.strerror}." if error.filename else f"{error.strerror}."
+    return str(error)

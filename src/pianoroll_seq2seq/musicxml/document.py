@@ -14,7 +14,7 @@ from pianoroll_seq2seq._internal.names import printable
 from pianoroll_seq2seq.errors import LimitError, MusicXMLError
 
 _CONTAINER = "META-INF/container.xml"
-_BYTES_PER_ELEMENT = 8  # of a file: fewer are of no music
+_BYTES_PER_ELEMENT = 12  # of a file: notes take more
 _MOST_DEPTH = 100
 _UNPACKING_ERRORS = (
     *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError),

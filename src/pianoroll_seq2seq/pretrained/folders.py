@@ -18,9 +18,9 @@ from torch import Tensor
 
 from pianoroll_seq2seq import __version__
 from pianoroll_seq2seq._internal.atomic import writing_folder
-from pianoroll_seq2seq._internal.documents import convert, read_json
+from pianoroll_seq2seq._internal.documents import MAX_BYTES, convert, read_json
 from pianoroll_seq2seq.checkpoint.descriptions import describe, encode
-from pianoroll_seq2seq.checkpoint.files import Description, contiguous_copy, parse_tensors
+from pianoroll_seq2seq.checkpoint.files import Description, contiguous_copy, parse_tensors, read_bytes
 from pianoroll_seq2seq.checkpoint.models import build_for, load_weights
 from pianoroll_seq2seq.errors import (
     CheckpointError,
@@ -123,6 +123,11 @@ def save_pretrained(
         text = json.dumps(encode(config), indent=2, allow_nan=False) + "\n"
     except (TypeError, ValueError) as error:
         raise CheckpointError(f"{folder}: the model's settings or the card cannot be JSON ({error}).") from error
+    if len(text) > MAX_BYTES:  # it is ASCII
+        raise CheckpointError(
+            f"{folder}: {CONFIG} would be {len(text) / 2**20:.1f} MB, and is read with at most {MAX_BYTES // 2**20} "
+            f"MB. Leave facts out of the card."
+        )
     try:
         with writing_folder(folder, replaces=(CONFIG, WEIGHTS, CARD) if overwrite else ()) as temporary:
             (temporary / WEIGHTS).write_bytes(weights)
@@ -194,10 +199,10 @@ def load_folder(folder: str | os.PathLike[str], *, classes: Iterable[type] = ())
 def _read_weights(path: Path, sha256: str | None) -> dict[str, Tensor]:
     if not path.is_file():
         raise CheckpointNotFoundError(f"{path}: no such file. {_what_is_there(path.parent)}")
+    data = read_bytes(path)
     try:
-        data = path.read_bytes()
         tensors = parse_tensors(data)
-    except (OSError, ValueError) as error:
+    except ValueError as error:
         raise CheckpointError(f"{path}: damaged, or not safetensors ({error}). Download the folder again.") from error
     if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256:
         raise CheckpointError(

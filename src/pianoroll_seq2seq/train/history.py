@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 _MOST = 2**53
+_MAX_BYTES = 32 * 2**20
 
 StoppedBy: TypeAlias = Literal["epochs", "patience", "callback"]
 """Why training stopped: all ``epochs`` are done, the ``patience`` is exhausted, or a ``callback`` returned True."""
@@ -150,7 +151,7 @@ class History:
         """
         where = f"{os.fspath(path)}: not a history written by History.save"
         Path(path).stat()  # raises FileNotFoundError
-        *lines, last = read_bytes(path, SettingsError).splitlines() or [b""]
+        *lines, last = read_bytes(path, SettingsError, max_bytes=_MAX_BYTES).splitlines() or [b""]
         epochs = [
             parse_json(line, dict[str, Any], f"{where}: line {number}", SettingsError)
             for number, line in enumerate(lines, start=1)

@@ -31,3 +31,6 @@ PRIMER = "primer.mid"
 
 GENERATED = "generated.mid"
 """Music that the model generated."""
+
+SAMPLES = "samples"
+"""The folder of music that the model wrote during training."""

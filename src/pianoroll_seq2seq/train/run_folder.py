@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pianoroll_seq2seq._internal.locks import LOCK_NAME, file_lock
 from pianoroll_seq2seq._internal.log import warn
-from pianoroll_seq2seq.checkpoint.files import parse, read, write
+from pianoroll_seq2seq.checkpoint.files import parse, read, read_bytes, write
 from pianoroll_seq2seq.errors import CheckpointError, OverwriteError
 from pianoroll_seq2seq.train.history import History
 from pianoroll_seq2seq.train.run_files import BEST, HISTORY, LAST, PREVIOUS
@@ -73,9 +73,9 @@ class RunFolder:
         errors = []
         for path in present:
             try:
-                data = path.read_bytes()
+                data = read_bytes(path)
                 parse(data, os.fspath(path))
-            except (CheckpointError, OSError) as error:
+            except CheckpointError as error:
                 errors.append(str(error))
             else:
                 if errors:

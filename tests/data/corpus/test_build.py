@@ -461,14 +461,24 @@ def test_a_place_where_no_folder_can_be(songs: Path, tmp_path: Path, out: str) -
         ({"tags": ["a"]}, r"'tags': \['a'\] \(list\)"),
         ({"swing": float("nan")}, r"'swing': nan \(float\)"),
         ({7: "a"}, "7: 'a'"),
+        ({"id": 2**64}, r"'id': 18446744073709551616 \(int\)"),
+        ({"id": 10**5000}, r"'id': a number of thousands of digits \(int\)"),
     ],
-    ids=str,
+    ids=["none", "numpy", "list", "nan", "name", "large", "huge"],
 )
 def test_labels_that_json_does_not_hold(songs: Path, tmp_path: Path, labels: Any, named: str) -> None:
     """The build ends in an error that names no file, or a label comes back as something else."""
     with pytest.raises(SettingsError, match=f"00.mid: .*{named}"):
         as_users_have_it(build_corpus)(songs, tmp_path / "corpus", labels=lambda path: labels, progress=False)
     assert not (tmp_path / "corpus").exists()
+
+
+def test_reading_options_of_numpy(songs: Path, tmp_path: Path) -> None:
+    """The build ends in an error of JSON, or does not go on with the same numbers of Python."""
+    options = {"channel": np.int64(0), "limits": Limits(max_frames=np.int64(10_000))}
+    corpus = build(songs, tmp_path / "corpus", executor=Inline(), **options)
+    again = build(songs, tmp_path / "corpus", executor=Inline(), channel=0, limits=Limits(max_frames=10_000))
+    assert len(again) == len(corpus) > 0
 
 
 @pytest.mark.parametrize("name", ["00001.json", "00001.npy"])

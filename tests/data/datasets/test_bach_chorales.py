@@ -52,6 +52,20 @@ def test_labels(few: dict[str, Chorale]) -> None:
     assert all(name == piece.name == piece.score.name for name, piece in few.items())
 
 
+def test_scores_have_their_signatures(few: dict[str, Chorale]) -> None:
+    """Bars begin in the wrong place: after an upbeat, or where the rest before the first note was cut off."""
+    meters = {name: piece.score.meter for name, piece in few.items()}
+    assert {str(one) for one in meters["bwv269"].time_signatures} == {"3/4"}
+    assert [str(one) for one in meters["bwv269"].key_signatures] == ["G major"]
+    for name in FEW:
+        stream = music21.corpus.parse(f"bach/{name}", forceSource=True).parts[0]
+        first = stream.flatten().notes.first().offset
+        expected = [Fraction(bar.offset - first) for bar in stream.getElementsByClass("Measure") if bar.offset > first]
+        bars = few[name].score.bar_ticks()
+        found = [Fraction(int(tick), few[name].score.ticks_per_beat) for tick in bars if tick]
+        assert found == expected
+
+
 def test_order_is_that_of_the_edition(few: dict[str, Chorale]) -> None:
     """Results depend on the order in which a user names the pieces."""
     assert list(few) == list(FEW)

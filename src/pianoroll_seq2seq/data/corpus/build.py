@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import json
-import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, Executor
@@ -11,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, Unpack
 
+import numpy as np
 from msgspec.structs import asdict
 
 from pianoroll_seq2seq._internal.limits import Limits
@@ -32,10 +32,10 @@ from pianoroll_seq2seq.data.corpus.format import (
 from pianoroll_seq2seq.data.corpus.processes import WorkerDiedError, WorkerProcesses
 from pianoroll_seq2seq.data.corpus.reading import Corpus
 from pianoroll_seq2seq.data.corpus.shard import BUILD_ON, ShardTask, SourceFile, read_parts
+from pianoroll_seq2seq.data.corpus.sources import source_files
 from pianoroll_seq2seq.data.corpus.workers import Build, refuse_while_starting
-from pianoroll_seq2seq.errors import CorpusError, MidiError, MidiNotFoundError, OverwriteError, SettingsError
+from pianoroll_seq2seq.errors import CorpusError, MidiError, OverwriteError, SettingsError
 from pianoroll_seq2seq.grid import SIXTEENTHS, FrameGrid
-from pianoroll_seq2seq.midi_io import midi_paths
 from pianoroll_seq2seq.midi_io.planes import Reading, read_planes
 from pianoroll_seq2seq.part_selection import is_layout, named_selections
 from pianoroll_seq2seq.parts import Part
@@ -72,7 +72,7 @@ def build_corpus(
         pitches: the pitches to keep, of all parts or of each by its name.
         outside: what to do with notes outside ``pitches``: the file fails, or they are dropped.
         labels: a function from the path of a file to its labels (scale, composer, style), which are stored with the
-            piece: strings, ints and finite floats by name.
+            piece: strings, ints of at most 64 bits and finite floats by name.
         executor: runs the work: any :class:`concurrent.futures.Executor`, such as Dask's ``Client.get_executor()``,
             whose workers see the same folders. By default a process for each core; they do not import your script.
         files_per_shard: files in a shard, the unit of work.
@@ -103,7 +103,7 @@ def build_corpus(
         raise SettingsError(f"files_per_shard must be at least 1, got {files_per_shard}.")
     _check(outside, reading)
     folder = Path(out)
-    files = _source_files(paths, labels)
+    files = source_files(paths, labels)
     task = ShardTask(str(folder.absolute()), 0, (), grid, pitches, outside, reading)
     task = replace(task, parts=_parts(files, task, executor))
     plan = _plan(files, task, files_per_shard=files_per_shard)
@@ -139,41 +139,6 @@ def _check(outside: str, reading: Reading) -> None:
         raise SettingsError(f"outside must be 'error' or 'drop', got {outside!r}.")
     with contextlib.suppress(MidiError):  # the file is empty; options are validated before that
         read_planes(b"", grid=SIXTEENTHS, pitches=PIANO, **reading)
-
-
-def _source_files(
-    paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]], labels: Callable[[Path], Labels] | None
-) -> list[SourceFile]:
-    if isinstance(paths, str | os.PathLike):
-        root = Path(paths)
-        found = midi_paths(root)
-    else:
-        found = [Path(path) for path in paths]
-        if not found:
-            raise MidiNotFoundError("No files to build a corpus from.")
-        root = Path(os.path.commonpath([path.absolute().parent for path in found]))
-    return [
-        SourceFile(
-            str(path.absolute()),
-            path.absolute().relative_to(root.absolute()).as_posix(),
-            {} if labels is None else _checked(labels(path), path),
-        )
-        for path in found
-    ]
-
-
-def _checked(labels: object, path: Path) -> Labels:
-    """Validates labels: JSON must return them unchanged."""
-    if not isinstance(labels, Mapping):
-        raise SettingsError(f"{path}: its labels must be a mapping such as {{'style': 'jazz'}}, got {labels!r:.80}.")
-    for name, value in labels.items():
-        fits = isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value))
-        if not isinstance(name, str) or not fits:
-            raise SettingsError(
-                f"{path}: a label must be a str, an int or a finite float under a name that is a str, got {name!r}: "
-                f"{value!r:.80} ({type(value).__name__}). Convert it, as int(value) does."
-            )
-    return labels
 
 
 def _parts(files: Sequence[SourceFile], task: ShardTask, executor: Executor | None) -> tuple[Part, ...]:
@@ -237,11 +202,18 @@ def _plan(files: Sequence[SourceFile], task: ShardTask, *, files_per_shard: int)
         grid=describe_grid(task.grid),
         parts=tuple(map(PartEntry.of, task.parts)),
         velocity=task.velocity,
-        reading=json.loads(json.dumps(reading)),  # lists for tuples, as they are read again
+        reading=json.loads(json.dumps(reading, default=_of_numpy)),  # lists for tuples, as they are read again
         files=len(files),
         files_per_shard=files_per_shard,
         files_sha256=hashlib.sha256(listed.encode()).hexdigest(),
     )
+
+
+def _of_numpy(value: object) -> Any:
+    """A number of NumPy as Python's."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise SettingsError(f"{value!r:.80} ({type(value).__name__}) is no value of a reading option of a corpus.")
 
 
 def _size(file: SourceFile) -> int | None:

@@ -60,8 +60,8 @@ def plot_probabilities(
 
     Raises:
         SettingsError: a roll without ``primer_frames``, or with no frame in or after them; ``primer_frames``,
-            ``condition`` or ``layout`` beside windows; no such window or part; another ``time``; or a condition that the
-            model does not take.
+            ``condition`` or ``layout`` beside windows; no such window or part; another ``time``; or a condition that
+            the model does not take.
         GridError, PitchRangeError, ShapeError: music or a layout that does not fit the model's layout.
         MissingExtraError: matplotlib is not installed.
     """

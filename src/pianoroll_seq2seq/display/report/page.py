@@ -54,8 +54,8 @@ def write_report(
         pieces: the music; :class:`~pianoroll_seq2seq.display.piece.Piece` marks a primer.
         evaluation: scores beside the baselines; of several models, by name.
         summary: generated music beside the data, from
-            :func:`~pianoroll_seq2seq.evaluation.music_summary.summarize_music`: its metrics and the lengths of its notes;
-            of several models, by name.
+            :func:`~pianoroll_seq2seq.evaluation.music_summary.summarize_music`: its metrics and the lengths of its
+            notes; of several models, by name.
         history: loss curves; of several runs, by name.
         trained_on: further facts: a table of names and values for each heading, such as
             ``{"Data": {"pieces": 280}, "Model": describe_model(model)}``.
