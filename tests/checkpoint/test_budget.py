@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import safetensors.torch
 import torch
-from checkpoint_models import Echo, rewrite_header, tiny_model
+from checkpoint_models import HEADER, Echo, rewrite_header, tiny_model
 from mutations import peak_growth
 from torch import nn
 
@@ -29,6 +29,7 @@ from pianoroll_seq2seq import (
     save_pretrained,
 )
 from pianoroll_seq2seq.checkpoint import build, describe, load, restore
+from pianoroll_seq2seq.checkpoint.files import CHECKSUM, checksum
 from pianoroll_seq2seq.errors import CheckpointError
 from pianoroll_seq2seq.models.classifier_free_guidance import GuidedModel
 from pianoroll_seq2seq.models.heads.relative_window import RelativeWindowHead
@@ -289,13 +290,35 @@ def test_headers_that_contradict_themselves(tmp_path: Path, change: str) -> None
     elif change == "a length beyond the file":
         rest = rest[:-4]
     else:
-        header["__metadata__"] |= {str(number): "x" * 100 for number in range(100_000)}
+        header["__metadata__"] |= {str(number): "x" * 100 for number in range(320_000)}
     text = json.dumps(header).encode()
     path.write_bytes(len(text).to_bytes(8, "little") + text + rest)
     grown = peak_growth()
     with pytest.raises(CheckpointError, match=r"model\.safetensors: not a checkpoint, or a damaged one"):
         load(path)
     assert grown() < 200
+
+
+@pytest.mark.parametrize("change", ["many", "long", "long and overlapping"])
+def test_names_of_tensors_in_messages(tmp_path: Path, change: str) -> None:
+    """The message of an error is megabytes of names from the file, with characters that control a terminal."""
+    path = save(tiny_model(), tmp_path / "model.safetensors")
+    header, rest = header_of(path.read_bytes())
+    text = header["__metadata__"][HEADER]
+    tensors = safetensors.torch.load_file(path)
+    names = [f"model.{number}" for number in range(20_000)] if change == "many" else ["model.\x1b]0;" + "a" * 10**6]
+    more = {name: torch.zeros(0) for name in names}
+    safetensors.torch.save_file(tensors | more, path, metadata={HEADER: text, CHECKSUM: checksum(text, tensors | more)})
+    if change == "long and overlapping":
+        header, rest = header_of(path.read_bytes())
+        header[names[0]] = header["model.head.logits.bias"] | {"data_offsets": [0, 4]}
+        whole = json.dumps(header).encode()
+        path.write_bytes(len(whole).to_bytes(8, "little") + whole + rest)
+    for use in (load, lambda path: restore(path, tiny_model())):
+        with pytest.raises(CheckpointError, match=r"model\.safetensors: ") as caught:
+            use(path)
+        assert len(str(caught.value)) < 3_000
+        assert "\x1b" not in str(caught.value)
 
 
 @pytest.mark.parametrize("text", ['{"version": NaN}', '{"version": 3, "x": 1e400}', '{"version": -Infinity}'])

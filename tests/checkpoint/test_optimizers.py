@@ -1,5 +1,6 @@
 """The state of an optimizer in a checkpoint."""
 
+import itertools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -55,6 +56,19 @@ def test_training_resumes_with_the_optimizer_state(tmp_path: Path, name: str) ->
     stepped(model, optimizer)
     stepped(again, optimizer_again)
     assert same_weights(model, again)
+
+
+def test_the_state_of_another_optimizer(tmp_path: Path) -> None:
+    """NAdam goes on with the state of AdamW, and its settings too; or the next step ends in a KeyError."""
+    for name, make in OPTIMIZERS.items():
+        model = tiny_model()
+        save(model, tmp_path / f"{name}.safetensors", optimizer=stepped(model, make(model.parameters())))
+    for name, other in itertools.permutations(OPTIMIZERS, 2):
+        kind, other_kind = (each.partition(",")[0].partition(" ")[0] for each in (name, other))
+        if kind != other_kind:
+            model = tiny_model()
+            with pytest.raises(CheckpointError, match=f"holds the state of the optimizer {kind}, not of {other_kind}"):
+                restore(tmp_path / f"{name}.safetensors", model, OPTIMIZERS[other](model.parameters()))
 
 
 def test_several_parameter_groups(tmp_path: Path) -> None:

@@ -82,13 +82,13 @@ def test_accidentals_and_quarter_tones():
 def test_ties_join_notes_within_their_voice():
     """Two voices may hold one key; a tie to no note is none."""
     start, stop = "<tie type='start'/><voice>{}</voice>", "<tie type='stop'/><voice>{}</voice>"
-    first = _note("C", "4", after=start.format(1)) + "<backup><duration>4</duration></backup>"
-    first += _note("C", "4", after=start.format(2))
-    second = _note("C", "1", after=stop.format(1)) + "<backup><duration>1</duration></backup>"
-    second += _note("C", "3", after=stop.format(2)) + _note("D", "1", after=start.format(2))
-    assert _spans(first, second, _note("D", "1", after="<voice>1</voice>")) == [
-        *((0, 5, 60), (0, 7, 60), (7, 8, 62), (8, 9, 62))
-    ]
+    first = _note("C", "4", after=start.format(1), attributes="dynamics='100'")
+    first += "<backup><duration>4</duration></backup>"
+    first += _note("C", "4", after=start.format(2), attributes="dynamics='50'")
+    second = _note("C", "3", after=stop.format(1)) + "<backup><duration>3</duration></backup>"
+    second += _note("C", "1", after=stop.format(2)) + _note("D", "3", after=start.format(2))
+    score = read_musicxml(_file(first, second, _note("D", "1", after="<voice>1</voice>")))
+    assert _beats(score) == [(0, 5, 60, 45), (0, 7, 60, 90), (5, 8, 62, 90), (8, 9, 62, 90)]
 
 
 def test_grace_and_cue_notes():

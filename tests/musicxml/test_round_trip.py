@@ -71,6 +71,22 @@ def test_a_roll_takes_the_arguments_of_from_score(tmp_path):
     roll.to_musicxml(written, overwrite=True)
 
 
+def test_an_upbeat_looks_like_one():
+    """It is bar 0, and the signature is printed once, not again after it."""
+    text = to_musicxml_bytes(SCORES["upbeat"]).decode()
+    assert text.count("<time>") == 1
+    assert '<measure number="0" implicit="yes">' in text
+    assert '<measure number="1">' in text
+
+
+def test_pitches_are_spelled_in_their_key():
+    """F sharp in D major, G flat in D flat major, from the place of the signature on."""
+    keys = [KeySignature(0, 2), KeySignature(1920, -5)]
+    score = Score(note_table([(0, 1920, 66, 90, 0), (1920, 3840, 66, 90, 0)]), TempoMap(480), meter=Meter([], keys))
+    text = "".join(to_musicxml_bytes(score).decode().split())
+    assert text.index("<step>F</step><alter>1</alter>") < text.index("<step>G</step><alter>-1</alter>")
+
+
 def test_compressed_files(tmp_path):
     """``.mxl`` is what notation programs save by default; the same score gives the same bytes."""
     score = SCORES["drums"]

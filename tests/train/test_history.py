@@ -105,6 +105,14 @@ def test_other_values_are_named(tmp_path: Path, line: int, changes: dict[str, An
         History.load(path)
 
 
+def test_a_file_of_many_epochs(tmp_path: Path) -> None:
+    """A history that can be written cannot be read: of 60,000 epochs, or more bytes for other reasons."""
+    path = _history([3.0, 2.0]).save(tmp_path / "history.jsonl")
+    path.write_text(" " * 2**24 + path.read_text())
+    assert History.load(path) == _history([3.0, 2.0])
+
+
+@pytest.mark.slow
 def test_very_long_histories(tmp_path: Path) -> None:
     """The history and the checkpoints of a run of many short epochs can be written, and not be read again."""
     epochs = tuple(Epoch(number, 37 * number, 1 / 3, 2 / 3, 0.003, 1 / 7) for number in range(1, 60_001))

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from pianoroll_seq2seq._internal.atomic import writing
 from pianoroll_seq2seq._internal.documents import parse_json
-from pianoroll_seq2seq._internal.names import utf8_path
+from pianoroll_seq2seq._internal.names import printable, utf8_path
 from pianoroll_seq2seq.checkpoint.descriptions import encode
 from pianoroll_seq2seq.errors import CheckpointError, CheckpointNotFoundError, CheckpointWriteError, OverwriteError
 
@@ -26,6 +26,7 @@ FORMAT_VERSION = 3
 _HEADER = "pianoroll_seq2seq"
 CHECKSUM = "sha256"
 _FIRST_BYTES = 8
+_LONGEST = 400
 MAX_HEADER_BYTES = 32 * 2**20
 """Of the JSON at the beginning of a checkpoint: it holds a history of 100,000 epochs and more."""
 USE_ANOTHER = "Use another checkpoint of the run."
@@ -170,7 +171,8 @@ def read_index(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, 
             metadata = tensors.metadata() or {}
             shapes = {name: tuple(tensors.get_slice(name).get_shape()) for name in tensors.keys()}  # noqa: SIM118
     except (safetensors.SafetensorError, OSError, ValueError) as error:
-        raise CheckpointError(f"{label}: not a checkpoint, or a damaged one ({error}). {USE_ANOTHER}") from error
+        problem = printable(str(error), longest=_LONGEST)
+        raise CheckpointError(f"{label}: not a checkpoint, or a damaged one ({problem}). {USE_ANOTHER}") from error
     return _checked(metadata, label), shapes
 
 
@@ -184,7 +186,7 @@ def parse_tensors(data: bytes) -> dict[str, Tensor]:
     try:
         return safetensors.torch.load(data)
     except (safetensors.SafetensorError, KeyError, RuntimeError, TypeError) as error:
-        raise ValueError(str(error)) from error
+        raise ValueError(printable(str(error), longest=_LONGEST)) from error  # a name may be megabytes
 
 
 def _index_in(data: bytes) -> _Index:

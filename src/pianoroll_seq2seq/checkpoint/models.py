@@ -8,12 +8,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pianoroll_seq2seq._internal.names import printable
 from pianoroll_seq2seq.checkpoint import optimizers
 from pianoroll_seq2seq.checkpoint.budget import Budget
 from pianoroll_seq2seq.checkpoint.descriptions import build, describe
 from pianoroll_seq2seq.checkpoint.files import USE_ANOTHER, add_prefix, read, read_index, strip_prefix, write
 from pianoroll_seq2seq.errors import CheckpointError
 from pianoroll_seq2seq.models.contract import SequenceModel
+
+_LONGEST = 2_000
+"""Characters of what PyTorch says of weights that do not fit."""
 
 
 def save(
@@ -149,7 +153,8 @@ def load_weights(model: SequenceModel, weights: Mapping[str, Tensor], *, label: 
     try:
         model.load_state_dict(weights)
     except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CheckpointError(f"{label}: does not fit this model ({error}). {USE_ANOTHER}") from error
+        problem = printable(str(error), keep="\n\t", longest=_LONGEST)  # PyTorch lists all names in the file
+        raise CheckpointError(f"{label}: does not fit this model ({problem}). {USE_ANOTHER}") from error
     buffers = {name for name, _ in model.named_buffers()} if isinstance(model, torch.nn.Module) else set()
     for name, tensor in model.state_dict().items():
         # A buffer may be a mask with infinities.

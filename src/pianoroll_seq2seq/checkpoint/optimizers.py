@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from pianoroll_seq2seq._internal.documents import convert
+from pianoroll_seq2seq._internal.names import printable
 from pianoroll_seq2seq.checkpoint.descriptions import encode
 from pianoroll_seq2seq.checkpoint.files import USE_ANOTHER, contiguous_copy, strip_prefix
 from pianoroll_seq2seq.errors import CheckpointError
@@ -17,6 +18,8 @@ from pianoroll_seq2seq.errors import CheckpointError
 class OptimizerState(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The state of an optimizer, without its tensors."""
 
+    kind: str = msgspec.field(name="class")
+    """The name of the optimizer's class: others may take the state for theirs."""
     state: dict[str, dict[str, Any]]
     """The values of each parameter, by its number."""
     param_groups: list[dict[str, Any]]
@@ -35,16 +38,23 @@ def pack(optimizer: torch.optim.Optimizer) -> tuple[dict[str, Any], dict[str, Te
             else:
                 values[str(index)][key] = _plain(value)
     groups = [{key: _plain(value) for key, value in group.items()} for group in state["param_groups"]]
-    return {"state": values, "param_groups": encode(groups)}, tensors
+    return {"class": type(optimizer).__qualname__, "state": values, "param_groups": encode(groups)}, tensors
 
 
 def load_into(optimizer: torch.optim.Optimizer, values: Any, tensors: Mapping[str, Tensor], *, label: str) -> None:
     """The inverse of :func:`pack`: loads the state of an optimizer. ``label`` names its file in errors.
 
     Raises:
-        CheckpointError: the file has no such state, or one that does not fit the optimizer or is not finite.
+        CheckpointError: the file has no such state, that of another class, or one that does not fit the optimizer or is
+            not finite.
     """
     checked = convert(values, OptimizerState, f"{label}: no state of an optimizer", CheckpointError, fix=USE_ANOTHER)
+    kind = type(optimizer).__qualname__
+    if checked.kind != kind:
+        raise CheckpointError(
+            f"{label}: holds the state of the optimizer {printable(checked.kind, longest=80)}, not of {kind}. Use the "
+            f"optimizer that it was saved with, or leave the optimizer out."
+        )
     try:
         state = _state_of(optimizer, checked, strip_prefix("optimizer", tensors))
         names = [group.keys() for group in map(dict, optimizer.param_groups)]
@@ -52,7 +62,8 @@ def load_into(optimizer: torch.optim.Optimizer, values: Any, tensors: Mapping[st
         _check_groups(optimizer, names)
         _check_tensors(optimizer)
     except (RuntimeError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
-        raise CheckpointError(f"{label}: does not fit this optimizer ({error}). {USE_ANOTHER}") from error
+        problem = printable(str(error), keep="\n", longest=1_000)
+        raise CheckpointError(f"{label}: does not fit this optimizer ({problem}). {USE_ANOTHER}") from error
 
 
 def _state_of(

@@ -153,7 +153,7 @@ class History:
         Path(path).stat()  # raises FileNotFoundError
         *lines, last = read_bytes(path, SettingsError, max_bytes=_MAX_BYTES).splitlines() or [b""]
         epochs = [
-            parse_json(line, dict[str, Any], f"{where}: line {number}", SettingsError)
+            parse_json(line, dict[str, Any], f"{where}: line {number}", SettingsError, max_bytes=_MAX_BYTES)
             for number, line in enumerate(lines, start=1)
         ]
         ending = parse_json(last, dict[str, Any], f"{where}: the last line", SettingsError)
