@@ -173,6 +173,24 @@ def test_the_page_has_the_hubs_front_matter_and_the_card(tmp_path: Path) -> None
     assert open_model(folder).card == card
 
 
+def test_a_card_of_other_kinds_of_text(tmp_path: Path) -> None:
+    """Ends of lines make headings of facts, a name becomes code, or a notebook fetches pictures from anywhere."""
+    card = {
+        "name": "a\n---\n# b",
+        "what": "![](http://x/y.png)",
+        "scores": {"a\n# b": 1},
+        "data": ["a\n# b"],
+        "k\n# b": 2,
+    }
+    folder = save_pretrained(Own(1.0), tmp_path / 'a"); exit("', card=card, layout=LAYOUT)
+    page = (folder / "README.md").read_text()
+    assert not re.search("^# b", page, re.MULTILINE)
+    assert 'open_model("a\\"); exit(\\"")' in page
+    shown = open_model(folder, classes=[Own]).card._repr_markdown_()
+    assert not re.search("^# b", shown, re.MULTILINE)
+    assert "![" not in shown
+
+
 def test_the_example_on_the_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A reader pastes the example of the page."""
     monkeypatch.chdir(tmp_path)

@@ -7,6 +7,7 @@ from pianoroll_seq2seq.errors import PianoRollSeq2SeqError
 
 _ARGUMENT = re.compile(r"\b(?P<verb>[Pp]ass )?(?P<name>[a-z]\w*)=(?:True\b|'(?P<value>[\w.-]+)')")
 _PYTHON_ONLY = re.compile(r"\b(?P<verb>pass )(?P<argument>\w+=\w+\(\.\.\.\))")
+_BUILD = re.compile(r"\b([Cc])all build_corpus( again)?(?: with the same arguments( and files as before)?)?")
 _PITCHES = re.compile(r"\b(?:any )?PitchRange\((?:lowest=)?(\d+), (?:highest=)?(\d+)\)")
 
 
@@ -23,6 +24,8 @@ def in_options(message: str, flags: Collection[str] | None = None) -> str:
         'Notes outside pitches 36 to 81. Widen the range, or add --outside drop.'
         >>> in_options("If the file is correct, pass limits=Limits(...).")
         'If the file is correct, in Python pass limits=Limits(...).'
+        >>> in_options("The build is not finished. Call build_corpus again with the same arguments.")
+        'The build is not finished. Run ingest again with the same options.'
     """
 
     def option(found: re.Match[str]) -> str:
@@ -34,7 +37,13 @@ def in_options(message: str, flags: Collection[str] | None = None) -> str:
 
     message = _ARGUMENT.sub(option, message)
     message = _PYTHON_ONLY.sub(r"in Python \g<verb>\g<argument>", message)
+    message = _BUILD.sub(_ingest, message)
     return _PITCHES.sub(r"pitches \1 to \2", message)
+
+
+def _ingest(found: re.Match[str]) -> str:
+    run = "Run" if found[1] == "C" else "run"
+    return f"{run} ingest{found[2] or ''} with the same options{' and files as before' if found[3] else ''}"
 
 
 def message_of(error: Exception) -> str:

@@ -1,5 +1,6 @@
 """What is known of a model: its card, and the ``README.md`` of a shared one with front matter for the Hub."""
 
+import json
 import textwrap
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -28,7 +29,7 @@ _UNKNOWN_LICENSE = "unknown"
 _USE = """```python
 from pianoroll_seq2seq import Draw, open_model
 
-trained = open_model("{address}"){comment}
+trained = open_model({address}){comment}
 primer = trained.read_primer("primer.mid")
 music = trained.generate(primer, num_frames=256, sampler=Draw(0.9), seed=1{more})
 (primer + music).to_midi("music.mid")
@@ -47,14 +48,15 @@ def page(config: Mapping[str, Any], *, name: str, address: str | None = None) ->
     head = yaml.safe_dump(_head(card), sort_keys=False, allow_unicode=True)
     texts, figures = _parts(card, hidden=_FRONT_MATTER)
     more = ", condition=..." if config["condition_size"] else ""
-    use = _USE.format(address=address or name, comment="" if address else "  # this folder", more=more)
+    quoted = json.dumps(address or name, ensure_ascii=False)  # a folder's name may have quotation marks
+    use = _USE.format(address=quoted, comment="" if address else "  # this folder", more=more)
     sections = [
         *texts.items(),
         ("How to use it", use),
         ("Facts", "\n".join([*_frames(config), *_listed(figures)])),
     ]
     text = "\n\n".join(f"## {heading}\n\n{body}" for heading, body in sections)
-    return f"---\n{head}---\n\n# {card.get('name', name)}\n\n{text}\n"
+    return f"---\n{head}---\n\n# {printable(card.get('name', name))}\n\n{text}\n"
 
 
 class Card(dict[str, Any]):
@@ -85,7 +87,8 @@ class Card(dict[str, Any]):
         texts, figures = _parts(self, hidden={"name"})
         facts = {"Facts": "\n".join(_listed(figures))} if figures else {}
         page = "\n\n".join(f"**{heading}**\n\n{text}" for heading, text in (texts | facts).items())
-        return printable(page, keep="\n").replace("<", "&lt;")  # the card of a stranger has no tags
+        # The card of a stranger has no tags, and no pictures, which would be fetched from anywhere.
+        return printable(page, keep="\n").replace("<", "&lt;").replace("![", r"!\[")
 
 
 class _FrontMatter(Struct, frozen=True):
@@ -141,11 +144,11 @@ def _listed(values: Mapping[str, Any]) -> list[str]:
 def _figure(value: Any) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{_words(key)} {_figure(inner)}" for key, inner in value.items())
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return f"{value:.4g}" if isinstance(value, float) else printable(str(value))
 
 
 def _words(key: str) -> str:
-    return key.replace("_", " ")
+    return printable(key).replace("_", " ")
 
 
 def _parts_of_frames(layout: Mapping[str, Any]) -> list[str]:

@@ -34,7 +34,7 @@ class RunFolder:
         if not self._lock.enter_context(file_lock(self.path / LOCK_NAME, wait=False, remove=True)):
             raise CheckpointError(
                 f"{self.path}: another process is training in this folder. Wait for it, or choose another "
-                f"checkpoint_dir."
+                f"checkpoint_dir (--output)."
             )
         for name in (LAST, PREVIOUS, BEST, HISTORY):
             for temporary in self.path.glob(f".{name}.*.tmp"):
@@ -68,7 +68,8 @@ class RunFolder:
         present = [self.path / name for name in (LAST, PREVIOUS) if (self.path / name).exists()]
         if present and not resume:
             raise OverwriteError(
-                f"{self.path} holds a run already. Choose another checkpoint_dir, or pass resume=True to resume it."
+                f"{self.path} holds a run already. Choose another checkpoint_dir (--output), or pass resume=True to resume "
+                f"it."
             )
         errors = []
         for path in present:
@@ -83,8 +84,8 @@ class RunFolder:
                 return path, data
         if errors:
             raise CheckpointError(
-                f"{self.path}: cannot resume this run. {' '.join(errors)} Choose another checkpoint_dir, or remove "
-                f"the files if you do not need the run."
+                f"{self.path}: cannot resume this run. {' '.join(errors)} Choose another checkpoint_dir (--output), "
+                f"or remove the files if you do not need the run."
             )
         return None
 
