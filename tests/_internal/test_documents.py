@@ -75,6 +75,22 @@ def test_what_is_refused(tmp_path: Path, text: str) -> None:
         read_json(path, Index, CorpusError)
 
 
+@pytest.mark.parametrize("small", ["[]", '{"":0}', "[[],[]]"])
+def test_many_small_lists(small: str) -> None:
+    """A text of 8 MB takes a gigabyte of memory."""
+    text = f'{{"details": {{"a": [{",".join([small] * (4_000_000 // len(small)))}]}}}}'
+    grown = peak_growth()
+    with pytest.raises(CorpusError, match=r"f\.json: over 3\d{5} lists and objects in \d+ bytes\. Fix it\."):
+        parse_json(text, dict[str, Any], "f.json", CorpusError, fix="Fix it.")
+    assert grown() < 30
+
+
+def test_many_larger_objects() -> None:
+    """The history of a long run is refused for its many epochs."""
+    epochs = [{"epoch": number, "train_loss": 1 / 3, "valid_loss": 1 / 7} for number in range(1000)] * 320
+    assert parse_json(json.dumps(epochs), list[Any], "f.json", CorpusError, max_bytes=2**25) == epochs
+
+
 def test_brackets_within_texts_are_not_depth() -> None:
     """A title of brackets, or one that ends in an escaped quote, counts as nesting."""
     details = {"title": '[{"' * MAX_DEPTH, "other": "]\\" * MAX_DEPTH}

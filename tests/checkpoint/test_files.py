@@ -53,10 +53,10 @@ def test_what_cannot_be_read_again_is_not_written(tmp_path: Path) -> None:
     """Training goes on for days with checkpoints from which it cannot be resumed."""
     path = save(tiny_model(), tmp_path / "model.safetensors")
     whole = path.read_bytes()
-    with pytest.raises(CheckpointError, match=r"34\.\d MB of JSON, and a checkpoint is read with at most 32 MB"):
-        save(tiny_model(), path, details={"long": "a" * 36 * 10**6}, overwrite=True)
+    with pytest.raises(CheckpointError, match=r"17\.\d MB of JSON, and a checkpoint is read with at most 16 MB"):
+        save(tiny_model(), path, details={"long": "a" * 18 * 10**6}, overwrite=True)
     assert path.read_bytes() == whole
-    load(save(tiny_model(), path, details={"long": "a" * 33 * 10**6}, overwrite=True))
+    load(save(tiny_model(), path, details={"long": "a" * 16 * 10**6}, overwrite=True))
 
 
 @given(data=st.data())

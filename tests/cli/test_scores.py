@@ -96,7 +96,9 @@ def test_damaged_runs(run: Run, runs: list[Path], tmp_path: Path) -> None:
     names = [line.split()[0].rpartition("/")[2] for line in done.out.splitlines()[1:4]]
     assert names == ["run", "run", "music"]
     left_out = done.out.partition("left out: 3 of 6 folders\n")[2].splitlines()
-    assert [re.search("not the folder of a run|scores.json: damaged|history.jsonl", line)[0] for line in left_out]
+    reasons = ("not the folder of a run", "scores.json: damaged", "history.jsonl: not a history")
+    assert all(any(reason in line for line in left_out) for reason in reasons)
+    assert len(left_out) == len(reasons)
     assert re.search(r"the page has no music of \S*/music: .*generated\.mid", done.err)
     assert page.is_file()
     found = run("compare", *runs, history, "--json").json

@@ -11,7 +11,6 @@ import os
 import re
 from collections.abc import Mapping
 from functools import cache
-from itertools import accumulate
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -25,11 +24,16 @@ MAX_BYTES = 8 * 2**20
 """Size of the largest file that is read, unless its reader allows more. Most take kilobytes."""
 MAX_DEPTH = 50
 """How deep values may be nested."""
+_TOO_DEEP = f"nested too deep, over {MAX_DEPTH} levels"
+_MOST_LISTS = 300_000
+"""Lists and objects where a type admits any value. Each takes 60 to 200 bytes of memory, and maybe 3 of the text."""
+_BYTES_PER_LIST = 64
+"""Of text, for each list or object more."""
 
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _PLACE = re.compile(r" - at `(?:key in )?(\$[^`]*)`$")
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]")
-_TEXTS_AND_REST = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[^][{}"]++', re.DOTALL)
+_TO_BRACKET = re.compile(rb'(?:[^][{}"]++|"(?:[^"\\]++|\\.)*+"?)*+([][{}]?)', re.DOTALL)
 
 
 def read_json(
@@ -114,11 +118,11 @@ def parse_json(
         pianoroll_seq2seq.errors.CorpusError: index.json, at $[1]: expected int, got float (0.5). Build it again.
     """
     data = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
-    too_deep = _sentence(where, "", f"nested too deep, over {MAX_DEPTH} levels", fix)
     if len(data) > max_bytes:
         raise error(_sentence(where, "", f"expected JSON of at most {max_bytes} bytes, but it is longer", fix))
-    if _holds_any(cast(Any, kind)) and _depth(data) > MAX_DEPTH:
-        raise error(too_deep)
+    unfit = _nesting_problem(data) if _holds_any(cast(Any, kind)) else ""
+    if unfit:
+        raise error(_sentence(where, "", unfit, fix))
     try:
         if _SURROGATE.search(data):  # such as in names that are not UTF-8: msgspec reads none alone
             return msgspec.convert(_loads(data), kind)
@@ -126,7 +130,7 @@ def parse_json(
     except msgspec.ValidationError as problem:
         raise error(_refusal(where, str(problem), lambda: _loads(data), fix)) from problem
     except RecursionError as problem:
-        raise error(too_deep) from problem
+        raise error(_sentence(where, "", _TOO_DEEP, fix)) from problem
     except ValueError as problem:  # of msgspec: not JSON
         raise error(_sentence(where, "", f"damaged, or not JSON ({_plain(str(problem))})", fix)) from problem
 
@@ -176,16 +180,26 @@ def _holds_any(kind: Any) -> bool:
     return "AnyType" in repr(msgspec.inspect.type_info(kind))
 
 
-def _depth(data: bytes) -> int:
-    """How deep the values in a JSON text are nested."""
-    brackets = _TEXTS_AND_REST.sub(b"", data)
-    return max(accumulate(1 if bracket in b"[{" else -1 for bracket in brackets), default=0)
+def _nesting_problem(data: bytes) -> str:
+    """What is wrong with the lists and objects in a JSON text, if they are nested too deep or too many."""
+    most = _MOST_LISTS + len(data) // _BYTES_PER_LIST
+    depth = number = 0
+    for found in _TO_BRACKET.finditer(data):
+        if found[1] in (b"[", b"{"):
+            depth, number = depth + 1, number + 1
+            if depth > MAX_DEPTH:
+                return _TOO_DEEP
+            if number > most:
+                return f"over {most} lists and objects in {len(data)} bytes"
+        else:
+            depth -= 1
+    return ""
 
 
 def _check_plain(value: object, place: str, levels: int) -> None:
     """Refuses numbers that are not finite, and deep nesting, in the words of msgspec."""
     if levels < 0:
-        raise ValueError(f"nested too deep, over {MAX_DEPTH} levels")
+        raise ValueError(_TOO_DEEP)
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"Expected a finite number - at `{place}`")
     if isinstance(value, Mapping):

@@ -27,8 +27,8 @@ _HEADER = "pianoroll_seq2seq"
 CHECKSUM = "sha256"
 _FIRST_BYTES = 8
 _LONGEST = 400
-MAX_HEADER_BYTES = 32 * 2**20
-"""Of the JSON at the beginning of a checkpoint: it holds a history of 100,000 epochs and more."""
+MAX_HEADER_BYTES = 16 * 2**20
+"""Of the JSON at the beginning of a checkpoint, which has the history of the run: about 170 bytes an epoch."""
 USE_ANOTHER = "Use another checkpoint of the run."
 
 Description = TypedDict("Description", {"class": str, "settings": dict[str, Any] | None})

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
@@ -13,9 +13,11 @@ from pianoroll_seq2seq.cli.left_out import left_out_lines
 from pianoroll_seq2seq.cli.music_files import PICTURE, check_outputs
 from pianoroll_seq2seq.cli.wording import message_of
 from pianoroll_seq2seq.errors import PianoRollSeq2SeqError, SettingsError
-from pianoroll_seq2seq.evaluation.run_scores import RunScores, read_scores
 from pianoroll_seq2seq.train.history import Epoch, History
 from pianoroll_seq2seq.train.run_files import CONFIG, HISTORY, SCORES
+
+if TYPE_CHECKING:
+    from pianoroll_seq2seq.evaluation.run_scores import RunScores
 
 _COLUMNS = (
     ("best epoch", "best_epoch", "d"),
@@ -39,7 +41,7 @@ class RunFacts:
     history: History
     config: Mapping[str, Any]
     """Its options by names such as ``model.hidden_size``; empty without a configuration."""
-    scores: RunScores
+    scores: "RunScores"
     """The content of its ``scores.json``."""
 
     @property
@@ -179,6 +181,8 @@ def _readable(folders: Sequence[Path]) -> tuple[list[RunFacts], dict[str, str]]:
 
 
 def _facts(folder: Path) -> RunFacts:
+    from pianoroll_seq2seq.evaluation.run_scores import read_scores
+
     path = folder / HISTORY
     if not path.is_file():
         raise SettingsError(f"{folder}: not the folder of a run, because it has no {HISTORY}.")

@@ -189,8 +189,10 @@ def walk(  # noqa: PLR0912, PLR0915, PLR0917 (one branch a kind of event; calls 
                 name_begin, name_end = content, after
             elif what >= _TEMPO:
                 changes[0][change_count] = tick
-                changes[1][change_count] = data[content] << 16 | data[content + 1] << 8 | (
-                    data[content + 2] if what == _TEMPO else what << CHANGE_KIND
+                changes[1][change_count] = (
+                    data[content] << 16
+                    | data[content + 1] << 8
+                    | (data[content + 2] if what == _TEMPO else what << CHANGE_KIND)
                 )
                 change_count += 1
             elif what == _EXCLUSIVE:

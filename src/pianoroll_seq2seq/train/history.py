@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 _MOST = 2**53
-_MAX_BYTES = 32 * 2**20
+_MAX_BYTES = 16 * 2**20
 
 StoppedBy: TypeAlias = Literal["epochs", "patience", "callback"]
 """Why training stopped: all ``epochs`` are done, the ``patience`` is exhausted, or a ``callback`` returned True."""

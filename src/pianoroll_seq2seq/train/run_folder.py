@@ -68,8 +68,8 @@ class RunFolder:
         present = [self.path / name for name in (LAST, PREVIOUS) if (self.path / name).exists()]
         if present and not resume:
             raise OverwriteError(
-                f"{self.path} holds a run already. Choose another checkpoint_dir (--output), or pass resume=True to resume "
-                f"it."
+                f"{self.path} holds a run already. Choose another checkpoint_dir (--output), or pass resume=True to "
+                f"resume it."
             )
         errors = []
         for path in present:
