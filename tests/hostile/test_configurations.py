@@ -11,8 +11,8 @@ from mutations import other_json, peak_growth
 
 from pianoroll_seq2seq.cli.command import parse
 from pianoroll_seq2seq.cli.main import main
-from pianoroll_seq2seq.cli.wording import message_of
 from pianoroll_seq2seq.cli.train import COMMAND
+from pianoroll_seq2seq.cli.wording import message_of
 from pianoroll_seq2seq.errors import PianoRollSeq2SeqError
 from pianoroll_seq2seq.train.history import Epoch, History
 
