@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any, assert_type
 
+import torch
 from own_parts import AtMost, Printing, Repeating, TwoLayerHead
 
 import pianoroll_seq2seq
@@ -29,6 +30,9 @@ from pianoroll_seq2seq import (
     Limits,
     LocalStore,
     Meter,
+    Monophonic,
+    MonophonicHead,
+    MusicSummary,
     NADEHead,
     NotesHead,
     NoteTable,
@@ -50,7 +54,10 @@ from pianoroll_seq2seq import (
     Threshold,
     TimeSignature,
     TrainedModel,
+    Velocity,
+    VelocityHead,
     WholePieces,
+    add_dynamics,
     build_corpus,
     concatenate,
     cosine_schedule,
@@ -72,12 +79,15 @@ from pianoroll_seq2seq import (
     push_folder,
     read_folder,
     read_midi,
+    read_musicxml,
     roll_from_array,
     roll_to_array,
     save,
     save_pretrained,
     split_by_piece,
+    summarize_music,
     write_midi,
+    write_musicxml,
 )
 from pianoroll_seq2seq.checkpoint import load
 from pianoroll_seq2seq.data.datasets.scale_chords import write_scale_chords
@@ -136,6 +146,24 @@ def arrays(roll: PianoRoll) -> None:
     print(len(silence), silence.seconds, Piece(roll, primer_frames=4).name)
 
 
+def parts_and_dynamics(roll: PianoRoll, folder: Path) -> None:
+    """Several parts, velocities and notation."""
+    duet = PianoRoll.stack({"high": roll, "low": roll})
+    assert_type(duet["high"], PianoRoll)
+    assert_type(duet.merged(), PianoRoll)
+    written = write_musicxml(duet.to_score(), folder / "duet.musicxml", overwrite=True)
+    assert_type(read_musicxml(written), Score)
+    of_parts = FrameLayout.of(duet)
+    chain = MonophonicHead(8, of_parts)
+    assert_type(chain.forward(torch.zeros(1, 1, 8), torch.zeros(1, 1, of_parts.frame_size)), Monophonic)
+    layout = FrameLayout.of(roll, velocity=True)
+    loud = VelocityHead(8, layout)
+    assert_type(loud.forward(torch.zeros(1, 1, 8), torch.zeros(1, 1, layout.frame_size)), Velocity)
+    played = add_dynamics(Seq2SeqLSTM(layout, hidden_size=8), roll[:8])
+    assert_type(played, PianoRoll)
+    assert_type(summarize_music([played], [roll]), MusicSummary)
+
+
 def learn(rolls: list[PianoRoll], folder: Path) -> None:
     """Windows, models, training, scores."""
     split = split_by_piece(rolls, valid=0.2, test=0.2, seed=0)
@@ -184,7 +212,7 @@ def play(rolls: list[PianoRoll], folder: Path) -> None:
     several = generate(trained.model, [primer, primer], num_frames=8, sampler=scale, seed=1)
     assert_type(several, Generations)
     assert_type(trained.generate(primer, beats=4, seed=1), PianoRoll)
-    frame = next(generate_frames(trained.model, primer.active[None], sampler=Threshold(0.3)))
+    frame = next(generate_frames(trained.model, primer.to_frames(LAYOUT)[None], sampler=Threshold(0.3)))
     print(frame.shape)
     several[0].to_midi(folder / "music.mid", overwrite=True)
     trained.save_pretrained(folder / "shared", card={"license": "mit"}, overwrite=True)
@@ -209,6 +237,7 @@ def main(folder: Path) -> None:
         print(processes.rank)
     rolls = read(folder)
     arrays(rolls[0])
+    parts_and_dynamics(rolls[0], folder)
     learn(rolls, folder)
     play(rolls, folder)
 

@@ -18,6 +18,7 @@ from pianoroll_seq2seq.data.augmentation import Augmentation
 from pianoroll_seq2seq.data.conditions import one_hot
 from pianoroll_seq2seq.errors import CheckpointError, SettingsError, ShapeError
 from pianoroll_seq2seq.evaluation.prediction_scores import evaluate
+from pianoroll_seq2seq.layout import FrameLayout
 from pianoroll_seq2seq.models.classifier_free_guidance import GuidedModel
 from pianoroll_seq2seq.models.copying_lstm import CopyingLSTM
 from pianoroll_seq2seq.models.heads.bernoulli import BernoulliHead
@@ -404,6 +405,24 @@ def test_guidance_extrapolates_the_effect_of_the_condition(name: str) -> None:
         if "blocks" not in name and name != "parallel":
             torch.testing.assert_close(guided(inputs, targets, condition).logits, found)
             torch.testing.assert_close(guided(inputs, targets).logits, without)
+
+
+def test_guidance_of_notes_extrapolates_each_state_of_a_pitch() -> None:
+    """A guided model of onsets is refused, or holds pitches that did not sound."""
+    layout = FrameLayout(pitches=PitchRange(60, 63))
+    model = Seq2SeqLSTM(layout, hidden_size=8, condition_size=2, condition_dropout=0.2).eval()
+    past, condition = torch.zeros(1, 4, 8), torch.tensor([[[1.0, 0.0]]])
+    past[0, -1, 1] = 1  # only the second pitch can be held
+    with torch.no_grad():
+        without, expected = (torch.log_softmax(model.start(past, *given)[0].logits, -1) for given in ((), (condition,)))
+        for weight in (0.0, 0.5, 3.0):
+            found, _ = GuidedModel(model, weight).start(past, condition)
+            assert found.logits[0, :, 1].isfinite().tolist() == [False, True, False, False]
+            possible = found.logits.isfinite()
+            torch.testing.assert_close(
+                found.logits[possible], (expected + weight * (expected - without))[possible], rtol=1e-4, atol=1e-4
+            )
+            assert float(found.mean[..., :4].max()) <= 1
 
 
 def test_a_guided_model_generates_and_is_saved(trained: Model, tmp_path: Path) -> None:

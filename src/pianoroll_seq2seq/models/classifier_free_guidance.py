@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -10,24 +11,26 @@ from pianoroll_seq2seq.layout import FrameLayout
 from pianoroll_seq2seq.models.contract import ConditionalModel, layout_of
 from pianoroll_seq2seq.models.heads.bernoulli import Bernoulli
 from pianoroll_seq2seq.models.heads.contract import FrameDistribution
+from pianoroll_seq2seq.models.heads.notes import Notes
 
 
 class GuidedModel(nn.Module):
     """A trained model that is evaluated with and without its condition, and extrapolates the difference.
 
     Classifier-free guidance (Ho and Salimans, 2022, https://arxiv.org/abs/2207.12598) on the log-odds of independent
-    pitches: (1 + weight) * conditional - weight * unconditional. It takes twice the time. Without a condition it is the
-    model itself.
+    pitches, or on the log-probabilities that each is off, held or begins a note: (1 + weight) * conditional - weight *
+    unconditional. It takes twice the time. Without a condition it is the model itself.
 
     Args:
         model: a model trained with ``condition_dropout``, whose head returns
-            :class:`~pianoroll_seq2seq.models.heads.bernoulli.Bernoulli`.
+            :class:`~pianoroll_seq2seq.models.heads.bernoulli.Bernoulli` or
+            :class:`~pianoroll_seq2seq.models.heads.notes.Notes`.
         weight: how far to extrapolate, 0 for not at all. Small weights reduce notes that contradict the condition.
             Large ones make the music dense and strange.
 
     Raises:
         SettingsError: a weight below 0, or a model without conditions; when it predicts, a model trained without
-            ``condition_dropout``, or another distribution than ``Bernoulli``.
+            ``condition_dropout``, or another distribution than these.
 
     Example:
         >>> from pianoroll_seq2seq.models.seq2seq_lstm import Seq2SeqLSTM
@@ -86,11 +89,18 @@ class GuidedModel(nn.Module):
         """The constructor's arguments."""
         return {"model": self.model, "weight": self.weight}
 
-    def _guided(self, conditional: FrameDistribution, unconditional: FrameDistribution) -> Bernoulli:
-        if not isinstance(conditional, Bernoulli) or not isinstance(unconditional, Bernoulli):
-            raise SettingsError(
-                f"GuidedModel needs the log-odds of independent pitches, but the model's head returns a "
-                f"{type(conditional).__name__}. Generate with the model itself, or train one with BernoulliHead or "
-                f"RelativeBernoulliHead, on windows without onsets: layout=FrameLayout.of(roll, onsets=False)."
+    def _guided(self, conditional: FrameDistribution, unconditional: FrameDistribution) -> FrameDistribution:
+        if isinstance(conditional, Bernoulli) and isinstance(unconditional, Bernoulli):
+            return Bernoulli((1 + self.weight) * conditional.logits - self.weight * unconditional.logits)
+        if isinstance(conditional, Notes) and isinstance(unconditional, Notes):
+            with_condition, without = (
+                torch.log_softmax(notes.logits, dim=-1) for notes in (conditional, unconditional)
             )
-        return Bernoulli((1 + self.weight) * conditional.logits - self.weight * unconditional.logits)
+            guided = (1 + self.weight) * with_condition - self.weight * without
+            possible = with_condition.isfinite() & without.isfinite()
+            return Notes(torch.where(possible, guided, with_condition))
+        raise SettingsError(
+            f"GuidedModel needs a head whose pitches are independent, but the model's head returns a "
+            f"{type(conditional).__name__}. Generate with the model itself, or train one with NotesHead, "
+            f"RelativeBernoulliHead, or (on windows without onsets) BernoulliHead."
+        )
