@@ -56,8 +56,9 @@ class FrameGRU(nn.Module):
 # %%
 from pianoroll_seq2seq import FrameLayout, PitchRange
 
-model = FrameGRU(FrameLayout(pitches=PitchRange(36, 96)), hidden_size=64).eval()
-frames = (torch.rand(2, 12, 61) < 0.05).float()
+layout = FrameLayout(pitches=PitchRange(36, 96))
+model = FrameGRU(layout, hidden_size=64).eval()
+frames = (torch.rand(2, 12, layout.frame_size) < 0.05).float()
 together = model(frames[:, :8], frames[:, 8:]).mean
 distribution, state = model.start(frames[:, :8])
 one_by_one = [distribution.mean]
