@@ -119,7 +119,7 @@ def windows_of(settings: Settings, rolls: Sequence[PianoRoll], *, conditional: b
         augmentation=settings.augmentation,
         conditions=[pitch_class_vector(pitch_class_set(roll)) for roll in rolls] if conditional else None,
         pitch_classes=conditional,
-        layout=FrameLayout.of(rolls[0], onsets=False),  # classifier-free guidance needs independent pitches
+        layout=FrameLayout.of(rolls[0], onsets=False),  # the active plane alone
     )
 
 
