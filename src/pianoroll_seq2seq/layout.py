@@ -109,7 +109,7 @@ class FrameLayout:
 
     @property
     def plane_size(self) -> int:
-        """Columns of one plane: the pitches of all parts."""
+        """Columns of one plane, which are the pitches of all parts."""
         return sum(len(part.pitches) for part in self.parts)
 
     @property

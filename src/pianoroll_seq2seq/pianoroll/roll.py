@@ -539,7 +539,7 @@ class PianoRoll:
 
     @property
     def plane_size(self) -> int:
-        """The number of columns: the pitches of all parts."""
+        """The number of columns, which are the pitches of all parts."""
         return int(self.active.shape[1])
 
     def columns(self, part: str) -> slice:

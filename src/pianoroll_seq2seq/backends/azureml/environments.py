@@ -25,6 +25,7 @@ _NEEDED = (
     "cloudpickle",
     "lazy-loader",
     "PyYAML",
+    "msgspec",
     "matplotlib",
 )
 _TRACKING: dict[Sdk, tuple[str, ...]] = {

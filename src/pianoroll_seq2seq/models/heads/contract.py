@@ -38,7 +38,7 @@ class FrameDistribution(Protocol):
 
     @property
     def mean(self) -> Tensor:
-        """The mean of each column, (..., frame_size), for plots and thresholds: of zeros and ones the probability."""
+        """The mean of each column, (..., frame_size), for plots and thresholds; of zeros and ones the probability."""
         ...
 
     def __getitem__(self, index: Any) -> "FrameDistribution":

@@ -92,7 +92,7 @@ class Monophonic:
 
     @property
     def mean(self) -> Float[Tensor, "*batch frame_size"]:
-        """The probability of each column: exact for a few small parts, otherwise estimated from 32 samples."""
+        """The probability of each column, exact for a few small parts, otherwise estimated from 32 samples."""
         flat = self._flat()
         means = by_rows(lambda rows: flat[rows]._row_means(), len(flat.ranks), _ROWS)
         return means.view(*self.context.batch, -1)

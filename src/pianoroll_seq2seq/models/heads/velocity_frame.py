@@ -46,7 +46,7 @@ class VelocityPredictions:
 
     @property
     def medians(self) -> Tensor:
-        """The median of each distribution, the guess with the smallest expected absolute error: (notes,)."""
+        """The median of each distribution, the guess with the smallest expected absolute error, (notes,)."""
         return 1 + (self.probabilities.cumsum(dim=1) < 0.5).sum(dim=1).clamp(max=HIGHEST - 1)
 
 
