@@ -32,6 +32,7 @@ nb_execution_timeout = 300
 nb_merge_streams = True
 nb_output_stderr = "remove"  # progress bars and their warnings
 
+suppress_warnings = ["ref.python"]  # axes in array types, such as "frames parts", look like references
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_preserve_defaults = True
