@@ -20,7 +20,7 @@ from pianoroll_seq2seq.models.heads.copy_features import split_features, state_s
 from pianoroll_seq2seq.models.heads.exponential_average import ExponentialAverage, exponential_averages
 from pianoroll_seq2seq.models.heads.monophonic_frame import Monophonic, PartsContext
 from pianoroll_seq2seq.models.heads.monophonic_network import PartNetwork, runs_of
-from pianoroll_seq2seq.models.note_columns import check_no_velocity, note_columns
+from pianoroll_seq2seq.models.note_columns import NoteColumns, check_no_velocity, note_columns
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class MonophonicHead(nn.Module):
         """Starts with almost equal probabilities."""
         super().__init__()
         check_no_velocity(layout, "MonophonicHead")
-        self.columns = note_columns(layout)
+        self.columns: NoteColumns = note_columns(layout)
         sizes = {"in_features": in_features, "channels": channels, "lags": tuple(lags)}
         in_range = min(in_features, channels, *lags) >= 1 and lags and num_layers >= 0 and 0 <= dropout < 1
         if not in_range or not decays or not all(0 < decay < 1 for decay in decays):
@@ -113,7 +113,7 @@ class MonophonicHead(nn.Module):
         self.layout = layout
         self.frame_size: int = self.columns.frame_size
         self.context_frames: int | None = None
-        self.order = None if order is None else tuple(order)
+        self.order: tuple[str, ...] | None = None if order is None else tuple(order)
         state = state_size(in_features, self.frame_size, num_candidates)
         self._settings = {
             "order": None if order is None else list(order),

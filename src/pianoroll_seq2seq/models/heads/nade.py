@@ -18,7 +18,7 @@ from pianoroll_seq2seq.models.heads.onset_decisions import constrain_onsets, dec
 from pianoroll_seq2seq.models.heads.pitch_autoregression import by_rows, estimated_mean, sample_skipping_silence
 from pianoroll_seq2seq.models.heads.precision import at_least_float32, check_temperature
 from pianoroll_seq2seq.models.heads.random_numbers import uniform
-from pianoroll_seq2seq.models.note_columns import check_no_velocity, note_columns
+from pianoroll_seq2seq.models.note_columns import NoteColumns, check_no_velocity, note_columns
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,7 +174,7 @@ class NADEHead(nn.Module):
         if min(in_features, hidden_size) < 1:
             raise SettingsError(f"in_features and hidden_size must be at least 1, got {in_features} and {hidden_size}.")
         check_no_velocity(layout, "NADEHead")
-        self.columns = note_columns(layout)
+        self.columns: NoteColumns = note_columns(layout)
         self.in_features = in_features
         self.layout = layout
         self.frame_size: int = self.columns.frame_size

@@ -135,7 +135,7 @@ class RelativeWindowHead(nn.Module):
         check_sizes(sizes, num_layers, dropout, decays, _HISTORIES)
         state = state_size(in_features, columns.frame_size, num_candidates)
         first, end = (0, columns.plane_size) if active_columns is None else active_columns
-        self.cells = Cells(columns, first, end, gap=max(window, BELOW, COPY_WINDOW))
+        self.cells: Cells = Cells(columns, first, end, gap=max(window, BELOW, COPY_WINDOW))
         check_cells(self.cells, num_scored_pitches, FAR + 2, max_polyphony)
         self.in_features = in_features
         self.layout = layout

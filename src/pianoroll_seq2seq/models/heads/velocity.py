@@ -21,7 +21,7 @@ from pianoroll_seq2seq.models.heads.head_state import HeadState, init_head_state
 from pianoroll_seq2seq.models.heads.notes import NotesHead
 from pianoroll_seq2seq.models.heads.velocity_frame import Velocity
 from pianoroll_seq2seq.models.heads.velocity_network import HIGHEST, RATES, RECENT, VelocityContext, VelocityNetwork
-from pianoroll_seq2seq.models.note_columns import note_columns
+from pianoroll_seq2seq.models.note_columns import NoteColumns, note_columns
 
 _OLD = 10_000
 """The age of a note that has not been."""
@@ -108,7 +108,7 @@ class VelocityHead(nn.Module):
                 f"{in_features=}, {channels=}, {bins=}, {dropout=}."
             )
         state = state_size(in_features, layout.frame_size, num_candidates)
-        self.columns = note_columns(layout)
+        self.columns: NoteColumns = note_columns(layout)
         self.note_size: int = self.columns.frame_size
         notes_layout = replace(layout, planes=("active", "onset"))
         self.inner: OutputHead = build_head(
