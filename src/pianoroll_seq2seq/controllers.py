@@ -1,4 +1,4 @@
-"""Controllers: what a synthesizer plays besides the notes, such as pedals, volumes and pitch bends."""
+"""Controllers: what a synthesizer plays in addition to the notes, such as pedals, volumes and pitch bends."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -208,7 +208,7 @@ _ARGUMENTS: dict[object, tuple[Callable[[object], bool], str]] = {
 def _select(
     found: Sequence[Part], arguments: Mapping[str, Any], name: str, label: str, *, drums: bool
 ) -> Sequence[int]:
-    """The indices of the parts of a selection. If some are pitched, drums are left out unless they are asked for."""
+    """The indices of the parts of a selection. If some are pitched, drums are left out by default."""
     label = f"{label}, part {name!r}"
     chosen = matching_parts(found, **{"track": None, "program": None, "channel": None, **arguments}, label=label)
     if drums or arguments.get("drums") is not None:

@@ -163,7 +163,7 @@ class Score:
         end_tick: where the music ends, if silence follows its last note; None (also for a tick up to the end of the
             last note) if it ends with that note.
         meter: the time and key signatures; empty where they are unknown.
-        controllers: pedals, volumes, pitch bends and the like; none unless they are asked for (``read_midi(path,
+        controllers: pedals, volumes, pitch bends and the like; none by default (``read_midi(path,
             controllers=True)``).
 
     Raises:

@@ -12,8 +12,8 @@ from pianoroll_seq2seq.errors import SettingsError, ShapeError
 from pianoroll_seq2seq.grid import SIXTEENTHS, FrameGrid
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.pianoroll.conversions import held_velocities
+from pianoroll_seq2seq.pianoroll.joining import planes_of
 from pianoroll_seq2seq.pitches import ALL_PITCHES, PIANO, PitchRange
-from pianoroll_seq2seq.quantize import Planes
 from pianoroll_seq2seq.tempo import TempoMap
 
 AxisOrder = Literal["frames_first", "pitches_first"]
@@ -134,7 +134,7 @@ def roll_to_array(
         raise SettingsError(f"velocity must be in 1..127, got {velocity}.")
     warn_of_repeated_notes([roll], "an array", stacklevel=3)
     if velocities:
-        cells = held_velocities(Planes(roll.active, roll.onset, roll.velocity))
+        cells = held_velocities(planes_of(roll))
     else:
         cells = np.where(roll.active, np.uint8(1 if velocity is None else velocity), np.uint8(0))
     return np.ascontiguousarray(_frames_first(cells, axis_order))

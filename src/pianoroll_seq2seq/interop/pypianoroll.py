@@ -35,8 +35,8 @@ from pianoroll_seq2seq.part_selection import distinct_names
 from pianoroll_seq2seq.parts import Part
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.pianoroll.conversions import held_velocities
+from pianoroll_seq2seq.pianoroll.joining import planes_of
 from pianoroll_seq2seq.pitches import ALL_PITCHES, PitchRange
-from pianoroll_seq2seq.quantize import Planes
 from pianoroll_seq2seq.tempo import DEFAULT_TICKS_PER_BEAT, MAX_TICKS_PER_BEAT, TempoMap
 
 
@@ -179,8 +179,7 @@ def write_pypianoroll(
     for index, (part, roll) in enumerate(tracks):
         column, frame = np.nonzero(roll.active.T)
         counts = np.bincount(column + roll.pitches.lowest, minlength=128)
-        planes = Planes(roll.active, roll.onset, roll.velocity)
-        cells = roll.active if roll.velocity is None else held_velocities(planes)
+        cells = roll.active if roll.velocity is None else held_velocities(planes_of(roll))
         arrays[f"pianoroll_{index}_csc_data"] = cells[frame, column]
         arrays[f"pianoroll_{index}_csc_indices"] = frame.astype(np.int32)
         arrays[f"pianoroll_{index}_csc_indptr"] = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)

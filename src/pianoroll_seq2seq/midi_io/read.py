@@ -67,7 +67,7 @@ class MidiNotes(NamedTuple):
         end_tick: the end of the silence after the last note, if the file marks it.
         last_tick: the tick at which the last track ends, if the reader met it.
         meter: the time and key signatures.
-        controllers: the controllers, if they are asked for.
+        controllers: the controllers, if ``controllers=True``.
     """
 
     columns: list[list[np.ndarray]]

@@ -14,7 +14,7 @@ _MOST_BARS = 500_000  # of all parts together
 
 
 class Bars(NamedTuple):
-    """The bars of all parts, and what stands in them, in ticks so fine that all bar lines are whole ticks."""
+    """The bars of all parts, and their content, in ticks so fine that all bar lines are whole ticks."""
 
     lines: np.ndarray
     """The beginnings of all bars, and the end of the last."""

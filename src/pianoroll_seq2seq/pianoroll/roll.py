@@ -244,8 +244,8 @@ class PianoRoll:
         By default all notes are in one part. ``parts="tracks"`` gives the roll a part for each track, channel and
         program that has notes, drums included. ``parts=["MELODY", "PIANO"]`` takes two tracks by their names, and
         ``parts={"melody": "MELODY", "bass": {"program": 33}, "kit": {"drums": True}}`` names parts and selects their
-        notes as :meth:`Score.select` does. Several tracks that match are one part, without their drums unless these are
-        asked for. ``parts=layout.parts`` gives the roll the parts of a layout, found by their names, or else in their
+        notes as :meth:`Score.select` does. Several tracks that match are one part, without their drums unless
+        ``drums=True``. ``parts=layout.parts`` gives the roll the parts of a layout, found by their names, or else in their
         order; drums are found among drums.
 
         Args:
@@ -703,4 +703,4 @@ class PianoRoll:
 
     @property
     def _planes(self) -> Planes:
-        return Planes(self.active, self.onset, self.velocity)
+        return joining.planes_of(self)

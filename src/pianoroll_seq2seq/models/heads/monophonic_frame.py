@@ -109,7 +109,7 @@ class Monophonic:
         """The same network, asked in another order of parts.
 
         Each order is an exact distribution of its own. They agree as well as the head has learned them, so only a head
-        trained with ``order=None`` should be asked for any.
+        trained with ``order=None`` is good in any.
 
         Args:
             order: the names of all parts, the first to be decided first.

@@ -29,7 +29,7 @@ class PartNetwork(nn.Module):
         columns: the columns of the parts.
         state_size: size of the model's state among the features.
         channels: width of the network.
-        num_own: past pitches of the part itself, besides the latest, from which intervals are read.
+        num_own: past pitches of the part itself, in addition to the latest, from which intervals are read.
         num_rates: decay rates of the tonal context.
         num_layers: residual layers.
         dropout: dropout probability.
