@@ -245,8 +245,8 @@ class PianoRoll:
         program that has notes, drums included. ``parts=["MELODY", "PIANO"]`` takes two tracks by their names, and
         ``parts={"melody": "MELODY", "bass": {"program": 33}, "kit": {"drums": True}}`` names parts and selects their
         notes as :meth:`Score.select` does. Several tracks that match are one part, without their drums unless
-        ``drums=True``. ``parts=layout.parts`` gives the roll the parts of a layout, found by their names, or else in their
-        order; drums are found among drums.
+        ``drums=True``. ``parts=layout.parts`` gives the roll the parts of a layout, found by their names, or else in
+        their order; drums are found among drums.
 
         Args:
             path: a path, the bytes of a file, or a file opened in binary mode.
