@@ -39,6 +39,7 @@ from recipes.copying import copying
 from recipes.encoder_decoder import HEADS, encoder_decoder
 from recipes.monophonic import monophonic
 from recipes.recipe import Recipe, train
+from recipes.transformer import transformer
 from recipes.velocity import velocity
 from velocity_baselines import velocity_baselines, velocity_table
 
@@ -57,6 +58,7 @@ FIGURES: Mapping[str, Metric] = {**METRICS, "scale_consistency_by_frames": parti
 WHOLE_PIECES: Mapping[str, Callable[..., Recipe]] = {
     "copying": copying,
     "monophonic": monophonic,
+    "transformer": transformer,
     "velocity": velocity,
 }
 """Recipes that read whole pieces, by name. The other names are heads of the encoder-decoder."""

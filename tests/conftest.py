@@ -61,6 +61,12 @@ def pop909_dir() -> Path:
     return _data_folder("pop909_sample")
 
 
+@pytest.fixture(scope="session")
+def jsb16_dir() -> Path:
+    """Bach's chorales in sixteenths with four voices: ``Jsb16thSeparated.json``."""
+    return _data_folder("jsb16")
+
+
 @pytest.fixture(scope="module")
 def one_thread() -> Iterator[None]:
     """Models as small as the tests' are many times as fast on a single thread."""

@@ -161,3 +161,25 @@ def test_music_in_a_scale(tmp_path: Path) -> None:
     assert [line.split("  ")[0] for line in done.stdout.splitlines()[-2:]] == ["D major", "0 2 4 7 9"]
     assert {path.name for path in tmp_path.iterdir()} == {"D_major.mid", "0_2_4_7_9.mid"}
     assert "unknown scale 'H major'" in run_example("condition_on_scale.py", "--scale", "H major").stderr
+
+
+# ---- The shipped model of Bach's chorales
+
+
+def test_chorales_have_four_voices_their_metre_and_their_phrases(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The shipped model learns five voices as four, or rests of an orchestra, or takes an upbeat for a downbeat."""
+    pytest.importorskip("music21")
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    script = runpy.run_path(str(EXAMPLES / "train_bach_chorales.py"), run_name="script")
+    names = ["bwv269", "bwv153.1", "bwv339", "bwv112.5", "bwv27.6", "bwv248.23-2"]
+    chorales = script["chorales"](names)
+    rolls = {roll.name: roll for part in chorales.split for roll in part}
+    assert sorted(rolls) == sorted(names[:4])  # the others have five voices, and an orchestra between the lines
+    for roll in rolls.values():
+        assert roll.part_names == ("soprano", "alto", "tenor", "bass")
+        assert not any((roll[name].active.sum(axis=1) > 1).any() for name in roll.part_names)
+        assert chorales.condition(roll).shape == (len(roll), script["SOURCE"].size)
+    minuet = chorales.condition(rolls["bwv269"])
+    assert minuet[:, 4].nonzero()[0][:3].tolist() == [4, 16, 28]  # after an upbeat, bars of three beats
+    assert minuet[:, 8].nonzero()[0][:2].tolist() == [47, 83]
+    assert (minuet[:, 10] == 1).all()

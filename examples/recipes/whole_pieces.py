@@ -1,8 +1,8 @@
-"""Whole pieces as examples for :class:`CopyingLSTM`; long ones are cut for training."""
+"""Whole pieces as examples for models that read a piece from its beginning; long ones are cut for training."""
 
 from collections.abc import Sequence
 
-from pianoroll_seq2seq import Augmentation, FrameLayout, PianoRoll, WholePieces
+from pianoroll_seq2seq import Augmentation, FillTasks, FrameLayout, PianoRoll, WholePieces
 
 MAX_PIECE_FRAMES = 2048
 """Longer pieces are cut for training: the memory of attention grows with the square of their length."""
@@ -18,6 +18,7 @@ def whole_pieces(
     max_piece_frames: int = MAX_PIECE_FRAMES,
     repeats: int,
     augmentation: Augmentation,
+    tasks: FillTasks | None = None,
 ) -> WholePieces:
     """The examples, for training (True) or for validation (False).
 
@@ -30,13 +31,19 @@ def whole_pieces(
         max_piece_frames: pieces are cut into passages of at most this length.
         repeats: how often an epoch contains each piece.
         augmentation: the transpositions.
+        tasks: what is given in training, for a model that fills the rest.
     """
     layout = FrameLayout.of(pieces[0], onsets=onsets, velocity=velocity)
     if not training:
-        return WholePieces(pieces, max_frames_per_batch=4 * max_frames_per_batch, layout=layout)
+        return WholePieces(pieces, max_frames_per_batch=4 * max_frames_per_batch, layout=layout, tasks=tasks)
     cut = [
         piece[begin : begin + max_piece_frames] for piece in pieces for begin in range(0, len(piece), max_piece_frames)
     ]
     return WholePieces(
-        cut, max_frames_per_batch=max_frames_per_batch, repeats=repeats, augmentation=augmentation, layout=layout
+        cut,
+        max_frames_per_batch=max_frames_per_batch,
+        repeats=repeats,
+        augmentation=augmentation,
+        layout=layout,
+        tasks=tasks,
     )

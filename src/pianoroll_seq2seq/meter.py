@@ -3,6 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import Any, TypeVar
 
 import numpy as np
@@ -172,6 +173,27 @@ def bar_ticks(meter: Meter, *, ticks_per_beat: int, num_ticks: int) -> Int64[np.
         LimitError: more than 10 million bars.
     """
     return _lines(meter, ticks_per_beat, num_ticks, bars=True)
+
+
+def begins_with_upbeat(meter: Meter, *, ticks_per_beat: int) -> bool:
+    """Whether the first bar is an upbeat, which scores do not count: they number the bar after it 1.
+
+    It is if it is shorter than its time signature says, or has a shorter time signature of its own for this bar alone.
+
+    Args:
+        meter: the time signatures.
+        ticks_per_beat: ticks in a quarter note.
+
+    Example:
+        >>> begins_with_upbeat(Meter([TimeSignature(0, 1, 4), TimeSignature(480, 4, 4)]), ticks_per_beat=480)
+        True
+    """
+    first = _running(meter.time_signatures, 0) or TimeSignature(0)
+    following = next((one for one in meter.time_signatures if one.tick > 0), None)
+    if following is None:
+        return False
+    length, next_length = (Fraction(4 * ticks_per_beat * one.numerator, one.denominator) for one in (first, following))
+    return following.tick < length or following.tick == length < next_length
 
 
 def beat_ticks(meter: Meter, *, ticks_per_beat: int, num_ticks: int) -> Int64[np.ndarray, " beats"]:

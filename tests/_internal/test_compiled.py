@@ -8,8 +8,10 @@ from pathlib import Path
 import numba
 import numpy as np
 import pytest
+import torch
 from midi_bytes import END, NOTE, smf
 
+from pianoroll_seq2seq import FrameLayout, PianoRoll, SlidingWindows
 from pianoroll_seq2seq._internal import compiled as loops
 from pianoroll_seq2seq._internal.compiled import compiled
 from pianoroll_seq2seq.midi_io import read_midi, walk
@@ -61,7 +63,7 @@ def test_without_numba_reading_stays_plain(new_process: None, monkeypatch: pytes
     """The ten-thousandth file stops a user who has not installed the extra."""
     monkeypatch.setitem(sys.modules, "numba", None)
     loops.count_bytes(2 * loops.PAYS_AFTER_BYTES)
-    loops.begin_file()
+    loops.decide()
     assert not loops.is_active()
     assert len(read_midi(smf(NOTE)).notes) == 1
 
@@ -108,12 +110,29 @@ def test_runs_are_set_alike() -> None:
     assert np.array_equal(cells[0], cells[1])
 
 
+def test_many_windows_with_velocities_are_filled_by_compiled_loops(
+    new_process: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A device waits for windows, or a program that cuts a few windows waits for a compiler."""
+    roll = PianoRoll.from_midi(smf(NOTE))
+    layout = FrameLayout.of(roll, velocity=True)
+    windows = SlidingWindows([roll], input_frames=1, target_frames=1, hop=1, layout=layout)
+    batch = np.zeros(20, dtype=np.int64)
+    monkeypatch.setattr(loops, "PAYS_AFTER_BYTES", 2 * 20 * 2 * layout.frame_size // loops.CELLS_PER_BYTE)
+    for _ in range(2):
+        first = windows.batch(batch)
+        assert not loops.is_active(), "a batch ends as it began"
+    for plain, filled in zip(first, windows.batch(batch), strict=True):
+        assert torch.equal(plain, filled)
+    assert loops.is_active()
+
+
 def test_no_file_changes_to_compiled_loops_halfway(monkeypatch: pytest.MonkeyPatch) -> None:
     """A single large file pays seconds for loading numba between its notes and its planes."""
     for name, value in {"forced": None, "bytes_read": 0, "pays": False}.items():
         monkeypatch.setattr(loops._state, name, value)
-    loops.begin_file()
+    loops.decide()
     loops.count_bytes(2 * loops.PAYS_AFTER_BYTES)
     assert not loops.is_active()
-    loops.begin_file()
+    loops.decide()
     assert loops.is_active()

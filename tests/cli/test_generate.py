@@ -12,7 +12,7 @@ from pianoroll_seq2seq.cli import generate as command
 from pianoroll_seq2seq.cli.scales import pitch_classes_of
 from pianoroll_seq2seq.data.datasets.scale_chords import COMMON_FIRST, ROOTS, SCALES
 from pianoroll_seq2seq.errors import SettingsError
-from pianoroll_seq2seq.pretrained.trained_model import DEFAULT_MODEL
+from pianoroll_seq2seq.pretrained.opening import DEFAULT_MODEL
 
 
 def roll(path: Path, grid: BeatGrid = BeatGrid(4)) -> PianoRoll:

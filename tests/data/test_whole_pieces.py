@@ -15,8 +15,10 @@ from pianoroll_seq2seq import (
     WholePieces,
     fit,
 )
-from pianoroll_seq2seq.errors import GridError, PieceTooShortError, PitchRangeError, SettingsError
-from pianoroll_seq2seq.train.examples import Examples
+from pianoroll_seq2seq.data.condition_sources import MetricPosition
+from pianoroll_seq2seq.data.conditions import pitch_class_vector
+from pianoroll_seq2seq.errors import GridError, PieceTooShortError, PitchRangeError, SettingsError, ShapeError
+from pianoroll_seq2seq.train.examples import ConditionedExamples, Examples
 from pianoroll_seq2seq.train.losses import mean_loss
 
 RANGE = PitchRange(60, 69)
@@ -168,3 +170,122 @@ def test_another_layout_is_refused() -> None:
         WholePieces(ROLLS, max_frames_per_batch=40, layout=FrameLayout(pitches=PitchRange(61, 70), planes=("active",)))
     with pytest.raises(GridError, match="BeatGrid"):
         WholePieces(ROLLS, max_frames_per_batch=40, layout=FrameLayout(BeatGrid(8), RANGE, planes=("active",)))
+
+
+# ---- Conditions
+
+
+def _numbered(rolls: list[PianoRoll]) -> list[np.ndarray]:
+    """Conditions that say of which piece and which frame they are."""
+    return [
+        np.stack([np.full(len(roll), piece), np.arange(len(roll))], axis=1).astype(np.float32)
+        for piece, roll in enumerate(rolls)
+    ]
+
+
+@pytest.mark.parametrize("input_frames", [0, 3])
+def test_each_frame_has_its_condition(input_frames: int) -> None:
+    """The conditions of another piece or frame: a shorter piece repeats its last row, silence before it the first."""
+    rolls = [roll.renamed(str(piece)) for piece, roll in enumerate(ROLLS)]
+    pieces = active_pieces(
+        rolls,
+        max_frames_per_batch=40,
+        input_frames=input_frames,
+        conditions=_numbered(rolls),
+        augmentation=Augmentation(semitones=(-3, 3)),
+    )
+    assert pieces.condition_size == 2
+    assert isinstance(pieces, ConditionedExamples)
+    seen = []
+    for index in range(len(pieces)):
+        _, targets, condition = pieces.conditioned_batch([index], generator=np.random.default_rng(index))
+        assert condition is not None
+        assert condition.shape == (len(targets), input_frames + targets.shape[1], 2)
+        assert np.array_equal(targets, pieces.batch([index], generator=np.random.default_rng(index))[1])
+        for row, name in zip(condition, pieces.names(index), strict=True):
+            last = len(rolls[int(name)]) - 1
+            assert (row[:, 0] == int(name)).all()
+            assert row[:, 1].tolist() == np.clip(np.arange(-input_frames, targets.shape[1]), 0, last).tolist()
+            seen.append(int(name))
+    assert sorted(seen) == list(range(len(rolls)))
+    plain = active_pieces(rolls, max_frames_per_batch=40)
+    assert plain.condition_size == 0
+    assert plain.conditioned_batch([0])[2] is None
+
+
+def test_a_source_computes_the_conditions() -> None:
+    """The place in the bar follows the padding, or is transposed."""
+    narrow = np.zeros((20, 10), dtype=bool)
+    narrow[:, 4] = True
+    rolls = [PianoRoll.from_active(narrow[:frames], pitches=RANGE) for frames in (20, 18)]
+    source = MetricPosition()
+    pieces = active_pieces(
+        rolls, max_frames_per_batch=40, conditions=source, augmentation=Augmentation(semitones=(-4, 3))
+    )
+    _, _, condition = pieces.conditioned_batch([0], generator=np.random.default_rng(0))
+    assert condition is not None
+    assert {row[17].tolist() == row[19].tolist() for row in condition.numpy()} == {True, False}
+    assert np.array_equal(condition[:, :18].numpy(), np.stack([source(rolls[1])] * 2))
+
+
+def test_pitch_classes_are_transposed_with_the_piece() -> None:
+    narrow = np.zeros((6, 10), dtype=bool)
+    narrow[:, 4] = True
+    chord = np.append(pitch_class_vector({(RANGE.lowest + 4) % 12}), 7)
+    pieces = active_pieces(
+        [PianoRoll.from_active(narrow, pitches=RANGE)],
+        max_frames_per_batch=10,
+        augmentation=Augmentation(semitones=(-4, 3)),
+        conditions=[chord],
+        pitch_classes=True,
+    )
+    for seed in range(8):
+        _, targets, condition = pieces.conditioned_batch([0], generator=np.random.default_rng(seed))
+        assert condition is not None
+        sounding = (RANGE.lowest + int(targets[0, 0].argmax())) % 12
+        assert condition[0, 0].nonzero().flatten().tolist() == [sounding, 12]
+
+
+def test_conditions_belong_to_what_a_run_is_resumed_with() -> None:
+    """A run goes on with other conditions, and nobody notices."""
+    settings: dict[str, Any] = {"max_frames_per_batch": 40}
+    conditions = _numbered(ROLLS)
+    prints = [
+        active_pieces(ROLLS, **settings, conditions=changed).fingerprint()
+        for changed in (None, conditions, [conditions[0] + 1, *conditions[1:]])
+    ]
+    assert prints[0] != prints[1] != prints[2] != prints[0]
+    assert active_pieces(ROLLS, **settings, conditions=_numbered(ROLLS)).fingerprint() == prints[1]
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "message"),
+    [
+        ({"conditions": _numbered(ROLLS)[1:]}, ShapeError, "7 conditions for 8 pieces"),
+        ({"conditions": _numbered(ROLLS)[::-1]}, ShapeError, "the piece has 5 frames"),
+        ({"conditions": np.zeros((8, 11)), "pitch_classes": True}, SettingsError, "twelve"),
+        ({"pitch_classes": True}, SettingsError, "twelve"),
+        ({"conditions": MetricPosition}, SettingsError, r"such as MetricPosition\(\), got its class"),
+    ],
+)
+def test_conditions_that_do_not_fit_are_refused(settings: dict[str, Any], error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        WholePieces(ROLLS, max_frames_per_batch=40, **settings)
+
+
+def test_a_conditional_model_is_trained_on_whole_pieces() -> None:
+    """Training on whole pieces does not pass their conditions to the model."""
+    torch.manual_seed(0)
+    roll = roll_of(24)
+    conditions = [np.tile(np.float32([[1], [0]]), (12, 1))]
+    pieces = active_pieces([roll], max_frames_per_batch=40, input_frames=2, conditions=conditions)
+    model = Seq2SeqLSTM(10, hidden_size=8, condition_size=1)
+    fit(model, pieces, epochs=1, batch_size=1, progress=False)
+    with pytest.raises(SettingsError, match="condition"):
+        fit(
+            model,
+            active_pieces([roll], max_frames_per_batch=40, input_frames=2),
+            epochs=1,
+            batch_size=1,
+            progress=False,
+        )

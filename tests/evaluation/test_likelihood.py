@@ -1,5 +1,6 @@
 """Likelihoods of whole pieces, against sums of the model's own log-probabilities."""
 
+import math
 from functools import partial
 from typing import Any
 
@@ -12,10 +13,14 @@ from pianoroll_seq2seq import (
     BeatGrid,
     BernoulliHead,
     CopyingLSTM,
+    FillingLSTM,
     FrameLayout,
+    Given,
+    MonophonicHead,
     NADEHead,
     NotesHead,
     ParallelSeq2SeqLSTM,
+    Part,
     PianoRoll,
     PitchRange,
     RelativeBernoulliHead,
@@ -205,3 +210,46 @@ def test_progress_is_shown_only_when_asked(capfd: pytest.CaptureFixture[str]) ->
     assert shown.out == ""
     assert "1/1" in shown.err
     assert "2/2" in shown.err
+
+
+class TestGiven:
+    """What is given is not scored, and what is scored is what the model writes."""
+
+    PARTS = (Part("high", pitches=PitchRange(60, 62)), Part("low", pitches=PitchRange(50, 51)))
+
+    def piece(self, frames: int = 12, seed: int = 0) -> PianoRoll:
+        rng = np.random.default_rng(seed)
+        planes = [rng.integers(len(part.pitches), size=(frames, 1)) == np.arange(len(part.pitches)) for part in self.PARTS]
+        return PianoRoll.from_active(np.concatenate(planes, axis=1), parts=self.PARTS, name=str(seed))
+
+    def model(self) -> FillingLSTM:
+        torch.manual_seed(0)
+        head = partial(MonophonicHead, channels=5, look_ahead=(2,))
+        layout = FrameLayout.of(self.piece(), onsets=False)
+        return FillingLSTM(layout, hidden_size=8, encoder_size=4, head=head).eval()
+
+    def test_nothing_given_is_the_likelihood_of_the_piece(self) -> None:
+        model, pieces = self.model(), [self.piece(12), self.piece(7, seed=1)]
+        expected, scored = likelihood(model, pieces), likelihood(model, pieces, given=Given.nothing(), ends=False)
+        assert scored.nats == pytest.approx(expected.nats, rel=1e-6)
+        assert scored.num_frames == 19
+
+    def test_frames_given_as_a_whole_do_not_count(self) -> None:
+        model, pieces = self.model(), [self.piece(12), self.piece(7, seed=1)]
+        scored = likelihood(model, pieces, given=[Given.frames(3, 12), Given.before(7)])
+        assert scored.num_frames == 3
+        assert math.isnan(scored.pieces[1])
+        assert scored.nats == pytest.approx(scored.pieces[0])
+        ended = likelihood(model, pieces, given=[Given.frames(3, 12), Given.parts("low")])
+        assert ended.num_frames == 10
+
+    def test_refuses_what_cannot_be_scored(self) -> None:
+        model, piece = self.model(), self.piece()
+        with pytest.raises(SettingsError, match="Everything is given of all pieces"):
+            likelihood(model, [piece], given=Given.before(12))
+        with pytest.raises(SettingsError, match="input_frames must be 0"):
+            likelihood(model, [piece], given=Given.nothing(), input_frames=4)
+        with pytest.raises(ShapeError, match="2 values of given for 1 pieces"):
+            likelihood(model, [piece], given=[Given.nothing()] * 2)
+        with pytest.raises(SettingsError, match="CopyingLSTM only continues music"):
+            likelihood(CopyingLSTM(model.layout, hidden_size=4), [piece], given=Given.parts("low"))  # type: ignore[arg-type]

@@ -3,6 +3,7 @@
 import itertools
 import pickle
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -22,6 +23,8 @@ from pianoroll_seq2seq import (
     WholePieces,
     build_corpus,
 )
+from pianoroll_seq2seq._internal import compiled as loops
+from pianoroll_seq2seq.data import tensors
 from pianoroll_seq2seq.errors import CorpusError, PitchRangeError, ShapeError
 from pianoroll_seq2seq.parts import Part
 
@@ -67,9 +70,16 @@ def whole(windows: SlidingWindows, indices: np.ndarray, seed: int | None = None)
     parts=st.sampled_from([TRIO, EVEN, ONE]),
     hop=st.integers(1, 9),
     density=st.sampled_from([0.0, 0.02, 0.5]),
+    way=st.sampled_from(["compiled", "plain", "in blocks of few cells"]),
 )
-def test_windows_are_slices_of_all_planes(lengths, parts, hop, density):
+def test_windows_are_slices_of_all_planes(lengths, parts, hop, density, way):
     """A model would read the velocities of other notes, of other frames or of other parts."""
+    blocks = mock.patch.object(tensors, "_BLOCK_CELLS", 1000 if "blocks" in way else tensors._BLOCK_CELLS)
+    with loops.forced(way == "compiled"), blocks:
+        _check_that_windows_are_slices(lengths, parts, hop, density)
+
+
+def _check_that_windows_are_slices(lengths, parts, hop, density):
     rolls = [performed(length, parts, seed=seed, density=density) for seed, length in enumerate(lengths)]
     layout = with_velocity(rolls[0])
     windows = SlidingWindows(rolls, input_frames=3, target_frames=5, hop=hop, short="pad", layout=layout)
@@ -82,6 +92,11 @@ def test_windows_are_slices_of_all_planes(lengths, parts, hop, density):
     np.testing.assert_array_equal(whole(windows, order), np.array(expected)[order])
     out = torch.full((len(windows), 8, layout.frame_size), torch.nan)
     np.testing.assert_array_equal(torch.cat(windows.batch(order, out=out), dim=1).numpy(), np.array(expected)[order])
+    strided = torch.full((8, len(windows) + 1, layout.frame_size), torch.nan).transpose(0, 1)
+    np.testing.assert_array_equal(torch.cat(windows.batch(order, out=strided), dim=1).numpy(), np.array(expected)[order])
+    assert torch.isnan(strided[-1]).all()
+    without = SlidingWindows(rolls, input_frames=3, target_frames=5, hop=hop, short="pad")
+    np.testing.assert_array_equal(whole(without, order), np.array(expected)[order][..., : without.layout.frame_size])
     velocities = np.array(expected)[..., layout.columns("velocity")]
     assert np.array_equal(np.rint(127 * velocities) / np.float32(127), velocities)  # velocity / 127 loses nothing
 

@@ -10,7 +10,9 @@ from pianoroll_seq2seq.checkpoint.budget import Budget
 from pianoroll_seq2seq.checkpoint.settings import check_settings
 from pianoroll_seq2seq.errors import CheckpointError
 
-_OWN = re.compile(r"(pianoroll_seq2seq\.(?:grid|layout|parts|pitches|models(?:\.\w+)+)):(\w+)", re.ASCII)
+_OWN = re.compile(
+    r"(pianoroll_seq2seq\.(?:grid|layout|parts|pitches|data\.condition_sources|models(?:\.\w+)+)):(\w+)", re.ASCII
+)
 """The classes of this library that a file may name. No store or tracker: they would open files or connections."""
 _MAX_DEPTH = 16
 _SHOWN = 500

@@ -31,6 +31,12 @@ _COLUMNS = (
     ("note beats", "music_mean_note_beats", ".2f"),
     ("minutes", "minutes", ".1f"),
 )
+_PART_COLUMNS = (
+    ("parallel 5ths", "music_parallel_fifths", ".2f"),
+    ("parallel 8ves", "music_parallel_octaves", ".2f"),
+    ("consonance", "music_pitch_consonance", ".3f"),
+)
+"""Columns of runs with several voices."""
 
 
 @dataclass(frozen=True)
@@ -103,11 +109,13 @@ class Comparison:
     def __str__(self) -> str:
         """The table."""
         differing = self.differing()
-        head = ["run", *(title for title, _, _ in _COLUMNS), *differing]
+        all_figures = [run.figures() for run in self.runs]
+        of_parts = [column for column in _PART_COLUMNS if any(column[1] in figures for figures in all_figures)]
+        columns = (*_COLUMNS, *of_parts)
+        head = ["run", *(title for title, _, _ in columns), *differing]
         rows = []
-        for place, run in enumerate(self.runs):
-            figures = run.figures()
-            cells = [("-" if figures.get(key) is None else format(figures[key], form)) for _, key, form in _COLUMNS]
+        for place, figures in enumerate(all_figures):
+            cells = [("-" if figures.get(key) is None else format(figures[key], form)) for _, key, form in columns]
             rows.append([self.names[place], *cells, *(_shown(values[place]) for values in differing.values())])
         widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
         lines = [

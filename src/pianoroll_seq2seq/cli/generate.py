@@ -1,8 +1,6 @@
 """``generate``: writes music with a trained model."""
 
-import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,57 +9,16 @@ from cyclopts import Parameter
 from pianoroll_seq2seq.cli.class_options import find_classes
 from pianoroll_seq2seq.cli.command import Command
 from pianoroll_seq2seq.cli.generate_options import FILES, FileOptions, PrimerOptions, SamplingOptions
+from pianoroll_seq2seq.cli.generated import Generated, condition_of, numbered, open_trained, sampler_of, write_piece
 from pianoroll_seq2seq.cli.music_files import ENDINGS, check_outputs
 from pianoroll_seq2seq.cli.options import BASIC, Count
-from pianoroll_seq2seq.cli.recording import RECORDS, RecordOptions, trained_epoch
+from pianoroll_seq2seq.cli.recording import RECORDS, RecordOptions
 from pianoroll_seq2seq.cli.train import TRACKER
-from pianoroll_seq2seq.errors import SettingsError
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from pianoroll_seq2seq.pianoroll import PianoRoll
     from pianoroll_seq2seq.pretrained.trained_model import TrainedModel
-    from pianoroll_seq2seq.sampling import Sampler
     from pianoroll_seq2seq.trackers.base import Value
-
-
-@dataclass(frozen=True)
-class GeneratedPiece:
-    """A piece that was written."""
-
-    files: tuple[str, ...]
-    seconds: float
-    """Length, with the primer if it is in the piece."""
-    num_frames: int
-    num_notes: int
-    metrics: Mapping[str, float] = field(default_factory=dict)
-    """Metrics of the new music, without those that are undefined for it."""
-
-
-@dataclass(frozen=True)
-class Generated:
-    """The pieces that were written."""
-
-    model: str
-    seed: int
-    pieces: tuple[GeneratedPiece, ...]
-    metrics: Mapping[str, float] = field(default_factory=dict)
-    """The mean of each metric over the pieces."""
-    trained: Mapping[str, float] = field(default_factory=dict)
-    """The number, the step and the losses of the best epoch of the model's training, if its file has them."""
-
-    def to_json(self) -> dict[str, Any]:
-        """All fields."""
-        return asdict(self)
-
-    def __str__(self) -> str:
-        """One line for each file."""
-        return "\n".join(
-            f"{file}: {piece.seconds:.1f} s, {piece.num_notes} notes ({self.model}, seed {self.seed})"
-            for piece in self.pieces
-            for file in piece.files
-        )
 
 
 def generate(
@@ -92,7 +49,7 @@ def generate(
         threads: CPU threads.
         **arguments: the arguments of the tracker.
     """
-    paths_of_pieces = _numbered(output, sampling.count)
+    paths_of_pieces = numbered(output, sampling.count)
     paths = [path for paths in paths_of_pieces for path in paths]
     check_outputs(paths, overwrite=files.overwrite)
     with records.open(paths, TRACKER.choose(tracker, arguments), overwrite=files.overwrite) as recorder:
@@ -121,14 +78,14 @@ def _generate(
     from pianoroll_seq2seq.sampling import generate as continue_primers
 
     torch.set_num_threads(threads)
-    trained, epoch = _open(model, classes)
+    trained, epoch = open_trained(model, classes)
     roll = _primer(trained, primer)
-    condition = _condition(sampling, trained)
+    condition = condition_of(sampling, trained)
     continuations = continue_primers(
         trained.model,
         [roll] * sampling.count,
         num_frames=_num_frames(trained, primer, roll),
-        sampler=_sampler(sampling, trained),
+        sampler=sampler_of(sampling, trained),
         seed=sampling.seed,
         condition=None if condition is None else [condition] * sampling.count,
         layout=trained.layout,
@@ -136,10 +93,11 @@ def _generate(
     )
     kept = None if primer.primer is None or primer.only_new else roll
     name = roll.name or trained.name
-    written = [
-        _write(continuation, kept, paths, files, name)
-        for paths, continuation in zip(paths_of_pieces, continuations, strict=True)
-    ]
+    written = []
+    for paths, continuation in zip(paths_of_pieces, continuations, strict=True):
+        piece = (continuation if kept is None else kept + continuation).renamed(name)
+        primer_frames = 0 if kept is None else len(kept)
+        written.append(write_piece(piece, continuation, paths, files, primer_frames=primer_frames))
     return Generated(trained.name, sampling.seed, tuple(written), mean_metrics(continuations), epoch)
 
 
@@ -153,32 +111,10 @@ def check_options(
         SettingsError: options that do not fit it.
         MidiError: a primer that cannot be read.
     """
-    trained, _ = _open(model, classes)
+    trained, _ = open_trained(model, classes)
     _num_frames(trained, primer, _primer(trained, primer))
-    _sampler(sampling, trained)
-    _condition(sampling, trained)
-
-
-def _open(model: str, classes: Sequence[type]) -> tuple["TrainedModel", dict[str, float]]:
-    """The model, and the best epoch of its training."""
-    from pianoroll_seq2seq.backends.azureml.model_addresses import fetch_model, is_model_address
-    from pianoroll_seq2seq.pretrained.trained_model import open_model
-    from pianoroll_seq2seq.train.run_files import BEST
-
-    if is_model_address(model):
-        with tempfile.TemporaryDirectory() as folder:
-            path = fetch_model(model, folder)
-            trained, epoch = open_model(path, classes=classes), trained_epoch(path)
-        return replace(trained, name=model), epoch
-    path = Path(model)
-    return open_model(model, classes=classes), trained_epoch(path / BEST if path.is_dir() else path)
-
-
-def _numbered(output: Sequence[Path], count: int) -> list[list[Path]]:
-    """The files of each piece."""
-    if count == 1:
-        return [list(output)]
-    return [[path.with_stem(f"{path.stem}-{number}") for path in output] for number in range(1, count + 1)]
+    sampler_of(sampling, trained)
+    condition_of(sampling, trained)
 
 
 def _primer(trained: "TrainedModel", options: PrimerOptions) -> "PianoRoll":
@@ -208,62 +144,6 @@ def _num_frames(trained: "TrainedModel", options: PrimerOptions, primer: "PianoR
     default = Length(beats=64) if isinstance(trained.grid, BeatGrid) else Length(seconds=32)
     length = Length(options.num_frames, options.beats, options.seconds) or default
     return length.in_frames(trained.grid, primer.tempo, after=len(primer))
-
-
-def _sampler(options: SamplingOptions, trained: "TrainedModel") -> "Sampler":
-    from pianoroll_seq2seq.cli.scales import pitch_classes_of
-    from pianoroll_seq2seq.sampling import Draw, ScaleConstrained, Threshold
-
-    sampler: Sampler = Draw(options.temperature) if options.threshold is None else Threshold(options.threshold)
-    if options.scale is None:
-        return sampler
-    return ScaleConstrained(sampler, pitch_classes_of(options.scale), trained.layout)
-
-
-def _condition(options: SamplingOptions, trained: "TrainedModel") -> "np.ndarray | None":
-    """The condition as numbers."""
-    if not options.condition:
-        return None
-    import numpy as np
-
-    from pianoroll_seq2seq.cli.scales import pitch_classes_of
-    from pianoroll_seq2seq.data.conditions import pitch_class_vector
-
-    try:
-        numbers = np.array([float(text) for text in options.condition], dtype=np.float32)
-    except ValueError:
-        numbers = pitch_class_vector(pitch_classes_of(" ".join(options.condition)))
-    if not trained.condition_size:
-        raise SettingsError(f"--condition: the model {trained.name} takes no condition. Leave it out.")
-    if len(numbers) != trained.condition_size or not np.isfinite(numbers).all():
-        raise SettingsError(
-            f"--condition: the model {trained.name} expects {trained.condition_size} finite numbers, got "
-            f"{numbers.tolist()}."
-        )
-    return numbers
-
-
-def _write(
-    continuation: "PianoRoll", primer: "PianoRoll | None", paths: Sequence[Path], files: FileOptions, name: str
-) -> GeneratedPiece:
-    """Writes the files of one piece."""
-    from pianoroll_seq2seq.cli.music_files import write_music
-    from pianoroll_seq2seq.evaluation.music_metrics import mean_metrics
-
-    piece = (continuation if primer is None else primer + continuation).renamed(name)
-    for path in paths:
-        write_music(
-            piece,
-            path,
-            primer_frames=0 if primer is None else len(primer),
-            velocity=files.velocity,
-            program=files.program,
-            soundfont=files.soundfont,
-            overwrite=files.overwrite,
-        )
-    num_notes = len(piece.notes().pitch)
-    metrics = mean_metrics([continuation])
-    return GeneratedPiece(tuple(map(str, paths)), round(piece.seconds, 3), len(piece), num_notes, metrics)
 
 
 COMMAND = Command(

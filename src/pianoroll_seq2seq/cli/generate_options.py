@@ -64,6 +64,8 @@ class SamplingOptions:
 
     temperature: Annotated[float, Parameter(validator=Number(gt=0))] = 1.0
     """Below 1 for safer music, above 1 for bolder."""
+    top_p: Annotated[float | None, Parameter(validator=Number(gt=0, lte=1))] = None
+    """Sample from the most likely frames only, those that together have this probability."""
     threshold: float | None = None
     """Do not sample: every pitch with at least this probability sounds. The music tends to freeze."""
     scale: Annotated[str | None, Parameter(metavar="SCALE")] = None
@@ -76,7 +78,12 @@ class SamplingOptions:
     """Number of pieces. Their files are numbered."""
 
     def __post_init__(self) -> None:
-        """Validates that a threshold has no temperature."""
+        """Validates that a threshold has no temperature and no top-p."""
+        if self.threshold is not None and self.top_p is not None:
+            raise SettingsError(
+                f"--threshold {self.threshold} samples nothing, so --top-p {self.top_p} has no effect. Leave one of "
+                f"them out."
+            )
         if self.threshold is not None and self.temperature != 1.0:
             raise SettingsError(
                 f"--threshold {self.threshold} samples nothing, so --temperature {self.temperature} has no effect. "

@@ -23,6 +23,7 @@ from pianoroll_seq2seq.errors import (
 
 COMMANDS = {
     "generate": "Write music with a trained model",
+    "fill": "Harmonize a melody, or write parts or bars anew",
     "train": "Train a model",
     "evaluate": "Score a trained model on music",
     "compare": "Compare runs side by side",
@@ -53,6 +54,7 @@ Options:
 
 Examples:
   pianoroll-seq2seq generate --output chorale.wav
+  pianoroll-seq2seq fill melody.mid --harmonize --output chorale.mid chorale.musicxml
   pianoroll-seq2seq inspect my_midi
   pianoroll-seq2seq train --data my_midi --output runs/mine
 

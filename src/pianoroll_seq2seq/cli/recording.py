@@ -16,7 +16,7 @@ from pianoroll_seq2seq.cli.music_files import MIDI
 from pianoroll_seq2seq.errors import OverwriteError, SettingsError
 
 if TYPE_CHECKING:
-    from pianoroll_seq2seq.cli.generate import Generated
+    from pianoroll_seq2seq.cli.generated import Generated
     from pianoroll_seq2seq.stores.azure_blob.store import AzureBlobStore
     from pianoroll_seq2seq.trackers.base import Tracker, Value
 

@@ -25,7 +25,8 @@ from pianoroll_seq2seq.evaluation.set_distance import MusicComparison, compare_s
 from pianoroll_seq2seq.grid import BeatGrid
 from pianoroll_seq2seq.layout import FrameLayout
 from pianoroll_seq2seq.pianoroll import PianoRoll
-from pianoroll_seq2seq.pretrained.trained_model import TrainedModel, open_model
+from pianoroll_seq2seq.pretrained.opening import open_model
+from pianoroll_seq2seq.pretrained.trained_model import TrainedModel
 from pianoroll_seq2seq.sampling import generate
 from pianoroll_seq2seq.train.run_files import BEST
 

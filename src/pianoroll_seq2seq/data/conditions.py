@@ -101,6 +101,38 @@ class Conditions:
         ends = np.cumsum([len(table) for table in tables], dtype=np.int64)
         return cls(np.concatenate(tables), np.concatenate([np.zeros(1, np.int64), ends[:-1]]), ends - 1)
 
+    @classmethod
+    def of_pieces(
+        cls,
+        given: Sequence[np.ndarray] | np.ndarray | None,
+        num_frames: Int64[np.ndarray, " pieces"],
+        names: Sequence[str],
+        *,
+        pitch_classes: bool,
+    ) -> "Conditions | None":
+        """The conditions of training pieces; None for no conditions.
+
+        Args:
+            given: one array for each piece, of shape (size,) or (frames, size); or None.
+            num_frames: the frames of each piece.
+            names: their names, for errors.
+            pitch_classes: whether the first twelve numbers must be pitch classes.
+
+        Raises:
+            ShapeError: conditions of another number or length than the pieces, or of different sizes.
+            SettingsError: pitch classes without conditions of at least twelve numbers.
+        """
+        conditions = None if given is None else cls.of(given)
+        if conditions is not None:
+            conditions.check_fit(num_frames, names)
+        size = 0 if conditions is None else conditions.size
+        if pitch_classes and size < 12:
+            raise SettingsError(
+                f"pitch_classes=True needs conditions whose first twelve numbers are pitch classes, got conditions of "
+                f"size {size}. Put pitch_class_vector(...) first."
+            )
+        return conditions
+
     @property
     def size(self) -> int:
         """Numbers of a condition."""

@@ -1,15 +1,20 @@
 """Packed frames as the tensors that models read: float32 zeros and ones, and velocities divided by 127."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import torch
 from jaxtyping import Float32, UInt8
 from torch import Tensor
 
+from pianoroll_seq2seq._internal import compiled as loops
 from pianoroll_seq2seq.data.corpus.packing import PackedFrames, bit_positions
 from pianoroll_seq2seq.errors import CorpusError
 from pianoroll_seq2seq.layout import FrameLayout
 
 _LEVELS = np.arange(128, dtype=np.float32) / np.float32(127)
+_BLOCK_CELLS = 2**20  # cells at a time, a byte each
 
 
 def frames_to_tensor(
@@ -24,47 +29,101 @@ def frames_to_tensor(
 
     Returns:
         float32 of shape (batch, frames, layout.frame_size). Velocity columns hold velocity / 127 at onsets, else 0.
+
+    Raises:
+        CorpusError: other velocities than onsets, or onsets beyond the last column.
     """
     batch, num_frames, _ = packed.active.shape
     if out is None:
         out = torch.from_numpy(np.empty((batch, num_frames, layout.frame_size), np.float32))
     frames = out[:batch]
-    size = layout.plane_size
-    frames[..., :size].copy_(_unpacked(packed.active, size))
-    if packed.velocities is not None:
-        frames[..., size:].zero_()
-        _set_onsets(packed, layout, frames)
-    elif packed.onset is not None:
-        frames[..., size:].copy_(_unpacked(packed.onset, size))
+    if packed.velocities is None:
+        planes = [plane for plane in (packed.active, packed.onset) if plane is not None]
+        _copy_planes(frames, planes, layout.plane_size)
+    elif not frames.is_contiguous():
+        frames.copy_(frames_to_tensor(packed, layout))
+    else:
+        _copy_with_velocities(frames, packed, layout.plane_size)
     return frames
 
 
-def _unpacked(plane: UInt8[np.ndarray, "batch frames bytes"], size: int) -> Tensor:
-    """Zeros and ones, (batch, frames, size)."""
-    batch, num_frames, width = plane.shape
-    cells = np.unpackbits(plane.reshape(batch * num_frames * width))
-    return torch.from_numpy(cells.reshape(batch, num_frames, 8 * width)[..., :size])
+def _copy_planes(
+    frames: Float32[Tensor, "batch frames columns"], planes: Sequence[UInt8[np.ndarray, "batch frames bytes"]], size: int
+) -> None:
+    """Unpacks planes of ``size`` columns side by side. Columns that are left become zeros.
+
+    They are put side by side as bytes first, so that the tensor, of four bytes a cell, is written once and in order.
+    """
+    batch, num_frames, num_columns = frames.shape
+    step = max(1, _BLOCK_CELLS // max(1, num_frames * num_columns))
+    cells = np.zeros((min(step, batch), num_frames, num_columns), dtype=np.uint8) if num_columns > size else None
+    for begin in range(0, batch, step):
+        block = frames[begin : begin + step]
+        unpacked = [_unpacked(plane[begin : begin + step])[..., :size] for plane in planes]
+        if cells is None:
+            block.copy_(torch.from_numpy(unpacked[0]))
+            continue
+        for place, plane in enumerate(unpacked):
+            cells[: len(block), :, place * size : (place + 1) * size] = plane
+        block.copy_(torch.from_numpy(cells[: len(block)]))
 
 
-def _set_onsets(packed: PackedFrames, layout: FrameLayout, frames: Tensor) -> None:
-    """Sets the onsets and their velocities in columns of zeros. Onsets are rare: faster than unpacking their plane."""
+def _unpacked(plane: UInt8[np.ndarray, "batch frames bytes"]) -> UInt8[np.ndarray, "batch frames bits"]:
+    """The bits of a plane as zeros and ones."""
+    return np.unpackbits(plane.reshape(-1)).reshape(*plane.shape[:2], 8 * plane.shape[2])
+
+
+def _copy_with_velocities(frames: Float32[Tensor, "batch frames columns"], packed: PackedFrames, size: int) -> None:
+    """Sets all three planes. Onsets are rare: setting them is faster than unpacking their plane."""
     velocities, positions = packed.velocities, packed.onset_positions
     assert velocities is not None
     assert packed.onset is not None
-    row, column = np.divmod(bit_positions(packed.onset) if positions is None else positions, 8 * packed.onset.shape[2])
-    if column.max(initial=0) >= layout.plane_size or len(velocities) != len(column) or velocities.max(initial=0) > 127:
+    if positions is None:
+        positions = bit_positions(packed.onset)
+    bits = 8 * packed.onset.shape[2]  # of a frame
+    row = positions // bits
+    column = positions - row * bits
+    if column.max(initial=0) >= size or len(velocities) != len(column) or velocities.max(initial=0) > 127:
         raise CorpusError(
             "Onsets without velocities, or beyond the last column: the corpus is damaged. Corpus(folder).verify() "
             "names the pieces."
         )
-    levels = _LEVELS[velocities]
-    if frames.is_contiguous():
-        cells = frames.view(-1).numpy()
-        row *= layout.frame_size
-        row += column
-        cells[row + layout.plane_size] = 1
-        cells[row + 2 * layout.plane_size] = levels
-    else:
-        batch, frame = np.divmod(row, frames.shape[1])
-        frames.numpy()[batch, frame, column + layout.plane_size] = 1
-        frames.numpy()[batch, frame, column + 2 * layout.plane_size] = levels
+    levels = _LEVELS.take(velocities)
+    loops.decide()
+    if loops.is_active():
+        rows = frames.view(-1, 3 * size).numpy()
+        loops.compiled(fill_rows)(rows, _unpacked(packed.active).reshape(-1, bits), row, column, levels)
+        return
+    loops.count_cells(frames.numel())
+    _copy_planes(frames, [packed.active], size)
+    cells = frames.view(-1).numpy()
+    column += row * (3 * size)  # now counted through all cells
+    cells[column + size] = 1
+    cells[column + 2 * size] = levels
+
+
+def fill_rows(rows: Any, active: Any, row: Any, column: Any, levels: Any) -> None:
+    """Fills rows with the active plane, the onset plane and the velocity plane; to be compiled.
+
+    Each row is written to the end before the next, while it is in the processor's fastest memory.
+
+    Args:
+        rows: the rows to fill, (rows, 3 * columns).
+        active: the active plane, zeros and ones, and columns that are left out, (rows, at least columns).
+        row: the row of each onset, ascending, (onsets,).
+        column: its column of the plane, (onsets,).
+        levels: its velocity / 127, (onsets,).
+    """
+    size = rows.shape[1] // 3
+    onset = 0
+    for number in range(len(rows)):
+        cells, sounding = rows[number, :size], active[number]
+        for place in range(size):
+            cells[place] = sounding[place]
+        others = rows[number, size:]
+        for place in range(2 * size):
+            others[place] = 0
+        while onset < len(row) and row[onset] == number:
+            others[column[onset]] = 1
+            others[size + column[onset]] = levels[onset]
+            onset += 1

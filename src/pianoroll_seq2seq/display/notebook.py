@@ -70,6 +70,8 @@ def _(value: Piece) -> str:
 
 @html_of.register(Generations)
 def _(value: Generations) -> str:
+    if not value.primers:
+        return _pieces_html([Piece(roll) for roll in value])
     pairs = zip(value.primers, value, strict=False)  # the list may have been shortened since
     return _pieces_html([Piece.continued(*pair) for pair in pairs])
 

@@ -13,15 +13,17 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Float64
+from jaxtyping import Bool, Float32, Float64
 from torch import Tensor
 from torch.nn import functional
 
 from pianoroll_seq2seq._internal.progress import tqdm
 from pianoroll_seq2seq.data.conditions import Conditions
-from pianoroll_seq2seq.errors import SettingsError
+from pianoroll_seq2seq.errors import SettingsError, ShapeError
+from pianoroll_seq2seq.given import Given
 from pianoroll_seq2seq.layout import FrameLayout
-from pianoroll_seq2seq.models.contract import SequenceModel, choose_layout, device_of, layout_for, layout_of, predict
+from pianoroll_seq2seq.models.contract import SequenceModel, choose_layout, device_of, layout_for, layout_of, predict, source_of
+from pianoroll_seq2seq.models.given_frames import GivenFrames
 from pianoroll_seq2seq.models.heads.velocity_frame import Velocity, VelocityPredictions
 from pianoroll_seq2seq.models.modes import inference
 from pianoroll_seq2seq.models.note_columns import note_columns
@@ -101,6 +103,8 @@ def likelihood(
     input_frames: int = 0,
     target_frames: int | None = None,
     conditions: Sequence[np.ndarray] | np.ndarray | None = None,
+    given: Given | Sequence[Given] | None = None,
+    ends: bool = True,
     layout: FrameLayout | None = None,
     progress: bool = False,
 ) -> Likelihood:
@@ -113,14 +117,20 @@ def likelihood(
             predicts a piece from its first frame on.
         target_frames: frames that it predicts from one input, the latest ``input_frames``; None for the whole piece.
         conditions: the condition of each piece, an array of shape (size,) or (frames, size). Silence before a piece has
-            the condition of its first frame. None means no condition.
+            the condition of its first frame. None means those that a model's ``condition_source`` computes, if it has
+            one, otherwise no condition.
+        given: what is given of the pieces, of all or of each, for a model that fills: then this is the likelihood of
+            what is not given, exactly as the model would write it, and frames that are given as a whole do not count.
+            ``input_frames`` must be 0.
+        ends: with ``given``, whether the model knows where a piece ends.
         layout: what the columns of a frame mean. The default is the layout that the model was built from. For a model
             without one it is the grid and parts of the pieces, with the active plane. With an onset plane the
             probability is joint over both planes, with velocities over all three.
         progress: whether to show a progress bar.
 
     Raises:
-        SettingsError: sizes out of range, no pieces, or conditions that a model does not read.
+        SettingsError: sizes out of range, no pieces, conditions that a model does not read, or something given for a
+            model that cannot fill, or everything.
         GridError, PitchRangeError: pieces or models on another grid or of other pitches.
         ShapeError: conditions of another number or length than the pieces, or ``input_frames=0`` for a model that reads
             some frames before it predicts the first, such as an encoder-decoder.
@@ -141,32 +151,35 @@ def likelihood(
     models = [model] if isinstance(model, SequenceModel) else list(model)
     if not rolls or not models or not all(len(roll) for roll in rolls):
         raise SettingsError("likelihood needs at least one model, and at least one piece, each of at least one frame.")
-    sizes = (input_frames, target_frames)
-    given: list[np.ndarray | None] = [None] * len(rolls)
-    if conditions is not None:
-        table = Conditions.of(conditions)
-        table.check_fit(np.array([len(roll) for roll in rolls]), [roll.name for roll in rolls])
-        given = [table.at(np.array([piece]), np.arange(len(roll))[None])[0] for piece, roll in enumerate(rolls)]
+    if given is not None and (input_frames or target_frames):
+        raise SettingsError(
+            f"With given=, whole pieces are scored: input_frames must be 0 and target_frames None, got {input_frames} "
+            f"and {target_frames}."
+        )
     for each in models:
         layout = choose_layout(each, layout)
     layout = layout_for(models[0], rolls[0], layout)
-    scored = [
-        _score(models, roll.to_frames(layout), condition, *sizes)
-        for roll, condition in tqdm(
-            zip(rolls, given, strict=True), "likelihood", total=len(rolls), unit="piece", disable=not progress
-        )
+    masks = _masks(given, rolls)
+    if masks is not None and all(mask.all() for mask in masks):
+        raise SettingsError("Everything is given of all pieces, so there is nothing to score.")
+    pieces = [
+        _Piece(roll, layout, condition, None if masks is None else masks[index], ends)
+        for index, (roll, condition) in enumerate(zip(rolls, _conditions(conditions, rolls), strict=True))
     ]
-    pieces = [piece.frames for piece in scored]
-    total = -sum(float(piece.sum()) for piece in pieces)
-    first = -sum(float(piece[0]) for piece in pieces)
-    count = sum(map(len, pieces))
-    after = (total - first) / max(1, count - len(pieces))
+    scored = [
+        _score(models, piece, input_frames, target_frames)
+        for piece in tqdm(pieces, "likelihood", unit="piece", disable=not progress)
+    ]
+    total = -sum(float(piece.frames.sum()) for piece in scored)
+    first = -sum(float(piece.frames[0]) for piece in scored if piece.has_first)
+    count = sum(len(piece.frames) for piece in scored)
+    after = (total - first) / max(1, count - sum(piece.has_first for piece in scored))
     notes = [float(piece.notes.sum()) for piece in scored if piece.notes is not None]
     return Likelihood(
         total / count,
         after,
         count,
-        tuple(-float(piece.mean()) for piece in pieces),
+        tuple(-float(piece.frames.mean()) if len(piece.frames) else math.nan for piece in scored),
         -sum(notes) / count if len(notes) == len(scored) else None,
         velocity_scores([piece.velocities for piece in scored if piece.velocities is not None], layout),
     )
@@ -179,6 +192,45 @@ class _Scored:
     frames: Tensor
     notes: Tensor | None
     velocities: NoteVelocities | None
+    has_first: bool = True
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """A piece to score.
+
+    Args:
+        roll: the piece.
+        layout: what the columns of its frames mean.
+        condition: the condition of every frame, (frames, size); None for those of a model's source, if it has one.
+        mask: which parts are given in each frame, (frames, parts); None if nothing is given.
+        ends: with a mask, whether the model knows where the piece ends.
+    """
+
+    roll: PianoRoll
+    layout: FrameLayout
+    condition: Float32[np.ndarray, "frames size"] | None = None
+    mask: Bool[np.ndarray, "frames parts"] | None = None
+    ends: bool = True
+
+
+def _masks(given: Given | Sequence[Given] | None, rolls: Sequence[PianoRoll]) -> list[np.ndarray] | None:
+    if given is None:
+        return None
+    each = [given] * len(rolls) if isinstance(given, Given) else list(given)
+    if len(each) != len(rolls):
+        raise ShapeError(f"{len(each)} values of given for {len(rolls)} pieces. Pass one for all, or one for each.")
+    return [one.mask(roll) for one, roll in zip(each, rolls, strict=True)]
+
+
+def _conditions(
+    conditions: Sequence[np.ndarray] | np.ndarray | None, rolls: Sequence[PianoRoll]
+) -> list[np.ndarray] | list[None]:
+    if conditions is None:
+        return [None] * len(rolls)
+    table = Conditions.of(conditions)
+    table.check_fit(np.array([len(roll) for roll in rolls]), [roll.name for roll in rolls])
+    return [table.at(np.array([piece]), np.arange(len(roll))[None])[0] for piece, roll in enumerate(rolls)]
 
 
 def velocity_scores(pieces: Sequence[NoteVelocities], layout: FrameLayout) -> dict[str, VelocityScores]:
@@ -195,52 +247,59 @@ def velocity_scores(pieces: Sequence[NoteVelocities], layout: FrameLayout) -> di
     return scores
 
 
-def frame_log_probs(
-    models: Sequence[SequenceModel],
-    frames: np.ndarray,
-    condition: Float32[np.ndarray, "frames size"] | None,
-    input_frames: int,
-    target_frames: int | None,
-) -> Float64[Tensor, " frames"]:
-    """The log-probability of every frame of a piece under the mixture of some models.
-
-    Args:
-        models: the models.
-        frames: ``roll.to_frames(layout)``, (frames, frame_size).
-        condition: the condition of every frame, if any.
-        input_frames: see :func:`likelihood`.
-        target_frames: see :func:`likelihood`.
-    """
-    return _score(models, frames, condition, input_frames, target_frames).frames
-
-
 def _score(
-    models: Sequence[SequenceModel],
-    frames: np.ndarray,
-    condition: Float32[np.ndarray, "frames size"] | None,
-    input_frames: int,
-    target_frames: int | None,
+    models: Sequence[SequenceModel], piece: _Piece, input_frames: int, target_frames: int | None
 ) -> _Scored:
-    """As :func:`frame_log_probs`, with the notes and the velocities apart if the models have velocities."""
+    """The log-probability of every frame of a piece that is not given as a whole, under the mixture of some models.
+
+    The notes and the velocities are apart if the models have velocities.
+    """
     per_model, notes_per_model, velocities = [], [], None
+    frames = piece.roll.to_frames(piece.layout)
+    kept = np.ones(len(frames), dtype=bool) if piece.mask is None else ~piece.mask.all(axis=1)
     for model in models:
         device, layout = device_of(model), layout_of(model)
         values = frames.astype(np.float32) if layout is None else layout.to_float(frames)
-        piece = torch.from_numpy(values).to(device)
-        conditions = None if condition is None else torch.from_numpy(condition).to(device)
-        inputs, targets, conditions = _cut(piece, conditions, input_frames, target_frames)
+        tensor = torch.from_numpy(values).to(device)
+        conditions = _condition_of(model, piece)
+        inputs, targets, conditions = _cut(
+            tensor, None if conditions is None else conditions.to(device), input_frames, target_frames
+        )
         with inference(model):
-            distribution = predict(model, inputs, targets, conditions)
+            distribution = predict(model, inputs, targets, conditions, _given(piece, targets))
             if isinstance(distribution, Velocity):
                 notes, of_velocities = distribution.log_prob_parts(targets)
                 log_probs = notes + of_velocities
-                notes_per_model.append(notes.double().flatten()[: len(frames)].cpu())
-                velocities = NoteVelocities.of(distribution.predictions(targets)) if len(models) == 1 else None
+                notes_per_model.append(_of_piece(notes, kept))
+                if len(models) == 1 and piece.mask is None:
+                    velocities = NoteVelocities.of(distribution.predictions(targets))
             else:
                 log_probs = distribution.log_prob(targets)
-        per_model.append(log_probs.double().flatten()[: len(frames)].cpu())
+        per_model.append(_of_piece(log_probs, kept))
     notes_mixed = _mixture(notes_per_model) if len(notes_per_model) == len(models) else None
-    return _Scored(_mixture(per_model), notes_mixed, velocities)
+    return _Scored(_mixture(per_model), notes_mixed, velocities, bool(kept[0]))
+
+
+def _of_piece(log_probs: Tensor, kept: np.ndarray) -> Tensor:
+    """The log-probabilities of the frames of a piece that are kept, without padding."""
+    return log_probs.double().flatten()[: len(kept)].cpu()[torch.from_numpy(kept)]
+
+
+def _condition_of(model: SequenceModel, piece: _Piece) -> Tensor | None:
+    """The condition of every frame: the one of the piece, or that of the model's source."""
+    source = source_of(model)
+    if piece.condition is not None:
+        return torch.from_numpy(piece.condition)
+    return None if source is None else torch.from_numpy(source(piece.roll))
+
+
+def _given(piece: _Piece, targets: Tensor) -> GivenFrames | None:
+    """What is given of a piece, as tensors; ``targets`` are its frames, (1, frames, frame_size)."""
+    if piece.mask is None:
+        return None
+    mask = torch.from_numpy(piece.mask).to(targets.device).unsqueeze(0)
+    end = torch.tensor([len(piece.mask) * piece.ends], device=targets.device)
+    return GivenFrames.of(targets, mask, piece.layout, end=end)
 
 
 def _mixture(log_probs: Sequence[Tensor]) -> Tensor:

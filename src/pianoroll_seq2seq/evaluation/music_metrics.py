@@ -28,6 +28,7 @@ from pianoroll_seq2seq.evaluation.note_metrics import (
     repeated_notes,
     velocity_std,
 )
+from pianoroll_seq2seq.evaluation.part_metrics import PART_METRICS
 from pianoroll_seq2seq.evaluation.pitched import merge_pitched, notes_at_once
 from pianoroll_seq2seq.pianoroll import PianoRoll
 
@@ -226,6 +227,10 @@ VELOCITY_METRICS: Mapping[str, Metric] = MappingProxyType(
 )
 """The metrics that are added to them if velocities are known."""
 
+DEFAULT_METRICS: Mapping[str, Metric] = MappingProxyType({**METRICS, **PART_METRICS, **VELOCITY_METRICS})
+"""These, and those of :data:`~pianoroll_seq2seq.evaluation.part_metrics.PART_METRICS`, which are added if the pieces
+have several voices."""
+
 
 def mean_metrics(
     rolls: Sequence[PianoRoll], metrics: Mapping[str, Metric] | None = None, *, prefix: str = ""
@@ -234,7 +239,7 @@ def mean_metrics(
 
     Args:
         rolls: the pieces.
-        metrics: the metrics, by name; :data:`METRICS` and :data:`VELOCITY_METRICS` by default.
+        metrics: the metrics, by name; :data:`DEFAULT_METRICS` by default.
         prefix: begins each name of the result.
 
     Returns:
@@ -248,7 +253,7 @@ def mean_metrics(
         3.0
     """
     means = {}
-    for name, metric in ({**METRICS, **VELOCITY_METRICS} if metrics is None else metrics).items():
+    for name, metric in (DEFAULT_METRICS if metrics is None else metrics).items():
         values = [value for value in (float(metric(roll)) for roll in rolls) if not math.isnan(value)]
         if values:
             means[f"{prefix}{name}"] = sum(values) / len(values)

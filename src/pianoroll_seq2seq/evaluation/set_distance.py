@@ -15,7 +15,7 @@ from jaxtyping import Float64
 
 from pianoroll_seq2seq.errors import GridError, MissingExtraError, SettingsError
 from pianoroll_seq2seq.evaluation.histograms import Histograms, overlap
-from pianoroll_seq2seq.evaluation.music_metrics import METRICS, VELOCITY_METRICS, Metric, groove_consistency
+from pianoroll_seq2seq.evaluation.music_metrics import DEFAULT_METRICS, METRICS, Metric, groove_consistency
 from pianoroll_seq2seq.grid import FrameGrid
 from pianoroll_seq2seq.pianoroll import PianoRoll
 
@@ -136,9 +136,10 @@ def compare_sets(
             with length.
         frames_per_bar: adds :func:`~pianoroll_seq2seq.evaluation.music_metrics.groove_consistency` with bars of this
             length.
-        metrics: the metrics, by name; by default :data:`~pianoroll_seq2seq.evaluation.music_metrics.METRICS`, and
-            those of velocities if both sets have velocities. The time grows with the number of pairs of pieces: seconds
-            for hundreds of pieces.
+        metrics: the metrics, by name; by default :data:`~pianoroll_seq2seq.evaluation.music_metrics.METRICS`, those of
+            velocities if both sets have velocities, and
+            :data:`~pianoroll_seq2seq.evaluation.part_metrics.PART_METRICS` if both have several voices. The time grows
+            with the number of pairs of pieces: seconds for hundreds of pieces.
 
     Raises:
         SettingsError: a set without pieces.
@@ -165,20 +166,21 @@ def compare_sets(
             f"Both sets need at least one piece, got {len(generated)} generated and {len(data)} of the data."
         )
     is_default = metrics is None
-    metrics = {**METRICS, **VELOCITY_METRICS} if metrics is None else dict(metrics)
+    metrics = dict(DEFAULT_METRICS if metrics is None else metrics)
     if frames_per_bar is not None:
         metrics["groove_consistency"] = partial(groove_consistency, frames_per_bar=frames_per_bar)
     grid = generated[0].grid
     generated_values, of_generated = _measure(generated, metrics, grid)
     data_values, of_data = _measure(data, metrics, grid)
-    velocity_overlap = overlap(of_generated.velocities, of_data.velocities)
-    if is_default and math.isnan(velocity_overlap):
-        metrics = {name: metric for name, metric in metrics.items() if name not in VELOCITY_METRICS}
+    if is_default:
+        for name in DEFAULT_METRICS.keys() - METRICS.keys():
+            if np.isnan(generated_values[name]).all() or np.isnan(data_values[name]).all():
+                del metrics[name]
     return MusicComparison(
         {name: _compare(generated_values[name], data_values[name]) for name in metrics},
         overlap(of_generated.polyphony, of_data.polyphony),
         overlap(of_generated.note_frames, of_data.note_frames),
-        velocity_overlap,
+        overlap(of_generated.velocities, of_data.velocities),
         len(generated),
         len(data),
     )

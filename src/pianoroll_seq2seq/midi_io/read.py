@@ -172,7 +172,7 @@ def read_notes(
     if container.damage and not salvage:
         raise MidiError(f"{label}: {container.damage}. {_REPAIR}")
     parts = parts or policies.get("overlaps") == "cut"  # notes of different parts do not cut one another
-    loops.begin_file()
+    loops.decide()
     try:
         voices = _voices(data, container, label, salvage=salvage, policies=policies, parts=parts, limits=limits)
         acting = Controllers.empty()

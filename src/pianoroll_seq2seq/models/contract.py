@@ -13,8 +13,10 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
+from pianoroll_seq2seq.data.condition_sources import ConditionSource
 from pianoroll_seq2seq.errors import SettingsError, ShapeError
 from pianoroll_seq2seq.layout import FrameLayout, OnGrid
+from pianoroll_seq2seq.models.given_frames import GivenFrames
 from pianoroll_seq2seq.models.heads.contract import FrameDistribution
 
 
@@ -89,6 +91,49 @@ class ConditionalModel(Protocol):
         ...
 
 
+@runtime_checkable
+class FillingModel(Protocol):
+    """A model that fills what is not given of a piece.
+
+    Its distributions are of whole frames: samples have the given cells as they are, and log-probabilities are of the
+    other cells.
+    """
+
+    def __call__(
+        self, inputs: Tensor, targets: Tensor, condition: Tensor | None = None, *, given: GivenFrames | None = None
+    ) -> FrameDistribution:
+        """``forward``, with what is given of inputs and targets; by default the inputs alone."""
+        ...
+
+    def start_filling(self, given: GivenFrames, condition: Tensor | None = None) -> tuple[FrameDistribution, Any]:
+        """Reads what is given of a piece: the distribution of its first frame, and a state."""
+        ...
+
+    def advance(self, frame: Tensor, state: Any) -> tuple[FrameDistribution, Any]:
+        """As in :class:`SequenceModel`."""
+        ...
+
+
+def source_of(model: object) -> ConditionSource | None:
+    """The source of a model's conditions, or None if it has none."""
+    source = getattr(model, "condition_source", None)
+    return source if isinstance(source, ConditionSource) else None
+
+
+def require_filling(model: object) -> FillingModel:
+    """The model, if it can fill what is not given.
+
+    Raises:
+        SettingsError: it cannot.
+    """
+    if isinstance(model, FillingModel):
+        return model
+    raise SettingsError(
+        f"{type(model).__name__} only continues music: it cannot read what is given of later frames. Train a "
+        f"FillingLSTM on WholePieces(..., tasks=FillTasks())."
+    )
+
+
 def require_conditional(model: object, size: int) -> ConditionalModel:
     """The model, if it reads conditions of a size.
 
@@ -105,14 +150,23 @@ def require_conditional(model: object, size: int) -> ConditionalModel:
     )
 
 
-def predict(model: SequenceModel, inputs: Tensor, targets: Tensor, condition: Tensor | None) -> FrameDistribution:
-    """The distribution of every target frame, with the condition if there is one.
+def predict(
+    model: SequenceModel,
+    inputs: Tensor,
+    targets: Tensor,
+    condition: Tensor | None,
+    given: GivenFrames | None = None,
+) -> FrameDistribution:
+    """The distribution of every target frame, with the condition and what is given, if there are any.
 
     Raises:
-        SettingsError: a condition that the model does not read.
+        SettingsError: a condition that the model does not read, or something given for a model that cannot fill.
     """
     dtype = dtype_of(model)
     inputs, targets = inputs.to(dtype), targets.to(dtype)
+    if given is not None:
+        condition = None if condition is None else condition.to(dtype)
+        return require_filling(model)(inputs, targets, condition, given=given.to(inputs.device, dtype))
     if condition is None:
         return model(inputs, targets)
     return require_conditional(model, condition.shape[-1])(inputs, targets, condition.to(dtype))

@@ -13,6 +13,7 @@ from torch.nn import functional
 from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.layout import FrameLayout, frame_size_of
 from pianoroll_seq2seq.models.contract import check_frame_size, check_primer
+from pianoroll_seq2seq.models.given_frames import GivenFrames
 from pianoroll_seq2seq.models.heads.contract import FrameDistribution, HeadFactory, OutputHead, build_head
 from pianoroll_seq2seq.models.heads.exponential_average import OCTAVE, ExponentialAverage, chroma, exponential_averages
 from pianoroll_seq2seq.models.heads.head_state import HeadState, init_head_state
@@ -49,6 +50,8 @@ class CopyingState:
         repeats: for how many frames it has been repeated, itself included, and each part of several, (batch, repeats).
         num_frames: frames so far.
         features: the model's state before the next frame, (batch, hidden_size).
+        added: what is added to the inputs of every step of the LSTM, (batch, steps, hidden_size), if anything.
+        given: what is given of the piece, if anything.
     """
 
     head: HeadState
@@ -59,6 +62,8 @@ class CopyingState:
     repeats: Tensor
     num_frames: int
     features: Tensor
+    added: Tensor | None = None
+    given: GivenFrames | None = None
 
 
 class CopyingLSTM(PretrainedMixin, nn.Module):
@@ -160,12 +165,8 @@ class CopyingLSTM(PretrainedMixin, nn.Module):
         check_frame_size(self.frame_size, inputs, targets)
         frames = torch.cat([inputs, targets], dim=1)
         if self.training and self.input_noise:
-            frames = _add_wrong_notes(frames, self.input_noise, self.columns)
-        states, _ = self._states(frames[:, :-1])
-        begin = inputs.shape[1]
-        candidates = None if self.copy is None else self.copy(states, frames, begin=begin)
-        features = _with_candidates(states[:, begin:], candidates)
-        return self.head(features, functional.pad(frames[:, :-1], (0, 0, 1, 0)))
+            frames = add_wrong_notes(frames, self.input_noise, self.columns)
+        return self.head(self._features(frames, inputs.shape[1]), functional.pad(frames[:, :-1], (0, 0, 1, 0)))
 
     def start(self, primer: Float[Tensor, "batch frames frame_size"]) -> tuple[FrameDistribution, CopyingState]:
         """Reads a primer: the distribution of the frame after it, and the state.
@@ -174,17 +175,7 @@ class CopyingLSTM(PretrainedMixin, nn.Module):
             ShapeError: no frames, or frames of another size.
         """
         check_primer(self.frame_size, primer)
-        states, memory = self._states(primer)
-        state = CopyingState(
-            head=init_head_state(self.head, functional.pad(primer, (0, 0, 1, 0))),
-            lstm=lstm_stepper(self.lstm, memory),
-            copy_memory=None if self.copy is None else self.copy.start(states[:, :-1], primer),
-            average=ExponentialAverage.of(primer, self._decays),
-            latest=primer[:, -1],
-            repeats=self._repeats(primer)[:, -1],
-            num_frames=primer.shape[1],
-            features=states[:, -1],
-        )
+        state = self._state_after(primer, init_head_state(self.head, functional.pad(primer, (0, 0, 1, 0))))
         return self._predict(state), state
 
     def advance(
@@ -195,7 +186,10 @@ class CopyingLSTM(PretrainedMixin, nn.Module):
         repeats = torch.where(same, state.repeats + 1, 1)
         average, num_frames = state.average.after(frame), state.num_frames + 1
         position = torch.tensor([num_frames], device=frame.device)
-        inputs = self._lstm_inputs(frame.unsqueeze(1), average.average.unsqueeze(1), repeats.unsqueeze(1), position)
+        added = None if state.added is None else added_at(state.added, num_frames)
+        inputs = self._lstm_inputs(
+            frame.unsqueeze(1), average.average.unsqueeze(1), repeats.unsqueeze(1), position, added
+        )
         output, lstm = state.lstm.step(inputs[:, 0])
         copy_memory = None
         if self.copy is not None and state.copy_memory is not None:
@@ -209,6 +203,8 @@ class CopyingLSTM(PretrainedMixin, nn.Module):
             repeats=repeats,
             num_frames=num_frames,
             features=self.dropout(output + inputs[:, 0]),
+            added=state.added,
+            given=state.given,
         )
         return self._predict(following), following
 
@@ -222,11 +218,37 @@ class CopyingLSTM(PretrainedMixin, nn.Module):
             candidates = self.copy.step(state.features, state.copy_memory)
         return state.head.predict(_with_candidates(state.features.unsqueeze(1), candidates)[:, 0])
 
-    def _states(self, frames: Tensor) -> tuple[Tensor, Memory]:
+    def _features(self, frames: Tensor, begin: int, added: Tensor | None = None) -> Tensor:
+        """The features of the head for every frame from ``begin`` on: see :meth:`_states`."""
+        states, _ = self._states(frames[:, :-1], added)
+        candidates = None if self.copy is None else self.copy(states, frames, begin=begin)
+        return _with_candidates(states[:, begin:], candidates)
+
+    def _state_after(
+        self, primer: Tensor, head: HeadState, added: Tensor | None = None, given: GivenFrames | None = None
+    ) -> CopyingState:
+        """The state after frames (batch, frames, frame_size), which may be none: see :meth:`_states`."""
+        states, memory = self._states(primer, None if added is None else added[:, : primer.shape[1] + 1])
+        before = functional.pad(primer, (0, 0, 1, 0))  # silence before the first frame
+        return CopyingState(
+            head=head,
+            lstm=lstm_stepper(self.lstm, memory),
+            copy_memory=None if self.copy is None else self.copy.start(states[:, :-1], primer),
+            average=ExponentialAverage.of(primer, self._decays),
+            latest=before[:, -1],
+            repeats=functional.pad(self._repeats(primer), (0, 0, 1, 0))[:, -1],
+            num_frames=primer.shape[1],
+            features=states[:, -1],
+            added=added,
+            given=given,
+        )
+
+    def _states(self, frames: Tensor, added: Tensor | None = None) -> tuple[Tensor, Memory]:
         """The model's state before the first frame, before the second, ..., and after the last; and the LSTM's memory.
 
         Args:
             frames: (batch, frames, frame_size).
+            added: what is added to the inputs of each step, (batch, frames + 1, hidden_size).
 
         Returns:
             States (batch, frames + 1, hidden_size).
@@ -237,11 +259,14 @@ class CopyingLSTM(PretrainedMixin, nn.Module):
             frames = frames.masked_fill(dropped.unsqueeze(2), 0.0)
         latest = functional.pad(frames, (0, 0, 1, 0))
         position = torch.arange(latest.shape[1], device=frames.device)
-        inputs = self._lstm_inputs(latest, averages, functional.pad(self._repeats(frames), (0, 0, 1, 0)), position)
+        repeats = functional.pad(self._repeats(frames), (0, 0, 1, 0))
+        inputs = self._lstm_inputs(latest, averages, repeats, position, added)
         outputs, memory = self.lstm(inputs)
         return self.dropout(outputs + inputs), memory
 
-    def _lstm_inputs(self, latest: Tensor, averages: Tensor, repeats: Tensor, position: Tensor) -> Tensor:
+    def _lstm_inputs(
+        self, latest: Tensor, averages: Tensor, repeats: Tensor, position: Tensor, added: Tensor | None
+    ) -> Tensor:
         """The inputs of the LSTM, (batch, steps, hidden_size).
 
         Args:
@@ -249,6 +274,7 @@ class CopyingLSTM(PretrainedMixin, nn.Module):
             averages: averages of the past, (batch, steps, rates, frame_size).
             repeats: for how many frames the latest one has been repeated, and each part, (batch, steps, repeats).
             position: frames before each step, (steps,).
+            added: what is added before the activation, (batch, steps, hidden_size).
         """
         cycles = torch.tensor(_CYCLES, device=latest.device, dtype=latest.dtype)
         angle = 2 * math.pi * position.to(latest.dtype)[:, None] / cycles
@@ -260,7 +286,8 @@ class CopyingLSTM(PretrainedMixin, nn.Module):
             (1 + repeats.to(latest.dtype)).log() / 2,
             clock.expand(len(latest), -1, -1),
         ]
-        return functional.silu(self.input_proj(torch.cat(parts, dim=2)))
+        projected = self.input_proj(torch.cat(parts, dim=2))
+        return functional.silu(projected if added is None else projected + added)
 
     def _chroma(self, averages: Tensor) -> Tensor:
         """Averages of the active plane, summed over octaves: (..., frame_size) to (..., 12)."""
@@ -283,12 +310,18 @@ class CopyingLSTM(PretrainedMixin, nn.Module):
         return position + 1 - torch.where(began, position, 0).cummax(dim=1).values
 
 
+def added_at(added: Tensor, step: int) -> Tensor:
+    """What is added at a step, (batch, 1, hidden_size); after the last step, what is added there."""
+    place = min(step, added.shape[1] - 1)
+    return added[:, place : place + 1]
+
+
 def _with_candidates(states: Tensor, candidates: CopyCandidates | None) -> Tensor:
     """The features of the head: states (batch, steps, hidden_size), with the copy candidates if there are any."""
     return states if candidates is None else candidates.concat(states)
 
 
-def _add_wrong_notes(frames: Tensor, p: float, columns: NoteColumns) -> Tensor:
+def add_wrong_notes(frames: Tensor, p: float, columns: NoteColumns) -> Tensor:
     """Frames (batch, frames, frame_size), each with wrong notes with probability ``p``."""
     wrong = bernoulli_mask(frames.shape[:2], p, frames.device).unsqueeze(2)
     active = frames[..., : columns.plane_size] > 0

@@ -27,7 +27,7 @@ class PretrainedMixin:
     ) -> Model:
         """A trained model, on the CPU and in evaluation mode.
 
-        :func:`~pianoroll_seq2seq.pretrained.trained_model.open_model` also returns its layout and its card.
+        :func:`~pianoroll_seq2seq.pretrained.opening.open_model` also returns its layout and its card.
 
         Args:
             source: a name such as ``bach-chorales``, a folder that ``save_pretrained`` wrote, the folder of a run, a

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pianoroll_seq2seq.errors import LimitError
+from pianoroll_seq2seq.meter import begins_with_upbeat
 from pianoroll_seq2seq.score import Score
 from pianoroll_seq2seq.signatures import TimeSignature
 
@@ -56,8 +57,7 @@ def bars_of(score: Score) -> Bars:
     last = all_signatures[-1]
     lines.append(lines[-1][-1:] + whole * last.numerator // last.denominator)
     found = np.concatenate(lines)
-    first = all_signatures[0]
-    is_upbeat = len(found) > 2 and int(found[1]) < whole * first.numerator // first.denominator
+    is_upbeat = len(found) > 2 and begins_with_upbeat(score.meter, ticks_per_beat=beats)
     return Bars(found, beats * scale, scale, _written_times(signatures, found, whole, scale), is_upbeat)
 
 

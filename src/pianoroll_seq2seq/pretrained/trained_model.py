@@ -1,33 +1,29 @@
-"""A trained model with the layout of its frames, and how to open one."""
+"""A trained model with the layout of its frames."""
 
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Unpack
 
 import numpy as np
 
-from pianoroll_seq2seq import checkpoint
-from pianoroll_seq2seq._internal.file_kinds import kind_of
-from pianoroll_seq2seq.errors import CheckpointError, CheckpointNotFoundError, SettingsError
+from pianoroll_seq2seq.given import Given
 from pianoroll_seq2seq.grid import FrameGrid
 from pianoroll_seq2seq.layout import FrameLayout
-from pianoroll_seq2seq.models.contract import SequenceModel, choose_layout
+from pianoroll_seq2seq.models.contract import SequenceModel, require_filling
 from pianoroll_seq2seq.parts import Part
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.pitches import PitchRange
-from pianoroll_seq2seq.pretrained.cards import Card, check_card
-from pianoroll_seq2seq.pretrained.folders import CONFIG, is_model_folder, load_folder, read_config, save_pretrained
-from pianoroll_seq2seq.pretrained.hub import download, hub_name, push_to_hub
+from pianoroll_seq2seq.pretrained.cards import Card
+from pianoroll_seq2seq.pretrained.folders import save_pretrained
+from pianoroll_seq2seq.pretrained.hub import push_to_hub
+from pianoroll_seq2seq.pretrained.pieces import read_melody, read_piece
 from pianoroll_seq2seq.pretrained.primers import read_primer
-from pianoroll_seq2seq.pretrained.shipped import pretrained_names, pretrained_path
-from pianoroll_seq2seq.sampling import Draw, Length, Sampler, generate
+from pianoroll_seq2seq.sampling import Draw, Length, Sampler, accompany, fill, generate, harmonize, infill, vary
+from pianoroll_seq2seq.sampling.filling import FillOptions
 from pianoroll_seq2seq.tempo import TempoMap
-from pianoroll_seq2seq.train.run_files import BEST
 
-DEFAULT_MODEL = "bach-chorales"
-"""The default model."""
 _SILENCE = Length(beats=16)
 
 
@@ -111,6 +107,7 @@ class TrainedModel:
 
         Example:
             >>> import tempfile
+            >>> from pianoroll_seq2seq import open_model
             >>> trained = open_model("bach-chorales")
             >>> with tempfile.TemporaryDirectory() as folder:
             ...     path = trained.generate(beats=8, seed=1).to_midi(f"{folder}/song.mid")
@@ -160,6 +157,7 @@ class TrainedModel:
             MidiError: a file that cannot be read.
 
         Example:
+            >>> from pianoroll_seq2seq import open_model
             >>> music = open_model("bach-chorales").generate(beats=4, seed=1)
             >>> len(music), music.grid
             (16, BeatGrid(frames_per_beat=4))
@@ -181,6 +179,106 @@ class TrainedModel:
             progress=progress,
             layout=self.layout,
         )
+
+    def fill(
+        self, roll: PianoRoll | str | os.PathLike[str], given: Given, **options: Unpack[FillOptions]
+    ) -> PianoRoll:
+        """Writes what is not given of a piece: see :func:`~pianoroll_seq2seq.sampling.fill`.
+
+        Args:
+            roll: the piece, or the path of a MIDI or MusicXML file that has all parts of the model.
+            given: what is given.
+            **options: ``sampler``, ``seed``, ``condition``, ``ends`` and ``progress``.
+        """
+        return fill(self.model, self._piece(roll), given, **self._with_layout(options))
+
+    def harmonize(
+        self,
+        melody: PianoRoll | str | os.PathLike[str],
+        *,
+        part: str | None = None,
+        octaves: int | Literal["auto"] = 0,
+        chords: Literal["error", "highest"] = "error",
+        **options: Unpack[FillOptions],
+    ) -> PianoRoll:
+        """Writes the other parts to a melody: see :func:`~pianoroll_seq2seq.sampling.harmonize`.
+
+        Args:
+            melody: a roll of one part, or the path of a MIDI or MusicXML file with one part that has notes, or with one
+                named as the part of the model.
+            part: the part of the model that the melody is; by default the first one that is no drums.
+            octaves: how many octaves higher the melody is placed, or lower below 0; or ``"auto"``.
+            chords: what to do with several notes at once: raise an error, or keep the highest.
+            **options: ``sampler``, ``seed``, ``condition``, ``ends`` and ``progress``.
+        """
+        if not isinstance(melody, PianoRoll):
+            melody = read_melody(melody, self.layout, part=part)
+        model = require_filling(self.model)
+        return harmonize(model, melody, part=part, octaves=octaves, chords=chords, **self._with_layout(options))
+
+    def accompany(
+        self,
+        roll: PianoRoll | str | os.PathLike[str],
+        *,
+        parts: str | Iterable[str] | None = None,
+        **options: Unpack[FillOptions],
+    ) -> PianoRoll:
+        """Writes some parts to the others: see :func:`~pianoroll_seq2seq.sampling.accompany`.
+
+        Args:
+            roll: the piece, or the path of a MIDI or MusicXML file. Parts of the model that it lacks are written.
+            parts: the names of the parts to write; by default those without notes.
+            **options: ``sampler``, ``seed``, ``condition``, ``ends`` and ``progress``.
+        """
+        roll = roll if isinstance(roll, PianoRoll) else read_piece(roll, self.layout, missing="silent")
+        return accompany(require_filling(self.model), roll, parts=parts, **self._with_layout(options))
+
+    def infill(
+        self,
+        roll: PianoRoll | str | os.PathLike[str],
+        bars: int | tuple[int, int],
+        *,
+        parts: str | Iterable[str] | None = None,
+        **options: Unpack[FillOptions],
+    ) -> PianoRoll:
+        """Writes some bars anew: see :func:`~pianoroll_seq2seq.sampling.infill`.
+
+        Args:
+            roll: the piece, or the path of a MIDI or MusicXML file that has all parts of the model.
+            bars: the first and the last bar, or the only one, numbered as in a score.
+            parts: the names of the parts to write there; all by default.
+            **options: ``sampler``, ``seed``, ``condition``, ``ends`` and ``progress``.
+        """
+        model = require_filling(self.model)
+        return infill(model, self._piece(roll), bars, parts=parts, **self._with_layout(options))
+
+    def vary(
+        self,
+        roll: PianoRoll | str | os.PathLike[str],
+        bars: int | tuple[int, int] | None = None,
+        *,
+        parts: str | Iterable[str] | None = None,
+        keep: float = 0.5,
+        **options: Unpack[FillOptions],
+    ) -> PianoRoll:
+        """Writes a variation: see :func:`~pianoroll_seq2seq.sampling.vary`.
+
+        Args:
+            roll: the piece, or the path of a MIDI or MusicXML file that has all parts of the model.
+            bars: the first and the last bar to vary, or the only one, numbered as in a score; all by default.
+            parts: the names of the parts to vary; all by default.
+            keep: the probability that a beat of a part is kept, 0 <= keep < 1.
+            **options: ``sampler``, ``seed``, ``condition``, ``ends`` and ``progress``.
+        """
+        model = require_filling(self.model)
+        return vary(model, self._piece(roll), bars, parts=parts, keep=keep, **self._with_layout(options))
+
+    def _piece(self, roll: PianoRoll | str | os.PathLike[str]) -> PianoRoll:
+        return roll if isinstance(roll, PianoRoll) else read_piece(roll, self.layout)
+
+    def _with_layout(self, options: FillOptions) -> FillOptions:
+        """The options with the layout of the model."""
+        return {"layout": self.layout, **options}
 
     def save_pretrained(
         self, folder: str | os.PathLike[str], *, card: Mapping[str, Any] | None = None, overwrite: bool = False
@@ -222,97 +320,3 @@ class TrainedModel:
             revision=revision,
             token=token,
         )
-
-
-def open_model(
-    source: str | os.PathLike[str] = DEFAULT_MODEL,
-    *,
-    classes: Iterable[type] = (),
-    layout: FrameLayout | None = None,
-    revision: str | None = None,
-    token: str | bool | None = None,
-) -> TrainedModel:
-    """Opens a trained model: a shipped one, the best one of a run, a shared folder, a checkpoint, or one of the Hub.
-
-    Args:
-        source: a name such as ``bach-chorales``; the folder of a run of ``fit``; a folder of ``save_pretrained``; a
-            checkpoint; or a model of the Hugging Face Hub (extra ``hub``), ``hf://user/name``. ``user/name`` is one of
-            the Hub too if there is no such path and no folder ``user``.
-        classes: models, heads and grids of your own that it is built of.
-        layout: what the columns of its frames mean, for a model that was built from a frame size.
-        revision: branch, tag or commit of a model of the Hub; also ``hf://user/name@revision``.
-        token: token of the Hub; the one of ``hf auth login`` by default, none if False.
-
-    Raises:
-        CheckpointNotFoundError: no such name, file or folder, or no such model or revision on the Hub.
-        StoreError: the Hub cannot be reached or refuses access, and the model is not in its client's cache.
-        CheckpointError: not a checkpoint, a damaged one, or one whose layout is unknown.
-        SettingsError, GridError, PitchRangeError, ShapeError: a layout that is not the model's.
-
-    Example:
-        >>> open_model("bach-chorales").grid
-        BeatGrid(frames_per_beat=4)
-    """
-    classes = tuple(classes)
-    path, label = _locate(source, revision, token), os.fspath(source)
-    if path.is_dir():
-        details = read_config(path)
-        model, described = load_folder(path, classes=classes), details["layout"]
-    else:
-        details = checkpoint.read_header(path)["details"]
-        model, described = checkpoint.load(path, classes=classes), _described_layout(details)
-    layout = choose_layout(model, layout)
-    if described is not None:
-        recorded = checkpoint.build(described, classes=classes, label=label)
-        if layout is not None and isinstance(recorded, FrameLayout):
-            recorded.check_same(layout, f"{label}: the layout")
-        layout = recorded
-    if not isinstance(layout, FrameLayout):
-        raise CheckpointError(
-            f"{label}: the layout of its frames is unknown, because the model was built from a frame size. Pass it: "
-            f"open_model(path, layout=FrameLayout(grid, pitches))."
-        )
-    frame_size = getattr(model, "frame_size", None)
-    if frame_size not in (None, layout.frame_size):
-        raise SettingsError(
-            f"{label}: the model has frames of {frame_size} columns, but {layout} has {layout.frame_size}."
-        )
-    return TrainedModel(model, layout, name=label, card=check_card(details.get("card", {}), label))
-
-
-def _described_layout(details: Mapping[str, Any]) -> Any:
-    """The description of the layout in a checkpoint's details: their own, or that of the run's data."""
-    data = details.get("data")
-    return details.get("layout") or (data.get("layout") if isinstance(data, Mapping) else None)
-
-
-def _locate(source: str | os.PathLike[str], revision: str | None, token: str | bool | None) -> Path:
-    """The checkpoint, or the folder of ``save_pretrained``, downloaded if it is on the Hub."""
-    on_hub = hub_name(source)
-    if on_hub is not None:
-        return download(on_hub, revision=revision, token=token)
-    if revision is not None:
-        raise SettingsError(
-            f"{os.fspath(source)}: not a model of the Hub, so it has no revision {revision!r}. Leave revision= out, or "
-            f"pass hf://user/name."
-        )
-    if isinstance(source, str) and source in pretrained_names():
-        return pretrained_path(source)
-    path = Path(source)
-    if path.is_dir() and not (path / BEST).exists() and is_model_folder(path):
-        return path
-    if path.is_dir():
-        path /= BEST
-    if not path.is_file():
-        raise CheckpointNotFoundError(
-            f"{os.fspath(source)}: no such model. Pass a checkpoint, the folder of a run (which holds {BEST}) or of "
-            f"save_pretrained (which holds {CONFIG}), a model of the Hub as hf://user/name, or the name of a shipped "
-            f"model: {', '.join(pretrained_names())}."
-        )
-    with path.open("rb") as file:
-        kind = kind_of(file.read(64))
-    if kind is not None:
-        raise CheckpointError(
-            f"{os.fspath(source)}: not a model; it is {kind}. Music to continue is the primer, beside the model."
-        )
-    return path

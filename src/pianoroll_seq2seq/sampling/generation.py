@@ -1,47 +1,32 @@
-"""The generation loop: a model predicts a frame, a sampler chooses it, and the model reads it back."""
+"""Generation: a model continues primers, frame by frame."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
-from typing import Any, Protocol, overload, runtime_checkable
+from typing import Any, overload
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from pianoroll_seq2seq._internal.progress import tqdm
-from pianoroll_seq2seq._internal.whole_numbers import is_whole
 from pianoroll_seq2seq.data.conditions import stack_conditions
 from pianoroll_seq2seq.errors import SettingsError, ShapeError
 from pianoroll_seq2seq.layout import FrameLayout
 from pianoroll_seq2seq.models.contract import (
     SequenceModel,
     choose_layout,
-    device_of,
-    dtype_of,
     layout_for,
     require_conditional,
+    source_of,
 )
 from pianoroll_seq2seq.models.heads.contract import FrameDistribution
-from pianoroll_seq2seq.models.heads.random_numbers import RowGenerators
-from pianoroll_seq2seq.models.modes import Evaluation, inference
+from pianoroll_seq2seq.models.modes import inference
 from pianoroll_seq2seq.pianoroll import PianoRoll
-from pianoroll_seq2seq.pianoroll.conversions import DEFAULT_VELOCITY
+from pianoroll_seq2seq.sampling.frame_loop import AutoregressiveModel, FrameLoop
 from pianoroll_seq2seq.sampling.generations import Generations
-from pianoroll_seq2seq.sampling.samplers import Draw, Sampler, sample_rows
-
-
-@runtime_checkable
-class AutoregressiveModel(Protocol):
-    """The methods of a model that generation calls. Every sequence model has them."""
-
-    def start(self, primer: Tensor) -> tuple[FrameDistribution, Any]:
-        """Reads a primer (batch, frames, frame_size): the distribution of the next frame, and a state."""
-        ...
-
-    def advance(self, frame: Tensor, state: Any) -> tuple[FrameDistribution, Any]:
-        """Reads one more frame (batch, frame_size): the distribution of the frame after it, and a new state."""
-        ...
+from pianoroll_seq2seq.sampling.model_conditions import conditions_of_pieces, extended
+from pianoroll_seq2seq.sampling.samplers import Draw, Sampler
 
 
 @overload
@@ -92,7 +77,8 @@ def generate(
         progress: whether to show a progress bar.
         condition: conditions (:mod:`~pianoroll_seq2seq.data.conditions`). For one primer an array of shape (size,), or
             (frames, size) with a row for each frame of the primer and of the music. For a list of primers one array of
-            shape (size,) for all, or one array for each.
+            shape (size,) for all, or one array for each. By default those that the model's ``condition_source``
+            computes, if it has one.
         layout: what the columns of a frame mean. The default is the layout that the model was built from. For a model
             without one it is the primer's grid and pitches, with the active plane.
 
@@ -126,6 +112,9 @@ def generate(
     if condition is not None:
         given = [np.asarray(condition)] if isinstance(primer, PianoRoll) else condition
         condition = stack_conditions(given, len(primers), num_frames=len(primers[0]) + num_frames)
+    elif source_of(model) is not None:
+        whole = [extended(roll, num_frames) for roll in primers]
+        condition = conditions_of_pieces(None, whole, model, is_one=False)
     steps = generate_frames(model, past, sampler=sampler, seed=seed, condition=condition, layout=layout)
     bar = tqdm(range(num_frames), "generate", disable=not progress)
     with inference(model) if isinstance(model, SequenceModel) else nullcontext():
@@ -174,8 +163,6 @@ def generate_frames(
         >>> [frame.shape for frame in islice(stream, 2)]
         [(1, 12), (1, 12)]
     """
-    if not is_whole(seed) or not -(2**63) <= seed < 2**63:
-        raise SettingsError(f"seed must be a 64-bit integer, got {seed!r}.")
     if not len(primers):
         raise ShapeError("generate_frames needs at least one primer.")
     layout = choose_layout(model, layout)
@@ -184,52 +171,29 @@ def generate_frames(
             f"Expected frames of {layout.frame_size} columns for {layout}, got {primers.shape[-1]}. Convert the primer "
             f"with roll.to_frames(layout)."
         )
-    trained = model if isinstance(model, SequenceModel) else None
-    device = torch.device("cpu") if trained is None else device_of(trained)
-    dtype = torch.float32 if trained is None else dtype_of(trained)
-    generators = RowGenerators(seed, len(primers), device)
-    evaluating = nullcontext() if trained is None else Evaluation(trained)
-    with evaluating, torch.inference_mode():
-        values = primers if layout is None else layout.to_float(primers)
-        past = torch.tensor(values, dtype=dtype, device=device)
-        if condition is None:
-            distribution, state = model.start(past)
-        else:
-            conditions = torch.from_numpy(stack_conditions(condition, len(primers))).to(device)
-            distribution, state = require_conditional(model, conditions.shape[-1]).start(past, conditions)
-        frame = sample_rows(sampler, distribution, generators).to(dtype)
-        if layout is not None and layout.has_onsets:
-            frame = _consistent_onsets(frame, past[:, -1], layout)
-        array = _to_array(frame, layout)
-    while True:
-        yield array
-        # Gradients are on again while the caller has the frame: the caller may be training.
-        with evaluating, torch.inference_mode():
-            distribution, state = model.advance(frame, state)
-            before, frame = frame, sample_rows(sampler, distribution, generators).to(dtype)
-            if layout is not None and layout.has_onsets:
-                frame = _consistent_onsets(frame, before, layout)
-            array = _to_array(frame, layout)
+    loop = FrameLoop.of(model, sampler, layout, seed=seed, count=len(primers))
+    past = loop.tensor(primers)
+    conditions = None if condition is None else stack_conditions(condition, len(primers))
+    yield from loop.after(past).frames(lambda: start_after(model, past, conditions), past[:, -1])
 
 
-def _to_array(frame: Tensor, layout: FrameLayout | None) -> np.ndarray:
-    values = frame.float().cpu().numpy()
-    return values > 0 if layout is None else layout.from_float(values)
+def start_after(
+    model: AutoregressiveModel, past: Tensor, conditions: np.ndarray | None
+) -> tuple[FrameDistribution, Any]:
+    """The distribution of the frame after primers, and the model's state.
 
+    Args:
+        model: the model.
+        past: the primers, (batch, frames, frame_size).
+        conditions: of all frames, (batch, frames, size).
 
-def _consistent_onsets(frame: Tensor, before: Tensor, layout: FrameLayout) -> Tensor:
-    """A frame (batch, frame_size) with an onset for every pitch that begins to sound, and none for silent pitches.
-
-    An onset that is added gets the default velocity.
+    Raises:
+        SettingsError: a condition that the model does not read.
     """
-    active, onset = frame[:, layout.columns("active")], frame[:, layout.columns("onset")]
-    begins = active > before[:, layout.columns("active")]
-    onset = active * torch.maximum(onset, begins.to(onset.dtype))
-    if not layout.has_velocity:
-        return torch.cat([active, onset], dim=-1)
-    velocity = frame[:, layout.columns("velocity")]
-    velocity = torch.where(velocity > 0, velocity, DEFAULT_VELOCITY / 127) * onset
-    return torch.cat([active, onset, velocity], dim=-1)
+    if conditions is None:
+        return model.start(past)
+    tensor = torch.from_numpy(conditions).to(past.device)
+    return require_conditional(model, tensor.shape[-1]).start(past, tensor)
 
 
 def _check_primers(primers: Sequence[PianoRoll]) -> None:

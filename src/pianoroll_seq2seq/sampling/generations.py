@@ -1,4 +1,4 @@
-"""A batch of continuations with their primers."""
+"""A batch of pieces that a model wrote: continuations with their primers, or whole pieces."""
 
 from collections.abc import Iterable
 
@@ -8,13 +8,13 @@ from pianoroll_seq2seq.pianoroll import PianoRoll
 
 
 class Generations(list[PianoRoll]):
-    """A list of continuations that displays each after its primer in a notebook, as a picture with a player.
+    """A list of rolls that displays each piece in a notebook, as a picture with a player.
 
     It is a list in every other respect. Slices of it are plain lists.
 
     Args:
-        continuations: the generated rolls.
-        primers: the primer of each, in the same order.
+        rolls: continuations, or whole pieces.
+        primers: the primer of each continuation, in the same order; None if the rolls are whole pieces.
 
     Raises:
         ShapeError: not as many primers as continuations.
@@ -28,13 +28,13 @@ class Generations(list[PianoRoll]):
     """
 
     primers: tuple[PianoRoll, ...]
-    """The primer of each continuation."""
+    """The primer of each continuation; empty if the rolls are whole pieces."""
 
-    def __init__(self, continuations: Iterable[PianoRoll], primers: Iterable[PianoRoll]) -> None:
+    def __init__(self, rolls: Iterable[PianoRoll], primers: Iterable[PianoRoll] | None = None) -> None:
         """Stores both."""
-        super().__init__(continuations)
-        self.primers = tuple(primers)
-        if len(self) != len(self.primers):
+        super().__init__(rolls)
+        self.primers = () if primers is None else tuple(primers)
+        if primers is not None and len(self) != len(self.primers):
             raise ShapeError(f"Generations need a primer for each continuation: {len(self)}, {len(self.primers)}.")
 
     def _repr_html_(self) -> str:

@@ -24,7 +24,7 @@ from pianoroll_seq2seq.midi_io import to_midi_bytes
 from pianoroll_seq2seq.models.contract import SequenceModel, choose_layout
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.pianoroll.conversions import DEFAULT_VELOCITY
-from pianoroll_seq2seq.pretrained.trained_model import open_model
+from pianoroll_seq2seq.pretrained.opening import open_model
 from pianoroll_seq2seq.sampling import AutoregressiveModel, generate
 from pianoroll_seq2seq.serving.errors import RequestError
 from pianoroll_seq2seq.serving.limits import RequestLimits
@@ -203,7 +203,7 @@ def load_service(
     """A service of a trained model, with the layout that it was trained with.
 
     Args:
-        source: as for :func:`~pianoroll_seq2seq.pretrained.trained_model.open_model`: a checkpoint, such as the
+        source: as for :func:`~pianoroll_seq2seq.pretrained.opening.open_model`: a checkpoint, such as the
             ``best.safetensors`` of a run, the run's folder, or the name of a model that comes with the library.
         limits: bounds on one request.
         classes: your own models, heads and grids that the checkpoint may contain.

@@ -41,7 +41,7 @@ def run_studio(
     """
     import torch
 
-    from pianoroll_seq2seq.pretrained.trained_model import DEFAULT_MODEL, open_model
+    from pianoroll_seq2seq.pretrained.opening import DEFAULT_MODEL, open_model
     from pianoroll_seq2seq.studio.access import AccessToken
     from pianoroll_seq2seq.studio.app import studio_app
 

@@ -9,8 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pianoroll_seq2seq.train.examples import Examples, fetch
+from pianoroll_seq2seq.models.given_frames import GivenFrames
+from pianoroll_seq2seq.train.examples import Examples, fetch, frames_to_score, given_frames, has_tasks
 
+_TASKS = 1
 _PREFETCHED = 2
 """Batches that are prepared in advance."""
 
@@ -35,14 +37,16 @@ class Batch:
     Args:
         inputs: (rows, input_frames, frame_size).
         targets: (rows, target_frames, frame_size).
-        target_mask: which target frames are no padding, (rows, target_frames); None if all are.
+        target_mask: which target frames count for the loss, (rows, target_frames); None if all do.
         condition: of all frames, (rows, input_frames + target_frames, size); None for no conditions.
+        given: what is given beside the inputs; None for examples without tasks.
     """
 
     inputs: Tensor
     targets: Tensor
     target_mask: Tensor | None = None
     condition: Tensor | None = None
+    given: GivenFrames | None = None
 
     @property
     def model_args(self) -> tuple[Tensor, ...]:
@@ -70,7 +74,7 @@ class Batches:
     def __init__(self, examples: Examples, device: torch.device, max_batch_size: int) -> None:
         """Allocates the memory."""
         self._examples = examples
-        self._unpadded = examples.target_mask([0]) is None
+        self._unpadded = examples.target_mask([0]) is None and not has_tasks(examples)
         self._device = device
         self._on_gpu = device.type == "cuda"
         shape = (max_batch_size, examples.input_frames + examples.target_frames, examples.layout.frame_size)
@@ -93,10 +97,7 @@ class Batches:
     def _prepare(self, indices: BatchIndices) -> _Prepared:
         generator = None if self._examples.augmentation is None else np.random.default_rng(indices.seed)
         if not self._unpadded:
-            inputs, targets, condition = fetch(self._examples, indices.examples, generator=generator)
-            target_mask = self._to_device(self._examples.target_mask(indices.examples))
-            inputs, targets = inputs.to(self._device), targets.to(self._device)
-            return _Prepared(Batch(inputs, targets, target_mask, self._to_device(condition)))
+            return _Prepared(self._padded_batch(indices, generator))
         memory = self._memory[0]
         self._memory.rotate(-1)
         if memory.data_ptr() in self._copied:
@@ -112,6 +113,19 @@ class Batches:
         self._copied[memory.data_ptr()] = copied
         split = inputs.shape[1]
         return _Prepared(Batch(frames[:, :split], frames[:, split:], condition=condition), copied)
+
+    def _padded_batch(self, indices: BatchIndices, generator: np.random.Generator | None) -> Batch:
+        """A batch in memory of its own."""
+        inputs, targets, condition = fetch(self._examples, indices.examples, generator=generator)
+        tasks = np.random.default_rng([*indices.seed, _TASKS])  # not the generator of the augmentation
+        given = given_frames(
+            self._examples, indices.examples, torch.cat([inputs, targets], dim=1), generator=tasks
+        )
+        target_mask = frames_to_score(given, self._examples.target_mask(indices.examples), inputs.shape[1])
+        if given is not None:
+            given = given.to(self._device, inputs.dtype)
+        inputs, targets = inputs.to(self._device), targets.to(self._device)
+        return Batch(inputs, targets, self._to_device(target_mask), self._to_device(condition), given)
 
     def _to_device(self, values: Tensor | None) -> Tensor | None:
         return None if values is None else values.to(self._device)

@@ -10,6 +10,7 @@ from torch import Tensor
 from pianoroll_seq2seq.data.augmentation import Augmentation
 from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.layout import FrameLayout
+from pianoroll_seq2seq.models.given_frames import GivenFrames
 
 
 @runtime_checkable
@@ -88,6 +89,34 @@ class ConditionedExamples(Examples, Protocol):
 
 
 @runtime_checkable
+class FillingExamples(Examples, Protocol):
+    """Examples of which something is given beside the inputs, for a model that fills the rest."""
+
+    @property
+    def has_tasks(self) -> bool:
+        """Whether anything is given beside the inputs."""
+        ...
+
+    def given(
+        self,
+        indices: Int64[np.ndarray, " batch"] | Sequence[int],
+        *,
+        generator: np.random.Generator | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """What is given of the examples of a batch.
+
+        Args:
+            indices: numbers of the examples.
+            generator: draws the tasks; None for the same tasks at every call.
+
+        Returns:
+            Which parts are given in which frames, booleans of shape (rows, input_frames + target_frames, parts); and
+            the number of frames of each row where it is known that the piece ends there, or 0, of shape (rows,).
+        """
+        ...
+
+
+@runtime_checkable
 class FingerprintedExamples(Protocol):
     """Examples that say what they are made of, so that a run is not resumed with others.
 
@@ -134,3 +163,30 @@ def fetch(
     if isinstance(examples, ConditionedExamples):
         return examples.conditioned_batch(indices, generator=generator, out=out)
     return (*examples.batch(indices, generator=generator, out=out), None)
+
+
+def has_tasks(examples: Examples) -> bool:
+    """Whether something is given of the examples beside the inputs."""
+    return isinstance(examples, FillingExamples) and examples.has_tasks
+
+
+def given_frames(
+    examples: Examples,
+    indices: Int64[np.ndarray, " batch"] | Sequence[int],
+    frames: Tensor,
+    *,
+    generator: np.random.Generator | None = None,
+) -> GivenFrames | None:
+    """What is given of a batch, None for examples without tasks; ``frames`` are inputs and targets in one tensor."""
+    if not isinstance(examples, FillingExamples) or not examples.has_tasks:
+        return None
+    mask, end = examples.given(indices, generator=generator)
+    return GivenFrames.of(frames, mask, examples.layout, end=end)
+
+
+def frames_to_score(given: GivenFrames | None, target_mask: Tensor | None, input_frames: int) -> Tensor | None:
+    """Which target frames count for the loss: those that are no padding, and not given as a whole."""
+    if given is None:
+        return target_mask
+    not_given = ~given.mask[:, input_frames:].all(dim=2)
+    return not_given if target_mask is None else not_given & target_mask

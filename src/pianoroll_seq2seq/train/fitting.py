@@ -7,6 +7,7 @@ from contextlib import ExitStack
 
 import torch
 
+from pianoroll_seq2seq._internal.memory import kept_memory
 from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.models.contract import SequenceModel
 from pianoroll_seq2seq.models.devices import check_trainable, move_model
@@ -166,6 +167,8 @@ def fit(
         optimizer.load_state_dict(optimizer.state_dict())  # moves its state to where the weights are
     with Interruption() as interruption, ExitStack() as stack:
         loop = Loop(model, train, optimizer, config, interruption, on_step)
+        if loop.device.type == "cpu":
+            stack.enter_context(kept_memory())
         is_first = loop.processes.is_first
         folder = RunFolder(checkpoint_dir) if checkpoint_dir is not None and is_first else None
         remote = None if checkpoint_store is None or folder is None else RemoteCheckpoints(checkpoint_store, folder)

@@ -15,12 +15,19 @@ from torch import Tensor, nn
 from pianoroll_seq2seq._internal.progress import tqdm
 from pianoroll_seq2seq.checkpoint.files import USE_ANOTHER
 from pianoroll_seq2seq.errors import CheckpointError
-from pianoroll_seq2seq.models.contract import SequenceModel, device_of, dtype_of, layout_of, require_conditional
+from pianoroll_seq2seq.models.contract import (
+    SequenceModel,
+    device_of,
+    dtype_of,
+    layout_of,
+    require_conditional,
+    require_filling,
+)
 from pianoroll_seq2seq.train.averaging import AveragedModel
 from pianoroll_seq2seq.train.batches import Batch, Batches
 from pianoroll_seq2seq.train.config import TrainConfig
 from pianoroll_seq2seq.train.events import OnStep, StepEnd, should_stop
-from pianoroll_seq2seq.train.examples import Examples, condition_size_of
+from pianoroll_seq2seq.train.examples import Examples, condition_size_of, has_tasks
 from pianoroll_seq2seq.train.interruption import Interrupted, Interruption
 from pianoroll_seq2seq.train.losses import apply_mask, check_finite, loss_sum
 from pianoroll_seq2seq.train.optimizers import optimizer_name
@@ -176,7 +183,8 @@ class Loop:
             with self._gradient_sync(part is step.parts[-1]):
                 with self.mixed_precision.autocast():
                     args = [values.to(self._dtype) for values in batch.model_args]
-                    log_probs = self._forward(*args).log_prob(batch.targets)
+                    given = {} if batch.given is None else {"given": batch.given.to(self.device, self._dtype)}
+                    log_probs = self._forward(*args, **given).log_prob(batch.targets)
                     loss: Tensor = -apply_mask(log_probs, batch.target_mask).mean()
                 self.mixed_precision.backward(loss * part.weight)
             if part.weight:
@@ -258,3 +266,5 @@ def check_model(model: SequenceModel, examples: Examples, label: str) -> None:
         layout.check_same(examples.layout, label)
     if condition_size_of(examples):
         require_conditional(model, condition_size_of(examples))
+    if has_tasks(examples):
+        require_filling(model)

@@ -4,12 +4,13 @@ import math
 from collections.abc import Callable
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from pianoroll_seq2seq.errors import TrainingDivergedError
 from pianoroll_seq2seq.models.contract import SequenceModel, device_of, predict
 from pianoroll_seq2seq.models.modes import inference
-from pianoroll_seq2seq.train.examples import Examples, check_examples, fetch
+from pianoroll_seq2seq.train.examples import Examples, check_examples, fetch, frames_to_score, given_frames
 
 
 def mean_loss(model: SequenceModel, examples: Examples, *, batch_size: int = 256) -> float:
@@ -44,9 +45,11 @@ def loss_sum(
         for begin in range(0, len(indices), batch_size):
             batch = indices[begin : begin + batch_size]
             inputs, targets, condition = fetch(examples, batch)
+            given = given_frames(examples, batch, torch.cat([inputs, targets], dim=1))
+            target_mask = frames_to_score(given, examples.target_mask(batch), inputs.shape[1])
             inputs, targets = inputs.to(device), targets.to(device)
-            distribution = predict(model, inputs, targets, None if condition is None else condition.to(device))
-            log_probs = apply_mask(distribution.log_prob(targets), examples.target_mask(batch))
+            condition = None if condition is None else condition.to(device)
+            log_probs = apply_mask(predict(model, inputs, targets, condition, given).log_prob(targets), target_mask)
             total -= float(log_probs.double().sum())
             if after_batch is not None:
                 after_batch()

@@ -125,13 +125,16 @@ class WindowGatherer:
 
     def _velocities_from(self, shard: np.ndarray, frame: np.ndarray, counts: np.ndarray) -> np.ndarray:
         """The velocities of as many onsets of each window as ``counts`` says, from a frame of its shard on."""
-        block, rest = np.divmod(frame, BLOCK_FRAMES)
         width, buffers = self.frame_bytes, self._buffers[1]
-        numbers = shard.tolist()
-        spans = zip(numbers, ((frame - rest) * width).tolist(), (frame * width).tolist(), strict=True)
+        numbers, first_block = shard.tolist(), self._first_block[shard]
+        # The nearest frame whose number of onsets before it is known, and the onsets between that frame and this one.
+        block = np.minimum((frame + BLOCK_FRAMES // 2) // BLOCK_FRAMES, self._first_block[shard + 1] - first_block - 1)
+        known = block * BLOCK_FRAMES
+        begins, ends = np.minimum(known, frame) * width, np.maximum(known, frame) * width
+        spans = zip(numbers, begins.tolist(), ends.tolist(), strict=True)
         # As one large integer: faster than counting the bits of so few bytes with NumPy.
-        between = [int.from_bytes(buffers[number][a:b], "little").bit_count() for number, a, b in spans]
-        first = self._onsets_before[self._first_block[shard] + block] + between
+        between = np.array([int.from_bytes(buffers[number][a:b], "little").bit_count() for number, a, b in spans])
+        first = self._onsets_before[first_block + block] + np.where(known < frame, between, -between)
         places = zip(numbers, first.tolist(), (first + counts).tolist(), strict=True)
         joined = b"".join([self._values[number][a:b] for number, a, b in places])
         values: np.ndarray = np.frombuffer(joined, dtype=np.uint8)

@@ -15,6 +15,7 @@ from jaxtyping import Float32, Int64
 from torch import Tensor
 
 from pianoroll_seq2seq.data.augmentation import Augmentation, transpose_packed
+from pianoroll_seq2seq.data.condition_sources import ConditionSource, compute_conditions
 from pianoroll_seq2seq.data.conditions import Conditions, transpose_chroma
 from pianoroll_seq2seq.data.corpus import Corpus, PackedPieces, pack_rolls
 from pianoroll_seq2seq.data.fingerprint import fingerprint_conditions, fingerprint_pieces
@@ -54,7 +55,8 @@ class SlidingWindows(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
         augmentation: random variations of the windows. :meth:`batch` draws them from the generator that it is given;
             :func:`~pianoroll_seq2seq.train.fit` passes one.
         conditions: the condition of each piece, an array of shape (size,) for the whole piece, or (frames, size); see
-            :mod:`~pianoroll_seq2seq.data.conditions`. Padding has the condition of the last frame.
+            :mod:`~pianoroll_seq2seq.data.conditions`. Or a source that computes them, such as ``MetricPosition()``
+            (:mod:`~pianoroll_seq2seq.data.condition_sources`). Padding has the condition of the last frame.
             :meth:`conditioned_batch` fetches them.
         pitch_classes: whether the first twelve numbers of a condition are pitch classes, counted from C. They are
             transposed with the window. All other numbers stay as they are.
@@ -95,7 +97,7 @@ class SlidingWindows(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
         layout: FrameLayout | None = None,
         short: Literal["error", "pad", "skip"] = "error",
         augmentation: Augmentation | None = None,
-        conditions: Sequence[np.ndarray] | np.ndarray | None = None,
+        conditions: ConditionSource | Sequence[np.ndarray] | np.ndarray | None = None,
         pitch_classes: bool = False,
     ) -> None:
         """Packs the rolls, unless they are a corpus, and numbers the windows."""
@@ -120,7 +122,8 @@ class SlidingWindows(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
         packed = _pack(self.rolls, layout)
         self.layout: FrameLayout = packed.layout
         self._check_tempo()
-        self._conditions = self._check_conditions(packed)
+        given = None if conditions is None else compute_conditions(conditions, self.rolls)
+        self._conditions = Conditions.of_pieces(given, packed.num_frames, packed.names, pitch_classes=pitch_classes)
         self._pieces = self._handle_short_pieces(packed)
         self._gatherer = WindowGatherer(packed, self._pieces, window_frames=self.window_frames)
         warn_of_stray_notes(self._unusual_pieces(packed.num_frames), stacklevel=2)
@@ -277,18 +280,6 @@ class SlidingWindows(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
             raise SettingsError(
                 f"augmentation.tempo needs a SecondsGrid: {self.layout.grid} has the same frames at every tempo."
             )
-
-    def _check_conditions(self, packed: PackedPieces) -> Conditions | None:
-        conditions = None if self.conditions is None else Conditions.of(self.conditions)
-        if conditions is not None:
-            conditions.check_fit(packed.num_frames, packed.names)
-        size = 0 if conditions is None else conditions.size
-        if self.pitch_classes and size < 12:
-            raise SettingsError(
-                f"pitch_classes=True needs conditions whose first twelve numbers are pitch classes, got conditions of "
-                f"size {size}. Put pitch_class_vector(...) first."
-            )
-        return conditions
 
     def _unusual_pieces(self, num_frames: np.ndarray) -> Iterator[PianoRoll]:
         """The pieces to be looked through for stray notes: all; of a corpus, which is on disk, only very long ones."""

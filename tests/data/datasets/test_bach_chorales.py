@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from pianoroll_seq2seq import NoteTable, PianoRoll, Score, TempoMap, split_by_piece
+from pianoroll_seq2seq.data.condition_sources import phrase_end_frames
 from pianoroll_seq2seq.data.datasets import bach_chorales as module
 from pianoroll_seq2seq.data.datasets.bach_chorales import COMPASS, VOICES, Chorale, bach_chorales
+from pianoroll_seq2seq.data.datasets.tune_groups import tune_groups
 from pianoroll_seq2seq.errors import MissingExtraError, SettingsError
 from pianoroll_seq2seq.parts import Part
 
@@ -64,6 +66,42 @@ def test_scores_have_their_signatures(few: dict[str, Chorale]) -> None:
         bars = few[name].score.bar_ticks()
         found = [Fraction(int(tick), few[name].score.ticks_per_beat) for tick in bars if tick]
         assert found == expected
+
+
+def test_phrases_end_with_the_notes_under_fermatas(few: dict[str, Chorale], tmp_path: Path) -> None:
+    """A model of chorales does not know where a line of the hymn ends; or it ends where a tied or long note begins."""
+    beats = {
+        name: [tick / piece.score.ticks_per_beat for tick in piece.phrase_ends]
+        for name, piece in (few | bach_chorales(["bwv10.7"], cache_dir=tmp_path, progress=False)).items()
+    }
+    assert beats["bwv269"] == [12, 21, 30, 42, 54, 63]
+    assert beats["bwv153.1"] == [8, 16, 24, 32, 40]
+    assert beats["bwv339"] == [9, 19, 29, 39, 51]  # it begins with a rest of one beat
+    assert beats["bwv10.7"] == [20, 36, 56, 88]  # the last fermata is over the second of two tied notes
+    for name, ends in beats.items():
+        assert ends == sorted(set(ends)), name
+    roll = PianoRoll.from_score(few["bwv269"].score, pitches=COMPASS)
+    assert phrase_end_frames(roll, ticks=few["bwv269"].phrase_ends).tolist()[-1] == len(roll)
+
+
+def test_fermatas_of_another_voice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A soprano without fermatas has no phrases; or an inner voice that ends earlier adds one of its own."""
+    parse = music21.corpus.parse
+
+    def without_fermatas(name: str, *, forceSource: bool) -> object:
+        stream = parse(name, forceSource=forceSource)
+        for part in list(stream.parts)[: count[0]]:
+            for note in part.recurse().notesAndRests:
+                note.expressions = []
+        return stream
+
+    monkeypatch.setattr("music21.corpus.parse", without_fermatas)
+    found = []
+    for voices in (0, 1, 4):
+        count = [voices]
+        piece = module._parse("bwv271", "", music21)
+        found.append([tick / piece.score.ticks_per_beat for tick in piece.phrase_ends])
+    assert found == [[8, 16, 24, 32, 40, 48]] * 2 + [[]]
 
 
 def test_order_is_that_of_the_edition(few: dict[str, Chorale]) -> None:
@@ -155,7 +193,8 @@ def test_a_few_are_not_kept_as_all(tmp_path: Path, edition_of_three: list[str], 
         lambda text: "",
         lambda text: "null",
         lambda text: json.dumps(json.loads(text)[:2]),
-        lambda text: json.dumps([{**piece, "notes": piece["notes"][:4]} for piece in json.loads(text)]),
+        lambda text: json.dumps([{**piece, "phrase_ends": [-1]} for piece in json.loads(text)]),
+        lambda text: text.replace('"notes": [[', '"notes": [[], [', 1),
         lambda text: text.replace('"key"', '"clef"'),
         lambda text: text.replace("[90, 90", "[900, 90"),
     ],
@@ -228,7 +267,7 @@ def test_what_belongs_together() -> None:
         _sung("another", _melody(3), title="first"),
         _sung("short", tune[:5]),
     ]
-    assert module._tunes(chorales) == {
+    assert tune_groups(chorales) == {
         "alone": "alone",
         "first": "first",
         "higher": "first",
@@ -244,7 +283,7 @@ def test_a_third_joins_two(order: tuple[str, ...]) -> None:
     """Of three that belong together two are dealt to different parts, depending on their order."""
     one, other = _melody(4), _melody(5)
     pieces = {"a": _sung("a", one), "b": _sung("b", other), "bridge": _sung("bridge", one[:20] + other[:20])}
-    assert set(module._tunes([pieces[name] for name in order]).values()) == {order[0]}
+    assert set(tune_groups([pieces[name] for name in order]).values()) == {order[0]}
 
 
 def test_real_tunes_and_a_split(tmp_path: Path) -> None:

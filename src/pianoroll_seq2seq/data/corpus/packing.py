@@ -51,8 +51,11 @@ def bit_positions(packed: UInt8[np.ndarray, "..."]) -> Int64[np.ndarray, " bits"
     """
     cells = packed.reshape(-1)
     used = np.flatnonzero(cells != 0)
-    bits = np.flatnonzero(np.unpackbits(cells[used]).view(np.bool_))
-    positions: Int64[np.ndarray, " bits"] = (used[bits >> 3] << 3) + (bits & 7)
+    bits = np.flatnonzero(np.unpackbits(cells.take(used)).view(np.bool_))
+    positions: Int64[np.ndarray, " bits"] = used.take(bits >> 3)
+    positions <<= 3
+    bits &= 7
+    positions += bits
     return positions
 
 

@@ -11,29 +11,32 @@ same tune leak: :attr:`Chorale.tune` is equal for the chorales of one tune. ::
     split = split_by_piece(rolls, valid=0.1, test=0.1, seed=0, group=lambda roll: chorales[roll.name].tune)
 """
 
-import json
 import os
-import warnings
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
-from msgspec import Meta, Struct
-from msgspec.structs import asdict
+from msgspec import Struct
 
-from pianoroll_seq2seq._internal.atomic import writing
-from pianoroll_seq2seq._internal.documents import read_json
 from pianoroll_seq2seq._internal.progress import tqdm
-from pianoroll_seq2seq.errors import MidiError, MissingExtraError, SettingsError, ShapeError
+from pianoroll_seq2seq.data.datasets.music21_corpus import (
+    CachedScore,
+    Ticks,
+    cached_file,
+    from_first_note,
+    import_music21,
+    read_cache,
+    write_cache,
+)
+from pianoroll_seq2seq.data.datasets.tune_groups import tune_groups
+from pianoroll_seq2seq.errors import MidiError, SettingsError, ShapeError
 from pianoroll_seq2seq.interop import score_from_music21
-from pianoroll_seq2seq.meter import Meter
 from pianoroll_seq2seq.parts import Part
 from pianoroll_seq2seq.pitches import PitchRange
-from pianoroll_seq2seq.score import NoteTable, Score
-from pianoroll_seq2seq.tempo import MAX_TICK, TempoMap
+from pianoroll_seq2seq.score import Score
 
 VOICES = ("Soprano", "Alto", "Tenor", "Bass")
 """The names of a chorale's parts, highest first."""
@@ -41,10 +44,7 @@ VOICES = ("Soprano", "Alto", "Tenor", "Bass")
 COMPASS = PitchRange(36, 81)
 """The pitches that the voices of all chorales need."""
 
-_FORMAT = 2  # of the cache file: increment it when its content changes
-_TUNE_INTERVALS = 6
-_TUNE_SHARE = 0.25
-_Column = list[Annotated[int, Meta(ge=0, le=MAX_TICK)]]
+_FORMAT = 3  # of the cache file: increment it when its content changes
 
 
 @dataclass(frozen=True)
@@ -55,12 +55,14 @@ class Chorale:
         name: its number in the catalogue of Bach's works, such as ``bwv269``; also the name of its score.
         title: the first words of the hymn.
         score: the notes of the voices, from the first note on. Tied notes are one note, notes without length
-            (grace notes) are dropped, repeats are written once, and fermatas are ignored. It has the time and key
-            signatures.
+            (grace notes) are dropped, and repeats are written once. It has the time and key signatures.
         key: the key of the soprano's key signature, such as ``a minor`` or ``B- major`` (B flat); empty if it has
             none.
         time_signature: the first, such as ``4/4``.
         tune: the name of the first chorale with the same melody or title, of those that were read together.
+        phrase_ends: the ticks at which the lines of the hymn end: where notes with a fermata end in the soprano, or in
+            the highest voice that has any. Empty if the edition has no fermatas.
+            :func:`~pianoroll_seq2seq.data.condition_sources.phrase_end_frames` converts them to frames.
     """
 
     name: str
@@ -69,6 +71,7 @@ class Chorale:
     key: str
     time_signature: str
     tune: str
+    phrase_ends: tuple[int, ...] = ()
 
 
 def bach_chorales(
@@ -94,8 +97,10 @@ def bach_chorales(
         >>> chorale = bach_chorales(["bwv269"], progress=False)["bwv269"]
         >>> chorale.title, chorale.key, chorale.time_signature
         ('Aus meines Herzens Grunde', 'G major', '3/4')
+        >>> [tick // chorale.score.ticks_per_beat for tick in chorale.phrase_ends]  # in quarter notes
+        [12, 21, 30, 42, 54, 63]
     """
-    m21 = _music21()
+    m21 = import_music21("Reading Bach's chorales")
     titles = _titles(m21)
     requested = set(titles if names is None else names)
     if unknown := requested - titles.keys():
@@ -103,35 +108,17 @@ def bach_chorales(
             f"No chorale is named {', '.join(map(repr, sorted(unknown)))}. Names are like 'bwv269' or 'bwv153.1'; "
             f"bach_chorales() gives all {len(titles)}."
         )
-    path = _cache_folder(cache_dir) / f"bach_chorales-{_FORMAT}-music21-{m21.VERSION_STR}.json"
-    chorales = _read_cache(path, titles.keys())
+    path = cached_file(cache_dir, f"bach_chorales-{_FORMAT}-music21-{m21.VERSION_STR}.json")
+    chorales = _cached(path, list(titles))
     if chorales is None:
         chosen = [name for name in titles if name in requested]
         bar = tqdm(chosen, "parse", unit="chorale", disable=not progress)
         chorales = [_parse(name, titles[name], m21) for name in bar]
         if len(chosen) == len(titles):
-            _write_cache(chorales, path)
+            write_cache([_Cached.of(chorale) for chorale in chorales], path, "chorales")
     chorales = [chorale for chorale in chorales if chorale.name in requested]
-    tunes = _tunes(chorales)
+    tunes = tune_groups(chorales)
     return {chorale.name: replace(chorale, tune=tunes[chorale.name]) for chorale in chorales}
-
-
-def _music21() -> Any:
-    try:
-        import music21
-    except ImportError as error:
-        raise MissingExtraError("music21", "datasets", "Reading Bach's chorales") from error
-    return music21
-
-
-def _cache_folder(cache_dir: str | os.PathLike[str] | None) -> Path:
-    if cache_dir is not None:
-        return Path(cache_dir)
-    try:
-        import pooch
-    except ImportError as error:
-        raise MissingExtraError("pooch", "datasets", "Caching a data set") from error
-    return Path(pooch.os_cache("pianoroll_seq2seq"))
 
 
 def _titles(m21: Any) -> dict[str, str]:
@@ -154,122 +141,53 @@ def _parse(name: str, title: str, m21: Any) -> Chorale:
     melody = voices[0].flatten()
     signatures = melody.getElementsByClass(m21.meter.TimeSignature)
     key = melody.getElementsByClass(m21.key.Key).first()
-    score = _from_first_note(score_from_music21(stream), name)
+    whole = score_from_music21(stream)
+    score = from_first_note(whole, name)
+    ends = _phrase_ends(voices, whole, m21)
     if len(voices) == len(VOICES):
         score = replace(score, parts=tuple(map(Part, VOICES)))
-    return Chorale(name, title, score, str(key or ""), signatures.first().ratioString, "")
+    return Chorale(name, title, score, str(key or ""), signatures.first().ratioString, "", tuple(ends))
 
 
-def _from_first_note(score: Score, name: str) -> Score:
-    """The notes that have a length, the first of them at tick 0."""
-    notes = score.notes.where(score.notes.end_tick > score.notes.onset_tick)
-    start = int(notes.onset_tick[0])
-    return replace(score, notes=notes, name=name, end_tick=None).shift(-start)
+def _phrase_ends(voices: Sequence[Any], score: Score, m21: Any) -> list[int]:
+    """Where notes with a fermata end, in ticks from the first note on; of tied notes it is the end of the last."""
+    sung = score.notes.where(score.notes.end_tick > score.notes.onset_tick)
+    for voice, notes in zip(voices, sung.by_part(len(voices)), strict=True):
+        ends = set()
+        for note in voice.flatten().notesAndRests:
+            if any(isinstance(mark, m21.expressions.Fermata) for mark in note.expressions):
+                tick = int(Fraction(note.offset) * score.ticks_per_beat)
+                begun = int(np.searchsorted(notes.onset_tick, tick, side="right"))
+                ends |= set(notes.end_tick[max(begun - 1, 0) : begun].tolist())
+        if ends:
+            return sorted(end - int(sung.onset_tick[0]) for end in ends)
+    return []
 
 
 class _Cached(Struct, frozen=True, forbid_unknown_fields=True):
-    """A chorale in the cache file."""
+    """A chorale in the cached file."""
 
-    name: str
     title: str
     key: str
     time_signature: str
-    ticks_per_beat: int
-    tempo: list[tuple[int, int]]
-    meter: dict[str, list[list[int]]]
-    parts: list[str]
-    notes: tuple[_Column, _Column, _Column, _Column, _Column]
+    phrase_ends: Ticks
+    score: CachedScore
+
+    @classmethod
+    def of(cls, chorale: Chorale) -> "_Cached":
+        ends = list(chorale.phrase_ends)
+        return cls(chorale.title, chorale.key, chorale.time_signature, ends, CachedScore.of(chorale.score))
+
+    def to_chorale(self) -> Chorale:
+        score = self.score.to_score()
+        return Chorale(score.name, self.title, score, self.key, self.time_signature, "", tuple(self.phrase_ends))
 
 
-def _write_cache(chorales: Sequence[Chorale], path: Path) -> None:
-    """Caches the chorales; warns if the folder cannot be written."""
-    pieces = [
-        _Cached(
-            chorale.name,
-            chorale.title,
-            chorale.key,
-            chorale.time_signature,
-            chorale.score.ticks_per_beat,
-            list(chorale.score.tempo.changes),
-            chorale.score.meter.to_dict(),
-            [part.name for part in chorale.score.parts],
-            tuple(getattr(chorale.score.notes, column).tolist() for column in _COLUMNS),
-        )
-        for chorale in chorales
-    ]
+def _cached(path: Path, names: Sequence[str]) -> list[Chorale] | None:
+    """The chorales of the cached file; None if there is no such file, or it is damaged."""
+    pieces = read_cache(path, _Cached)
     try:
-        with writing(path, overwrite=True) as temporary:
-            temporary.write_text(json.dumps(pieces, default=asdict), encoding="utf-8")
-    except OSError as error:
-        warnings.warn(f"The chorales could not be cached in {path} ({error}); pass another cache_dir.", stacklevel=3)
-
-
-_COLUMNS = ("onset_tick", "end_tick", "pitch", "velocity", "part")
-
-
-def _read_cache(path: Path, names: Iterable[str]) -> list[Chorale] | None:
-    """The cached chorales; None if there is no such file, or it is damaged."""
-    try:
-        chorales = [
-            Chorale(
-                piece.name,
-                piece.title,
-                Score(
-                    NoteTable(*piece.notes),
-                    TempoMap(piece.ticks_per_beat, piece.tempo),
-                    tuple(map(Part, piece.parts)),
-                    piece.name,
-                    meter=Meter.from_dict(piece.meter),
-                ),
-                piece.key,
-                piece.time_signature,
-                "",
-            )
-            for piece in read_json(path, list[_Cached], MidiError)
-        ]
+        chorales = [piece.to_chorale() for piece in pieces or ()]
     except (MidiError, ShapeError):
         return None
     return chorales if [chorale.name for chorale in chorales] == list(names) else None
-
-
-def _tunes(chorales: Sequence[Chorale]) -> dict[str, str]:
-    """The name of the first chorale of each chorale's group, by name.
-
-    Two chorales are in one group if they have the same title, or if they share at least a quarter of the melody's runs
-    of six intervals from beat to beat (of the chorale with fewer runs). Groups with a common chorale are joined.
-    """
-    runs = {chorale.name: _runs(chorale.score) for chorale in chorales}
-    holders: dict[object, list[str]] = defaultdict(list)
-    for chorale in chorales:
-        for run in (chorale.title, *runs[chorale.name]):
-            holders[run].append(chorale.name)
-    titles = {chorale.name: chorale.title for chorale in chorales}
-    shared: dict[tuple[str, str], int] = defaultdict(int)
-    for alike in holders.values():
-        for index, second in enumerate(alike):
-            for first in alike[:index]:
-                shared[first, second] += 1
-    tune = {chorale.name: chorale.name for chorale in chorales}
-
-    def first_of(name: str) -> str:
-        while tune[name] != name:
-            name = tune[name]
-        return name
-
-    order = {chorale.name: index for index, chorale in enumerate(chorales)}
-    for (first, second), count in shared.items():
-        same_title = titles[first] == titles[second]
-        if same_title or count >= _TUNE_SHARE * min(len(runs[first]), len(runs[second])):
-            earlier, later = sorted((first_of(first), first_of(second)), key=order.__getitem__)
-            tune[later] = earlier
-    return {name: first_of(name) for name in tune}
-
-
-def _runs(score: Score) -> set[tuple[int, ...]]:
-    """All runs of intervals, in semitones, between the notes of the first part on consecutive beats."""
-    melody = score.notes.where(score.notes.part == 0)
-    beats = np.arange(0, int(melody.end_tick.max()), score.ticks_per_beat)
-    note = np.maximum(np.searchsorted(melody.onset_tick, beats, side="right") - 1, 0)
-    sounding = (melody.onset_tick[note] <= beats) & (melody.end_tick[note] > beats)
-    intervals = np.diff(melody.pitch[note[sounding]]).tolist()
-    return {tuple(intervals[start : start + _TUNE_INTERVALS]) for start in range(len(intervals) - _TUNE_INTERVALS + 1)}

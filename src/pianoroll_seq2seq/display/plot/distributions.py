@@ -9,7 +9,7 @@ from jaxtyping import Float64
 
 from pianoroll_seq2seq.display.palette import COLOURS
 from pianoroll_seq2seq.display.plot.figures import given_panels, new_panels
-from pianoroll_seq2seq.evaluation.music_metrics import METRICS, VELOCITY_METRICS, Metric, groove_consistency
+from pianoroll_seq2seq.evaluation.music_metrics import DEFAULT_METRICS, Metric, groove_consistency
 from pianoroll_seq2seq.evaluation.set_distance import compare_sets
 from pianoroll_seq2seq.pianoroll import PianoRoll
 
@@ -52,7 +52,7 @@ def plot_distributions(
         MissingExtraError: matplotlib (extra ``plot``) or scipy (extra ``metrics``) is not installed.
     """
     compared = compare_sets(generated, data, frames_per_bar=frames_per_bar, metrics=metrics).metrics
-    measured = {**METRICS, **VELOCITY_METRICS} if metrics is None else dict(metrics)
+    measured = dict(DEFAULT_METRICS if metrics is None else metrics)
     if frames_per_bar is not None:
         measured["groove_consistency"] = partial(groove_consistency, frames_per_bar=frames_per_bar)
     measured = {name: measured[name] for name in compared}

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -12,6 +12,10 @@ from pianoroll_seq2seq.layout import FrameLayout, frame_size_of
 from pianoroll_seq2seq.models.heads.precision import at_least_float32, check_temperature
 from pianoroll_seq2seq.models.heads.random_numbers import uniform
 from pianoroll_seq2seq.models.note_columns import check_no_velocity
+
+
+_CERTAIN = 1e30
+"""Log-odds of what is given."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,11 @@ class Bernoulli:
         """Log-odds divided by the temperature."""
         return Bernoulli(self.logits / check_temperature(temperature))
 
+    def given(self, frames: Float[Tensor, "*batch frame_size"], cells: Bool[Tensor, "*batch frame_size"]) -> "Bernoulli":
+        """The given pitches are certain: see :class:`~pianoroll_seq2seq.models.heads.contract.FillingDistribution`."""
+        certain = torch.where(frames > 0, _CERTAIN, -_CERTAIN).to(self.logits.dtype)
+        return Bernoulli(torch.where(cells, certain, self.logits))
+
 
 class BernoulliHead(nn.Module):
     """One linear layer from features to the log-odds of each pitch.
@@ -81,6 +90,7 @@ class BernoulliHead(nn.Module):
         self.layout = layout
         self.frame_size: int = frame_size_of(layout)
         self.context_frames: int | None = 0
+        self.takes_given: bool = True
         self.logits: nn.Linear = nn.Linear(in_features, self.frame_size)
         nn.init.constant_(self.logits.bias, -3.0)
 

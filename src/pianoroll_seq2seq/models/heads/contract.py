@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.layout import FrameLayout, frame_size_of
+from pianoroll_seq2seq.models.given_frames import GivenFrames
 
 
 @runtime_checkable
@@ -50,6 +51,19 @@ class FrameDistribution(Protocol):
         ...
 
 
+class FillingDistribution(FrameDistribution, Protocol):
+    """A distribution of frames of which some cells may be given."""
+
+    def given(self, frames: Tensor, cells: Tensor) -> FrameDistribution:
+        """The distribution of the other cells. Its samples are whole frames, with the given cells as they are.
+
+        Args:
+            frames: frames with the given cells, (..., frame_size); the others are not read.
+            cells: the columns that are given, booleans (..., frame_size): all columns of a part, or none.
+        """
+        ...
+
+
 @runtime_checkable
 class OutputHead(Protocol):
     """A ``torch.nn.Module`` that turns decoder features into frame distributions."""
@@ -80,6 +94,32 @@ class OutputHead(Protocol):
     def settings(self) -> dict[str, Any]:
         """The constructor's arguments, as JSON can hold them."""
         ...
+
+
+@runtime_checkable
+class LookingHead(Protocol):
+    """Optional: a head that reads what is given of the frames to come.
+
+    A head whose distributions are :class:`FillingDistribution` says ``takes_given = True``.
+    """
+
+    reads_given: bool
+    """Whether it reads them."""
+
+    def __call__(self, features: Tensor, past: Tensor, given: GivenFrames | None = None) -> FrameDistribution:
+        """As of :class:`OutputHead`; ``given`` begins with the frame of the first step."""
+        ...
+
+    def init_state(self, past: Tensor, given: GivenFrames | None = None) -> Any:
+        """As of :class:`SteppingHead`; ``given`` begins with the frame after the known ones."""
+        ...
+
+
+def with_given(head: OutputHead, features: Tensor, past: Tensor, given: GivenFrames | None) -> FrameDistribution:
+    """The distributions of a head, which reads what is given if it can."""
+    if isinstance(head, LookingHead) and head.reads_given:
+        return head(features, past, given)
+    return head(features, past)
 
 
 HeadFactory = Callable[..., OutputHead]

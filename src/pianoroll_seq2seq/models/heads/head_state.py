@@ -6,7 +6,8 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from pianoroll_seq2seq.models.heads.contract import FrameDistribution, OutputHead, SteppingHead
+from pianoroll_seq2seq.models.given_frames import GivenFrames
+from pianoroll_seq2seq.models.heads.contract import FrameDistribution, LookingHead, OutputHead, SteppingHead
 
 
 @runtime_checkable
@@ -22,9 +23,11 @@ class HeadState(Protocol):
         ...
 
 
-def init_head_state(head: OutputHead, frames: Tensor) -> HeadState:
-    """The state of a head after known frames, (batch, known, frame_size)."""
+def init_head_state(head: OutputHead, frames: Tensor, given: GivenFrames | None = None) -> HeadState:
+    """The state of a head after known frames, (batch, known, frame_size); ``given`` begins with the next frame."""
     if isinstance(head, SteppingHead):
+        if isinstance(head, LookingHead) and head.reads_given:
+            return SteppingHeadState(head, head.init_state(frames, given))
         return SteppingHeadState(head, head.init_state(frames))
     if head.context_frames is None:
         return FrameHistory(head, frames, None)

@@ -16,10 +16,12 @@ from torch.nn import functional
 
 from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.layout import FrameLayout
+from pianoroll_seq2seq.models.given_frames import GivenFrames
 from pianoroll_seq2seq.models.heads.copy_features import split_features, state_size
 from pianoroll_seq2seq.models.heads.exponential_average import ExponentialAverage, exponential_averages
 from pianoroll_seq2seq.models.heads.monophonic_frame import Monophonic, PartsContext
 from pianoroll_seq2seq.models.heads.monophonic_network import PartNetwork, runs_of
+from pianoroll_seq2seq.models.heads.upcoming import Upcoming, upcoming
 from pianoroll_seq2seq.models.note_columns import NoteColumns, check_no_velocity, note_columns
 
 
@@ -33,6 +35,8 @@ class PartsState:
         runs: for how many frames each part has held its latest pitch, (batch, parts).
         sounded: the active plane of the latest frame, (batch, plane_size).
         past: averages of the pitch classes of all past frames.
+        ahead: what is given after each frame from the first step on; None for a head that does not look ahead.
+        num_steps: frames since the first step.
     """
 
     pitches: Tensor
@@ -40,6 +44,8 @@ class PartsState:
     runs: Tensor
     sounded: Tensor
     past: ExponentialAverage
+    ahead: Upcoming | None = None
+    num_steps: int = 0
 
 
 class MonophonicHead(nn.Module):
@@ -54,6 +60,10 @@ class MonophonicHead(nn.Module):
 
     Without an onset plane a part is silent or sounds a pitch, and nothing says whether a repeated pitch is held.
 
+    Where some parts of a frame are given, they count as decided first. With ``look_ahead`` the network also reads the
+    given notes to come of every part: the next one and the change after it, with their distances, and the pitches some
+    frames on.
+
     Args:
         in_features: size of the decoder's output, candidates included.
         layout: what the columns of a frame mean: the active plane, or the active and the onset plane.
@@ -62,6 +72,8 @@ class MonophonicHead(nn.Module):
             (:meth:`Monophonic.in_order`), in evaluation in that of the layout by default.
         channels: width of the shared network.
         lags: how many frames back the part's own pitches are read.
+        look_ahead: how many frames on given pitches are read, such as (4, 8, 16); None for a head that reads no given
+            frames to come.
         decays: the factor on the weight of a past frame for each later frame; one or more, each in (0, 1).
         num_layers: residual layers of the shared network.
         dropout: dropout probability in the shared network, 0 <= dropout < 1.
@@ -93,6 +105,7 @@ class MonophonicHead(nn.Module):
         order: Sequence[str] | list[str] | None = None,
         channels: int = 64,
         lags: tuple[int, ...] | list[int] = (2, 4, 8, 16),
+        look_ahead: tuple[int, ...] | list[int] | None = None,
         decays: tuple[float, ...] | list[float] = (0.8, 0.95, 0.995),
         num_layers: int = 2,
         dropout: float = 0.0,
@@ -103,7 +116,7 @@ class MonophonicHead(nn.Module):
         check_no_velocity(layout, "MonophonicHead")
         self.columns: NoteColumns = note_columns(layout)
         sizes = {"in_features": in_features, "channels": channels, "lags": tuple(lags)}
-        in_range = min(in_features, channels, *lags) >= 1 and lags and num_layers >= 0 and 0 <= dropout < 1
+        in_range = min(in_features, channels, *lags, *(look_ahead or ())) >= 1 and lags and num_layers >= 0 and 0 <= dropout < 1
         if not in_range or not decays or not all(0 < decay < 1 for decay in decays):
             raise SettingsError(
                 f"Sizes and lags must be at least 1, num_layers at least 0, decays, one or more, in (0, 1), and "
@@ -113,12 +126,16 @@ class MonophonicHead(nn.Module):
         self.layout = layout
         self.frame_size: int = self.columns.frame_size
         self.context_frames: int | None = None
+        self.takes_given: bool = True
+        self.reads_given: bool = look_ahead is not None
+        self.look_ahead: tuple[int, ...] | None = None if look_ahead is None else tuple(look_ahead)
         self.order: tuple[str, ...] | None = None if order is None else tuple(order)
         state = state_size(in_features, self.frame_size, num_candidates)
         self._settings = {
             "order": None if order is None else list(order),
             "channels": channels,
             "lags": list(lags),
+            "look_ahead": None if look_ahead is None else list(look_ahead),
             "decays": list(decays),
             "num_layers": num_layers,
             "dropout": dropout,
@@ -130,6 +147,7 @@ class MonophonicHead(nn.Module):
             state_size=state,
             channels=channels,
             num_own=len(lags) + 1,
+            look_ahead=self.look_ahead,
             num_rates=len(decays),
             num_layers=num_layers,
             dropout=dropout,
@@ -154,9 +172,12 @@ class MonophonicHead(nn.Module):
         return torch.tensor([list(order).index(name) for name in names])
 
     def forward(
-        self, features: Float[Tensor, "batch steps in_features"], past: Float[Tensor, "batch known frame_size"]
+        self,
+        features: Float[Tensor, "batch steps in_features"],
+        past: Float[Tensor, "batch known frame_size"],
+        given: GivenFrames | None = None,
     ) -> Monophonic:
-        """Distributions of batch shape (batch, steps)."""
+        """Distributions of batch shape (batch, steps); ``given`` begins with the frame of the first step."""
         steps = features.shape[1]
         pitches, begins = self._read(past)
         runs, before = runs_of(pitches, begins)
@@ -172,17 +193,22 @@ class MonophonicHead(nn.Module):
             runs[:, rows],
             past[:, rows, : self.columns.plane_size],
             averages,
+            self._ahead(given, batch=len(past), steps=steps),
         )
         return Monophonic(self, context, self._chosen_ranks(features.shape[:2]))
 
-    def init_state(self, past: Float[Tensor, "batch known frame_size"]) -> PartsState:
+    def init_state(
+        self, past: Float[Tensor, "batch known frame_size"], given: GivenFrames | None = None
+    ) -> PartsState:
         """See :class:`~pianoroll_seq2seq.models.heads.contract.SteppingHead`."""
         pitches, begins = self._read(past)
         runs, before = runs_of(pitches, begins)
         longest = max(self._lags)
         latest = functional.pad(pitches, (0, 0, longest, 0), value=-1)[:, -longest:].flip(1)
         averages = ExponentialAverage.of(self._chroma(past), self._decays)
-        return PartsState(latest, before[:, -1], runs[:, -1], past[:, -1, : self.columns.plane_size], averages)
+        ahead = self._ahead(given, batch=len(past), steps=1 if given is None else given.mask.shape[1])
+        sounded = past[:, -1, : self.columns.plane_size]
+        return PartsState(latest, before[:, -1], runs[:, -1], sounded, averages, ahead)
 
     def update(self, frame: Float[Tensor, "batch frame_size"], state: PartsState) -> PartsState:
         """See :class:`~pianoroll_seq2seq.models.heads.contract.SteppingHead`."""
@@ -194,13 +220,16 @@ class MonophonicHead(nn.Module):
             runs=torch.where(changed, 1, state.runs + 1),
             sounded=frame[:, : self.columns.plane_size],
             past=state.past.after(self._chroma(frame)),
+            ahead=state.ahead,
+            num_steps=state.num_steps + 1,
         )
 
     def predict(self, features: Float[Tensor, "batch in_features"], state: PartsState) -> Monophonic:
         """See :class:`~pianoroll_seq2seq.models.heads.contract.SteppingHead`."""
         latest = [state.pitches[:, lag - 1] for lag in (1, *self._lags)]
         pitches = torch.stack([*latest, state.before], dim=1)
-        context = self._context(features, pitches, state.runs, state.sounded, state.past.average)
+        ahead = None if state.ahead is None else state.ahead.at(state.num_steps)
+        context = self._context(features, pitches, state.runs, state.sounded, state.past.average, ahead)
         return Monophonic(self, context, self._chosen_ranks(features.shape[:1]))
 
     def chords(self, frames: Float[Tensor, "*batch frame_size"]) -> dict[str, Tensor]:
@@ -234,13 +263,35 @@ class MonophonicHead(nn.Module):
         """How many pitches of each class sound: (..., frame_size) to (..., 12)."""
         return frames[..., : self.columns.plane_size] @ self._chroma_weights.to(frames.dtype)
 
+    def _ahead(self, given: GivenFrames | None, *, batch: int, steps: int) -> Upcoming | None:
+        """What is given after each step, batch shape (batch, steps); None for a head that does not look ahead."""
+        if self.look_ahead is None:
+            return None
+        if given is None or not given.mask.shape[1]:
+            steps = max(1, steps)
+            nothing = torch.zeros(batch, steps, len(self.columns.blocks), dtype=torch.bool, device=self._ranks.device)
+            pitches, begins, known = nothing.long() - 1, nothing, nothing
+        else:
+            pitches, begins = self._read(given.frames[..., : self.frame_size])
+            known = given.mask
+        return upcoming(
+            pitches, begins, known, lags=self.look_ahead, steps=steps, has_onsets=self.columns.has_onsets
+        )
+
     def _context(
-        self, features: Tensor, pitches: Tensor, runs: Tensor, sounded: Tensor, averages: Tensor
+        self,
+        features: Tensor,
+        pitches: Tensor,
+        runs: Tensor,
+        sounded: Tensor,
+        averages: Tensor,
+        ahead: Upcoming | None,
     ) -> PartsContext:
         """The context of each step, batch shape (...), from features (..., in_features): see :class:`PartsContext`."""
         state, candidates = split_features(features, self.frame_size, self._num_candidates)
-        projected = self.network.project_state(state, runs, pitches[..., 0, :])
-        return PartsContext(projected, candidates, averages, pitches, sounded)
+        projected = self.network.project_state(state, runs, pitches[..., 0, :], ahead)
+        to_come = pitches[..., :0, :] if ahead is None else ahead.pitches
+        return PartsContext(projected, candidates, averages, pitches, sounded, to_come)
 
     def _chosen_ranks(self, batch: torch.Size) -> Tensor:
         """The order of decisions, (*batch, parts): drawn for each frame in training, unless it is fixed."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional
 
@@ -35,6 +35,7 @@ class PartsContext:
         pitches: what each part sounded in some past frames, (..., past, parts), newest first: the pitch counted from
             the lowest of all parts, or -1 for a rest. The last row is the note before the latest one.
         sounded: the cells that sounded in the latest frame, (..., plane_size).
+        ahead: given pitches to come, (..., kinds, parts); no kinds for a head that does not look ahead.
     """
 
     state: Tensor
@@ -42,6 +43,7 @@ class PartsContext:
     chroma: Tensor
     pitches: Tensor
     sounded: Tensor
+    ahead: Tensor
 
     def map(self, change: Any) -> "PartsContext":
         """With a function applied to every tensor."""
@@ -51,6 +53,25 @@ class PartsContext:
     def batch(self) -> torch.Size:
         """The batch shape."""
         return self.sounded.shape[:-1]
+
+
+@dataclass(frozen=True)
+class GivenParts:
+    """The parts of a frame that are given.
+
+    Args:
+        frames: the frame, of which only these parts are read, (..., frame_size).
+        cells: its columns that are given, (..., frame_size).
+        mask: the parts that are given, (..., parts).
+    """
+
+    frames: Tensor
+    cells: Tensor
+    mask: Tensor
+
+    def map(self, change: Any) -> "GivenParts":
+        """With a function applied to every tensor."""
+        return GivenParts(change(self.frames), change(self.cells), change(self.mask))
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +86,7 @@ class Monophonic:
         context: the context of the frame, batch shape (...).
         ranks: the place of each part in the order of decisions, (..., parts).
         temperature: divides the logits of every decision.
+        known: the parts that are given, if any: see :meth:`given`.
     """
 
     rowwise: ClassVar[bool] = True
@@ -73,9 +95,10 @@ class Monophonic:
     context: PartsContext
     ranks: Tensor
     temperature: float = 1.0
+    known: GivenParts | None = None
 
     def log_prob(self, frames: Float[Tensor, "*batch frame_size"]) -> Float[Tensor, "*batch"]:
-        """Log-probability of whole frames in nats, exact."""
+        """Log-probability of whole frames in nats, exact; of what is not given, if some parts are given."""
         flat, frames = self._flat(), frames.reshape(-1, frames.shape[-1])
         if torch.is_grad_enabled():
             log_probs = flat._row_log_probs(frames)
@@ -99,7 +122,7 @@ class Monophonic:
 
     def __getitem__(self, index: Any) -> "Monophonic":
         """The distributions at some places of the batch shape."""
-        return replace(self, context=self.context.map(lambda values: values[index]), ranks=self.ranks[index])
+        return self._map(lambda values: values[index])
 
     def tempered(self, temperature: float) -> "Monophonic":
         """The logits of every decision divided by the temperature."""
@@ -117,8 +140,23 @@ class Monophonic:
         Raises:
             SettingsError: not the names of the parts.
         """
-        ranks = self.head.ranks_of(order).to(self.ranks.device)
-        return replace(self, ranks=ranks.expand_as(self.ranks))
+        ranks = self.head.ranks_of(order).to(self.ranks.device).expand_as(self.ranks)
+        return replace(self, ranks=ranks if self.known is None else _given_first(ranks, self.known.mask))
+
+    def given(
+        self, frames: Float[Tensor, "*batch frame_size"], cells: Bool[Tensor, "*batch frame_size"]
+    ) -> "Monophonic":
+        """The distribution of the other parts, where some parts of the frame are given. These count as decided first.
+
+        Samples have the given cells as they are, and log-probabilities are of the other cells alone.
+
+        Args:
+            frames: frames with the given cells; the others are not read.
+            cells: the columns that are given: all columns of a part, or none.
+        """
+        starts = [block.start for block in self.head.columns.blocks]
+        mask = cells[..., starts]
+        return replace(self, known=GivenParts(frames, cells, mask), ranks=_given_first(self.ranks, mask))
 
     def threshold(self, probability: float) -> Float[Tensor, "*batch frame_size"]:
         """The columns whose mean reaches a probability, at most one pitch for each part: the most likely."""
@@ -138,19 +176,27 @@ class Monophonic:
     def _flat(self) -> "Monophonic":
         """With the batch shape flattened."""
         last = len(self.context.batch) - 1
-        if last < 0:
-            return replace(self, context=self.context.map(lambda values: values[None]), ranks=self.ranks[None])
-        context = self.context.map(lambda values: values.flatten(0, last))
-        return replace(self, context=context, ranks=self.ranks.flatten(0, last))
+        return self._map(lambda values: values[None] if last < 0 else values.flatten(0, last))
+
+    def _map(self, change: Any) -> "Monophonic":
+        """With a function applied to every tensor."""
+        known = None if self.known is None else self.known.map(change)
+        return replace(self, context=self.context.map(change), ranks=change(self.ranks), known=known)
 
     def _row_log_probs(self, frames: Tensor) -> Tensor:
         """Log-probabilities (rows,) of frames (rows, frame_size), for a flat batch."""
         head = self.head
-        states, possible = states_of(head.columns, frames)
+        if self.known is None:
+            states, possible = states_of(head.columns, frames)
+        else:
+            states, possible = states_of(head.columns, frames.masked_fill(self.known.cells, 0))
+            states = torch.where(self.known.mask, self._given_states(self.known), states)
         total: Tensor | None = None
         for part, logits in enumerate(head.network.logits(self.context, states, self.ranks)):
             log_probs = torch.log_softmax(logits / self.temperature, dim=1)
             chosen = log_probs.gather(1, states[:, part : part + 1]).squeeze(1)
+            if self.known is not None:
+                chosen = torch.where(self.known.mask[:, part], 0.0, chosen)
             total = chosen if total is None else total + chosen
         assert total is not None  # there is at least one part
         return total.masked_fill(~possible, -math.inf)
@@ -159,10 +205,14 @@ class Monophonic:
         """Frames from random numbers (rows, parts), and the conditionals of each part, for a flat batch."""
         head = self.head
         states = torch.zeros_like(self.ranks)
+        known = self.known
+        if known is not None:
+            states = torch.where(known.mask, self._given_states(known), states)
         conditionals: list[Tensor] = [numbers.new_zeros(0)] * self.ranks.shape[1]
         for rank in range(self.ranks.shape[1]):
             for part in range(self.ranks.shape[1]):
-                rows = (self.ranks[:, part] == rank).nonzero().squeeze(1)
+                chosen = self.ranks[:, part] == rank
+                rows = (chosen if known is None else chosen & ~known.mask[:, part]).nonzero().squeeze(1)
                 if not len(rows):
                     continue
                 context = self.context.map(lambda values, rows=rows: values[rows])
@@ -172,11 +222,20 @@ class Monophonic:
                 if not len(conditionals[part]):
                     conditionals[part] = probabilities.new_zeros(len(states), probabilities.shape[1])
                 conditionals[part][rows] = probabilities
-        return frames_of(head.columns, states).to(at_least_float32(self.context.state).dtype), conditionals
+        frames = frames_of(head.columns, states).to(at_least_float32(self.context.state).dtype)
+        if known is not None:
+            frames = torch.where(known.cells, known.frames.to(frames.dtype), frames)
+        return frames, conditionals
+
+    def _given_states(self, known: GivenParts) -> Tensor:
+        """The states of all parts in the given frames, (rows, parts), for a flat batch."""
+        return states_of(self.head.columns, known.frames)[0]
 
     @torch.no_grad()
     def _row_means(self) -> Tensor:
         """Probabilities (rows, frame_size), for a flat batch."""
+        if self.known is not None:
+            return self._given_means()
         sizes = num_states(self.head.columns)
         if len(self.ranks) and bool((self.ranks == self.ranks[0]).all()):
             order = self.ranks[0].argsort().tolist()
@@ -189,6 +248,15 @@ class Monophonic:
         for numbers in stratified_numbers(_SAMPLES, parts, self.ranks.device):
             sums = sums + means_of(self.head.columns, self._row_samples(numbers.expand(rows, -1))[1])
         return sums / _SAMPLES
+
+    def _given_means(self) -> Tensor:
+        """The same where some parts are given: the mean of samples."""
+        parts = self.ranks.shape[1]
+        drawn = [
+            self._row_samples(numbers.expand(len(self.ranks), -1))[0]
+            for numbers in stratified_numbers(_SAMPLES, parts, self.ranks.device)
+        ]
+        return torch.stack(drawn).mean(dim=0)
 
     def _enumerated_means(self, order: Sequence[int]) -> Tensor:
         """The same, over all states of the parts but the last of the order."""
@@ -209,6 +277,11 @@ class Monophonic:
                     following.append((chosen, probabilities[:, state]))
             weighted = following
         return means_of(head.columns, means)
+
+
+def _given_first(ranks: Tensor, mask: Tensor) -> Tensor:
+    """The order of decisions, (..., parts), with the given parts before all others."""
+    return torch.where(mask, ranks - ranks.shape[-1], ranks).argsort(dim=-1).argsort(dim=-1)
 
 
 def _by_number(probabilities: Tensor, numbers: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from torch.nn import functional
 from pianoroll_seq2seq.models.heads.exponential_average import OCTAVE, rotations
 from pianoroll_seq2seq.models.heads.monophonic_frame import PartsContext
 from pianoroll_seq2seq.models.heads.precision import at_least_float32
+from pianoroll_seq2seq.models.heads.upcoming import NUM_FLAGS, Upcoming, num_kinds
 from pianoroll_seq2seq.models.layers.dropout import Dropout
 from pianoroll_seq2seq.models.note_columns import NoteColumns
 
@@ -30,6 +31,7 @@ class PartNetwork(nn.Module):
         state_size: size of the model's state among the features.
         channels: width of the network.
         num_own: past pitches of the part itself, in addition to the latest, from which intervals are read.
+        look_ahead: how many frames on given pitches are read; None for no given frames.
         num_rates: decay rates of the tonal context.
         num_layers: residual layers.
         dropout: dropout probability.
@@ -46,6 +48,7 @@ class PartNetwork(nn.Module):
         state_size: int,
         channels: int,
         num_own: int,
+        look_ahead: tuple[int, ...] | None,
         num_rates: int,
         num_layers: int,
         dropout: float,
@@ -62,6 +65,13 @@ class PartNetwork(nn.Module):
         self.intervals: nn.Parameter = nn.Parameter(
             torch.empty(parts, num_tables, 2 * columns.num_pitches - 1, channels).normal_(std=0.1)
         )
+        # Of all parts in common: intervals from the given pitches to come of every part.
+        self.ahead_intervals: nn.Parameter | None = None
+        self.ahead_proj: nn.Linear | None = None
+        if look_ahead is not None:
+            shape = (parts * num_kinds(look_ahead), 2 * columns.num_pitches - 1, channels)
+            self.ahead_intervals = nn.Parameter(torch.empty(shape).normal_(std=0.1))
+            self.ahead_proj = nn.Linear(parts * NUM_FLAGS, parts * channels, bias=False)
         self.position: nn.Parameter = nn.Parameter(torch.zeros(columns.plane_size, channels))
         self.state_proj: nn.Linear = nn.Linear(state_size, parts * channels)
         self.flags_proj: nn.Linear = nn.Linear(parts * _FLAGS, parts * channels, bias=False)
@@ -81,13 +91,14 @@ class PartNetwork(nn.Module):
         self.register_buffer("_rotation", rotations(), persistent=False)
         self.register_buffer("_cell_pitches", columns.pitches(), persistent=False)
 
-    def project_state(self, state: Tensor, runs: Tensor, pitches: Tensor) -> Tensor:
-        """What the network reads of the model's state and of how long each part has held its pitch.
+    def project_state(self, state: Tensor, runs: Tensor, pitches: Tensor, ahead: Upcoming | None) -> Tensor:
+        """What the network reads of the model's state, of how long each part has held its pitch, and of what is given.
 
         Args:
             state: (..., state_size).
             runs: for how many frames each part has held its latest pitch, (..., parts).
             pitches: the latest pitch of each part, -1 for a rest, (..., parts).
+            ahead: the given frames to come, if the network reads them.
 
         Returns:
             (..., parts, channels).
@@ -96,6 +107,8 @@ class PartNetwork(nn.Module):
         flags = torch.cat([length, (pitches < 0).unsqueeze(-1), runs.unsqueeze(-1)], dim=-1).to(state.dtype)
         flags[..., -1] = flags[..., -1].log() / 2
         hidden = self.state_proj(state) + self.flags_proj(flags.flatten(-2))
+        if self.ahead_proj is not None and ahead is not None:
+            hidden = hidden + self.ahead_proj(ahead.flags.flatten(-2).to(state.dtype))
         projected: Tensor = hidden.view(*state.shape[:-1], len(self.columns.blocks), -1)
         return projected
 
@@ -148,7 +161,11 @@ class PartNetwork(nn.Module):
             weight = torch.unflatten(self.decided_proj.weight, 0, (len(self.columns.blocks), -1))[part]
             condition = condition + functional.linear(flags.flatten(1), weight)
             sources += [torch.where(moves, -1, known), torch.where(moves, known, -1)]
-        hidden = self._interval_hidden(torch.cat(sources, dim=1), part)
+        tables = self.intervals[part]
+        if self.ahead_intervals is not None:
+            sources.append(context.ahead.flatten(1))
+            tables = torch.cat([tables, self.ahead_intervals])
+        hidden = self._interval_hidden(torch.cat(sources, dim=1), tables, part)
         rotated = context.chroma[..., self._rotation].transpose(1, 2).flatten(2)  # (rows, 12, rates * 12)
         tones = self.chroma_proj(rotated)
         classes = self._cell_pitches[block.columns] % OCTAVE
@@ -170,15 +187,15 @@ class PartNetwork(nn.Module):
             moves.append(begins & ~same)
         return torch.stack(pitches, dim=1), torch.stack(moves, dim=1)
 
-    def _interval_hidden(self, sources: Tensor, part: int) -> Tensor:
+    def _interval_hidden(self, sources: Tensor, tables: Tensor, part: int) -> Tensor:
         """The sum over sources of what their interval to each pitch of a part says: (rows, pitches, channels).
 
         Args:
             sources: a pitch for each table, -1 for none, (rows, tables).
+            tables: what each interval says, (tables, intervals, channels).
             part: the part.
         """
         block, num_pitches = self.columns.blocks[part], self.columns.num_pitches
-        tables = self.intervals[part]
         number = torch.arange(len(tables), device=sources.device)
         if len(sources) <= _FEW_ROWS:
             width = tables.shape[1]

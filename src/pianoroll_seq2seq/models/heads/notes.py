@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from pianoroll_seq2seq.errors import SettingsError
@@ -72,6 +72,13 @@ class Notes:
         """Logits divided by the temperature."""
         return Notes(self.logits / check_temperature(temperature))
 
+    def given(self, frames: Float[Tensor, "*batch frame_size"], cells: Bool[Tensor, "*batch frame_size"]) -> "Notes":
+        """The given pitches are certain: see :class:`~pianoroll_seq2seq.models.heads.contract.FillingDistribution`."""
+        active, onset = (half > 0 for half in frames.chunk(2, dim=-1))
+        states = torch.stack([~active, active & ~onset, active & onset], dim=-1)
+        certain = torch.where(states, 0.0, -math.inf).to(self.logits.dtype)
+        return Notes(torch.where(cells.chunk(2, dim=-1)[0].unsqueeze(-1), certain, self.logits))
+
     def _probabilities(self) -> Tensor:
         return torch.softmax(at_least_float32(self.logits), dim=-1)
 
@@ -110,6 +117,7 @@ class NotesHead(nn.Module):
         self.layout = layout
         self.frame_size: int = frame_size
         self.context_frames: int | None = 1
+        self.takes_given: bool = True
         self.logits: nn.Linear = nn.Linear(in_features, 3 * (frame_size // 2))
         with torch.no_grad():
             self.logits.bias.view(-1, 3)[:] = torch.tensor([0.0, 0.0, -3.0])

@@ -14,7 +14,8 @@ from torch.nn import functional
 
 from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.layout import FrameLayout
-from pianoroll_seq2seq.models.heads.contract import HeadFactory, OutputHead, build_head
+from pianoroll_seq2seq.models.given_frames import GivenFrames
+from pianoroll_seq2seq.models.heads.contract import HeadFactory, OutputHead, build_head, with_given
 from pianoroll_seq2seq.models.heads.copy_features import split_features, state_size
 from pianoroll_seq2seq.models.heads.exponential_average import ExponentialAverage, exponential_averages
 from pianoroll_seq2seq.models.heads.head_state import HeadState, init_head_state
@@ -119,6 +120,8 @@ class VelocityHead(nn.Module):
         self.frame_size: int = layout.frame_size
         self.context_frames: int | None = None
         self.detach = detach
+        self.takes_given: bool = getattr(self.inner, "takes_given", False)
+        self.reads_given: bool = getattr(self.inner, "reads_given", False)
         self._num_candidates = num_candidates
         self._settings = {
             "bins": bins,
@@ -145,11 +148,14 @@ class VelocityHead(nn.Module):
         self.register_buffer("_middles", (starts + (widths - 1) / 2) / HIGHEST, persistent=False)
 
     def forward(
-        self, features: Float[Tensor, "batch steps in_features"], past: Float[Tensor, "batch known frame_size"]
+        self,
+        features: Float[Tensor, "batch steps in_features"],
+        past: Float[Tensor, "batch known frame_size"],
+        given: GivenFrames | None = None,
     ) -> Velocity:
-        """Distributions of batch shape (batch, steps)."""
+        """Distributions of batch shape (batch, steps); ``given`` begins with the frame of the first step."""
         steps = features.shape[1]
-        notes = self.inner(self._inner_features(features), past[..., : self.note_size])
+        notes = with_given(self.inner, self._inner_features(features), past[..., : self.note_size], given)
         velocity = past[..., self.note_size :]
         latest, age = _latest(velocity)
         averages = exponential_averages(self._by_part(velocity), self._decays)[:, -steps:]
@@ -157,12 +163,14 @@ class VelocityHead(nn.Module):
         context = self._context(features, recent[:, -steps:], averages, latest[:, -steps:], age[:, -steps:])
         return Velocity(self, notes, context)
 
-    def init_state(self, past: Float[Tensor, "batch known frame_size"]) -> VelocityState:
+    def init_state(
+        self, past: Float[Tensor, "batch known frame_size"], given: GivenFrames | None = None
+    ) -> VelocityState:
         """See :class:`~pianoroll_seq2seq.models.heads.contract.SteppingHead`."""
         velocity = past[..., self.note_size :]
         latest, age = _latest(velocity)
         return VelocityState(
-            notes=init_head_state(self.inner, past[..., : self.note_size]),
+            notes=init_head_state(self.inner, past[..., : self.note_size], given),
             recent=self._recent(velocity)[:, -1],
             averages=ExponentialAverage.of(self._by_part(velocity), self._decays),
             latest=latest[:, -1],

@@ -2,13 +2,13 @@
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
-from pianoroll_seq2seq.models.heads.contract import FrameDistribution
+from pianoroll_seq2seq.models.heads.contract import FillingDistribution, FrameDistribution
 from pianoroll_seq2seq.models.heads.precision import at_least_float32, check_temperature
 from pianoroll_seq2seq.models.heads.random_numbers import SharedNumbers, is_rowwise, uniform
 from pianoroll_seq2seq.models.heads.velocity_network import HIGHEST, NoteList, VelocityContext
@@ -17,6 +17,23 @@ if TYPE_CHECKING:
     from pianoroll_seq2seq.models.heads.velocity import VelocityHead
 
 _SAMPLES = 32
+
+
+@dataclass(frozen=True)
+class GivenVelocities:
+    """The velocities of some frames that are given.
+
+    Args:
+        velocities: velocity / 127 in the columns that are given, (..., plane_size).
+        cells: which columns are given, (..., plane_size).
+    """
+
+    velocities: Tensor
+    cells: Tensor
+
+    def map(self, change: Any) -> "GivenVelocities":
+        """With a function applied to both tensors."""
+        return GivenVelocities(change(self.velocities), change(self.cells))
 
 
 @dataclass(frozen=True)
@@ -62,12 +79,14 @@ class Velocity:
         notes: the distribution over the active and the onset plane.
         context: the context of the velocities, batch shape (...).
         temperature: divides the logits over bins.
+        known: the velocities that are given, if any: see :meth:`given`.
     """
 
     head: "VelocityHead"
     notes: FrameDistribution
     context: VelocityContext
     temperature: float = 1.0
+    known: GivenVelocities | None = None
 
     @property
     def rowwise(self) -> bool:
@@ -90,9 +109,12 @@ class Velocity:
         bins, widths = self.head.bin_of(velocities)
         log_probs = flat._bin_log_probs(rows, listed, velocities).gather(1, bins.unsqueeze(1)).squeeze(1)
         log_probs = log_probs - widths.to(log_probs.dtype).log()
+        if flat.known is not None:
+            log_probs = torch.where(flat.known.cells[listed.rows, listed.columns], 0.0, log_probs)
         total = log_probs.new_zeros(len(rows)).index_add(0, listed.rows, log_probs)
         onset, velocity = rows[:, size // 2 : size] > 0, rows[:, size:] > 0
-        impossible = (onset != velocity).any(dim=1)
+        wrong = onset != velocity
+        impossible = (wrong if flat.known is None else wrong & ~flat.known.cells).any(dim=1)
         return notes, total.masked_fill(impossible, -math.inf).view(notes.shape)
 
     def predictions(self, frames: Float[Tensor, "*batch frame_size"]) -> VelocityPredictions:
@@ -152,7 +174,21 @@ class Velocity:
 
     def __getitem__(self, index: Any) -> "Velocity":
         """The distributions at some places of the batch shape."""
-        return replace(self, notes=self.notes[index], context=self.context.map(lambda values: values[index]))
+        known = None if self.known is None else self.known.map(lambda values: values[index])
+        context = self.context.map(lambda values: values[index])
+        return replace(self, notes=self.notes[index], context=context, known=known)
+
+    def given(
+        self, frames: Float[Tensor, "*batch frame_size"], cells: Bool[Tensor, "*batch frame_size"]
+    ) -> "Velocity":
+        """The distribution of what is not given: see
+        :class:`~pianoroll_seq2seq.models.heads.contract.FillingDistribution`.
+
+        The velocities of given notes are read like those of other notes: by the notes in the columns after them.
+        """
+        size = self.head.note_size
+        notes = cast(FillingDistribution, self.notes).given(frames[..., :size], cells[..., :size])
+        return replace(self, notes=notes, known=GivenVelocities(frames[..., size:], cells[..., size:]))
 
     def tempered(self, temperature: float) -> "Velocity":
         """The notes at the temperature, and the logits over bins divided by it."""
@@ -162,14 +198,19 @@ class Velocity:
     def _flat(self) -> "Velocity":
         """With the batch shape flattened."""
         dims = self.context.state.ndim - 1
-        context = self.context.map(lambda v: v.flatten(0, dims - 1) if dims else v.unsqueeze(0))
+
+        def change(values: Tensor) -> Tensor:
+            return values.flatten(0, dims - 1) if dims else values.unsqueeze(0)
+
+        context = self.context.map(change)
+        known = None if self.known is None else self.known.map(change)
         notes = self.notes
         if dims != 1:
             shape = self.context.state.shape[:-1]
             place = torch.arange(shape.numel(), device=self.context.state.device)
             index = torch.unravel_index(place, shape) if dims else (None,)
             notes = notes[index]
-        return replace(self, notes=notes, context=context)
+        return replace(self, notes=notes, context=context, known=known)
 
     def _listed(self, rows: Tensor) -> tuple[NoteList, Tensor]:
         """The notes that begin in frames (rows, frame_size), and their velocities, 1 to 127."""
@@ -198,8 +239,8 @@ class Velocity:
             chosen = (listed.ranks == rank).nonzero().squeeze(1)
             probabilities = self._bin_log_probs(rows, listed, velocities, chosen).exp()
             place = (listed.rows[chosen], listed.columns[chosen])
-            velocities[chosen] = self.head.velocity_at(probabilities, numbers[place])
-            expected[place] = self.head.expected(probabilities).to(expected.dtype)
+            velocities[chosen] = self._or_given(self.head.velocity_at(probabilities, numbers[place]), place)
+            expected[place] = self._expected_or_given(probabilities, place).to(expected.dtype)
             drawn[place] = velocities[chosen].to(drawn.dtype) / HIGHEST
         return torch.cat([rows, drawn], dim=1), expected
 
@@ -212,7 +253,22 @@ class Velocity:
         for rank in range(int(listed.ranks.max()) + 1 if len(listed.ranks) else 0):
             chosen = (listed.ranks == rank).nonzero().squeeze(1)
             probabilities = self._bin_log_probs(notes, listed, velocities, chosen).exp()
-            value = self.head.expected(probabilities)
-            velocities[chosen] = (value * HIGHEST).round().long().clamp(1, HIGHEST)
-            expected[listed.rows[chosen], listed.columns[chosen]] = value.to(expected.dtype)
+            value = self._expected_or_given(probabilities, (listed.rows[chosen], listed.columns[chosen]))
+            place = (listed.rows[chosen], listed.columns[chosen])
+            velocities[chosen] = self._or_given((value * HIGHEST).round().long().clamp(1, HIGHEST), place)
+            expected[place] = value.to(expected.dtype)
         return expected
+
+    def _expected_or_given(self, probabilities: Tensor, place: tuple[Tensor, Tensor]) -> Tensor:
+        """Expected velocities / 127 from bins (notes, bins), of notes at rows and columns; given ones as they are."""
+        expected = self.head.expected(probabilities)
+        if self.known is None:
+            return expected
+        return torch.where(self.known.cells[place], self.known.velocities[place].to(expected.dtype), expected)
+
+    def _or_given(self, velocities: Tensor, place: tuple[Tensor, Tensor]) -> Tensor:
+        """The velocities (notes,), 1 to 127, of notes at rows and columns; those that are given where they are."""
+        if self.known is None:
+            return velocities
+        given = (self.known.velocities[place] * HIGHEST).round().long().clamp(1, HIGHEST)
+        return torch.where(self.known.cells[place], given, velocities)
