@@ -41,7 +41,7 @@ from pianoroll_seq2seq import (
 )
 from pianoroll_seq2seq._internal.atomic import writing
 from pianoroll_seq2seq.errors import MidiError
-from pianoroll_seq2seq.midi_io import midi_paths
+from pianoroll_seq2seq.midi_io import music_paths
 from pianoroll_seq2seq.pitches import PIANO
 
 _FRAMES = 50
@@ -149,7 +149,7 @@ def build(
     links = out / "links"
     for copy in range(copies):
         (links / f"{copy:03}").mkdir(parents=True)
-        for path in midi_paths(folder):
+        for path in music_paths(folder):
             (links / f"{copy:03}" / path.name).symlink_to(path.resolve())
     pitches = PIANO if parts is None else pitches_by_part(folder, parts)
     with ProcessPoolExecutor(workers) as executor:

@@ -39,6 +39,7 @@ FASTER = {
     "train": {"--data": ("my_midi",), "--epochs": (1,), "--model.hidden-size": (8,), "--head.hidden-size": (4,)}
     | dict(zip(SMALL_WINDOWS[::2], ((value,) for value in SMALL_WINDOWS[1::2]), strict=True)),
     "generate": {"--beats": (2,)},
+    "fill": {"--model": ("filling",)},
 }
 """Options that make commands quick, in place of their own values."""
 

@@ -171,10 +171,10 @@ def test_chorales_have_four_voices_their_metre_and_their_phrases(monkeypatch: py
     pytest.importorskip("music21")
     monkeypatch.syspath_prepend(str(EXAMPLES))
     script = runpy.run_path(str(EXAMPLES / "train_bach_chorales.py"), run_name="script")
-    names = ["bwv269", "bwv153.1", "bwv339", "bwv112.5", "bwv27.6", "bwv248.23-2"]
+    names = ["bwv269", "bwv153.1", "bwv339", "bwv27.6", "bwv248.23-2"]
     chorales = script["chorales"](names)
     rolls = {roll.name: roll for part in chorales.split for roll in part}
-    assert sorted(rolls) == sorted(names[:4])  # the others have five voices, and an orchestra between the lines
+    assert sorted(rolls) == sorted(names[:3])  # the others have five voices, and an orchestra between the lines
     for roll in rolls.values():
         assert roll.part_names == ("soprano", "alto", "tenor", "bass")
         assert not any((roll[name].active.sum(axis=1) > 1).any() for name in roll.part_names)

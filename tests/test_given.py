@@ -192,7 +192,7 @@ def test_an_upbeat_is_a_bar_that_is_shorter_than_it_should_be(numerator, denomin
     ("make", "message"),
     [
         (lambda: Given.parts("alto"), r"no part 'alto'. Its parts are \['soprano', 'bass'\]"),
-        (lambda: Given.parts(), "needs names of parts"),
+        (Given.parts, "needs names of parts"),
         (lambda: Given.parts(3), "needs names of parts"),
         (lambda: Given.bars(2, 4), "'song' has 3 bars of 4/4, since it has no time signature"),
         (lambda: Given.bars(0), "'song' has 3 bars"),
@@ -213,7 +213,7 @@ def test_what_a_roll_does_not_have_is_refused(make, message):
 
 
 def test_messages_know_signatures_and_upbeats():
-    """"of 4/4" is wrong where there are signatures; bar 0 is there with an upbeat only."""
+    """ "of 4/4" is wrong where there are signatures; bar 0 is there with an upbeat only."""
     with pytest.raises(SettingsError, match=r"the roll has 4 bars and an upbeat, which is bar 0\.$"):
         Given.bars(5).mask(roll_of(60, UPBEAT))
     with pytest.raises(SettingsError, match=r"the roll has one bar\.$"):

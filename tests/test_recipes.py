@@ -26,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "examples"))
 from recipes.copying import copying
 from recipes.encoder_decoder import HEADS, encoder_decoder
 from recipes.recipe import Recipe, active_columns, adamw, train
+from recipes.transformer import transformer
 
 BENCHMARK = Path(__file__).resolve().parent.parent / "benchmarks" / "likelihood.py"
 PITCHES = 4
@@ -52,6 +53,10 @@ def rolls(count: int, frames: int = 12, *, seed: int = 0, pitches: int = PITCHES
 
 def recipe_of(name: str, pieces: Sequence[PianoRoll]) -> Recipe:
     head, *more = name.split("+")
+    if head == "transformer":
+        sizes = {"hidden_size": 8, "num_layers": 1, "num_heads": 2}
+        tiny = {**TINY_COPYING, **sizes, **dict.fromkeys(more, True)}
+        return transformer(pieces, steps=3, max_frames_per_batch=32, **tiny)
     if head == "copying":
         return copying(pieces, steps=3, max_frames_per_batch=32, **dict.fromkeys(more, True), **TINY_COPYING)
     return encoder_decoder(head=head, **dict.fromkeys(more, True), **TINY_WINDOWS)
@@ -65,7 +70,8 @@ def total(model: SequenceModel, recipe: Recipe, active: np.ndarray) -> float:
 
 
 READ_THE_PAST = ("relative-bernoulli", "relative-window")
-ALL = ["copying", "copying+independent", *(head + more for head in HEADS for more in ("", "+attention"))]
+WHOLE = ["copying", "copying+independent", "transformer", "transformer+independent"]
+ALL = [*WHOLE, *(head + more for head in HEADS for more in ("", "+attention"))]
 ALL += [head + more for head in HEADS if head not in READ_THE_PAST for more in ("+parallel", "+attention+parallel")]
 
 
@@ -80,7 +86,7 @@ def test_every_recipe_trains_and_is_scored_exactly(name: str) -> None:
     scored = likelihood(trained.model, valid, input_frames=recipe.input_frames, target_frames=recipe.target_frames)
     assert math.isfinite(scored.nats)
     assert scored.num_frames == sum(map(len, valid))
-    if name.startswith("copying"):  # the epoch is chosen by the reported score; windows count frames twice
+    if name in WHOLE:  # the epoch is chosen by the reported score; windows count frames twice
         assert scored.nats == pytest.approx(min(trained.history.valid_losses), abs=1e-4)
     # The probabilities of all frames that can follow some frames sum to the probability of these.
     frames = [np.array(frame, dtype=bool) for frame in product((False, True), repeat=PITCHES)]
@@ -145,6 +151,24 @@ def test_the_hyperparameters_of_copying_reach_the_model() -> None:
         "dropout": 0.25,
         "num_candidates": 3,
     }
+
+
+def test_a_transformer_is_compared_with_as_many_weights_and_the_same_recipe() -> None:
+    """An advantage of one model would be that of its size, its head or its training."""
+    learned = rolls(6, pitches=20)
+    layout = FrameLayout.of(learned[0], onsets=False)
+    chosen = {"channels": 48, "dropout": 0.25, "input_noise": 0.1, "num_copy_heads": 3, "weight_decay": 0.5}
+    one, other = copying(learned, **chosen), transformer(learned, learning_rate=0.001, num_layers=2, **chosen)
+    models = [recipe.model(layout) for recipe in (copying(learned), transformer(learned))]
+    sizes = [sum(parameter.numel() for parameter in model.parameters()) for model in models]
+    assert sizes[1] == pytest.approx(sizes[0], rel=0.15)
+    settings = [describe(recipe.model(layout))["settings"] for recipe in (one, other)]
+    heads = [each.pop("head")["settings"] for each in settings]
+    assert {name: heads[0][name] for name in heads[0] if name != "in_features"} == {
+        name: heads[1][name] for name in heads[1] if name != "in_features"
+    }
+    assert settings[1] == settings[0] | {"hidden_size": 96, "num_layers": 2, "num_heads": 4}
+    assert (other.learning_rate, other.weight_decay, other.epochs) == (0.001, 0.5, one.epochs)
 
 
 def test_the_hyperparameters_of_copying_reach_the_training() -> None:

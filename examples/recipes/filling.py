@@ -1,22 +1,29 @@
 """Voices of which some are given: an encoder of what is given, and a decoder that writes the rest."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
+import numpy as np
+from recipes.monophonic import CHORALE_ORDER
 from recipes.recipe import Recipe, fastest_precision
 from recipes.whole_pieces import whole_pieces
 
 from pianoroll_seq2seq import Augmentation, FillingLSTM, FillTasks, MonophonicHead, PianoRoll
+from pianoroll_seq2seq.data.condition_sources import ConditionSource
 
 
 def filling(
     rolls: Sequence[PianoRoll],
     *,
+    order: Sequence[str] | None = CHORALE_ORDER,
     onsets: bool = False,
     tasks: FillTasks = FillTasks(),
     look_ahead: Sequence[int] | None = (4, 8, 16),
+    condition_source: ConditionSource | None = None,
+    condition_of: Callable[[PianoRoll], np.ndarray] | None = None,
+    condition_dropout: float = 0.5,
     hidden_size: int = 192,
-    encoder_size: int = 128,
+    encoder_size: int = 32,
     num_copy_heads: int = 6,
     channels: int = 64,
     num_layers: int = 1,
@@ -36,9 +43,15 @@ def filling(
 
     Args:
         rolls: the training pieces.
+        order: the names of the parts in the order in which they are decided, those that are given first; None draws an
+            order for every frame in training.
         onsets: whether the model also says where notes begin. Published likelihoods are of sounding pitches alone.
         tasks: what is given in training.
         look_ahead: how many frames on the head reads given pitches; None if it reads none of the given frames to come.
+        condition_source: what computes the condition of every frame; None for no conditions.
+        condition_of: the condition of every frame of a training or validation piece, where more is known of it than the
+            source can know, such as the ends of phrases; by default what the source computes.
+        condition_dropout: probability that what is optional of a condition is unknown in training.
         hidden_size: units of the decoder's LSTM.
         encoder_size: units of each direction of the encoder.
         num_copy_heads: heads of the copy attention.
@@ -63,9 +76,11 @@ def filling(
         repeats=repeats,
         augmentation=Augmentation(semitones=(-semitones, semitones), share=transposed_share),
         tasks=tasks,
+        condition_of=condition_of or condition_source,
     )
     head = partial(
         MonophonicHead,
+        order=None if order is None else list(order),
         look_ahead=None if look_ahead is None else list(look_ahead),
         channels=channels,
         num_layers=num_layers,
@@ -81,6 +96,8 @@ def filling(
             dropout=dropout,
             input_dropout=input_dropout,
             input_noise=input_noise,
+            condition_source=condition_source,
+            condition_dropout=0.0 if condition_source is None else condition_dropout,
             head=head,
         ),
         examples=examples,

@@ -22,8 +22,8 @@ def transformer(
 ) -> Recipe:
     """The recipe for some training pieces.
 
-    Pieces, head, copy attention, regularization and steps are those of :func:`~recipes.copying.copying`, and the default
-    sizes give about as many weights, so that the two models can be compared.
+    Pieces, head, copy attention, regularization and steps are those of :func:`~recipes.copying.copying`, and the
+    default sizes give about as many weights, so that the two models can be compared.
 
     Args:
         rolls: the training pieces.

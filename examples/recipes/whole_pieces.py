@@ -1,6 +1,8 @@
 """Whole pieces as examples for models that read a piece from its beginning; long ones are cut for training."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+
+import numpy as np
 
 from pianoroll_seq2seq import Augmentation, FillTasks, FrameLayout, PianoRoll, WholePieces
 
@@ -19,6 +21,7 @@ def whole_pieces(
     repeats: int,
     augmentation: Augmentation,
     tasks: FillTasks | None = None,
+    condition_of: Callable[[PianoRoll], np.ndarray] | None = None,
 ) -> WholePieces:
     """The examples, for training (True) or for validation (False).
 
@@ -32,18 +35,22 @@ def whole_pieces(
         repeats: how often an epoch contains each piece.
         augmentation: the transpositions.
         tasks: what is given in training, for a model that fills the rest.
+        condition_of: the condition of every frame of a whole piece, (frames, size); None for no conditions.
     """
     layout = FrameLayout.of(pieces[0], onsets=onsets, velocity=velocity)
     if not training:
-        return WholePieces(pieces, max_frames_per_batch=4 * max_frames_per_batch, layout=layout, tasks=tasks)
-    cut = [
-        piece[begin : begin + max_piece_frames] for piece in pieces for begin in range(0, len(piece), max_piece_frames)
+        max_piece_frames = max(map(len, pieces))
+    passages = [
+        (piece, slice(begin, begin + max_piece_frames))
+        for piece in pieces
+        for begin in range(0, len(piece), max_piece_frames)
     ]
     return WholePieces(
-        cut,
-        max_frames_per_batch=max_frames_per_batch,
-        repeats=repeats,
-        augmentation=augmentation,
+        [piece[frames] for piece, frames in passages],
+        max_frames_per_batch=max_frames_per_batch if training else 4 * max_frames_per_batch,
+        repeats=repeats if training else 1,
+        augmentation=augmentation if training else None,
         layout=layout,
         tasks=tasks,
+        conditions=None if condition_of is None else [condition_of(piece)[frames] for piece, frames in passages],
     )

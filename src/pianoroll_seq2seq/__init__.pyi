@@ -4,6 +4,11 @@ from ._internal.limits import Limits as Limits
 from .checkpoint import save as save
 from .controllers import Controllers as Controllers
 from .data.augmentation import Augmentation as Augmentation
+from .data.condition_sources import ConditionSource as ConditionSource
+from .data.condition_sources import JoinedConditions as JoinedConditions
+from .data.condition_sources import MetricPosition as MetricPosition
+from .data.condition_sources import PhraseEnds as PhraseEnds
+from .data.condition_sources import phrase_end_frames as phrase_end_frames
 from .data.conditions import one_hot as one_hot
 from .data.conditions import pitch_class_vector as pitch_class_vector
 from .data.corpus import Corpus as Corpus

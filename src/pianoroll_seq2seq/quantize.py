@@ -334,11 +334,7 @@ def rasterize_parts(
         raise SettingsError(f"outside must be 'error' or 'drop', got {outside!r}.")
     placed, num_columns = [], 0
     for columns, part in zip(notes, parts, strict=True):
-        pitch = columns[2]
-        inside = None
-        if len(pitch):
-            name = f"{label}, part {part.name!r}" if part.name else label
-            inside = _inside(pitch, part.pitches, outside, name)
+        inside = _inside(columns[2], part, outside, label) if len(columns[2]) else None
         kept = list(columns) if inside is None else [column[inside] for column in columns]
         kept[2] = kept[2] + np.int64(num_columns - part.pitches.lowest)
         placed.append(kept)
@@ -349,15 +345,17 @@ def rasterize_parts(
     return _planes_of(together, num_columns, tempo=tempo, grid=grid, limits=limits, label=label, last_tick=last_tick)
 
 
-def _inside(pitch: np.ndarray, pitches: PitchRange, outside: str, label: str) -> np.ndarray | None:
-    """Which notes are inside a range; None if all are."""
+def _inside(pitch: np.ndarray, part: Part, outside: str, label: str) -> np.ndarray | None:
+    """Which notes are inside the range of their part; None if all are."""
+    pitches = part.pitches
     lowest, highest = int(pitch.min()), int(pitch.max())
     if pitches.lowest <= lowest and highest <= pitches.highest:
         return None
     inside = pitches.contains(pitch)
     if outside == "error":
+        name = f"{label}, part {part.name!r}" if part.name else label
         raise PitchRangeError(
-            f"{label}: {int((~inside).sum())} of {len(pitch)} notes are outside {pitches}; the piece needs "
+            f"{name}: {int((~inside).sum())} of {len(pitch)} notes are outside {pitches}; the piece needs "
             f"PitchRange({lowest}, {highest}). Widen the range, or pass outside='drop' to leave them out."
         )
     return inside

@@ -16,6 +16,7 @@ from torch import nn
 
 from pianoroll_seq2seq import (
     BernoulliHead,
+    CausalTransformer,
     CopyingLSTM,
     FrameLayout,
     NADEHead,
@@ -45,6 +46,7 @@ MODELS: dict[str, Callable[[], nn.Module]] = {
     "notes": lambda: Seq2SeqLSTM(ONSETS, hidden_size=4, head=NotesHead),
     "parallel": lambda: ParallelSeq2SeqLSTM(LAYOUT, hidden_size=4, block_frames=2, batch_norm=True),
     "copying": lambda: CopyingLSTM(LAYOUT, hidden_size=4),
+    "transformer": lambda: CausalTransformer(LAYOUT, hidden_size=8, num_layers=2),
     "polyphony": lambda: CopyingLSTM(
         LAYOUT, hidden_size=4, head=partial(RelativeWindowHead, max_polyphony=3, active_columns=(1, 5), channels=4)
     ),
@@ -59,6 +61,8 @@ ABSURD: dict[str, tuple[str, dict[str, Any]]] = {
     "condition_size": ("NADE", {"condition_size": 10**8}),
     "num_copy_heads": ("copies", {"num_copy_heads": 10**7}),
     "CopyingLSTM.num_copy_heads": ("copying", {"num_copy_heads": 10**7}),
+    "CausalTransformer.hidden_size": ("transformer", {"hidden_size": 8000, "head": {"in_features": 8048}}),
+    "CausalTransformer.num_layers": ("transformer", {"num_layers": 10**12}),
     "channels": ("copies", {"head": {"channels": 10**9}}),
     "window": ("copying", {"head": {"window": 10**9}}),
     "num_frames": ("copying", {"head": {"num_frames": 10**9}}),

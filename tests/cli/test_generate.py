@@ -73,6 +73,19 @@ def test_several_pieces_in_a_scale(run: Run, small_run: Path, tmp_path: Path) ->
     assert run(*given, "--output", tmp_path / "x.mid", "--overwrite").code == 0
 
 
+def test_the_most_likely_frames_only(run: Run, small_run: Path, tmp_path: Path) -> None:
+    """The option is ignored, or not beside a temperature and a scale."""
+    arguments = ("generate", "--model", small_run, "--num-frames", 12, "--temperature", 1.5)
+    written = []
+    for number, options in enumerate([(), ("--top-p", 1), ("--top-p", 0.3), ("--top-p", 0.3, "--scale", "C major")]):
+        output = tmp_path / f"{number}.mid"
+        assert run(*arguments, *options, "--output", output).code == 0
+        written.append(roll(output))
+    assert written[1] != written[2] != written[0]
+    pitches = np.flatnonzero(written[3].active.any(axis=0))
+    assert set(pitches % 12) <= set(pitch_classes_of("C major"))
+
+
 def test_a_model_with_a_condition(run: Run, midi: Path, scale_run: Path, tmp_path: Path) -> None:
     """A conditional model cannot be used from the command line."""
     arguments = ("generate", "--model", scale_run, "--beats", 8)
@@ -102,6 +115,9 @@ def test_a_model_with_a_condition(run: Run, midi: Path, scale_run: Path, tmp_pat
         (("--output", "a.mid", "--seconds", 1e9), "frames; at most"),
         (("--output", "a.mid", "--temperature", 0), "--temperature"),
         (("--output", "a.mid", "--temperature", 2, "--threshold", 0.1), "--threshold 0.1 samples nothing"),
+        (("--output", "a.mid", "--top-p", 0), "--top-p"),
+        (("--output", "a.mid", "--top-p", 1.5), "--top-p"),
+        (("--output", "a.mid", "--top-p", 0.5, "--threshold", 0.1), "so --top-p 0.5 has no effect"),
         (("--output", "a.mid", "--count", 0), "--count"),
         (("--output", "a.mid", "--scale", "H major"), "unknown scale 'H major'"),
         (("--output", "a.mid", "--condition", 1), "takes no condition"),

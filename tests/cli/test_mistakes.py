@@ -34,7 +34,7 @@ MISTAKES = (
     ("train --data nosuch --verify", "nosuch: expected a corpus, since --verify was given. Leave out --verify."),
     ("train --data jsbb", "Did you mean jsb?"),
     ("train --data song.mid", "song.mid: a file; expected a folder."),
-    ("train --data empty", "empty: no .mid, .midi, .kar or .rmi file in it or below"),
+    ("train --data empty", "empty: no MIDI or MusicXML file (.mid, .midi, .kar, .rmi, .musicxml, .mxl) in it or below"),
     ("train --epoch 5", "Unknown option: --epoch. Did you mean --epochs?"),
     ("train --head NotesHed", "there is no class pianoroll_seq2seq.NotesHed"),
     ("train --head NotesHed", "Did you mean NotesHead?"),

@@ -19,6 +19,8 @@ import torch
 from torch import Tensor, nn
 
 from pianoroll_seq2seq import checkpoint
+from pianoroll_seq2seq.data.condition_sources import ConditionSource, JoinedConditions, MetricPosition, PhraseEnds
+from pianoroll_seq2seq.data.datasets.airds_airs import airds_airs
 from pianoroll_seq2seq.data.datasets.bach_chorales import bach_chorales
 from pianoroll_seq2seq.data.datasets.scale_chords import scale_chords
 from pianoroll_seq2seq.evaluation.prediction_scores import evaluate
@@ -38,10 +40,21 @@ from pianoroll_seq2seq.models.heads.relative_window import RelativeWindowHead
 from pianoroll_seq2seq.models.heads.velocity import VelocityHead
 from pianoroll_seq2seq.models.parallel_lstm import ParallelSeq2SeqLSTM
 from pianoroll_seq2seq.models.seq2seq_lstm import Seq2SeqLSTM
+from pianoroll_seq2seq.models.transformer import CausalTransformer
 from pianoroll_seq2seq.parts import Part
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.pitches import PitchRange
-from pianoroll_seq2seq.sampling import Draw, Sampler, ScaleConstrained, Threshold, generate
+from pianoroll_seq2seq.sampling import (
+    Draw,
+    RepetitionControl,
+    Sampler,
+    ScaleConstrained,
+    TemperatureSchedule,
+    Threshold,
+    TopP,
+    Typical,
+    generate,
+)
 from pianoroll_seq2seq.score import Score
 from pianoroll_seq2seq.stores.azure_blob import AzureBlobStore
 from pianoroll_seq2seq.stores.base import Store
@@ -141,11 +154,26 @@ MODELS: dict[str, Callable[[], Model]] = {
     "CopyingLSTM, independent pitches": lambda: CopyingLSTM(
         PITCHES, hidden_size=5, num_copy_heads=2, head=partial(RelativeBernoulliHead, channels=5)
     ),
+    "CausalTransformer": lambda: CausalTransformer(
+        PITCHES,
+        hidden_size=8,
+        num_layers=2,
+        num_heads=2,
+        num_copy_heads=2,
+        head=partial(RelativeWindowHead, channels=5),
+    ),
+    "CausalTransformer without copies": lambda: CausalTransformer(
+        LAYOUT, hidden_size=4, num_layers=1, num_heads=1, num_copy_heads=0, head=BernoulliHead
+    ),
 }
 SAMPLERS: dict[str, Sampler] = {
     "Threshold": Threshold(0.3),
     "Draw": Draw(0.8),
     "ScaleConstrained": ScaleConstrained(Draw(), (0, 2, 3), LAYOUT),
+    "TopP": TopP(0.8, num_samples=4),
+    "Typical": Typical(0.8, num_samples=4),
+    "TemperatureSchedule": TemperatureSchedule(lambda frame: 1 / (1 + frame)),
+    "RepetitionControl": RepetitionControl(weight=0.5, max_run=2, tries=4),
 }
 TRACKERS: dict[str, Callable[[Path], Tracker]] = {
     "NoTracker": lambda folder: NoTracker(),
@@ -167,7 +195,13 @@ STORES: dict[str, Callable[[Path], Store]] = {
     "LocalStore": LocalStore,
     "AzureBlobStore": lambda folder: AzureBlobStore("runs", account_name="account", account_key="c2VjcmV0"),
 }
+CONDITION_SOURCES: dict[str, ConditionSource] = {
+    "JoinedConditions": JoinedConditions((MetricPosition(), PhraseEnds())),
+    "MetricPosition": MetricPosition(),
+    "PhraseEnds": PhraseEnds(),
+}
 DATA_SETS: dict[str, Callable[[], Mapping[str, Score]]] = {
+    "airds_airs": lambda: {name: air.score for name, air in airds_airs(["aird-0002"], progress=False).items()},
     "bach_chorales": lambda: {
         name: chorale.score for name, chorale in bach_chorales(["bwv269"], progress=False).items()
     },
@@ -562,6 +596,30 @@ class TestTracker:
 @pytest.mark.parametrize("make", STORES.values(), ids=STORES)
 def test_a_store_fits_at_run_time(make: Callable[[Path], Store], tmp_path: Path) -> None:
     assert isinstance(make(tmp_path), Store)
+
+
+@pytest.mark.parametrize("source", CONDITION_SOURCES.values(), ids=CONDITION_SOURCES)
+class TestConditionSource:
+    def test_fits_at_run_time(self, source: ConditionSource) -> None:
+        assert isinstance(source, ConditionSource)
+
+    def test_a_row_for_each_frame(self, source: ConditionSource) -> None:
+        """A model reads the condition of another frame, or of another size than it was built for."""
+        for num_frames in (0, 1, 9):
+            for phrase_ends in (None, [], [num_frames] if num_frames else []):
+                rows = source(PianoRoll.silent(num_frames), phrase_ends)
+                assert rows.shape == (num_frames, source.size)
+                assert rows.dtype == np.float32
+                assert np.isfinite(rows).all()
+
+    def test_what_is_unknown_is_zero(self, source: ConditionSource) -> None:
+        """Training drops what may be unknown, and the model then reads something else where it is unknown."""
+        assert source.optional_columns.shape == (source.size,)
+        assert not source(PianoRoll.silent(9))[:, source.optional_columns].any()
+
+    def test_settings_build_it_again(self, source: ConditionSource) -> None:
+        """A model that was saved reads other conditions than the one that was trained."""
+        assert checkpoint.build(checkpoint.describe(source)) == source
 
 
 @pytest.mark.parametrize("make", DATA_SETS.values(), ids=DATA_SETS)

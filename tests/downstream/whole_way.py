@@ -13,23 +13,32 @@ from own_parts import AtMost, Printing, Repeating, TwoLayerHead
 import pianoroll_seq2seq
 from pianoroll_seq2seq import (
     Augmentation,
+    BachOrMock,
     BeatGrid,
+    CausalTransformer,
+    ChoraleScores,
+    ConditionSource,
     Controllers,
     CopyingLSTM,
     Corpus,
     Draw,
     Evaluation,
     FanOut,
+    FillingLSTM,
     FrameLayout,
     Generations,
+    Given,
     GuidedModel,
+    Harmonization,
     History,
+    JoinedConditions,
     JsonlTracker,
     KeySignature,
     Likelihood,
     Limits,
     LocalStore,
     Meter,
+    MetricPosition,
     Monophonic,
     MonophonicHead,
     MusicSummary,
@@ -38,40 +47,58 @@ from pianoroll_seq2seq import (
     NoteTable,
     NoTracker,
     Part,
+    PhraseEnds,
     PianoRoll,
     Piece,
     PitchRange,
     RelativeBernoulliHead,
     RelativeWindowHead,
+    RepetitionControl,
     SampleMusic,
     ScaleConstrained,
     Score,
+    SeamOverlap,
     Seq2SeqLSTM,
     SequenceModel,
     SlidingWindows,
+    SteppingSampler,
     StopAfter,
+    TemperatureSchedule,
     TempoMap,
     Threshold,
     TimeSignature,
+    TopP,
     TrainedModel,
+    Typical,
     Velocity,
     VelocityHead,
+    VoiceLeading,
     WholePieces,
+    accompany,
     add_dynamics,
+    best_of,
     build_corpus,
     concatenate,
+    continuation_log_probs,
     cosine_schedule,
     drop_duplicates,
     evaluate,
+    fill,
+    fill_frames,
     fit,
     generate,
     generate_frames,
+    harmonize,
+    infill,
     join_processes,
     likelihood,
     load_service,
+    longest_run,
+    memorized_share,
     model_card,
     one_hot,
     open_model,
+    phrase_end_frames,
     pitch_class_set,
     pitch_class_vector,
     pretrained_names,
@@ -84,8 +111,11 @@ from pianoroll_seq2seq import (
     roll_to_array,
     save,
     save_pretrained,
+    score_chorales,
+    seam_overlap,
     split_by_piece,
     summarize_music,
+    vary,
     write_midi,
     write_musicxml,
 )
@@ -162,6 +192,32 @@ def parts_and_dynamics(roll: PianoRoll, folder: Path) -> None:
     played = add_dynamics(Seq2SeqLSTM(layout, hidden_size=8), roll[:8])
     assert_type(played, PianoRoll)
     assert_type(summarize_music([played], [roll]), MusicSummary)
+    assert_type(score_chorales([duet], [duet], training=[duet]), ChoraleScores)
+    assert_type(BachOrMock.fit([duet]).grade(duet), float)
+    assert_type(VoiceLeading.of(duet), VoiceLeading)
+    assert_type(Harmonization.of(duet, "high").pitch_consonance, float)
+    assert_type(memorized_share([duet], [duet], num_frames=8, transposed=True), float)
+    assert_type(seam_overlap([duet], [(4, 8)], [duet]), SeamOverlap)
+
+
+def filling(roll: PianoRoll) -> None:
+    """What is given of a piece, and what is written."""
+    duet = PianoRoll.stack({"high": roll, "low": roll})
+    model = FillingLSTM(FrameLayout.of(duet), hidden_size=8, encoder_size=4, head=NotesHead)
+    given = Given.parts("high") & ~Given.before(4) | Given.outside(bars=(1, 1))
+    assert_type(given, Given)
+    print(given.mask(duet).shape)
+    assert_type(fill(model, duet, given, seed=1), PianoRoll)
+    assert_type(fill(model, [duet, duet[:8]], Given.nothing(), seed=1), Generations)
+    print(next(fill_frames(model, duet, given)).shape)
+    assert_type(harmonize(model, roll, part="low", seed=1), PianoRoll)
+    assert_type(accompany(model, duet, parts="low"), PianoRoll)
+    assert_type(infill(model, duet, 1), PianoRoll)
+    assert_type(vary(model, duet, keep=0.5), PianoRoll)
+    trained = TrainedModel(model, FrameLayout.of(duet))
+    assert_type(trained.harmonize(roll, part="low"), PianoRoll)
+    assert_type(trained.fill(duet, given), PianoRoll)
+    assert_type(trained.infill(duet, bars=(1, 1)), PianoRoll)
 
 
 def learn(rolls: list[PianoRoll], folder: Path) -> None:
@@ -191,6 +247,7 @@ def learn(rolls: list[PianoRoll], folder: Path) -> None:
     copying = CopyingLSTM(LAYOUT, hidden_size=8, num_copy_heads=2)
     fit(copying, WholePieces(split.train, max_frames_per_batch=256), epochs=1, batch_size=1, progress=False)
     assert_type(likelihood([copying, copying], split.test), Likelihood)
+    assert_type(likelihood(CausalTransformer(LAYOUT, hidden_size=8, num_layers=1), split.test), Likelihood)
     for head in (RelativeBernoulliHead, RelativeWindowHead, NADEHead):
         Seq2SeqLSTM(LAYOUT, hidden_size=8, head=head)
     Seq2SeqLSTM(FrameLayout.of(rolls[0], onsets=True), hidden_size=8, head=NotesHead)
@@ -199,6 +256,9 @@ def learn(rolls: list[PianoRoll], folder: Path) -> None:
     scale = pitch_class_vector({0, 2, 4, 5, 7, 9, 11})
     generate(GuidedModel(conditional, 0.5), rolls[0][:8], num_frames=4, condition=scale)
     print(one_hot(["bach"], ["bach", "mozart"]).shape)
+    source: ConditionSource = JoinedConditions((MetricPosition(), PhraseEnds()))
+    by_place = [source(roll, phrase_end_frames(roll, beats=[1])) for roll in rolls]
+    assert_type(WholePieces(rolls, max_frames_per_batch=4096, conditions=by_place).condition_size, int)
 
 
 def play(rolls: list[PianoRoll], folder: Path) -> None:
@@ -212,6 +272,14 @@ def play(rolls: list[PianoRoll], folder: Path) -> None:
     several = generate(trained.model, [primer, primer], num_frames=8, sampler=scale, seed=1)
     assert_type(several, Generations)
     assert_type(trained.generate(primer, beats=4, seed=1), PianoRoll)
+    calmer = RepetitionControl(TopP(0.9, num_samples=4), weight=0.5, max_run=longest_run(rolls))
+    cooler = TemperatureSchedule(lambda frame: 1 / (1 + frame), Typical(0.9, num_samples=4))
+    stepping: SteppingSampler = cooler
+    print(stepping.start(torch.zeros(1, 0, LAYOUT.frame_size)))
+    best = best_of(trained.model, primer, n=2, num_frames=4, sampler=calmer)
+    assert_type(best, PianoRoll)
+    assert_type(best_of(trained.model, [primer], n=2, num_frames=4, sampler=cooler), Generations)
+    print(continuation_log_probs(trained.model, [primer], [best]).sum())
     frame = next(generate_frames(trained.model, primer.to_frames(LAYOUT)[None], sampler=Threshold(0.3)))
     print(frame.shape)
     several[0].to_midi(folder / "music.mid", overwrite=True)
@@ -238,6 +306,7 @@ def main(folder: Path) -> None:
     rolls = read(folder)
     arrays(rolls[0])
     parts_and_dynamics(rolls[0], folder)
+    filling(rolls[0][:16])
     learn(rolls, folder)
     play(rolls, folder)
 

@@ -219,7 +219,9 @@ class TestGiven:
 
     def piece(self, frames: int = 12, seed: int = 0) -> PianoRoll:
         rng = np.random.default_rng(seed)
-        planes = [rng.integers(len(part.pitches), size=(frames, 1)) == np.arange(len(part.pitches)) for part in self.PARTS]
+        planes = [
+            rng.integers(len(part.pitches), size=(frames, 1)) == np.arange(len(part.pitches)) for part in self.PARTS
+        ]
         return PianoRoll.from_active(np.concatenate(planes, axis=1), parts=self.PARTS, name=str(seed))
 
     def model(self) -> FillingLSTM:

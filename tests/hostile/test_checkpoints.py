@@ -15,6 +15,7 @@ from checkpoint_mutations import mutate_checkpoint, mutate_tensors, other_bytes
 from mutations import other_json, peak_growth
 
 from pianoroll_seq2seq import (
+    CausalTransformer,
     CopyingLSTM,
     FrameLayout,
     NADEHead,
@@ -37,6 +38,7 @@ MODELS: tuple[Callable[[], torch.nn.Module], ...] = (
     lambda: Seq2SeqLSTM(LAYOUT, hidden_size=4, num_copy_heads=2, attention=True, head=RelativeBernoulliHead),
     lambda: ParallelSeq2SeqLSTM(LAYOUT, hidden_size=4, block_frames=2, batch_norm=True, head=NADEHead),
     lambda: CopyingLSTM(LAYOUT, hidden_size=4, head=partial(RelativeWindowHead, channels=4, max_polyphony=3)),
+    lambda: CausalTransformer(LAYOUT, hidden_size=4, num_layers=1, num_heads=1, num_copy_heads=1, head=NADEHead),
 )
 MOST_SECONDS, MOST_MEGABYTES = 5, 1000
 

@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 
 from pianoroll_seq2seq import PianoRoll, build_corpus, read_folder
 from pianoroll_seq2seq.errors import MidiNotFoundError
-from pianoroll_seq2seq.midi_io import midi_paths
+from pianoroll_seq2seq.midi_io import music_paths
 from pianoroll_seq2seq.midi_io.folder import piece_names
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="links and pipes as POSIX has them")
 
 
 def found(folder: Path) -> list[str]:
-    return [path.relative_to(folder).as_posix() for path in midi_paths(folder)]
+    return [path.relative_to(folder).as_posix() for path in music_paths(folder)]
 
 
 @posix
@@ -95,7 +95,7 @@ def test_a_folder_that_may_be_listed_but_not_entered(tmp_path: Path) -> None:
 def test_only_what_is_no_file(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.mid")
     with pytest.warns(UserWarning, match="left out"), pytest.raises(MidiNotFoundError, match=r"no \.mid"):
-        midi_paths(tmp_path)
+        music_paths(tmp_path)
 
 
 SOURCES = st.lists(

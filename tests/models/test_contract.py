@@ -19,6 +19,7 @@ from pianoroll_seq2seq.models.copying_lstm import CopyingLSTM
 from pianoroll_seq2seq.models.heads.bernoulli import Bernoulli
 from pianoroll_seq2seq.models.parallel_lstm import ParallelSeq2SeqLSTM
 from pianoroll_seq2seq.models.seq2seq_lstm import Seq2SeqLSTM
+from pianoroll_seq2seq.models.transformer import CausalTransformer
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.pitches import PitchRange
 from pianoroll_seq2seq.sampling import Threshold, generate
@@ -169,6 +170,7 @@ def test_a_model_without_weights_can_be_scored_and_sampled():
         Seq2SeqLSTM(5, hidden_size=4),
         ParallelSeq2SeqLSTM(5, hidden_size=4, block_frames=2),
         CopyingLSTM(5, hidden_size=4),
+        CausalTransformer(5, hidden_size=8),
     ],
 )
 def test_frames_of_another_size_are_named(model: SequenceModel) -> None:

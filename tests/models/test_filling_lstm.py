@@ -279,7 +279,7 @@ def test_input_noise_leaves_what_is_given(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_refuses_what_it_cannot_do() -> None:
     layout = layout_of(1)
-    with pytest.raises(SettingsError, match="NADEHead cannot take given cells. Use MonophonicHead"):
+    with pytest.raises(SettingsError, match="NADEHead cannot take given cells"):
         FillingLSTM(layout, head=NADEHead)
     with pytest.raises(SettingsError, match="encoder_size must be at least 1"):
         FillingLSTM(layout, encoder_size=0, head=AHEAD)
@@ -292,5 +292,5 @@ def test_refuses_what_it_cannot_do() -> None:
         GivenFrames.of(frames, torch.zeros(3, 5, 2, dtype=torch.bool), layout)
     pieces = voices(count=2)
     examples = WholePieces(pieces, max_frames_per_batch=80, tasks=FillTasks())
-    with pytest.raises(SettingsError, match="CopyingLSTM only continues music.*Train a FillingLSTM"):
+    with pytest.raises(SettingsError, match=r"CopyingLSTM only continues music.*Train a FillingLSTM"):
         fit(CopyingLSTM(examples.layout, hidden_size=4), examples, epochs=1, batch_size=1, progress=False)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from pianoroll_seq2seq import (
+    CausalTransformer,
     CopyingLSTM,
     FrameLayout,
     Part,
@@ -46,6 +47,7 @@ HEADS: dict[str, tuple[int, Any]] = {
     "velocities of RelativeWindowHead": (3, partial(VelocityHead, channels=5, inner=WINDOW)),
 }
 MODELS: dict[str, Any] = {
+    "CausalTransformer": partial(CausalTransformer, num_layers=1, num_heads=3, num_copy_heads=2),
     "CopyingLSTM": partial(CopyingLSTM, num_copy_heads=2),
     "Seq2SeqLSTM": partial(Seq2SeqLSTM, num_encoder_layers=1, num_decoder_layers=1),
     "Seq2SeqLSTM with all": partial(

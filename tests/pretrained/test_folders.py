@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from pianoroll_seq2seq import (
     BeatGrid,
     Bernoulli,
+    CausalTransformer,
     CopyingLSTM,
     FrameLayout,
     GuidedModel,
@@ -63,6 +64,7 @@ MODELS: dict[str, Callable[[], Any]] = {
     "guided": lambda: GuidedModel(Seq2SeqLSTM(7, hidden_size=6, condition_size=3, condition_dropout=0.1), weight=0.5),
     "copying": lambda: CopyingLSTM(7, hidden_size=6, num_copy_heads=2),
     "no copy heads": lambda: CopyingLSTM(7, hidden_size=6, num_copy_heads=0),
+    "transformer": lambda: CausalTransformer(7, hidden_size=8, num_layers=1),
 }
 
 

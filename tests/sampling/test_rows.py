@@ -19,6 +19,7 @@ from pianoroll_seq2seq.models.heads.relative_bernoulli import RelativeBernoulliH
 from pianoroll_seq2seq.models.heads.relative_window import RelativeWindowHead
 from pianoroll_seq2seq.models.parallel_lstm import ParallelSeq2SeqLSTM
 from pianoroll_seq2seq.models.seq2seq_lstm import Seq2SeqLSTM
+from pianoroll_seq2seq.models.transformer import CausalTransformer
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.pitches import PitchRange
 from pianoroll_seq2seq.sampling import Draw, Sampler, ScaleConstrained, Threshold, generate, generate_frames
@@ -128,7 +129,11 @@ def test_whatever_the_sampler(head: str, sampler: str) -> None:
     check(built, layout, SAMPLERS[sampler](layout), num_frames=6)
 
 
-@pytest.mark.parametrize("kind", [CopyingLSTM, partial(ParallelSeq2SeqLSTM, block_frames=4)], ids=["copying", "block"])
+@pytest.mark.parametrize(
+    "kind",
+    [CopyingLSTM, partial(CausalTransformer, num_heads=3), partial(ParallelSeq2SeqLSTM, block_frames=4)],
+    ids=["copying", "transformer", "block"],
+)
 def test_whatever_the_model(kind: Any) -> None:
     check(*model("Bernoulli", kind), Draw())
 

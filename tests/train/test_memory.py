@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 from large_corpus import BYTES, write_large_corpus
 
+from pianoroll_seq2seq._internal.memory import _glibc
+
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads and limits memory as Linux does")
 
 
-def run(script: str, *arguments: object) -> list[str]:
-    environment = {**os.environ, "MALLOC_ARENA_MAX": "1", "OMP_NUM_THREADS": "1"}
+def run(script: str, *arguments: object, **variables: str) -> list[str]:
+    environment = {**os.environ, "MALLOC_ARENA_MAX": "1", "OMP_NUM_THREADS": "1", **variables}
     command = [sys.executable, "-c", script, *map(str, arguments)]
     done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment, timeout=300)
     assert done.returncode == 0, done.stderr[-2000:]
@@ -80,3 +82,32 @@ def test_training_on_a_corpus_four_times_the_memory(tmp_path: Path) -> None:
     assert int(windows) == shards * 2 * 10
     assert int(steps) == -(-int(windows) // 64)
     assert (tmp_path / "run" / "best.safetensors").exists()
+
+
+_LENGTHS = """
+import resource
+import numpy as np
+import torch
+from pianoroll_seq2seq import BernoulliHead, CopyingLSTM, PianoRoll, PitchRange, WholePieces, fit
+
+torch.set_num_threads(1)
+rng = np.random.default_rng(0)
+lengths = rng.permutation(np.arange(200, 620, 35))
+rolls = [PianoRoll.from_active(rng.random((length, 12)) < 0.2, pitches=PitchRange(60, 71)) for length in lengths]
+pieces = WholePieces(rolls, max_frames_per_batch=1)  # each piece alone
+model = CopyingLSTM(pieces.layout, hidden_size=8, num_copy_heads=4, head=BernoulliHead)
+begun = []
+fit(
+    model, pieces, epochs=4, batch_size=1, progress=False,
+    on_epoch=[lambda event: begun.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)],
+)
+print(begun[-1] - begun[0])
+"""
+
+
+@pytest.mark.skipif(_glibc() is None, reason="glibc alone can be made to keep memory")
+def test_pieces_of_many_lengths_do_not_make_the_system_clear_memory_again_and_again() -> None:
+    """A third of the processor time goes to page faults."""
+    kept = int(run(_LENGTHS)[0])
+    plain = int(run(_LENGTHS, MALLOC_MMAP_MAX_="65536")[0])
+    assert kept < 0.2 * plain, (kept, plain)

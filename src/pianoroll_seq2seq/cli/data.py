@@ -1,4 +1,4 @@
-"""The pieces that a command reads (a folder of MIDI files, a corpus, or a data set), and windows over them."""
+"""The pieces that a command reads (a folder of files, a corpus, or a data set), and windows over them."""
 
 import difflib
 import os
@@ -34,7 +34,7 @@ class Source:
     """Where pieces come from and how they are read."""
 
     data: str
-    """A folder of MIDI files, a corpus, or the name of a data set."""
+    """A folder of MIDI and MusicXML files, a corpus, or the name of a data set."""
     grid: FrameGrid | None = None
     """None takes the grid of the data, or sixteenths; eighths for scale-chords."""
     pitches: PitchRange | Mapping[str, PitchRange] | None = None
@@ -42,7 +42,7 @@ class Source:
     outside: Literal["error", "drop"] = "error"
     """Whether a file with notes outside the pitches is refused, or these notes are dropped."""
     reading: Mapping[str, Any] = field(default_factory=dict)
-    """What counts as a note, for a folder of MIDI files (:class:`~pianoroll_seq2seq.midi_io.planes.Reading`)."""
+    """What counts as a note, for a folder of files (:class:`~pianoroll_seq2seq.midi_io.planes.Reading`)."""
     verify: bool = False
     """Whether to compare all frames of a corpus with their hashes first."""
 

@@ -54,7 +54,7 @@ def evaluate(
     compared with the rest of the pieces (extra metrics).
 
     Args:
-        data: A folder of MIDI files, a corpus on the model's grid, or a data set that train knows.
+        data: A folder of MIDI or MusicXML files, a corpus on the model's grid, or a data set that train knows.
         options: what is scored.
         reading: what counts as a note.
     """

@@ -1,6 +1,5 @@
 """``fill``: writes what is not given of a piece, with a trained model."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,7 +26,7 @@ def fill(
     *,
     output: Annotated[list[Path], Parameter(group=BASIC)],
     model: Annotated[str, Parameter(group=BASIC, metavar="MODEL")] = "bach-chorales",
-    what: GivenOptions = GivenOptions(harmonize=True),
+    what: GivenOptions = GivenOptions(),
     piece: PieceOptions = PieceOptions(),
     sampling: SamplingOptions = SamplingOptions(),
     files: FileOptions = FileOptions(),
@@ -50,6 +49,7 @@ def fill(
     """
     paths_of_pieces = numbered(output, sampling.count)
     check_outputs([path for paths in paths_of_pieces for path in paths], overwrite=files.overwrite)
+    given = what.expression()
     import torch
 
     from pianoroll_seq2seq.evaluation.music_metrics import mean_metrics
@@ -59,7 +59,7 @@ def fill(
     torch.set_num_threads(threads)
     trained, epoch = open_trained(model, find_classes(classes or ()))
     filling = require_filling(trained.model)
-    roll, given = _given(source, trained, what, piece)
+    roll, given = _read(source, trained, what, piece, given)
     condition = condition_of(sampling, trained)
     filled = fill_pieces(
         filling,
@@ -75,8 +75,8 @@ def fill(
     return Generated(trained.name, sampling.seed, tuple(written), mean_metrics(filled), epoch)
 
 
-def _given(
-    source: Path, trained: "TrainedModel", what: GivenOptions, piece: PieceOptions
+def _read(
+    source: Path, trained: "TrainedModel", what: GivenOptions, piece: PieceOptions, given: "Given | None"
 ) -> tuple["PianoRoll", "Given"]:
     """The piece, and what of it is given.
 
@@ -86,13 +86,13 @@ def _given(
     from pianoroll_seq2seq.given import Given
     from pianoroll_seq2seq.sampling.melodies import melody_part, with_melody
 
-    if what.harmonize:
+    if given is None:
         part, layout = melody_part(trained.model, trained.layout, piece.part)
         melody = piece.read_melody(source, layout)
         roll = with_melody(trained.model, melody, part, layout, octaves=piece.octaves, chords=piece.chords)
         return roll, Given.parts(part.name)
     _check_names(what, trained)
-    roll, given = piece.read(source, trained.layout, bars=what.bars is not None), what.expression()
+    roll = piece.read(source, trained.layout, what)
     mask = given.mask(roll)
     empty = [
         name

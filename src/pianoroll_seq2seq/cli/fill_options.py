@@ -57,15 +57,21 @@ class GivenOptions:
             raise SettingsError(f"--harmonize writes all parts but the melody. Leave out {' and '.join(chosen)}.")
         if self.given is not None and self.parts is not None:
             raise SettingsError("Name the parts that are given or those to write, --given or --parts, not both.")
-        if not self.harmonize and not chosen:
+
+    def expression(self) -> "Given | None":
+        """What is given; None for a melody.
+
+        Raises:
+            SettingsError: no option says what is to be written.
+        """
+        from pianoroll_seq2seq.given import Given, bars_of
+
+        if self.harmonize:
+            return None
+        if self.given is self.parts is self.bars is None:
             raise SettingsError(
                 "Nothing is to be written. Add --harmonize for a melody, --given PARTS, --parts PARTS or --bars 5-8."
             )
-
-    def expression(self) -> "Given":
-        """What is given, but for a melody."""
-        from pianoroll_seq2seq.given import Given, bars_of
-
         written = ~Given.nothing() if self.bars is None else bars_of(self.bars)
         if self.parts is not None:
             written &= Given.parts(*_names(self.parts))
@@ -93,18 +99,20 @@ class PieceOptions:
     on_damage: Literal["error", "salvage"] = "error"
     """Refuse a damaged file, or read it up to the damage."""
 
-    def read(self, source: Path, layout: "FrameLayout", *, bars: bool) -> "PianoRoll":
-        """The piece, with all parts of the model.
-
-        Args:
-            source: the file.
-            layout: the model's layout.
-            bars: whether all parts are needed, since they are given outside some bars.
-        """
+    def read(self, source: Path, layout: "FrameLayout", what: GivenOptions) -> "PianoRoll":
+        """The piece, with all parts of the model. Without bars, those that the model writes may be missing."""
         from pianoroll_seq2seq.pretrained.pieces import read_piece
 
-        missing: Literal["error", "silent"] = "error" if bars else "silent"
-        return read_piece(source, layout, missing=missing, outside=self.outside, on_damage=self.on_damage)
+        missing: Literal["error", "silent"] = "silent" if what.bars is None else "error"
+        names = [] if what.given is None else _names(what.given)
+        return read_piece(
+            source,
+            layout,
+            missing=missing,
+            alone=names[0] if len(names) == 1 else None,
+            outside=self.outside,
+            on_damage=self.on_damage,
+        )
 
     def read_melody(self, source: Path, layout: "FrameLayout") -> "PianoRoll":
         """The melody, as a roll of one part."""

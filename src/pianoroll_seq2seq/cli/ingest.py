@@ -1,4 +1,4 @@
-"""``ingest``: turns a folder of MIDI files into a corpus."""
+"""``ingest``: turns a folder of MIDI and MusicXML files into a corpus."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,12 +60,12 @@ def ingest(
     files_per_shard: Count = 512,
     verify: bool = False,
 ) -> Ingested:
-    """Turns a folder of MIDI files into a corpus, which trains without reading the files again.
+    """Turns a folder of MIDI and MusicXML files into a corpus, which trains without reading the files again.
 
     A file that cannot be used does not stop the others. The same command resumes an interrupted one.
 
     Args:
-        folder: Folder with MIDI files, at any depth.
+        folder: Folder with MIDI and MusicXML files, at any depth.
         output: New folder for the corpus.
         grid: the grid of frames; sixteenths by default.
         pitches: the pitches to keep; those of a piano by default.
@@ -75,7 +75,7 @@ def ingest(
         verify: Read the finished corpus, and compare its frames with their hashes.
 
     Raises:
-        MidiNotFoundError: no such folder, or no MIDI file in it.
+        MidiNotFoundError: no such folder, or no such file in it.
         CorpusError: ``output`` holds something else, or a damaged corpus.
     """
     from pianoroll_seq2seq.data.corpus import build_corpus

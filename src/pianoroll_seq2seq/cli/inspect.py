@@ -13,16 +13,16 @@ if TYPE_CHECKING:
 
 
 def inspect(path: Annotated[Path, Parameter(name="PATH")], /) -> "Inspection":
-    """Shows what is in a MIDI or MusicXML file, or in all MIDI files of a folder.
+    """Shows what is in a MIDI or MusicXML file, or in all such files of a folder.
 
     Length, tempi, parts and pitches; possible problems, such as damage, stray notes or nothing but drums; and the
     grid and pitches that fit the music.
 
     Args:
-        path: A MIDI or MusicXML file, or a folder of MIDI files.
+        path: A MIDI or MusicXML file, or a folder of such files.
 
     Raises:
-        MidiNotFoundError: no such file or folder, or a folder without MIDI files.
+        MidiNotFoundError: no such file or folder, or a folder without such files.
         MidiError: a single file that cannot be read.
     """
     if not path.exists():

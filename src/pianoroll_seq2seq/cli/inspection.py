@@ -15,7 +15,7 @@ from pianoroll_seq2seq.cli.grid_fits import FEW_NOTES, FRAMES_PER_BEAT, GridFit,
 from pianoroll_seq2seq.cli.left_out import left_out_lines
 from pianoroll_seq2seq.cli.midi_facts import FileFacts, Inspected, inspect_file
 from pianoroll_seq2seq.errors import MidiError
-from pianoroll_seq2seq.midi_io import midi_paths
+from pianoroll_seq2seq.midi_io import music_paths
 from pianoroll_seq2seq.pitches import ALL_PITCHES
 
 _DEFAULT_FRAMES = 32
@@ -113,13 +113,13 @@ class Inspection:
 
 
 def inspect_folder(folder: Path) -> Inspection:
-    """Reads all MIDI files below a folder.
+    """Reads all MIDI and MusicXML files below a folder.
 
     Raises:
-        MidiNotFoundError: no MIDI file in the folder.
+        MidiNotFoundError: no such file in the folder.
     """
     found, unreadable = [], {}
-    for file in tqdm(midi_paths(folder), "read", unit="file"):
+    for file in tqdm(music_paths(folder), "read", unit="file"):
         label = str(file.relative_to(folder))
         try:
             found.append(inspect_file(file, label))

@@ -29,7 +29,7 @@ COMMANDS = {
     "compare": "Compare runs side by side",
     "report": "Write a page about a run",
     "inspect": "Show what is in a MIDI file or folder",
-    "ingest": "Turn a folder of MIDI files into a corpus",
+    "ingest": "Turn a folder of MIDI and MusicXML files into a corpus",
     "render": "Turn MIDI files into sound or pictures",
     "studio": "Play with a model in the browser",
     "submit": "Train or generate on Azure Machine Learning",

@@ -156,8 +156,8 @@ class DataOptions:
     """The music to learn from."""
 
     data: Annotated[str, Parameter(group=BASIC, metavar="DATA")] = "scale-chords"
-    """A folder of MIDI files, a corpus made by ingest, or a data set: scale-chords (built in), bach-chorales, jsb,
-    nottingham, musedata or piano-midi (extra datasets)."""
+    """A folder of MIDI or MusicXML files, a corpus made by ingest, or a data set: scale-chords (built in),
+    bach-chorales, jsb, nottingham, musedata or piano-midi (extra datasets)."""
     valid: Share = 0.1
     """Share of the pieces for choosing the best epoch."""
     test: Share = 0.1

@@ -77,7 +77,7 @@ def render(
     what is not played. Pictures have all pitched notes in one part, unless --parts is given; softer notes are paler.
 
     Args:
-        source: A MIDI or MusicXML file, or a folder of MIDI files.
+        source: A MIDI or MusicXML file, or a folder of such files.
         output: Files to write, or one folder if SOURCE is a folder.
         endings: What to write for each file of a folder, such as .wav .png; .wav by default.
         overwrite: Replace existing files.
@@ -88,7 +88,7 @@ def render(
         grid: of pictures and scores; sixteenths by default.
 
     Raises:
-        MidiNotFoundError: no such file or folder, or a folder without MIDI files.
+        MidiNotFoundError: no such file or folder, or a folder without such files.
         MidiError: a single file that cannot be read.
         SettingsError: an unknown ending, or parts without a picture.
         OverwriteError: a file exists already.
@@ -139,10 +139,10 @@ def _plan(source: Path, output: list[str], endings: list[str] | None) -> dict[Pa
     unknown = [ending for ending in wanted if ending not in ENDINGS]
     if unknown:
         raise SettingsError(f"--endings {unknown[0]}: unknown ending. Give one of {', '.join(ENDINGS)}.")
-    from pianoroll_seq2seq.midi_io.folder import midi_paths, piece_names
+    from pianoroll_seq2seq.midi_io.folder import music_paths, piece_names
 
     folder = Path(output[0])
-    paths = {path: path.relative_to(source).as_posix() for path in midi_paths(source)}
+    paths = {path: path.relative_to(source).as_posix() for path in music_paths(source)}
     names = piece_names(paths.values())
     return {path: [folder / f"{names[below]}{ending}" for ending in wanted] for path, below in paths.items()}
 

@@ -77,7 +77,7 @@ def score(data: str, options: "EvaluateOptions", reading: ReadingOptions) -> Eva
     """Scores a model.
 
     Args:
-        data: a folder of MIDI files, a corpus or a data set.
+        data: a folder of MIDI or MusicXML files, a corpus or a data set.
         options: the model, and how to score it.
         reading: what counts as a note.
 

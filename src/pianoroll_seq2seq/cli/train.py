@@ -88,7 +88,7 @@ def train(
     print_config: Annotated[bool, Parameter(group=GENERAL, negative=())] = False,
     **arguments: Any,
 ) -> "TrainedRun | Configuration | None":
-    """Trains a model on a folder of MIDI files, a corpus or a data set.
+    """Trains a model on a folder of MIDI or MusicXML files, a corpus or a data set.
 
     The run's folder gets config.yaml, and --config repeats the run with it. The arguments of a class follow its
     option with a dot, such as --model.hidden-size 64; --model CopyingLSTM --help lists them.
@@ -97,8 +97,8 @@ def train(
         data: the pieces.
         training: how the model learns.
         run: where and how the run is done.
-        model: Model class: Seq2SeqLSTM (the default), ParallelSeq2SeqLSTM, CopyingLSTM, or your own, such as
-            my_module.MyModel.
+        model: Model class: Seq2SeqLSTM (the default), ParallelSeq2SeqLSTM, CopyingLSTM, CausalTransformer, or your own,
+            such as my_module.MyModel.
         head: Class of the model's output head, such as NADEHead. RelativeBernoulliHead with the default model.
         optimizer: Optimizer class of torch.optim, such as SGD, or your own; AdamW by default.
         tracker: Class of a tracker that logs beside metrics.jsonl, such as MLflowTracker.

@@ -19,11 +19,12 @@ class FillTasks:
     Args:
         continuing: the beginning is given, of a length that is drawn; in half of these examples nothing is.
         harmonizing: some parts are given throughout.
-        infilling: everything is given but a stretch.
-        both: some parts are given throughout, and the others outside a stretch.
+        infilling: everything is given but some stretches.
+        both: some parts are given throughout, and the others outside some stretches.
         subsets: the names of the parts that may be given throughout, each a tuple of names, drawn with equal
             probability; any of the parts, but not all, by default.
-        stretch_frames: the shortest and the longest stretch; a piece of fewer frames is a stretch as a whole.
+        stretch_frames: the shortest and the longest stretch that is left out, and that is given between two of them. A
+            piece of fewer frames is left out as a whole.
         known_end: probability that the model knows where the piece ends, in tasks other than continuing.
 
     Raises:
@@ -93,11 +94,26 @@ class FillTasks:
         if task in (1, 3) and len(parts) > 1:
             mask[:, self._draw_parts(parts, generator)] = True
         if task in (2, 3) or len(parts) == 1:
-            shortest, longest = (min(length, num_frames) for length in self.stretch_frames)
-            length = int(generator.integers(shortest, longest + 1))
-            begin = int(generator.integers(num_frames - length + 1))
-            mask[:begin] = mask[begin + length :] = True
+            mask[self._draw_stretches(num_frames, generator)] = True
         return mask, known_end
+
+    def _draw_stretches(self, num_frames: int, generator: np.random.Generator) -> Bool[np.ndarray, " frames"]:
+        """Frames that are given: every second stretch of a piece. At least one is left out.
+
+        With one stretch in each piece, few frames would be learned from.
+        """
+        shortest, longest = (min(length, num_frames) for length in self.stretch_frames)
+        given = np.zeros(num_frames, dtype=bool)
+        if longest == num_frames:
+            return given
+        lengths = generator.integers(shortest, longest + 1, size=2 + num_frames // shortest)
+        ends = np.cumsum(lengths) - int(generator.integers(lengths[0] + 1))  # the first one has begun before the piece
+        number = np.searchsorted(ends, np.arange(num_frames), side="right")
+        given[number % 2 == int(generator.integers(2))] = True
+        if given.all():
+            begin = int(generator.integers(num_frames - shortest + 1))
+            given[begin : begin + shortest] = False
+        return given
 
     def _draw_parts(self, parts: Sequence[Part], generator: np.random.Generator) -> Bool[np.ndarray, " parts"]:
         if self.subsets:

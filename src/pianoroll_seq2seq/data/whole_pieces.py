@@ -249,12 +249,12 @@ class WholePieces(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
         tasks = self.tasks or FillTasks(continuing=1.0)
         groups = np.asarray(indices).tolist()
         generators = [
-            each
-            for group in groups
-            for each in [generator or np.random.default_rng(group)] * len(self._groups[group])
+            each for group in groups for each in [generator or np.random.default_rng(group)] * len(self._groups[group])
         ]
         num_frames = self._packed.num_frames[self._pieces(indices)].tolist()
-        masks = torch.zeros(len(num_frames), self.input_frames + max(num_frames), len(self.layout.parts), dtype=torch.bool)
+        masks = torch.zeros(
+            len(num_frames), self.input_frames + max(num_frames), len(self.layout.parts), dtype=torch.bool
+        )
         masks[:, : self.input_frames] = True
         ends = torch.zeros(len(num_frames), dtype=torch.int64)
         for row, (count, each) in enumerate(zip(num_frames, generators, strict=True)):

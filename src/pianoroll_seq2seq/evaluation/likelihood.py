@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float32, Float64
+from jaxtyping import Bool, Float32
 from torch import Tensor
 from torch.nn import functional
 
@@ -22,7 +22,15 @@ from pianoroll_seq2seq.data.conditions import Conditions
 from pianoroll_seq2seq.errors import SettingsError, ShapeError
 from pianoroll_seq2seq.given import Given
 from pianoroll_seq2seq.layout import FrameLayout
-from pianoroll_seq2seq.models.contract import SequenceModel, choose_layout, device_of, layout_for, layout_of, predict, source_of
+from pianoroll_seq2seq.models.contract import (
+    SequenceModel,
+    choose_layout,
+    device_of,
+    layout_for,
+    layout_of,
+    predict,
+    source_of,
+)
 from pianoroll_seq2seq.models.given_frames import GivenFrames
 from pianoroll_seq2seq.models.heads.velocity_frame import Velocity, VelocityPredictions
 from pianoroll_seq2seq.models.modes import inference
@@ -247,16 +255,15 @@ def velocity_scores(pieces: Sequence[NoteVelocities], layout: FrameLayout) -> di
     return scores
 
 
-def _score(
-    models: Sequence[SequenceModel], piece: _Piece, input_frames: int, target_frames: int | None
-) -> _Scored:
+def _score(models: Sequence[SequenceModel], piece: _Piece, input_frames: int, target_frames: int | None) -> _Scored:
     """The log-probability of every frame of a piece that is not given as a whole, under the mixture of some models.
 
     The notes and the velocities are apart if the models have velocities.
     """
     per_model, notes_per_model, velocities = [], [], None
     frames = piece.roll.to_frames(piece.layout)
-    kept = np.ones(len(frames), dtype=bool) if piece.mask is None else ~piece.mask.all(axis=1)
+    given = np.zeros(len(frames), dtype=bool) if piece.mask is None else piece.mask.all(axis=1)
+    kept = np.logical_not(given)
     for model in models:
         device, layout = device_of(model), layout_of(model)
         values = frames.astype(np.float32) if layout is None else layout.to_float(frames)

@@ -6,7 +6,7 @@ their notes in ticks, ``channels`` applies the messages of all tracks to them an
 :mod:`pianoroll_seq2seq.tempo` alone.
 """
 
-from pianoroll_seq2seq.midi_io.folder import midi_paths as midi_paths
+from pianoroll_seq2seq.midi_io.folder import music_paths as music_paths
 from pianoroll_seq2seq.midi_io.policy import Policies as Policies
 from pianoroll_seq2seq.midi_io.read import MidiNotes as MidiNotes
 from pianoroll_seq2seq.midi_io.read import read_midi as read_midi

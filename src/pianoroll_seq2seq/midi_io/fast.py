@@ -80,8 +80,7 @@ def _parsed(data: bytes, spans: list[tuple[int, int]]) -> tuple[Any, list[tuple[
         parsed: Any = symusic.Score.from_midi(data)
     except RuntimeError:
         return None
-    tempos = parsed.tempos.numpy()
-    changes = list(zip(tempos["time"].tolist(), tempos["mspq"].tolist(), strict=True))
+    changes = signature_events.rows_of(parsed.tempos, ("time", "mspq"))
     if len(changes) > 1 and len(dict(changes)) < len(set(changes)):
         return None  # symusic may return them in another order than the file's
     return parsed, changes, signature_events.from_symusic(data, parsed, spans)

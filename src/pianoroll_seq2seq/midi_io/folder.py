@@ -1,4 +1,4 @@
-"""The MIDI files of a folder."""
+"""The files of music in a folder."""
 
 import os
 import warnings
@@ -9,18 +9,20 @@ from pathlib import Path, PurePosixPath
 from pianoroll_seq2seq._internal.names import printable
 from pianoroll_seq2seq.errors import MidiNotFoundError
 
-_ENDINGS = (".mid", ".midi", ".kar", ".rmi")
+_ENDINGS = (".mid", ".midi", ".kar", ".rmi", ".musicxml", ".mxl")  # not .xml, which may be anything
 
 
-def midi_paths(folder: Path) -> list[Path]:
-    """Every ``.mid``, ``.midi``, ``.kar`` and ``.rmi`` file below a folder, in order of their paths.
+def music_paths(folder: Path) -> list[Path]:
+    """Every MIDI file and MusicXML file below a folder, in order of their paths.
+
+    MIDI files end with ``.mid``, ``.midi``, ``.kar`` or ``.rmi``, MusicXML files with ``.musicxml`` or ``.mxl``.
 
     Linked folders are read too, but no folder twice: neither one that is also there without a link, nor one that holds
-    the link. A warning names what has the name of a MIDI file and is none, such as a named pipe (opening it would wait
+    the link. A warning names what has the name of such a file and is none, such as a named pipe (opening it would wait
     for ever) or a link to nothing, and folders that may not be read.
 
     Raises:
-        MidiNotFoundError: no such folder, or no MIDI file in it.
+        MidiNotFoundError: no such folder, or no such file in it.
     """
     if not folder.is_dir():
         if folder.is_file():
@@ -34,7 +36,8 @@ def midi_paths(folder: Path) -> list[Path]:
         else:
             warnings.warn(f"{printable(str(path))} is left out: {_why_no_file(path)}.", stacklevel=2)
     if not paths:
-        raise MidiNotFoundError(f"{folder}: no .mid, .midi, .kar or .rmi file in it or below. Check the path.")
+        endings = ", ".join(_ENDINGS)
+        raise MidiNotFoundError(f"{folder}: no MIDI or MusicXML file ({endings}) in it or below. Check the path.")
     return paths
 
 

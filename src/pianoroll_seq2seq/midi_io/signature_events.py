@@ -7,6 +7,7 @@ changes no note, and real files have them.
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import islice
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from pianoroll_seq2seq.meter import Meter
@@ -16,6 +17,8 @@ from pianoroll_seq2seq.signatures import KeySignature, TimeSignature, is_key_sig
 from pianoroll_seq2seq.tempo import MAX_TICK
 
 _KINDS = {0x58: TIME_SIGNATURE, 0x59: KEY_SIGNATURE}  # by the types of meta events
+_TIME_FIELDS = ("time", "numerator", "denominator")
+_KEY_FIELDS = ("time", "key", "tonality")
 _FEW = 4
 _LONGEST_SIGNATURE = 10  # bytes of a time signature whose length is written in four bytes
 _LARGEST_POWER = 7  # of the denominators of 2 that are accepted
@@ -74,12 +77,23 @@ def from_symusic(data: bytes, parsed: Any, spans: Sequence[tuple[int, int]]) -> 
         parsed: what symusic made of it.
         spans: the first byte of each track's content and the byte after its last.
     """
-    times = [(one.time, one.numerator, one.denominator) for one in parsed.time_signatures]
-    keys = [(one.time, one.key, one.tonality) for one in parsed.key_signatures]
-    for rows in (times, keys):
-        if len(rows) > 1 and len({row[0] for row in rows}) < len(set(rows)):
-            return from_changes(islice(_listed(data, spans), len(times) + len(keys)))
+    times = rows_of(parsed.time_signatures, _TIME_FIELDS)
+    keys = rows_of(parsed.key_signatures, _KEY_FIELDS)
+    if len(times) > 1 or len(keys) > 1:
+        for rows in (times, keys):
+            if len({row[0] for row in rows}) < len(set(rows)):
+                return from_changes(islice(_listed(data, spans), len(times) + len(keys)))
     return Signatures(times, keys)
+
+
+def rows_of(events: Any, fields: tuple[str, ...]) -> list[tuple[int, ...]]:
+    """Some fields of the tempi or signatures that symusic found."""
+    count = len(events)
+    if count <= _FEW:  # as most files have: a fifth of the time
+        get = attrgetter(*fields)
+        return [get(events[index]) for index in range(count)]
+    columns = events.numpy()
+    return list(zip(*(columns[field].tolist() for field in fields), strict=True))
 
 
 def _listed(data: bytes, spans: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:

@@ -15,9 +15,11 @@ _ANY_CHANNEL = bytes(0xB0 if byte & 0xF0 == 0xB0 else byte for byte in range(256
 _HARMFUL = rb"(?:[\x78\x7b-\x7f]|\x00[\x78\x79\x7e-\xff])"
 _HARMLESS = rb"(?:[\x01-\x77\x79\x7a][\x00-\xff]|\x00[\x00-\x77\x7a-\x7d])" + _DELTA
 # A status, and harmful controllers behind it. They may also come after a meta event, or after many harmless ones: how
-# many are looked at is limited, since each status begins anew.
+# many are looked at is limited, since each status begins anew. The first line passes over most: one harmless
+# controller, and then another status.
 _CONTROLLERS = re.compile(
-    rb"\xb0(?=(" + _HARMLESS + rb"(?=[\x00-\x7f\xff])"
+    rb"\xb0(?![\x01-\x77\x79\x7a][\x00-\xff]" + _DELTA + rb"[\x80-\xfe])"
+    rb"(?=(" + _HARMLESS + rb"(?=[\x00-\x7f\xff])"
     rb"(?:(?:" + _HARMLESS + rb"){0,64}+(?:" + _HARMFUL + rb"|(\xff)(?!\x2f))|((?:" + _HARMLESS + rb"){65}))"
     rb"|" + _HARMFUL + rb"|[\x80-\xff]))"
 )

@@ -133,7 +133,7 @@ class CopyingLSTM(PretrainedMixin, nn.Module):
         self.hidden_size = hidden_size
         self.input_dropout = input_dropout
         self.input_noise = input_noise
-        self._settings = {
+        self._settings: dict[str, Any] = {
             "layout": layout,
             "hidden_size": hidden_size,
             "num_copy_heads": num_copy_heads,

@@ -1,5 +1,6 @@
 """An encoder-decoder that fills what is not given of a piece: it continues, harmonises, accompanies and infills."""
 
+from functools import partial
 from typing import Any, cast
 
 import torch
@@ -21,9 +22,15 @@ from pianoroll_seq2seq.models.heads.contract import (
     with_given,
 )
 from pianoroll_seq2seq.models.heads.head_state import init_head_state
+from pianoroll_seq2seq.models.heads.monophonic import MonophonicHead
+from pianoroll_seq2seq.models.heads.relative_window import RelativeWindowHead
+from pianoroll_seq2seq.models.heads.velocity import VelocityHead
 from pianoroll_seq2seq.models.layers.conditioning import Conditioning
 from pianoroll_seq2seq.models.layers.dropout import bernoulli_mask
 from pianoroll_seq2seq.models.layers.given_encoder import GivenEncoder, num_known_frames
+
+LOOK_AHEAD = (4, 8, 16)
+"""Frames on at which the default head reads given pitches."""
 
 
 class FillingLSTM(CopyingLSTM):
@@ -46,8 +53,12 @@ class FillingLSTM(CopyingLSTM):
             (:mod:`~pianoroll_seq2seq.data.condition_sources`); None for no conditions.
         condition_dropout: probability that what is optional of the conditions of an example, such as the ends of
             phrases, is unknown in training, 0 <= condition_dropout < 1.
-        head: the output head: a class, a ``functools.partial`` of one, or a head that is built already, such as
-            :class:`~pianoroll_seq2seq.models.heads.monophonic.MonophonicHead`; it must take given cells.
+        head: the output head: a class, a ``functools.partial`` of one, or a head that is built already; it must take
+            given cells. By default, for a layout of several parts, a
+            :class:`~pianoroll_seq2seq.models.heads.monophonic.MonophonicHead` that looks ahead, which takes parts of
+            one pitch at a time; for one part a
+            :class:`~pianoroll_seq2seq.models.heads.relative_window.RelativeWindowHead`; for a layout with velocities
+            in a :class:`~pianoroll_seq2seq.models.heads.velocity.VelocityHead`.
 
     Attributes:
         layout: the layout, or None if the model was built from a number.
@@ -77,7 +88,7 @@ class FillingLSTM(CopyingLSTM):
         input_noise: float = 0.0,
         condition_source: ConditionSource | None = None,
         condition_dropout: float = 0.0,
-        head: OutputHead | HeadFactory,
+        head: OutputHead | HeadFactory | None = None,
     ) -> None:
         """Validates the arguments and builds the layers."""
         super().__init__(
@@ -87,7 +98,7 @@ class FillingLSTM(CopyingLSTM):
             dropout=dropout,
             input_dropout=input_dropout,
             input_noise=input_noise,
-            head=head,
+            head=head or _default_head(layout, dropout),
         )
         if encoder_size < 1 or not 0 <= condition_dropout < 1:
             raise SettingsError(
@@ -96,8 +107,8 @@ class FillingLSTM(CopyingLSTM):
             )
         if not getattr(self.head, "takes_given", False):
             raise SettingsError(
-                f"{type(self.head).__name__} cannot take given cells. Use MonophonicHead for parts that sound one pitch "
-                f"at a time, or NotesHead or BernoulliHead, alone or in a VelocityHead."
+                f"{type(self.head).__name__} cannot take given cells. Use MonophonicHead for parts that sound one "
+                f"pitch at a time, or NotesHead or BernoulliHead, alone or in a VelocityHead."
             )
         columns = 0 if condition_source is None else condition_source.size
         self.condition_source = condition_source
@@ -228,3 +239,14 @@ class FillingLSTM(CopyingLSTM):
     def settings(self) -> dict[str, Any]:
         """The constructor's arguments."""
         return dict(self._settings)
+
+
+def _default_head(layout: FrameLayout | int, dropout: float) -> HeadFactory:
+    """Monophonic parts, or chords in one part, for the planes of a layout."""
+    if not isinstance(layout, FrameLayout) or len(layout.parts) == 1:
+        head: HeadFactory = partial(RelativeWindowHead, dropout=dropout)
+    else:
+        head = partial(MonophonicHead, look_ahead=LOOK_AHEAD, dropout=dropout)
+    if isinstance(layout, FrameLayout) and layout.has_velocity:
+        head = partial(VelocityHead, inner=head, dropout=dropout)
+    return head

@@ -1,10 +1,9 @@
 """MusicXML files where a MIDI file is expected."""
 
 import os
-from pathlib import Path
 
 from pianoroll_seq2seq._internal.limits import Limits
-from pianoroll_seq2seq.midi_io.source import NamedBytes, bytes_of
+from pianoroll_seq2seq.midi_io.source import MidiSource, NamedBytes, bytes_of
 from pianoroll_seq2seq.midi_io.write import to_midi_bytes
 from pianoroll_seq2seq.musicxml.read import read_musicxml
 
@@ -28,6 +27,23 @@ def midi_bytes_of(path: str | os.PathLike[str], limits: Limits) -> tuple[bytes, 
         UserWarning: unpitched notes of MusicXML whose drum is unknown, which are left out.
     """
     data, label = bytes_of(path, limits)
-    if Path(path).suffix.lower() in ENDINGS:
+    if _is_musicxml(path):
         data = to_midi_bytes(read_musicxml(NamedBytes(data, label), unpitched="drop", limits=limits))
     return data, label
+
+
+def midi_source_of(path: str | os.PathLike[str], limits: Limits) -> MidiSource:
+    """A path, from which the readers of MIDI files read; of a MusicXML file what :func:`midi_bytes_of` gives.
+
+    Args:
+        path: the file.
+        limits: how large it may be.
+
+    Raises:
+        MidiNotFoundError, MidiError, LimitError: as :func:`midi_bytes_of`, for MusicXML files.
+    """
+    return NamedBytes(*midi_bytes_of(path, limits)) if _is_musicxml(path) else path
+
+
+def _is_musicxml(path: str | os.PathLike[str]) -> bool:
+    return os.fspath(path).lower().endswith(ENDINGS)

@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-from pianoroll_seq2seq._internal.read_only import make_read_only
 from pianoroll_seq2seq.parts import Part, spanned_pitches
 from pianoroll_seq2seq.quantize import Planes
 
@@ -21,8 +20,12 @@ def unchecked_roll(kind: "type[PianoRoll]", planes: Planes, parts: tuple[Part, .
     """
     roll = object.__new__(kind)
     active, onset, velocity = planes
-    others.update(active=active, onset=onset, velocity=velocity, parts=parts, pitches=spanned_pitches(parts))
-    make_read_only(roll, others)
+    for plane in planes:
+        if plane is not None:
+            plane.flags.writeable = False
+    roll.__dict__.update(
+        others, active=active, onset=onset, velocity=velocity, parts=parts, pitches=spanned_pitches(parts)
+    )
     return roll
 
 

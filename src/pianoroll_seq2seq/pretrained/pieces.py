@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from pianoroll_seq2seq._internal.limits import DEFAULT_LIMITS
+from pianoroll_seq2seq._internal.limits import DEFAULT_LIMITS, Limits
 from pianoroll_seq2seq.errors import MidiError, NoNotesError
 from pianoroll_seq2seq.layout import FrameLayout
 from pianoroll_seq2seq.midi_io import read_midi
@@ -27,6 +27,7 @@ def read_piece(
     layout: FrameLayout,
     *,
     missing: Literal["error", "silent"] = "error",
+    alone: str | None = None,
     outside: Literal["error", "drop"] = "error",
     on_damage: Literal["error", "salvage"] = "error",
 ) -> PianoRoll:
@@ -40,6 +41,8 @@ def read_piece(
         layout: the model's layout.
         missing: what to do about parts of the model that the file lacks: raise an error, or leave them silent. Then
             the others must be found by their names.
+        alone: with ``missing="silent"``: the part that a single track with notes is, if no track has the name of a
+            part.
         outside: raise an error for notes outside the model's pitches, or leave them out.
         on_damage: raise an error for a damaged file, or read it up to the damage.
 
@@ -49,11 +52,33 @@ def read_piece(
         PitchRangeError: notes outside the pitches and ``outside="error"``.
     """
     score = _read(path, layout, on_damage)
+    return piece_of_score(score, layout, missing=missing, alone=alone, outside=outside).renamed(Path(path).stem)
+
+
+def piece_of_score(
+    score: Score,
+    layout: FrameLayout,
+    *,
+    missing: Literal["error", "silent"] = "error",
+    alone: str | None = None,
+    outside: Literal["error", "drop"] = "error",
+    limits: Limits = DEFAULT_LIMITS,
+) -> PianoRoll:
+    """A score as a piece in the layout of a model; see :func:`read_piece`.
+
+    Args:
+        score: the notes.
+        layout: the model's layout.
+        missing: what to do about parts of the model that the score lacks.
+        alone: the part that a single track is.
+        outside: what to do about notes outside the model's pitches.
+        limits: how large the roll may be.
+    """
     parts: Sequence[Part] = layout.parts
     if missing == "silent":
-        score, parts = _named_parts(score, layout)
-    roll = PianoRoll.from_score(score, grid=layout.grid, parts=parts, outside=outside)
-    return with_missing_parts(None, roll.renamed(Path(path).stem), layout)
+        score, parts = _named_parts(score, layout, alone)
+    roll = PianoRoll.from_score(score, grid=layout.grid, parts=parts, outside=outside, limits=limits)
+    return with_missing_parts(None, roll, layout)
 
 
 def read_melody(
@@ -114,19 +139,24 @@ def _with_notes(score: Score, indices: Collection[int]) -> list[int]:
     return [index for index in indices if counts[index] and not score.parts[index].drums]
 
 
-def _named_parts(score: Score, layout: FrameLayout) -> tuple[Score, Sequence[Part]]:
+def _named_parts(score: Score, layout: FrameLayout, alone: str | None) -> tuple[Score, Sequence[Part]]:
     """The notes of the parts of a layout that a score has, and these parts.
 
     Raises:
         MidiError: it has none of them.
     """
     try:
-        choose_parts(score.parts, layout.parts, pitches=PIANO, drums=None, label=score.name)
+        choose_parts(score.parts, layout.parts, pitches=PIANO, drums=None, label=score.name or "the score")
     except MidiError:
         names = [part.name.casefold() for part in score.parts]
         found = {part: names.index(part.name.casefold()) for part in layout.parts if part.name.casefold() in names}
+        pitched = _with_notes(score, range(len(score.parts)))
+        if not found and len(pitched) == 1:
+            found = {part: pitched[0] for part in layout.parts if part.name == alone}
         if not found:
             raise
         kept = np.isin(score.notes.part, list(found.values()))
-        return replace(score, notes=score.notes.where(kept)), tuple(found)
+        named = {index: part.name for part, index in found.items()}
+        parts = tuple(replace(part, name=named.get(index, part.name)) for index, part in enumerate(score.parts))
+        return replace(score, notes=score.notes.where(kept), parts=parts), tuple(found)
     return score, layout.parts

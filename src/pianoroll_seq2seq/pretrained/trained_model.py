@@ -180,9 +180,7 @@ class TrainedModel:
             layout=self.layout,
         )
 
-    def fill(
-        self, roll: PianoRoll | str | os.PathLike[str], given: Given, **options: Unpack[FillOptions]
-    ) -> PianoRoll:
+    def fill(self, roll: PianoRoll | str | os.PathLike[str], given: Given, **options: Unpack[FillOptions]) -> PianoRoll:
         """Writes what is not given of a piece: see :func:`~pianoroll_seq2seq.sampling.fill`.
 
         Args:

@@ -157,7 +157,9 @@ def vary(
     require_filling(model)
     if not 0 <= keep < 1:
         raise SettingsError(f"keep must be at least 0 and below 1, got {keep!r}.")
-    return fill(model, roll, ~_stretch(bars, parts) | Given.cells(_kept_beats(roll, keep, options.get("seed", 0))), **options)
+    return fill(
+        model, roll, ~_stretch(bars, parts) | Given.cells(_kept_beats(roll, keep, options.get("seed", 0))), **options
+    )
 
 
 def _names(parts: str | Iterable[str]) -> tuple[str, ...]:

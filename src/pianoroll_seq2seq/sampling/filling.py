@@ -1,4 +1,4 @@
-"""Filling: a model writes what is not given of a piece. Continuing, harmonizing, accompanying and infilling are this."""
+"""Filling: a model writes what is not given of a piece, to continue, harmonize, accompany or infill it."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from pianoroll_seq2seq._internal.progress import tqdm
-from pianoroll_seq2seq.errors import SettingsError, ShapeError
+from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.given import Given
 from pianoroll_seq2seq.layout import FrameLayout
 from pianoroll_seq2seq.models.contract import FillingModel, SequenceModel, require_conditional
@@ -230,9 +230,7 @@ def _filling(
     return [_Stream(np.arange(len(pieces.rolls)), 0, end, written)]
 
 
-def _start(
-    model: FillingModel, given: GivenFrames, conditions: np.ndarray | None
-) -> tuple[FrameDistribution, Any]:
+def _start(model: FillingModel, given: GivenFrames, conditions: np.ndarray | None) -> tuple[FrameDistribution, Any]:
     """The distribution of the first frame, and the model's state."""
     if conditions is None:
         return model.start_filling(given)

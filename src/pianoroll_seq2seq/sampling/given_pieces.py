@@ -69,13 +69,14 @@ def given_pieces(
     if not rolls:
         raise ShapeError("fill needs at least one roll.")
     expressions = [given] * len(rolls) if isinstance(given, Given) else list(given)
+    for one in expressions:
+        if not isinstance(one, Given):
+            raise SettingsError(f"given must be a Given, such as Given.parts('soprano'), got {given!r:.80}.")
     if len(expressions) != len(rolls):
         raise ShapeError(f"{len(expressions)} Given for {len(rolls)} pieces. Pass one for all, or one for each.")
-    for roll, one in zip(rolls, expressions, strict=True):
+    for roll in rolls:
         if not isinstance(roll, PianoRoll):
             raise SettingsError("A piece to fill is a PianoRoll. Read a file with PianoRoll.from_midi(path, ...).")
-        if not isinstance(one, Given):
-            raise SettingsError(f"given must be a Given, such as Given.parts('soprano'), got {one!r:.80}.")
         if not len(roll):
             raise ShapeError(f"{roll.name or 'The roll'} has no frames to fill.")
     layout = layout_for(model, rolls[0], layout)

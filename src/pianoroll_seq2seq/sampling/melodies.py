@@ -35,8 +35,7 @@ def melody_part(model: object, layout: FrameLayout | None, name: str | None) -> 
     found = [part for part in own.parts if part.name == name or (name is None and not part.drums)]
     if not found:
         raise SettingsError(
-            f"The model has no part {name!r}. Its parts are "
-            f"[{listed((part.name for part in own.parts), quoted=True)}]."
+            f"The model has no part {name!r}. Its parts are [{listed((part.name for part in own.parts), quoted=True)}]."
         )
     return found[0], own
 

@@ -33,8 +33,9 @@ def roll_from_notes(
     *,
     ticks_per_unit: int,
     limits: RequestLimits,
+    name: str = "primer_notes",
 ) -> PianoRoll:
-    """Rasterizes the ``primer_notes`` of a request.
+    """Rasterizes the notes of a request.
 
     Args:
         notes: at least one note.
@@ -42,6 +43,7 @@ def roll_from_notes(
         tempo: the tempo of the roll.
         ticks_per_unit: ticks in a unit of the notes' times.
         limits: bounds on the primer.
+        name: the field of the notes.
 
     Raises:
         RequestError: a note outside the model's pitches or of an unknown part, or a primer of too many frames.
@@ -49,14 +51,14 @@ def roll_from_notes(
     names = [part.name for part in layout.parts]
     rows = []
     for index, note in enumerate(notes):
-        field = f"primer_notes[{index}]"
+        field = f"{name}[{index}]"
         part = _part_index(note.part, names, field)
         pitches = layout.parts[part].pitches
         if not pitches.lowest <= note.pitch <= pitches.highest:
             problem = f"must be in the model's range {pitches.lowest}..{pitches.highest}, got {note.pitch}."
             raise RequestError(422, f"{field}.pitch", problem)
         if (note.start + note.duration) * ticks_per_unit > MAX_TICK:
-            raise primer_too_long("primer_notes", layout.grid, limits)
+            raise primer_too_long(name, layout.grid, limits)
         onset_tick, end_tick = (
             math.floor(time * ticks_per_unit + 0.5) for time in (note.start, note.start + note.duration)
         )
@@ -71,7 +73,7 @@ def roll_from_notes(
             limits=roll_limits(layout, limits),
         )
     except LimitError as error:
-        raise primer_too_long("primer_notes", layout.grid, limits) from error
+        raise primer_too_long(name, layout.grid, limits) from error
 
 
 def _part_index(name: str | None, names: Sequence[str], field: str) -> int:

@@ -1,4 +1,4 @@
-"""The service: takes a primer and answers with its continuation."""
+"""The service: takes a primer and answers with its continuation, or fills a piece."""
 
 import base64
 import os
@@ -18,14 +18,17 @@ from pianoroll_seq2seq.errors import (
     SettingsError,
     ShapeError,
 )
+from pianoroll_seq2seq.given import Given
 from pianoroll_seq2seq.grid import SecondsGrid, beats_at
 from pianoroll_seq2seq.layout import FrameLayout
-from pianoroll_seq2seq.midi_io import to_midi_bytes
-from pianoroll_seq2seq.models.contract import SequenceModel, choose_layout
+from pianoroll_seq2seq.midi_io import read_midi, to_midi_bytes
+from pianoroll_seq2seq.models.contract import FillingModel, SequenceModel, choose_layout
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.pianoroll.conversions import DEFAULT_VELOCITY
 from pianoroll_seq2seq.pretrained.opening import open_model
-from pianoroll_seq2seq.sampling import AutoregressiveModel, generate
+from pianoroll_seq2seq.pretrained.pieces import piece_of_score
+from pianoroll_seq2seq.sampling import AutoregressiveModel, fill, generate
+from pianoroll_seq2seq.sampling.model_conditions import extended
 from pianoroll_seq2seq.serving.errors import RequestError
 from pianoroll_seq2seq.serving.limits import RequestLimits
 from pianoroll_seq2seq.serving.primers import (
@@ -35,14 +38,14 @@ from pianoroll_seq2seq.serving.primers import (
     roll_limits,
     ticks_per_beat_for,
 )
-from pianoroll_seq2seq.serving.requests import PrimerNote, note_fields, parse_json, parse_request
+from pianoroll_seq2seq.serving.requests import PrimerNote, Request, note_fields, parse_json, parse_request
 from pianoroll_seq2seq.tempo import DEFAULT_US_PER_BEAT, TempoMap
 
 _BEATS_PER_SECOND = 1_000_000 // DEFAULT_US_PER_BEAT
 
 
 class Service:
-    """A model that continues the music in requests.
+    """A model that continues the music in requests, or fills it.
 
     A request is a JSON object:
 
@@ -57,8 +60,14 @@ class Service:
     - ``seed``: equal requests with equal seeds get equal answers; 0 by default.
     - ``condition``: for a conditional model, the condition of all frames, a list of numbers.
 
-    The answer has the continuation without the primer: ``midi`` (a file in base64), ``notes`` (as in a request),
-    ``num_frames`` and ``seed``. A service may be used from many threads at once.
+    If the model fills (:func:`~pianoroll_seq2seq.sampling.fill`), a request may have ``given`` instead of a primer:
+    ``{"parts": ["soprano"]}`` for the names of given parts, ``{"outside_bars": [5, 8]}`` for all parts outside some
+    bars, numbered as in a score, or both; ``{}`` for nothing. The piece is then ``piece_midi`` or ``piece_notes``, and
+    ``num_frames``, its length, may be left out. Of a MIDI file in which no track has the name of a part, a single track
+    is the only given part.
+
+    The answer has the continuation without the primer, or the whole filled piece: ``midi`` (a file in base64),
+    ``notes`` (as in a request), ``num_frames`` and ``seed``. A service may be used from many threads at once.
 
     Args:
         model: a trained model; it is put into evaluation mode.
@@ -118,40 +127,74 @@ class Service:
         Raises:
             RequestError: an invalid request. Its ``status`` gives the kind of problem, its message the details.
         """
-        parsed = parse_request(request, self.limits, unit=self._unit, condition_size=self.condition_size)
-        primer = self._read_midi(parsed.primer) if isinstance(parsed.primer, bytes) else self._read_notes(parsed.primer)
-        check_frame_pairs(primer, parsed.num_frames, self.limits)
-        condition = None if parsed.condition is None else np.array(parsed.condition, np.float32)
+        fills = isinstance(self.model, FillingModel)
+        parsed = parse_request(request, self.limits, unit=self._unit, condition_size=self.condition_size, fills=fills)
+        options: dict[str, Any] = {
+            "sampler": parsed.sampler,
+            "seed": parsed.seed,
+            "condition": None if parsed.condition is None else np.array(parsed.condition, np.float32),
+            "layout": self.layout,
+        }
         try:
-            continuation = generate(
-                self.model,
-                primer,
-                num_frames=parsed.num_frames,
-                sampler=parsed.sampler,
-                seed=parsed.seed,
-                condition=condition,
-                layout=self.layout,
-            )
+            music = self._continue(parsed, options) if parsed.given is None else self._fill(parsed, options)
         except SettingsError as error:
             raise RequestError(422, "condition", f"missing, and this model needs one ({error}).") from error
         try:
-            midi = to_midi_bytes(continuation.to_score())
+            midi = to_midi_bytes(music.to_score())
         except GridError as error:
             problem = f"its ticks are too coarse for {self.layout.grid} ({error})."
-            raise RequestError(422, "primer_midi", problem) from error
+            raise RequestError(422, "primer_midi" if parsed.given is None else "piece_midi", problem) from error
         return {
             "midi": base64.b64encode(midi).decode("ascii"),
-            "notes": self._note_objects(continuation),
-            "num_frames": parsed.num_frames,
+            "notes": self._note_objects(music),
+            "num_frames": len(music),
             "seed": parsed.seed,
         }
 
-    def _read_midi(self, data: bytes) -> PianoRoll:
-        field, layout = "primer_midi", self.layout
+    def _continue(self, parsed: Request, options: dict[str, Any]) -> PianoRoll:
+        """The continuation of a primer."""
+        assert parsed.num_frames is not None
+        primer = self._read(parsed, "primer")
+        check_frame_pairs(primer, parsed.num_frames, self.limits)
+        return generate(self.model, primer, num_frames=parsed.num_frames, **options)
+
+    def _fill(self, parsed: Request, options: dict[str, Any]) -> PianoRoll:
+        """A piece with what is not given of it."""
+        assert parsed.given is not None
+        piece = self._read(parsed, "piece")
+        if parsed.num_frames is not None:
+            if parsed.num_frames < len(piece):
+                problem = f"{parsed.num_frames}, but the piece has {len(piece)} frames. Leave it out, or cut the piece."
+                raise RequestError(422, "num_frames", problem)
+            piece = extended(piece, parsed.num_frames - len(piece))
+        if len(piece) > self.limits.max_num_frames:
+            problem = f"a piece of {len(piece)} frames; the limit is {self.limits.max_num_frames} frames a request."
+            raise RequestError(413, "num_frames" if parsed.num_frames else "piece", problem)
+        check_frame_pairs(piece, len(piece), self.limits)
         try:
-            roll = PianoRoll.from_midi(
-                data, grid=layout.grid, parts=layout.parts, limits=roll_limits(layout, self.limits)
-            )
+            given = Given.cells(parsed.given.expression().mask(piece))
+        except SettingsError as error:
+            raise RequestError(422, "given", str(error)) from error
+        return fill(self.model, piece, given, **options)
+
+    def _read(self, parsed: Request, of: str) -> PianoRoll:
+        """The primer or the piece of a request."""
+        if not isinstance(parsed.music, bytes):
+            return self._read_notes(parsed.music, f"{of}_notes")
+        names = () if parsed.given is None else parsed.given.parts
+        return self._read_midi(parsed.music, f"{of}_midi", fills=parsed.given is not None, names=names)
+
+    def _read_midi(self, data: bytes, field: str, *, fills: bool, names: Sequence[str]) -> PianoRoll:
+        """A MIDI file in the model's layout; of a piece to fill, parts may be missing."""
+        layout = self.layout
+        limits = roll_limits(layout, self.limits)
+        try:
+            if fills:
+                score = read_midi(data, limits=limits).on_grid(layout.grid)
+                alone = names[0] if len(names) == 1 else None
+                roll = piece_of_score(score, layout, missing="silent", alone=alone, limits=limits)
+            else:
+                roll = PianoRoll.from_midi(data, grid=layout.grid, parts=layout.parts, limits=limits)
         except LimitError as error:
             raise primer_too_long(field, layout.grid, self.limits) from error
         except PitchRangeError as error:
@@ -161,15 +204,15 @@ class Service:
             problem = f"notes outside the model's range {ranges}. Transpose them, or leave them out."
             raise RequestError(422, field, problem) from error
         except NoNotesError as error:
-            raise RequestError(422, field, "no notes to continue (drums do not count).") from error
+            raise RequestError(422, field, "no notes (drums do not count).") from error
         except MidiError as error:
             raise RequestError(400, field, f"not a readable MIDI file ({error}).") from error
         return roll.renamed("")
 
-    def _read_notes(self, notes: Sequence[PrimerNote]) -> PianoRoll:
+    def _read_notes(self, notes: Sequence[PrimerNote], field: str) -> PianoRoll:
         tempo = TempoMap(ticks_per_beat_for(self.layout.grid))
         ticks_per_unit = tempo.ticks_per_beat * (_BEATS_PER_SECOND if self._unit == "second" else 1)
-        return roll_from_notes(notes, self.layout, tempo, ticks_per_unit=ticks_per_unit, limits=self.limits)
+        return roll_from_notes(notes, self.layout, tempo, ticks_per_unit=ticks_per_unit, limits=self.limits, name=field)
 
     def _note_objects(self, roll: PianoRoll) -> list[dict[str, int | float | str]]:
         """The notes as ``primer_notes`` of a request, in order of their starts."""

@@ -73,9 +73,9 @@ def parse_generation_request(raw: bytes, models: Mapping[str, TrainedModel], lim
     num_frames = _num_frames(fields.pop("length", None), trained, tempo, limits)
     scale = _scale(fields.pop("scale", None))
     parsed = parse_request(fields | {"num_frames": num_frames}, limits.request, unit="beat")
-    assert not isinstance(parsed.primer, bytes)  # refused above
+    assert not isinstance(parsed.music, bytes)  # refused above
     first = trained.layout.parts[0].name or None
-    notes = [replace(note, part=note.part or first) for note in parsed.primer]
+    notes = [replace(note, part=note.part or first) for note in parsed.music]
     primer = roll_from_notes(notes, trained.layout, tempo, ticks_per_unit=tempo.ticks_per_beat, limits=limits.request)
     check_frame_pairs(primer, num_frames, limits.request)
     sampler, condition = parsed.sampler, None

@@ -118,9 +118,7 @@ class Batches:
         """A batch in memory of its own."""
         inputs, targets, condition = fetch(self._examples, indices.examples, generator=generator)
         tasks = np.random.default_rng([*indices.seed, _TASKS])  # not the generator of the augmentation
-        given = given_frames(
-            self._examples, indices.examples, torch.cat([inputs, targets], dim=1), generator=tasks
-        )
+        given = given_frames(self._examples, indices.examples, torch.cat([inputs, targets], dim=1), generator=tasks)
         target_mask = frames_to_score(given, self._examples.target_mask(indices.examples), inputs.shape[1])
         if given is not None:
             given = given.to(self._device, inputs.dtype)

@@ -261,5 +261,5 @@ def test_drums_are_no_pitch_classes() -> None:
 
 
 def test_a_folder_without_the_part(songs: Path) -> None:
-    with pytest.raises(MidiError, match="none of its 5 MIDI files"):
+    with pytest.raises(MidiError, match="none of its 5 files"):
         read_folder(songs, parts=["BASS"])

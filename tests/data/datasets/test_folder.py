@@ -1,13 +1,29 @@
-"""Folders of MIDI files."""
+"""Folders of MIDI and MusicXML files."""
 
+import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from pianoroll_seq2seq import BeatGrid, NoteTable, PianoRoll, PitchRange, Score, TempoMap, read_folder, write_midi
+from musicxml_music import SCORES
+
+from pianoroll_seq2seq import (
+    BeatGrid,
+    NoteTable,
+    PianoRoll,
+    PitchRange,
+    Score,
+    TempoMap,
+    build_corpus,
+    read_folder,
+    write_midi,
+    write_musicxml,
+)
 from pianoroll_seq2seq.errors import MidiError, MidiNotFoundError
 from pianoroll_seq2seq.midi_io import to_midi_bytes
+from pianoroll_seq2seq.musicxml import to_musicxml_bytes
 from pianoroll_seq2seq.parts import Part
 
 TEMPO = TempoMap(480)
@@ -51,6 +67,39 @@ def test_bad_files_are_listed_and_good_ones_returned(mixed: Path) -> None:
         assert expected in failures[name]
 
 
+@pytest.mark.parametrize("parts", [None, "tracks"])
+def test_scores_of_notation_programs_are_read_too(tmp_path: Path, parts: str | None) -> None:
+    """A folder of MusicXML files seems empty, or one of them that is cut stops the others."""
+    written = {"a.mid": SCORES["drums"], "b.musicxml": SCORES["drums"], "c.MXL": SCORES["upbeat"]}
+    for name, score in written.items():
+        (write_midi if name == "a.mid" else write_musicxml)(score, tmp_path / name)
+    whole = to_musicxml_bytes(SCORES["upbeat"])
+    (tmp_path / "cut.musicxml").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "settings.xml").write_text("<settings/>")
+    rolls, failures = read_folder(tmp_path, parts=parts)
+    assert [roll.name for roll in rolls] == ["a", "b", "c"]
+    assert list(failures) == ["cut.musicxml"]
+    assert "cut.musicxml" in failures["cut.musicxml"]
+    expected = [PianoRoll.from_score(score, parts=parts, grid=rolls[0].grid) for score in written.values()]
+    for roll, other in zip(rolls, expected, strict=True):
+        assert roll == other
+        assert roll.parts == other.parts
+        assert roll.meter == other.meter
+        assert np.array_equal(roll.velocity, other.velocity)
+    mixed = build_corpus(tmp_path, tmp_path / "corpus", executor=ThreadPoolExecutor(1), progress=False)
+    assert list(mixed) == [PianoRoll.from_score(score) for score in written.values()]
+    assert list(mixed.failures) == ["cut.musicxml"]
+
+
+def test_unpitched_notes_without_a_drum_are_left_out_with_a_warning(tmp_path: Path) -> None:
+    """A whole score is refused for a triangle, or the triangle is lost without a word."""
+    whole = to_musicxml_bytes(SCORES["drums"]).decode()
+    (tmp_path / "kit.musicxml").write_text(re.sub(r"<midi-unpitched>\d+</midi-unpitched>", "", whole))
+    with pytest.warns(UserWarning, match=r"kit\.musicxml: \d+ unpitched notes"):
+        rolls, _ = read_folder(tmp_path)
+    assert len(rolls) == 1
+
+
 def test_each_roll_is_that_of_its_file(mixed: Path) -> None:
     """A roll bears the name of another piece."""
     for roll in read_folder(mixed).rolls:
@@ -89,7 +138,7 @@ def test_missing_folder_is_named(tmp_path: Path) -> None:
 def test_folder_without_midi_is_named(tmp_path: Path) -> None:
     """An empty data set comes back, and training fails far from the cause."""
     (tmp_path / "notes.txt").write_text("nothing to play")
-    with pytest.raises(MidiNotFoundError, match=r"no \.mid, \.midi, \.kar or \.rmi file"):
+    with pytest.raises(MidiNotFoundError, match=r"no MIDI or MusicXML file \(\.mid, .*, \.mxl\)"):
         read_folder(tmp_path)
 
 
@@ -97,7 +146,7 @@ def test_nothing_but_bad_files_gives_the_reasons(tmp_path: Path) -> None:
     """One learns that nothing could be read, but not why."""
     for number in range(7):
         (tmp_path / f"{number}.mid").write_bytes(b"")
-    with pytest.raises(MidiError, match="none of its 7 MIDI files") as caught:
+    with pytest.raises(MidiError, match="none of its 7 files") as caught:
         read_folder(tmp_path)
     assert "0.mid: the file is empty" in str(caught.value)
     assert str(caught.value).count("is empty") == 5  # the first few are enough

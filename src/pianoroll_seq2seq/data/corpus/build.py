@@ -55,7 +55,7 @@ def build_corpus(
     progress: bool = True,
     **reading: Unpack[Reading],
 ) -> Corpus:
-    """Converts any number of MIDI files to a corpus on disk.
+    """Converts any number of MIDI and MusicXML files to a corpus on disk.
 
     A file that cannot be read does not stop the others: ``Corpus.failures`` and ``manifest.json`` have the reason. An
     interrupted build continues when it is called again with the same arguments; finished shards are not built again.
@@ -65,8 +65,8 @@ def build_corpus(
     All pieces of a corpus have the same parts. Velocities are kept, a byte a note, unless ``velocity=False``.
 
     Args:
-        paths: a folder whose ``.mid``, ``.midi``, ``.kar`` and ``.rmi`` files are read, also those of its subfolders;
-            or the files.
+        paths: a folder whose ``.mid``, ``.midi``, ``.kar``, ``.rmi``, ``.musicxml`` and ``.mxl`` files are read, also
+            those of its subfolders; or the files.
         out: a new folder, or the folder of an interrupted build.
         grid: how long a frame is.
         pitches: the pitches to keep, of all parts or of each by its name.

@@ -33,6 +33,7 @@ from pianoroll_seq2seq.data.corpus.packing import count_onsets, hash_planes, has
 from pianoroll_seq2seq.errors import MidiError, PitchRangeError
 from pianoroll_seq2seq.grid import FrameGrid
 from pianoroll_seq2seq.midi_io.planes import PlanesOfFile, Reading, read_planes
+from pianoroll_seq2seq.musicxml import midi_source_of
 from pianoroll_seq2seq.parts import Part
 from pianoroll_seq2seq.pitches import PitchRange
 
@@ -257,7 +258,8 @@ def read_parts(file: SourceFile, task: ShardTask) -> tuple[Part, ...] | None:
 
 
 def _read(file: SourceFile, task: ShardTask) -> PlanesOfFile:
-    return read_planes(Path(file.path), grid=task.grid, pitches=task.pitches, outside=task.outside, **task.reading)
+    source = midi_source_of(file.path, task.reading.get("limits", DEFAULT_LIMITS))
+    return read_planes(source, grid=task.grid, pitches=task.pitches, outside=task.outside, **task.reading)
 
 
 def _columns_of(found: Sequence[Part], expected: Sequence[Part], path: str) -> np.ndarray | None:

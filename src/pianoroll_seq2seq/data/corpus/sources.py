@@ -8,7 +8,7 @@ from pathlib import Path
 from pianoroll_seq2seq.data.corpus.format import Labels
 from pianoroll_seq2seq.data.corpus.shard import SourceFile
 from pianoroll_seq2seq.errors import MidiNotFoundError, SettingsError
-from pianoroll_seq2seq.midi_io import midi_paths
+from pianoroll_seq2seq.midi_io import music_paths
 
 _MAX_BITS = 64
 """Of a label that is a whole number."""
@@ -29,7 +29,7 @@ def source_files(
     """
     if isinstance(paths, str | os.PathLike):
         root = Path(paths)
-        found = midi_paths(root)
+        found = music_paths(root)
     else:
         found = [Path(path) for path in paths]
         if not found:

@@ -1,16 +1,18 @@
-"""A folder of MIDI files as piano rolls."""
+"""A folder of MIDI and MusicXML files as piano rolls."""
 
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, NamedTuple, Unpack
 
+from pianoroll_seq2seq._internal.limits import DEFAULT_LIMITS
 from pianoroll_seq2seq._internal.progress import tqdm
 from pianoroll_seq2seq.errors import MidiError, PitchRangeError, SettingsError
 from pianoroll_seq2seq.grid import SIXTEENTHS, FrameGrid
-from pianoroll_seq2seq.midi_io import midi_paths
+from pianoroll_seq2seq.midi_io import music_paths
 from pianoroll_seq2seq.midi_io.folder import piece_names
 from pianoroll_seq2seq.midi_io.planes import Reading
+from pianoroll_seq2seq.musicxml import midi_source_of
 from pianoroll_seq2seq.part_selection import check_option
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.pitches import PIANO, PitchRange
@@ -37,7 +39,11 @@ def read_folder(
     progress: bool = False,
     **reading: Unpack[Reading],
 ) -> Folder:
-    """Reads every MIDI file (``.mid``, ``.midi``, ``.kar``, ``.rmi``) below a folder, in order of their paths.
+    """Reads every MIDI file and MusicXML file below a folder, in order of their paths.
+
+    MIDI files end with ``.mid``, ``.midi``, ``.kar`` or ``.rmi``, MusicXML files with ``.musicxml`` or ``.mxl``. The
+    latter are read as the MIDI files of the same notes; unpitched notes whose drum is unknown are left out, with a
+    warning.
 
     A file that cannot be used does not stop the others: ``failures`` has its reason, by its path below the folder. A
     roll is named after that path, without the ending (with it where two files differ in nothing else). Linked folders
@@ -53,7 +59,7 @@ def read_folder(
             ``parts`` a file without one of them fails, and so does one in which the selections overlap.
 
     Raises:
-        MidiNotFoundError: no such folder, or no MIDI file in it.
+        MidiNotFoundError: no such folder, or no such file in it.
         SettingsError: an unknown value of a reading option.
         MidiError: no file could be used; the message lists the first reasons.
 
@@ -70,14 +76,15 @@ def read_folder(
     """
     check_option(reading.get("parts"))
     root = Path(folder)
-    paths = midi_paths(root)
+    paths = music_paths(root)
     rolls: list[PianoRoll] = []
     failures: dict[str, str] = {}
     names = piece_names(path.relative_to(root).as_posix() for path in paths)
     for path in tqdm(paths, "read", unit="file", disable=not progress):
         below = path.relative_to(root)
         try:
-            roll = PianoRoll.from_midi(path, grid=grid, pitches=pitches, outside=outside, **reading)
+            source = midi_source_of(path, reading.get("limits", DEFAULT_LIMITS))
+            roll = PianoRoll.from_midi(source, grid=grid, pitches=pitches, outside=outside, **reading)
         except (MidiError, PitchRangeError) as error:
             failures[str(below)] = str(error)
         except SettingsError as error:
@@ -88,5 +95,5 @@ def read_folder(
             rolls.append(roll.renamed(names[below.as_posix()]))
     if not rolls:
         reasons = "\n".join(f"  {reason}" for reason in list(failures.values())[:5])
-        raise MidiError(f"{root}: none of its {len(paths)} MIDI files can be used:\n{reasons}")
+        raise MidiError(f"{root}: none of its {len(paths)} files can be used:\n{reasons}")
     return Folder(rolls, failures)

@@ -13,7 +13,6 @@ from pianoroll_seq2seq.models.heads.precision import at_least_float32, check_tem
 from pianoroll_seq2seq.models.heads.random_numbers import uniform
 from pianoroll_seq2seq.models.note_columns import check_no_velocity
 
-
 _CERTAIN = 1e30
 """Log-odds of what is given."""
 
@@ -59,7 +58,9 @@ class Bernoulli:
         """Log-odds divided by the temperature."""
         return Bernoulli(self.logits / check_temperature(temperature))
 
-    def given(self, frames: Float[Tensor, "*batch frame_size"], cells: Bool[Tensor, "*batch frame_size"]) -> "Bernoulli":
+    def given(
+        self, frames: Float[Tensor, "*batch frame_size"], cells: Bool[Tensor, "*batch frame_size"]
+    ) -> "Bernoulli":
         """The given pitches are certain: see :class:`~pianoroll_seq2seq.models.heads.contract.FillingDistribution`."""
         certain = torch.where(frames > 0, _CERTAIN, -_CERTAIN).to(self.logits.dtype)
         return Bernoulli(torch.where(cells, certain, self.logits))

@@ -116,7 +116,12 @@ class MonophonicHead(nn.Module):
         check_no_velocity(layout, "MonophonicHead")
         self.columns: NoteColumns = note_columns(layout)
         sizes = {"in_features": in_features, "channels": channels, "lags": tuple(lags)}
-        in_range = min(in_features, channels, *lags, *(look_ahead or ())) >= 1 and lags and num_layers >= 0 and 0 <= dropout < 1
+        in_range = (
+            min(in_features, channels, *lags, *(look_ahead or ())) >= 1
+            and lags
+            and num_layers >= 0
+            and 0 <= dropout < 1
+        )
         if not in_range or not decays or not all(0 < decay < 1 for decay in decays):
             raise SettingsError(
                 f"Sizes and lags must be at least 1, num_layers at least 0, decays, one or more, in (0, 1), and "
@@ -193,13 +198,11 @@ class MonophonicHead(nn.Module):
             runs[:, rows],
             past[:, rows, : self.columns.plane_size],
             averages,
-            self._ahead(given, batch=len(past), steps=steps),
+            ahead=self._ahead(given, batch=len(past), steps=steps),
         )
         return Monophonic(self, context, self._chosen_ranks(features.shape[:2]))
 
-    def init_state(
-        self, past: Float[Tensor, "batch known frame_size"], given: GivenFrames | None = None
-    ) -> PartsState:
+    def init_state(self, past: Float[Tensor, "batch known frame_size"], given: GivenFrames | None = None) -> PartsState:
         """See :class:`~pianoroll_seq2seq.models.heads.contract.SteppingHead`."""
         pitches, begins = self._read(past)
         runs, before = runs_of(pitches, begins)
@@ -229,7 +232,7 @@ class MonophonicHead(nn.Module):
         latest = [state.pitches[:, lag - 1] for lag in (1, *self._lags)]
         pitches = torch.stack([*latest, state.before], dim=1)
         ahead = None if state.ahead is None else state.ahead.at(state.num_steps)
-        context = self._context(features, pitches, state.runs, state.sounded, state.past.average, ahead)
+        context = self._context(features, pitches, state.runs, state.sounded, state.past.average, ahead=ahead)
         return Monophonic(self, context, self._chosen_ranks(features.shape[:1]))
 
     def chords(self, frames: Float[Tensor, "*batch frame_size"]) -> dict[str, Tensor]:
@@ -274,9 +277,7 @@ class MonophonicHead(nn.Module):
         else:
             pitches, begins = self._read(given.frames[..., : self.frame_size])
             known = given.mask
-        return upcoming(
-            pitches, begins, known, lags=self.look_ahead, steps=steps, has_onsets=self.columns.has_onsets
-        )
+        return upcoming(pitches, begins, known, lags=self.look_ahead, steps=steps, has_onsets=self.columns.has_onsets)
 
     def _context(
         self,
@@ -285,6 +286,7 @@ class MonophonicHead(nn.Module):
         runs: Tensor,
         sounded: Tensor,
         averages: Tensor,
+        *,
         ahead: Upcoming | None,
     ) -> PartsContext:
         """The context of each step, batch shape (...), from features (..., in_features): see :class:`PartsContext`."""

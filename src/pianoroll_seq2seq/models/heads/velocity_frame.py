@@ -178,11 +178,8 @@ class Velocity:
         context = self.context.map(lambda values: values[index])
         return replace(self, notes=self.notes[index], context=context, known=known)
 
-    def given(
-        self, frames: Float[Tensor, "*batch frame_size"], cells: Bool[Tensor, "*batch frame_size"]
-    ) -> "Velocity":
-        """The distribution of what is not given: see
-        :class:`~pianoroll_seq2seq.models.heads.contract.FillingDistribution`.
+    def given(self, frames: Float[Tensor, "*batch frame_size"], cells: Bool[Tensor, "*batch frame_size"]) -> "Velocity":
+        """The distribution of what is not given of frames, as of a ``FillingDistribution``.
 
         The velocities of given notes are read like those of other notes: by the notes in the columns after them.
         """

@@ -76,9 +76,10 @@ class PastFeatures(nn.Module):
         return self._features(latest, exponential_averages(frames, self._decays), repeats, position)
 
     def start(self, frames: Tensor) -> Past:
-        """The past after frames (batch, frames >= 1, frame_size)."""
+        """The past after frames (batch, frames, frame_size), of which there may be none."""
         average = ExponentialAverage.of(frames, self._decays)
-        return Past(average, frames[:, -1], self._repeats(frames)[:, -1], frames.shape[1])
+        latest, repeats = (functional.pad(each, (0, 0, 1, 0))[:, -1] for each in (frames, self._repeats(frames)))
+        return Past(average, latest, repeats, frames.shape[1])
 
     def after(self, frame: Tensor, past: Past) -> Past:
         """The past after one more frame, (batch, frame_size)."""

@@ -59,9 +59,16 @@ class SampledFrames:
     counts: Tensor
 
     @classmethod
-    def of(cls, distribution: FrameDistribution, num_samples: int, generator: torch.Generator) -> "SampledFrames":
-        """Samples of a distribution of batch shape () or (1,)."""
-        first = distribution.sample(generator=generator)
+    def of(
+        cls,
+        distribution: FrameDistribution,
+        num_samples: int,
+        generator: torch.Generator,
+        first: Tensor | None = None,
+    ) -> "SampledFrames":
+        """Samples of a distribution of batch shape () or (1,); ``first`` is one of them."""
+        if first is None:
+            first = distribution.sample(generator=generator)
         if first.ndim == 1:
             more = [distribution.sample(generator=generator) for _ in range(num_samples - 1)]
             frames = torch.stack([first, *more])
@@ -73,7 +80,7 @@ class SampledFrames:
             log_probs = torch.stack([distribution.log_prob(frame) for frame in frames])
         else:
             log_probs = distribution[torch.zeros(len(frames), dtype=torch.int64, device=first.device)].log_prob(frames)
-        return cls(frames, log_probs.double(), counts)
+        return cls(frames, log_probs.detach().double(), counts)
 
     @property
     def rest(self) -> float:
@@ -112,14 +119,23 @@ def check_set_settings(name: str, p: float, temperature: float, num_samples: int
 
 
 def choose_each(
-    distribution: FrameDistribution, frame_set: Callable[[FrameDistribution], FrameSet], generator: torch.Generator
+    distribution: FrameDistribution,
+    num_samples: int,
+    frame_set: Callable[[SampledFrames], FrameSet],
+    generator: torch.Generator,
 ) -> Tensor:
-    """A frame for each distribution of a batch, each from its own set."""
-    shape = distribution.sample(generator=generator).shape
-    if shape[:-1] in ((), (1,)):
-        return frame_set(distribution).choose(generator).reshape(shape)
-    chosen = [
-        frame_set(distribution[(*index[:-1], slice(index[-1], index[-1] + 1))]).choose(generator)
-        for index in np.ndindex(*shape[:-1])
-    ]
-    return torch.stack(chosen).reshape(shape)
+    """A frame for each distribution of a batch, each from the set of its own samples."""
+    first = distribution.sample(generator=generator)
+    if first.shape[:-1] in ((), (1,)):
+        sampled = SampledFrames.of(distribution, num_samples, generator, first)
+        return frame_set(sampled).choose(generator).reshape(first.shape)
+    chosen = []
+    for index in np.ndindex(*first.shape[:-1]):
+        single = distribution[(*index[:-1], slice(index[-1], index[-1] + 1))]
+        chosen.append(frame_set(SampledFrames.of(single, num_samples, generator)).choose(generator))
+    return torch.stack(chosen).reshape(first.shape)
+
+
+def tempered(distribution: FrameDistribution, temperature: float) -> FrameDistribution:
+    """The distribution at a temperature."""
+    return distribution if temperature == 1.0 else distribution.tempered(temperature)

@@ -12,6 +12,7 @@ from pianoroll_seq2seq.sampling.samplers.frame_sets import (
     SampledFrames,
     check_set_settings,
     choose_each,
+    tempered,
 )
 
 
@@ -53,13 +54,14 @@ class TopP:
 
     def __call__(self, distribution: FrameDistribution, *, generator: torch.Generator) -> Tensor:
         """The sampled frames."""
-        return choose_each(distribution, lambda single: self.nucleus(single, generator=generator), generator)
+        return choose_each(tempered(distribution, self.temperature), self.num_samples, self._frame_set, generator)
 
     def nucleus(self, distribution: FrameDistribution, *, generator: torch.Generator) -> FrameSet:
         """The nucleus of one distribution, of batch shape () or (1,), the most likely frame first."""
-        if self.temperature != 1.0:
-            distribution = distribution.tempered(self.temperature)
-        sampled = SampledFrames.of(distribution, self.num_samples, generator)
+        sampled = SampledFrames.of(tempered(distribution, self.temperature), self.num_samples, generator)
+        return self._frame_set(sampled)
+
+    def _frame_set(self, sampled: SampledFrames) -> FrameSet:
         sampled = sampled.ordered(sampled.log_probs.argsort(descending=True, stable=True))
         exact = sampled.exact_set(self.p)
         if exact is not None:
