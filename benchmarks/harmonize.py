@@ -1,4 +1,4 @@
-"""Harmonizes the sopranos of test chorales, fills two bars in the middle of each, and measures the music.
+"""Harmonizes the sopranos of test chorales, fills two bars of each at three places, and measures the music.
 
     python benchmarks/harmonize.py MODEL --data FOLDER [--pieces 100] [--temperature 1.0] [--output music]
 
@@ -21,6 +21,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+import numpy as np
 import torch
 from likelihood_sets import VOICES, jsb16
 
@@ -44,6 +45,8 @@ from pianoroll_seq2seq.sampling.samplers import Sampler
 
 MELODY = VOICES[0]
 GAP_BARS = 2
+GAPS = 3
+"""Infills of a piece. Fewer seams would differ from real ones by chance alone."""
 TIMED_FRAMES = 256
 """Frames of the piece that is timed: 16 bars of 4/4 in sixteenths."""
 ROUNDS = 5
@@ -65,14 +68,14 @@ def harmonizations(model: FillingModel, pieces: Sequence[PianoRoll], sampler: Sa
 def infills(
     model: FillingModel, pieces: Sequence[PianoRoll], sampler: Sampler, *, seed: int
 ) -> tuple[list[PianoRoll], list[tuple[int, int]], list[PianoRoll]]:
-    """The pieces with two bars in the middle written anew, the frames of the gaps, and the pieces as they were."""
+    """The pieces with two bars written anew, at several places, the frames of the gaps, and the pieces as they were."""
     chosen, gaps = [], []
     for piece in pieces:
         lines = [*piece.bar_frames().tolist(), len(piece)]
-        middle = (len(lines) - 1 - GAP_BARS) // 2
-        if middle > 0:  # there are bars before and after the gap
+        last = len(lines) - 2 - GAP_BARS  # a bar before the gap and one after it are given
+        for first in np.unique(np.linspace(1, last, GAPS).round().astype(int)).tolist() if last > 0 else []:
             chosen.append(piece)
-            gaps.append((lines[middle], lines[middle + GAP_BARS]))
+            gaps.append((lines[first], lines[first + GAP_BARS]))
     given = [~Given.frames(*gap) for gap in gaps]
     return list(fill(model, chosen, given, sampler=sampler, seed=seed, progress=True)), gaps, chosen
 

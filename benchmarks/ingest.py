@@ -272,15 +272,15 @@ def our_cells(roll: PianoRoll) -> np.ndarray:
 
 def ours(grid: str) -> list[Contender]:
     """This library, in each of its ways."""
-    frames, note = GRIDS[grid], "both planes; 88 pitches, others dropped"
+    frames, note = GRIDS[grid], "active and onset planes; 88 pitches, others dropped"
 
-    def read_roll(path: str, *, compiled: bool) -> PianoRoll:
+    def read_roll(path: str, *, compiled: bool, velocity: bool = False) -> PianoRoll:
         with loops.forced(active=compiled):
-            return PianoRoll.from_midi(path, grid=frames, outside="drop")
+            return PianoRoll.from_midi(path, grid=frames, outside="drop", velocity=velocity)
 
     def read_score(path: str) -> PianoRoll:
         with loops.forced(active=False):
-            return PianoRoll.from_score(read_midi(path), grid=frames, outside="drop")
+            return PianoRoll.from_score(read_midi(path), grid=frames, outside="drop", velocity=False)
 
     return [
         Contender(
@@ -294,6 +294,19 @@ def ours(grid: str) -> list[Contender]:
             lambda path: read_roll(path, compiled=True),
             our_cells,
             f"{note}; as later files are read, no symusic",
+            package="numba",
+        ),
+        Contender(
+            "ours: with velocities, numpy",
+            lambda path: read_roll(path, compiled=False, velocity=True),
+            our_cells,
+            f"{note}, and the velocity plane",
+        ),
+        Contender(
+            "ours: with velocities, numba",
+            lambda path: read_roll(path, compiled=True, velocity=True),
+            our_cells,
+            f"{note}, and the velocity plane, no symusic",
             package="numba",
         ),
         Contender(

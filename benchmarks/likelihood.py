@@ -37,6 +37,7 @@ import torch
 from likelihood_sets import SETS, BenchmarkSet
 from recipes.copying import copying
 from recipes.encoder_decoder import HEADS, encoder_decoder
+from recipes.filling import filling
 from recipes.monophonic import monophonic
 from recipes.recipe import Recipe, train
 from recipes.transformer import transformer
@@ -48,6 +49,7 @@ from pianoroll_seq2seq._internal.atomic import writing
 from pianoroll_seq2seq.checkpoint import load
 from pianoroll_seq2seq.data.splitting import Split
 from pianoroll_seq2seq.errors import PianoRollSeq2SeqError
+from pianoroll_seq2seq.evaluation.memorization import memorized_share, repeated_share
 from pianoroll_seq2seq.evaluation.music_metrics import METRICS, Metric, scale_consistency
 from pianoroll_seq2seq.models.contract import SequenceModel
 from pianoroll_seq2seq.train.run_files import BEST
@@ -57,6 +59,7 @@ CONTINUATIONS = 60
 FIGURES: Mapping[str, Metric] = {**METRICS, "scale_consistency_by_frames": partial(scale_consistency, weight="frames")}
 WHOLE_PIECES: Mapping[str, Callable[..., Recipe]] = {
     "copying": copying,
+    "filling": filling,
     "monophonic": monophonic,
     "transformer": transformer,
     "velocity": velocity,
@@ -79,21 +82,6 @@ def recipe_of(name: str, rolls: Sequence[PianoRoll], hyperparameters: Mapping[st
     kind, *more = name.split("+")
     chosen = {**dict.fromkeys(more, True), **hyperparameters}
     return WHOLE_PIECES[kind](rolls, **chosen) if kind in WHOLE_PIECES else encoder_decoder(head=kind, **chosen)
-
-
-def repetitions(data: Split) -> tuple[float, float]:
-    """Shares of the test pieces' passages that occur in a training piece, and earlier in the same piece."""
-
-    def passages(roll: PianoRoll) -> list[bytes]:
-        frames = np.packbits(roll.active, axis=1)
-        return [frames[begin : begin + PASSAGE_FRAMES].tobytes() for begin in range(len(frames) - PASSAGE_FRAMES + 1)]
-
-    in_training = {passage for roll in data.train for passage in passages(roll)}
-    all_of_test = [passages(roll) for roll in data.test]
-    count = max(1, sum(map(len, all_of_test)))  # or all are shorter
-    known = sum(passage in in_training for piece in all_of_test for passage in piece)
-    again = sum(len(piece) - len(set(piece)) for piece in all_of_test)
-    return known / count, again / count
 
 
 def score(recipe: Recipe, models: SequenceModel | Sequence[SequenceModel], rolls: Sequence[PianoRoll]) -> Likelihood:
@@ -221,7 +209,8 @@ def main() -> None:
     has_velocities = data.train[0].velocity is not None
     hyperparameters = {key: ast.literal_eval(value) for key, value in (entry.split("=", 1) for entry in arguments.set)}
     label = "".join(f", {key}={value}" for key, value in hyperparameters.items())
-    known, again = repetitions(data)
+    known = memorized_share(data.test, data.train, num_frames=PASSAGE_FRAMES)
+    again = repeated_share(data.test, num_frames=PASSAGE_FRAMES)
     print(
         f"Passages of {PASSAGE_FRAMES} frames of the test pieces: {known:.1%} in training, "
         f"{again:.1%} earlier in the piece."

@@ -3,7 +3,12 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+
+import numpy as np
+
+from pianoroll_seq2seq import FillingLSTM, FrameLayout, MonophonicHead, Part, PianoRoll, PitchRange, save_pretrained
 
 
 @dataclass(frozen=True)
@@ -57,3 +62,17 @@ def quick(command: str, arguments: list[str]) -> list[object]:
         elif not option.startswith("--head."):
             left += [option, *value]
     return left
+
+
+def write_chorale_files(folder: Path) -> None:
+    """A melody and a piece of four voices, of eight bars, and an untrained model of them that fills."""
+    ranges = {"soprano": (60, 81), "alto": (53, 74), "tenor": (48, 69), "bass": (36, 64)}
+    parts = tuple(Part(name, pitches=PitchRange(*pitches)) for name, pitches in ranges.items())
+    active = np.zeros((128, sum(len(part.pitches) for part in parts)), dtype=bool)
+    active[:, np.cumsum([0, *(len(part.pitches) for part in parts[:-1])]) + 4] = True
+    piece = PianoRoll.from_active(active, parts=parts)
+    piece.to_midi(folder / "piece.mid")
+    piece["soprano"].to_midi(folder / "melody.mid")
+    layout = FrameLayout.of(piece)
+    model = FillingLSTM(layout, hidden_size=8, encoder_size=4, num_copy_heads=0, head=MonophonicHead)
+    save_pretrained(model, folder / "filling", layout=layout)

@@ -53,7 +53,7 @@ def test_a_model_is_measured_beside_bach(
     assert figures["seams"]["Bach's own bars"][0] > figures["seams"]["infills"][0]
     assert figures["seconds"] > 0
     assert "4 generated pieces and 4 of the data" in printed
-    assert " 4\n" in printed  # seams: two in each piece that is long enough
+    assert " 6\n" in printed  # seams: two in each infill
     written = sorted((tmp_path / "music").glob("*.mid"))
     assert len(written) == 4
     assert {part.name for part in read_midi(written[3]).parts} == {"soprano", "alto", "tenor", "bass"}

@@ -11,16 +11,11 @@ from strategies import GRIDS, SONG_TEMPI, planes, tempo_maps
 
 from pianoroll_seq2seq import quantize as quantize_module
 from pianoroll_seq2seq._internal import compiled as loops
+from pianoroll_seq2seq._internal import plane_runs
+from pianoroll_seq2seq._internal.plane_runs import _united
 from pianoroll_seq2seq.errors import GridError, ShapeError
 from pianoroll_seq2seq.grid import BeatGrid, SecondsGrid
-from pianoroll_seq2seq.quantize import (
-    _united,
-    fill_planes,
-    lines_to_ticks,
-    notes_to_planes,
-    planes_to_notes,
-    quantize,
-)
+from pianoroll_seq2seq.quantize import fill_planes, lines_to_ticks, notes_to_planes, planes_to_notes, quantize
 from pianoroll_seq2seq.tempo import TempoMap
 
 FRAMES, WIDTH = 12, 3
@@ -77,10 +72,9 @@ def test_the_planes_are_the_union_however_full_and_however_filled(notes, block, 
         expected[first:end, column] = True
     onset_frame, end_frame, column = _arrays(rows)
     compiled = way == "compiled"
-    stretches = mock.patch.multiple(
-        quantize_module, _BLOCK_CELLS=block, _MIN_FRAMES_FOR_STRETCHES=0 if compiled else way
-    )
-    with stretches, loops.forced(compiled):
+    blocks = mock.patch.object(plane_runs, "_BLOCK_CELLS", block)
+    stretches = mock.patch.object(quantize_module, "_MIN_FRAMES_FOR_STRETCHES", 0 if compiled else way)
+    with blocks, stretches, loops.forced(compiled):
         active, onset = fill_planes(onset_frame, end_frame, column, num_frames=40, num_columns=2)
     assert np.array_equal(active, expected)
     assert np.array_equal(np.argwhere(onset), sorted({(first, column) for first, _, column in rows}))

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import ORDINARY_TICKS, ExactClock, controllers_of_rows, meters, note_table, scores
+from strategies import ORDINARY_TICKS, SONG_TEMPI, ExactClock, controllers_of_rows, meters, note_table, scores
 
 from pianoroll_seq2seq.controllers import CONTROL_CHANGE
 from pianoroll_seq2seq.errors import MidiError, PianoRollSeq2SeqError, ShapeError
 from pianoroll_seq2seq.grid import BeatGrid
 from pianoroll_seq2seq.meter import Meter, bar_ticks, beat_ticks
 from pianoroll_seq2seq.parts import Part
+from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.score import NoteTable, Score
 from pianoroll_seq2seq.signatures import KeySignature, TimeSignature
 from pianoroll_seq2seq.tempo import MAX_TICK, TempoMap
@@ -48,6 +49,47 @@ def test_a_change_to_any_note_is_seen(score, data):
     other = note_table([*rows[:index], changed, *rows[index + 1 :]])
     assert (other == score.notes) == (sorted(_rows(other)) == sorted(rows))
     assert replace(score, notes=note_table([*rows, rows[0]])) != score
+
+
+@given(scores(ORDINARY_TICKS, complete=True), SONG_TEMPI)
+def test_another_tempo_map_keeps_all_times(score, tempo):
+    """Music that gets the beats of an annotation would sound otherwise."""
+    assert score.with_tempo(score.tempo) == score
+    other = score.with_tempo(tempo)
+    slowest = max(us for _, us in tempo.changes) / tempo.ticks_per_beat / 1e6
+    pairs = [
+        (score.notes.onset_tick, other.notes.onset_tick),
+        (score.notes.end_tick, other.notes.end_tick),
+        (score.controllers.tick, other.controllers.tick),
+        ([score.num_ticks], [other.num_ticks]),
+        *(
+            ([one.tick for one in getattr(one.meter, kind)] for one in (score, other))
+            for kind in ("time_signatures", "key_signatures")
+            if len(getattr(score.meter, kind)) == len(getattr(other.meter, kind))  # of two on one tick one is left
+        ),
+    ]
+    for before, after in pairs:
+        times = np.sort(score.tempo.seconds(np.array(before))), np.sort(tempo.seconds(np.array(after)))
+        assert np.allclose(*times, rtol=1e-9, atol=0.5001 * slowest)
+    assert other.parts == score.parts
+    assert sorted(map(_sound, _rows(other.notes))) == sorted(map(_sound, _rows(score.notes)))
+
+
+def _sound(row):
+    return row[2:]
+
+
+def test_a_performance_is_on_the_grid_of_its_beats():
+    """Expressive timing would scatter notes over the frames, although an annotation says where the beats were."""
+    beats = np.cumsum([0.4, 0.52, 0.47, 0.61, 0.9, 0.5, 0.48])
+    tempo = TempoMap.from_beats(beats)
+    first = 480 * len([line for line in range(9) if tempo.seconds(np.array([480 * line]))[0] < beats[0] - 1e-6])
+    onsets = first + 120 * np.arange(24)
+    written = Score(NoteTable(onsets, onsets + 120, [60] * 24, [90] * 24, [0] * 24), tempo)
+    played = written.with_tempo(TempoMap(960, [(0, 500_000)]))
+    assert len(set(np.diff(played.notes.onset_tick).tolist())) > 4
+    again = PianoRoll.from_score(played.with_tempo(TempoMap.from_beats(beats)), grid=BeatGrid(4))
+    assert again == PianoRoll.from_score(written, grid=BeatGrid(4))
 
 
 @given(scores())

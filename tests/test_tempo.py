@@ -185,3 +185,38 @@ def test_widened_values_multiply_exactly(values, factor):
     wide = widen(np.array(values, dtype=np.int64), factor)
     assert (wide * factor).tolist() == [value * factor for value in values]
     assert wide.dtype == (np.int64 if max(map(abs, values), default=1) * factor < 2**62 and factor < 2**62 else object)
+
+
+@given(
+    st.lists(st.floats(0.05, 3), min_size=1, max_size=30),
+    st.one_of(st.just(0.0), st.floats(0.001, 20)),
+    st.sampled_from([24, 480, 960]),
+)
+def test_beats_at_known_times_are_beats(lengths, first, ticks_per_beat):
+    """Music that was tapped along would lie between the beats, and the more so the longer it lasts."""
+    beats = first + np.cumsum([0.0, *lengths])
+    tempo = TempoMap.from_beats(beats, ticks_per_beat=ticks_per_beat)
+    begin = int(tempo.nearest_ticks(np.array([round(first * 1e6) * ticks_per_beat]))[0])
+    assert begin % ticks_per_beat == 0
+    ticks = begin + ticks_per_beat * np.arange(len(beats))
+    assert np.abs(tempo.seconds(ticks) - beats).max() < 1e-6
+    assert tempo.us_per_beat_at(int(ticks[-1]) * 2) == tempo.us_per_beat_at(int(ticks[-2]))
+
+
+@pytest.mark.parametrize(
+    ("beats", "message"),
+    [
+        ([], "at least two times"),
+        ([1.0], "at least two times"),
+        ([[0.0, 1.0]], "at least two times"),
+        ([-0.5, 1.0], "from 0 on"),
+        ([0.0, float("nan")], "at least two times"),
+        ([0.0, 1.0, 1.0], "one at 1 s, and the next is at 1 s"),
+        ([2.0, 1.0], "one at 2 s, and the next is at 1 s"),
+        ([0.0, 17.0], "by at most 16.7 seconds"),
+    ],
+)
+def test_beats_that_cannot_be(beats, message):
+    """A tempo map of beats in disorder would be of other music, or none that a MIDI file can have."""
+    with pytest.raises(MidiError, match=message):
+        TempoMap.from_beats(beats)

@@ -111,11 +111,11 @@ class Given(ABC):
 
     def __and__(self, other: "Given") -> "Given":
         """What both name."""
-        return _Both(self, other) if isinstance(other, Given) else NotImplemented
+        return _Both(self, other) if isinstance(other, Given) else NotImplemented  # type: ignore[redundant-expr]
 
     def __or__(self, other: "Given") -> "Given":
         """What one of them names, or both."""
-        return _Either(self, other) if isinstance(other, Given) else NotImplemented
+        return _Either(self, other) if isinstance(other, Given) else NotImplemented  # type: ignore[redundant-expr]
 
     def __invert__(self) -> "Given":
         """What it does not name."""
@@ -131,7 +131,7 @@ def bars_of(bars: int | tuple[int, int]) -> Given:
     if isinstance(bars, (tuple, list)) and len(bars) == 2:
         return Given.bars(*bars)
     if is_whole(bars):
-        return Given.bars(bars)  # type: ignore[arg-type]
+        return Given.bars(bars)
     raise SettingsError(f"bars must be a number or the first and the last, such as (5, 8); got {bars!r}.")
 
 
@@ -275,7 +275,8 @@ class _Both(Given):
     other: Given
 
     def mask(self, roll: PianoRoll) -> Mask:
-        return self.one.mask(roll) & self.other.mask(roll)
+        both: Mask = self.one.mask(roll) & self.other.mask(roll)
+        return both
 
     def __repr__(self) -> str:
         sides = (f"({side!r})" if isinstance(side, _Either) else repr(side) for side in (self.one, self.other))
@@ -288,7 +289,8 @@ class _Either(Given):
     other: Given
 
     def mask(self, roll: PianoRoll) -> Mask:
-        return self.one.mask(roll) | self.other.mask(roll)
+        either: Mask = self.one.mask(roll) | self.other.mask(roll)
+        return either
 
     def __repr__(self) -> str:
         return f"{self.one!r} | {self.other!r}"

@@ -1,7 +1,7 @@
 """The meter of a piece: its time and key signatures, and the bar lines and beats that follow from them."""
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, TypeVar
@@ -92,6 +92,10 @@ class Meter:
     def transpose(self, semitones: int) -> "Meter":
         """The signatures of the same music some semitones higher, or lower below 0."""
         return Meter(self.time_signatures, [key.transpose(semitones) for key in self.key_signatures])
+
+    def map_ticks(self, function: Callable[[list[int]], list[int]]) -> "Meter":
+        """The signatures on the ticks that a function makes of theirs."""
+        return Meter(_moved(self.time_signatures, function), _moved(self.key_signatures, function))
 
     def before_tick(self, tick: int) -> "Meter":
         """The signatures before ``tick``."""
@@ -212,6 +216,11 @@ def _normal(signatures: Iterable[_Signature]) -> tuple[_Signature, ...]:
 
 def _shifted(signatures: Iterable[_Signature], ticks: int) -> list[_Signature]:
     return [replace(one, tick=one.tick + ticks) for one in signatures if one.tick + ticks > 0]
+
+
+def _moved(signatures: Sequence[_Signature], function: Callable[[list[int]], list[int]]) -> list[_Signature]:
+    ticks = function([one.tick for one in signatures])
+    return [replace(one, tick=tick) for one, tick in zip(signatures, ticks, strict=True)]
 
 
 def _at_zero(signatures: Sequence[_Signature]) -> list[_Signature]:

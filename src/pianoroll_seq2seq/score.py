@@ -311,6 +311,40 @@ class Score:
             controllers=self.controllers.shift(ticks),
         )
 
+    def with_tempo(self, tempo: TempoMap) -> "Score":
+        """The same music at the same times, in the ticks of another tempo map.
+
+        A performance that was recorded without a metronome so gets the beats at which people, or a beat tracker, heard
+        them: :meth:`TempoMap.from_beats`. Everything goes to the nearest tick, signatures too: bars begin where those
+        of the file did.
+
+        Args:
+            tempo: the other map.
+
+        Raises:
+            MidiError: the music would end after the last tick.
+
+        Example:
+            >>> notes = NoteTable([0, 528, 1200], [500, 1100, 1700], [60, 62, 64], [90, 80, 90], [0, 0, 0])
+            >>> beats = TempoMap.from_beats([0, 0.55, 1.25])
+            >>> Score(notes, TempoMap(480)).with_tempo(beats).notes.onset_tick.tolist()
+            [0, 480, 960]
+        """
+        notes = self.notes
+        onset_tick, end_tick = (self.tempo.converted(ticks, tempo) for ticks in (notes.onset_tick, notes.end_tick))
+        end = None if self.end_tick is None else int(self.tempo.converted(np.array([self.end_tick]), tempo)[0])
+        acting = self.controllers
+        return replace(
+            self,
+            notes=NoteTable(onset_tick, end_tick, notes.pitch, notes.velocity, notes.part),
+            tempo=tempo,
+            end_tick=end,
+            meter=self.meter.map_ticks(lambda ticks: self.tempo.converted(np.array(ticks), tempo).tolist()),
+            controllers=Controllers(
+                self.tempo.converted(acting.tick, tempo), acting.part, acting.kind, acting.number, acting.value
+            ),
+        )
+
     def on_grid(self, grid: FrameGrid) -> "Score":
         """The score without its offset from a grid with ``offset="auto"``; the same score on any other grid.
 

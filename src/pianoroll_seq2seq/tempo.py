@@ -5,7 +5,7 @@ A MIDI tick lasts ``us_per_beat / ticks_per_beat`` microseconds, which is rarely
 and no rounding error can move a note to another frame.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -28,6 +28,7 @@ MAX_TICK = 2**31 - 1
 """The last tick that is accepted, since symusic counts ticks in 32 bits: hours to years into the music.
 Time units up to it fit in 64-bit integers at any tempo."""
 
+_US_PER_BEAT_LIMIT = 2**24  # which a MIDI file cannot have
 _CHANGES_SHOWN = 4  # in a message
 
 
@@ -62,7 +63,7 @@ class TempoMap:
             raise MidiError(f"ticks_per_beat must be in 1..{MAX_TICKS_PER_BEAT}, got {ticks_per_beat}.")
         last_on_tick: dict[int, int] = {0: DEFAULT_US_PER_BEAT}
         for tick, us_per_beat in changes:
-            if not 0 <= tick <= MAX_TICK or not 1 <= us_per_beat < 2**24:
+            if not 0 <= tick <= MAX_TICK or not 1 <= us_per_beat < _US_PER_BEAT_LIMIT:
                 raise MidiError(
                     f"A tempo change needs a tick in 0..{MAX_TICK} and 1..16777215 microseconds per beat, "
                     f"got {us_per_beat} at tick {tick}."
@@ -92,6 +93,44 @@ class TempoMap:
         if not beats_per_minute > 0:
             raise MidiError(f"beats_per_minute must be above 0, got {beats_per_minute!r}.")
         return cls(ticks_per_beat, [(0, round(60_000_000 / beats_per_minute))])
+
+    @classmethod
+    def from_beats(
+        cls, seconds: Sequence[float] | Float64[np.ndarray, " beats"], *, ticks_per_beat: int = DEFAULT_TICKS_PER_BEAT
+    ) -> "TempoMap":
+        """The tempo of music whose beats are at known times, such as those of a beat tracker or an annotation.
+
+        The tempo changes on beats only. Before the first beat there are as many beats of equal length as fit best to
+        the distance of the first two, so that the first beat is on a multiple of ``ticks_per_beat``, too. After the
+        last beat the tempo stays that of the last two.
+
+        Args:
+            seconds: the time of each beat, in ascending order from 0 on, at least two; rounded to microseconds.
+            ticks_per_beat: ticks from one beat to the next.
+
+        Raises:
+            MidiError: fewer than two beats, a time below 0, or two beats out of order or over 16.7 seconds apart.
+
+        Example:
+            >>> tempo = TempoMap.from_beats([0.5, 1.0, 1.6])
+            >>> tempo.seconds(np.array([480, 960, 1440])).tolist()
+            [0.5, 1.0, 1.6]
+        """
+        times = np.asarray(seconds, dtype=np.float64)
+        if times.ndim != 1 or len(times) < 2 or not np.isfinite(times).all() or times[0] < 0:
+            raise MidiError(f"The beats must be at least two times, in seconds from 0 on; got {seconds!r:.80}.")
+        before = max(round(times[0] / (times[1] - times[0])), 1) if 0 < times[0] < times[1] else 0
+        lead = np.linspace(0, times[0], before, endpoint=False)
+        microseconds = np.rint(np.concatenate([lead, times]) * 1e6)
+        lengths = np.diff(microseconds)
+        wrong = (lengths < 1) | (lengths >= _US_PER_BEAT_LIMIT)
+        if wrong.any():
+            beat = int(np.argmax(wrong)) + 1
+            raise MidiError(
+                f"Each beat must come after the one before it, by at most 16.7 seconds; there is one at "
+                f"{microseconds[beat - 1] / 1e6:g} s, and the next is at {microseconds[beat] / 1e6:g} s."
+            )
+        return cls(ticks_per_beat, ((beat * ticks_per_beat, int(us)) for beat, us in enumerate(lengths)))
 
     @cached_property
     def _segment_ticks(self) -> Int64[np.ndarray, " segment"]:
@@ -144,6 +183,11 @@ class TempoMap:
         us_per_beat = widen(self._segment_us_per_beat[segment], 4 * denominator) * denominator
         since = divide_half_up(times - starts[segment], us_per_beat)
         return self._segment_ticks[segment] + since.astype(np.int64)
+
+    def converted(self, ticks: Int[np.ndarray, " n"], other: "TempoMap") -> Int64[np.ndarray, " n"]:
+        """The ticks of another map that are nearest to the times of ticks of this one, halves up."""
+        units = self.time_units(ticks)
+        return other.nearest_ticks(widen(units, other.ticks_per_beat) * other.ticks_per_beat, self.ticks_per_beat)
 
     def us_per_beat_at(self, tick: int) -> int:
         """Microseconds per beat at ``tick``."""

@@ -11,11 +11,11 @@ import pytest
 import torch
 from midi_bytes import END, NOTE, smf
 
-from pianoroll_seq2seq import FrameLayout, PianoRoll, SlidingWindows
+from pianoroll_seq2seq import FrameLayout, PianoRoll, PitchRange, SlidingWindows
 from pianoroll_seq2seq._internal import compiled as loops
 from pianoroll_seq2seq._internal.compiled import compiled
+from pianoroll_seq2seq._internal.plane_runs import set_runs
 from pianoroll_seq2seq.midi_io import read_midi, walk
-from pianoroll_seq2seq.quantize import set_runs
 
 
 @pytest.fixture
@@ -114,11 +114,11 @@ def test_many_windows_with_velocities_are_filled_by_compiled_loops(
     new_process: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A device waits for windows, or a program that cuts a few windows waits for a compiler."""
-    roll = PianoRoll.from_midi(smf(NOTE))
+    roll = PianoRoll.from_active(np.eye(3, dtype=bool), pitches=PitchRange(60, 62)).with_velocity(90)
     layout = FrameLayout.of(roll, velocity=True)
     windows = SlidingWindows([roll], input_frames=1, target_frames=1, hop=1, layout=layout)
-    batch = np.zeros(20, dtype=np.int64)
-    monkeypatch.setattr(loops, "PAYS_AFTER_BYTES", 2 * 20 * 2 * layout.frame_size // loops.CELLS_PER_BYTE)
+    batch = np.zeros(2 * loops.CELLS_PER_BYTE, dtype=np.int64)  # of two frames each
+    monkeypatch.setattr(loops, "PAYS_AFTER_BYTES", 2 * 4 * layout.frame_size)
     for _ in range(2):
         first = windows.batch(batch)
         assert not loops.is_active(), "a batch ends as it began"

@@ -4,12 +4,11 @@ import re
 import shlex
 from pathlib import Path
 
-import numpy as np
 import pytest
-from command_line import Run, quick
+from command_line import Run, quick, write_chorale_files
 from documents import DOCS, README, SHELLS, blocks_of
 
-from pianoroll_seq2seq import FillingLSTM, FrameLayout, MonophonicHead, Part, PianoRoll, PitchRange, save_pretrained
+from pianoroll_seq2seq import PianoRoll
 from pianoroll_seq2seq.cli.command import find_command, parse
 from pianoroll_seq2seq.cli.main import COMMANDS
 
@@ -30,20 +29,6 @@ def commands(page: Path) -> list[list[str]]:
     lines = "\n".join(block.text for block in blocks_of(page) if block.info in SHELLS).replace("\\\n", " ").splitlines()
     words = [shlex.split(line, comments=True) for line in lines]
     return [line for line in words if line and line[0] == "pianoroll-seq2seq"]
-
-
-def write_chorale_files(folder: Path) -> None:
-    """A melody, a piece of four voices, and an untrained model of them that fills."""
-    ranges = {"soprano": (60, 81), "alto": (53, 74), "tenor": (48, 69), "bass": (36, 64)}
-    parts = tuple(Part(name, pitches=PitchRange(*pitches)) for name, pitches in ranges.items())
-    active = np.zeros((48, sum(len(part.pitches) for part in parts)), dtype=bool)
-    active[:, np.cumsum([0, *(len(part.pitches) for part in parts[:-1])]) + 4] = True
-    piece = PianoRoll.from_active(active, parts=parts)
-    piece.to_midi(folder / "piece.mid")
-    piece["soprano"].to_midi(folder / "melody.mid")
-    layout = FrameLayout.of(piece)
-    model = FillingLSTM(layout, hidden_size=8, encoder_size=4, num_copy_heads=0, head=MonophonicHead)
-    save_pretrained(model, folder / "filling", layout=layout)
 
 
 @pytest.mark.parametrize("page", WRITTEN, ids=lambda page: page.name)

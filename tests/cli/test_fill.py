@@ -74,7 +74,7 @@ def test_a_melody_is_harmonized_with_one_command(run: Run, filling: Path, melody
         "fill", "out.musicxml", "--harmonize", "--track", "soprano", "--model", filling, "--output", "again.mid"
     )
     assert again.code == 0
-    assert read(here / "again.mid") == made
+    assert np.array_equal(read(here / "again.mid").active, made.active)
 
 
 def test_takes_differ_and_are_numbered(run: Run, filling: Path, melody: Path, here: Path) -> None:

@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from command_line import Run, quick
+from command_line import Run, quick, write_chorale_files
 
 from pianoroll_seq2seq import NoteTable, Score, TempoMap, write_midi
 from pianoroll_seq2seq.cli.command import find_command, parse
@@ -45,6 +45,7 @@ def reader(here: Path, midi: Path, small_run: Path, monkeypatch: pytest.MonkeyPa
         shutil.copytree(small_run, here / "runs" / name)
     (here / "my_module.py").write_text(OWN_MODULE)
     (here / "run.yaml").write_text("epochs: 3\n")
+    write_chorale_files(here)
     found = _pretty_midi_soundfont()
     if found is not None:
         (here / "piano.sf2").symlink_to(found)

@@ -71,7 +71,7 @@ def test_the_version_and_the_name_of_the_program(run: Run) -> None:
 def test_mistakes(run: Run) -> None:
     """A slip of the keyboard ends in a traceback, or is passed over."""
     assert "unknown command 'trian'. Did you mean train?" in run("trian").refused()
-    assert "The commands are generate, train" in run("xyz").refused()
+    assert "The commands are generate, fill, train" in run("xyz").refused()
     assert "Unknown option: --nonsense" in run("inspect", "x.mid", "--nonsense", 3).refused()
     assert "PATH is missing" in run("inspect").refused()
     assert "Unexpected argument: y.mid" in run("inspect", "x.mid", "y.mid").refused()

@@ -7,10 +7,11 @@ every entry of a table, and say nothing of any one of them.
 
 import itertools
 import json
+import math
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 from unittest.mock import MagicMock
 
 import numpy as np
@@ -29,8 +30,9 @@ from pianoroll_seq2seq.layout import FrameLayout
 from pianoroll_seq2seq.models.classifier_free_guidance import GuidedModel
 from pianoroll_seq2seq.models.contract import SequenceModel
 from pianoroll_seq2seq.models.copying_lstm import CopyingLSTM
+from pianoroll_seq2seq.models.given_frames import given_columns
 from pianoroll_seq2seq.models.heads.bernoulli import Bernoulli, BernoulliHead
-from pianoroll_seq2seq.models.heads.contract import FrameDistribution, OutputHead
+from pianoroll_seq2seq.models.heads.contract import FillingDistribution, FrameDistribution, OutputHead
 from pianoroll_seq2seq.models.heads.head_state import init_head_state
 from pianoroll_seq2seq.models.heads.monophonic import MonophonicHead
 from pianoroll_seq2seq.models.heads.nade import NADE, NADEHead
@@ -84,9 +86,14 @@ VELOCITIES = FrameLayout(pitches=PitchRange(60, 60), planes=("active", "onset", 
 
 
 class Head(OutputHead, Protocol):
-    """``torch.nn.Module.__call__`` takes anything, so the type checker is shown ``forward`` as well."""
+    """``torch.nn.Module.__call__`` takes anything, so the type checker is shown ``forward`` as well.
 
-    def forward(self, features: Tensor, past: Tensor) -> FrameDistribution: ...
+    All built-in heads take given cells.
+    """
+
+    takes_given: bool
+
+    def forward(self, features: Tensor, past: Tensor) -> FillingDistribution: ...
     def state_dict(self) -> dict[str, Any]: ...
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> Any: ...
 
@@ -104,7 +111,7 @@ GRIDS: dict[str, FrameGrid] = {
     "SecondsGrid": SecondsGrid(0.02),
     "BeatGrid": BeatGrid(4),
 }
-DISTRIBUTIONS: dict[str, Callable[[], FrameDistribution]] = {
+DISTRIBUTIONS: dict[str, Callable[[], FillingDistribution]] = {
     "Bernoulli": lambda: Bernoulli(torch.randn(BATCH, STEPS, PITCHES)),
     "NADE": lambda: NADE(
         torch.randn(BATCH, STEPS, 3),
@@ -123,7 +130,9 @@ HEADS: dict[str, Callable[[], Head]] = {
     "MonophonicHead with onsets of parts": lambda: MonophonicHead(FEATURES, ONSETS_OF_PARTS, channels=5, lags=(2,)),
     "NADEHead": lambda: NADEHead(FEATURES, PITCHES, hidden_size=5),
     "NADEHead with onsets": lambda: NADEHead(FEATURES, ONSETS_OF_PARTS, hidden_size=5),
+    "NADEHead with parts": lambda: NADEHead(FEATURES, PARTS, hidden_size=5),
     "NotesHead": lambda: NotesHead(FEATURES, PITCHES),
+    "NotesHead with parts": lambda: NotesHead(FEATURES, ONSETS_OF_PARTS),
     "RelativeBernoulliHead": lambda: RelativeBernoulliHead(FEATURES, PITCHES, channels=5, window=2, num_frames=3),
     "RelativeBernoulliHead with onsets": lambda: RelativeBernoulliHead(FEATURES, ONSETS, channels=5, window=2),
     "RelativeBernoulliHead with parts": lambda: RelativeBernoulliHead(
@@ -134,6 +143,9 @@ HEADS: dict[str, Callable[[], Head]] = {
     "RelativeWindowHead with parts": lambda: RelativeWindowHead(FEATURES, PARTS, channels=5, window=2),
     "RelativeWindowHead with max_polyphony": lambda: RelativeWindowHead(
         FEATURES, PITCHES, channels=5, window=2, max_polyphony=2
+    ),
+    "RelativeWindowHead with max_polyphony of parts": lambda: RelativeWindowHead(
+        FEATURES, PARTS, channels=5, window=2, max_polyphony=2
     ),
 }
 # Its frames are not only zeros and ones: tests/models/heads/test_velocity.py holds what a head promises against it.
@@ -342,6 +354,75 @@ class TestFrameDistribution:
         torch.testing.assert_close(picked.log_prob(frames[index]), distribution.log_prob(frames)[index])
         generator = torch.Generator().manual_seed(0)
         assert picked.sample(generator=generator).shape == distribution.mean[index].shape
+
+
+@pytest.mark.parametrize("make", HEADS.values(), ids=HEADS)
+class TestFillingDistribution:
+    """Of every frame some parts are given. A frame of one part is given as a whole, or not at all."""
+
+    possible = torch.tensor(list(itertools.product((0.0, 1.0), repeat=PITCHES))).double()
+
+    def given(self, make: Callable[[], Head]) -> tuple[FillingDistribution, Tensor, Tensor]:
+        """The distributions, the given frames, and which columns are given: (batch, steps, columns)."""
+        head, past = made(make), random_frames(BATCH, STEPS + 2)
+        assert head.takes_given
+        assert isinstance(head, nn.Module)
+        head.train()  # a note may be held that did not sound, and so it may be given
+        log_probs = head(random_features(), past)[torch.zeros(16, dtype=torch.long), 0].log_prob(self.possible)
+        head.eval()
+        valid = self.possible[log_probs > -math.inf]
+        rng = np.random.default_rng(3)
+        frames = valid[torch.from_numpy(rng.integers(len(valid), size=(BATCH, STEPS)))]
+        layout = getattr(head, "layout", None)
+        num_parts = len(layout.parts) if isinstance(layout, FrameLayout) else 1
+        mask = torch.from_numpy(rng.random((BATCH, STEPS, num_parts)) < 0.6)
+        assert mask.any()
+        assert not mask.all()
+        return head(random_features(), past), frames, given_columns(mask, PITCHES if num_parts == 1 else layout)
+
+    def completed(self, frames: Tensor, cells: Tensor) -> Tensor:
+        """All frames that there are with the given columns, each as often as others: (possible, batch, steps)."""
+        return torch.where(cells, frames, self.possible[:, None, None])
+
+    def probabilities(self, distribution: FrameDistribution, frames: Tensor, cells: Tensor) -> Tensor:
+        """Of every frame with the given columns: (possible, batch, steps)."""
+        every = [distribution.log_prob(each).detach().double().exp() for each in self.completed(frames, cells)]
+        return torch.stack(every) / 2 ** cells.sum(dim=-1)
+
+    @pytest.mark.parametrize("temperature", [1.0, 0.3])
+    def test_is_a_distribution_of_what_is_not_given(self, make: Callable[[], Head], temperature: float) -> None:
+        """Nats mean nothing otherwise; what is given is certain, so it costs nothing, however unlikely it was."""
+        distribution, frames, cells = self.given(make)
+        for filling in (
+            distribution.given(frames, cells).tempered(temperature),
+            distribution.tempered(temperature).given(torch.where(cells, frames, 0.5), cells),
+        ):
+            total = self.probabilities(filling, frames, cells).sum(dim=0)
+            torch.testing.assert_close(total, torch.ones_like(total), rtol=0, atol=1e-5)
+        nothing = distribution.given(frames, torch.zeros_like(cells))
+        torch.testing.assert_close(nothing.log_prob(frames), distribution.log_prob(frames))
+
+    def test_samples_and_means_keep_what_is_given(self, make: Callable[[], Head]) -> None:
+        distribution, frames, cells = self.given(make)
+        filling, draws = distribution.given(frames, cells), 2000
+        chances = self.probabilities(filling, frames, cells)
+        expected = (chances.unsqueeze(-1) * self.completed(frames, cells)).sum(dim=0)
+        torch.testing.assert_close(filling.mean.detach().double()[cells], frames[cells])
+        many = filling[torch.arange(BATCH).repeat(draws)]
+        drawn = many.sample(generator=torch.Generator().manual_seed(0)).view(draws, BATCH, STEPS, PITCHES).double()
+        assert torch.equal(drawn[:, cells], frames[cells].expand(draws, -1))
+        tolerance = 5 * (expected * (1 - expected) / draws).sqrt() + 2 / draws
+        assert ((drawn.mean(dim=0) - expected).abs() < tolerance).all()
+
+    def test_every_distribution_has_its_own_given_cells(self, make: Callable[[], Head]) -> None:
+        """Pieces of a batch have other masks, and generation takes the distributions of one frame."""
+        distribution, frames, cells = self.given(make)
+        filling = distribution.given(frames, cells)
+        for index in ((slice(None), 1), (slice(1, 2), slice(0, 2)), (1, 2)):
+            picked = distribution[index]
+            alone = cast(FillingDistribution, picked).given(frames[index], cells[index])
+            torch.testing.assert_close(filling[index].log_prob(frames[index]), alone.log_prob(frames[index]))
+            torch.testing.assert_close(filling.log_prob(frames)[index], alone.log_prob(frames[index]))
 
 
 def probe(distribution: FrameDistribution) -> Tensor:

@@ -35,7 +35,8 @@ def roll_of(frames: int, *times: tuple[int, int, int], grid: FrameGrid = BeatGri
 def place(rows: np.ndarray, column: int = 0) -> np.ndarray:
     """The position that a sine and a cosine say, 0 <= position < 1."""
     turns = np.arctan2(rows[:, column], rows[:, column + 1]) / (2 * np.pi)
-    return np.round(turns, 5) % 1
+    position: np.ndarray = np.round(turns, 5) % 1
+    return position
 
 
 def begins(rows: np.ndarray, column: int) -> list[int]:

@@ -93,7 +93,9 @@ def _check_that_windows_are_slices(lengths, parts, hop, density):
     out = torch.full((len(windows), 8, layout.frame_size), torch.nan)
     np.testing.assert_array_equal(torch.cat(windows.batch(order, out=out), dim=1).numpy(), np.array(expected)[order])
     strided = torch.full((8, len(windows) + 1, layout.frame_size), torch.nan).transpose(0, 1)
-    np.testing.assert_array_equal(torch.cat(windows.batch(order, out=strided), dim=1).numpy(), np.array(expected)[order])
+    np.testing.assert_array_equal(
+        torch.cat(windows.batch(order, out=strided), dim=1).numpy(), np.array(expected)[order]
+    )
     assert torch.isnan(strided[-1]).all()
     without = SlidingWindows(rolls, input_frames=3, target_frames=5, hop=hop, short="pad")
     np.testing.assert_array_equal(whole(without, order), np.array(expected)[order][..., : without.layout.frame_size])

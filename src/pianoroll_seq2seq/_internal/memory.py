@@ -21,8 +21,29 @@ _UNDO = {_TRIM_THRESHOLD: 64 * 2**20, _MMAP_MAX: 65_536, _MMAP_THRESHOLD: 32 * 2
 the largest that the adjustment reaches, and reaches in any process that has freed a block of 32 MiB."""
 _OWN_SETTINGS = ("MALLOC_TRIM_THRESHOLD_", "MALLOC_TOP_PAD_", "MALLOC_MMAP_THRESHOLD_", "MALLOC_MMAP_MAX_")
 
-_lock = threading.Lock()
-_users = 0
+
+class _Users:
+    """How many runs want memory to be kept: the first one sets the thresholds, and the last one sets them back."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._lock = threading.Lock()
+
+    def enter(self, library: ctypes.CDLL) -> None:
+        with self._lock:
+            self._count += 1
+            if self._count == 1:
+                _set(library, _KEEP)
+
+    def leave(self, library: ctypes.CDLL) -> None:
+        with self._lock:
+            self._count -= 1
+            if not self._count:
+                _set(library, _UNDO)
+                library.malloc_trim(ctypes.c_size_t(0))
+
+
+_users = _Users()
 
 
 @contextmanager
@@ -35,28 +56,11 @@ def kept_memory() -> Iterator[None]:
     if library is None or _is_set_by_user():
         yield
         return
-    _enter(library)
+    _users.enter(library)
     try:
         yield
     finally:
-        _leave(library)
-
-
-def _enter(library: ctypes.CDLL) -> None:
-    global _users
-    with _lock:
-        _users += 1
-        if _users == 1:
-            _set(library, _KEEP)
-
-
-def _leave(library: ctypes.CDLL) -> None:
-    global _users
-    with _lock:
-        _users -= 1
-        if not _users:
-            _set(library, _UNDO)
-            library.malloc_trim(ctypes.c_size_t(0))
+        _users.leave(library)
 
 
 def _set(library: ctypes.CDLL, values: dict[int, int]) -> None:

@@ -16,6 +16,7 @@ from pianoroll_seq2seq.data.conditions import pitch_class_vector
 from pianoroll_seq2seq.data.corpus import Corpus
 from pianoroll_seq2seq.data.datasets.folder import read_folder
 from pianoroll_seq2seq.data.splitting import Split, drop_duplicates, pitch_class_set, split_by_piece
+from pianoroll_seq2seq.data.tasks import FillTasks
 from pianoroll_seq2seq.errors import MidiError, MidiNotFoundError, SettingsError
 from pianoroll_seq2seq.grid import SIXTEENTHS, BeatGrid, FrameGrid
 from pianoroll_seq2seq.layout import FrameLayout
@@ -244,23 +245,30 @@ def layout_of(rolls: Sequence[PianoRoll], *, onsets: bool, velocity: bool = Fals
 
 
 def training_windows(
-    rolls: Sequence[PianoRoll], options: WindowOptions, layout: FrameLayout, augmentation: Augmentation | None
+    rolls: Sequence[PianoRoll],
+    options: WindowOptions,
+    layout: FrameLayout,
+    augmentation: Augmentation | None,
+    *,
+    tasks: FillTasks | None = None,
 ) -> SlidingWindows:
-    """Overlapping windows with augmentation.
+    """Overlapping windows with augmentation; ``tasks`` are for a model that fills.
 
     Raises:
         PieceTooShortError: no piece is as long as a window.
     """
-    return _windows(rolls, options, layout, hop=options.hop, augmentation=augmentation)
+    return _windows(rolls, options, layout, hop=options.hop, augmentation=augmentation, tasks=tasks)
 
 
-def scoring_windows(rolls: Sequence[PianoRoll], options: WindowOptions, layout: FrameLayout) -> SlidingWindows:
+def scoring_windows(
+    rolls: Sequence[PianoRoll], options: WindowOptions, layout: FrameLayout, *, tasks: FillTasks | None = None
+) -> SlidingWindows:
     """Windows in which each target frame occurs once.
 
     Raises:
         PieceTooShortError: no piece is as long as a window.
     """
-    return _windows(rolls, options, layout, hop=options.target_frames, augmentation=None)
+    return _windows(rolls, options, layout, hop=options.target_frames, augmentation=None, tasks=tasks)
 
 
 def _windows(
@@ -270,6 +278,7 @@ def _windows(
     *,
     hop: int,
     augmentation: Augmentation | None,
+    tasks: FillTasks | None,
 ) -> SlidingWindows:
     conditions = scales_of(rolls) if options.condition == "scale" else None
     return SlidingWindows(
@@ -282,6 +291,7 @@ def _windows(
         augmentation=augmentation,
         conditions=conditions,
         pitch_classes=conditions is not None,
+        tasks=tasks,
     )
 
 

@@ -25,7 +25,7 @@ def fill(
     /,
     *,
     output: Annotated[list[Path], Parameter(group=BASIC)],
-    model: Annotated[str, Parameter(group=BASIC, metavar="MODEL")] = "bach-chorales",
+    model: Annotated[str, Parameter(group=BASIC, metavar="MODEL")] = "bach-voices",
     what: GivenOptions = GivenOptions(),
     piece: PieceOptions = PieceOptions(),
     sampling: SamplingOptions = SamplingOptions(),

@@ -68,7 +68,7 @@ class GivenOptions:
 
         if self.harmonize:
             return None
-        if self.given is self.parts is self.bars is None:
+        if (self.given, self.parts, self.bars) == (None, None, None):
             raise SettingsError(
                 "Nothing is to be written. Add --harmonize for a melody, --given PARTS, --parts PARTS or --bars 5-8."
             )
@@ -89,7 +89,9 @@ class PieceOptions:
     """With --harmonize: the part of the model that the melody is; the first by default."""
     track: Annotated[int | str | None, Parameter(metavar="TRACK")] = None
     """With --harmonize: the track of the melody, by its number or name, if several have notes."""
-    octaves: Annotated[Literal["auto"] | int, Parameter(metavar="auto|NUMBER", converter=_octaves)] = "auto"
+    octaves: Annotated[
+        Literal["auto"] | int, Parameter(metavar="auto|NUMBER", show_choices=False, converter=_octaves)
+    ] = "auto"
     """With --harmonize: how many octaves higher the melody is placed, or lower below 0. auto takes the fewest with
     which all notes are in the range of the part, and says so."""
     chords: Literal["error", "highest"] = "error"

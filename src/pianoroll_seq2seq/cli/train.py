@@ -97,8 +97,8 @@ def train(
         data: the pieces.
         training: how the model learns.
         run: where and how the run is done.
-        model: Model class: Seq2SeqLSTM (the default), ParallelSeq2SeqLSTM, CopyingLSTM, CausalTransformer, or your own,
-            such as my_module.MyModel.
+        model: Model class: Seq2SeqLSTM (the default), ParallelSeq2SeqLSTM, CopyingLSTM, FillingLSTM,
+            CausalTransformer, or your own, such as my_module.MyModel.
         head: Class of the model's output head, such as NADEHead. RelativeBernoulliHead with the default model.
         optimizer: Optimizer class of torch.optim, such as SGD, or your own; AdamW by default.
         tracker: Class of a tracker that logs beside metrics.jsonl, such as MLflowTracker.

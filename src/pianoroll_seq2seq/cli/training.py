@@ -30,6 +30,7 @@ from pianoroll_seq2seq.cli.train_options import RunOptions, TrainOptions, Window
 from pianoroll_seq2seq.cli.trained_run import TrainedRun, finish_run
 from pianoroll_seq2seq.cli.window_lengths import short_windows
 from pianoroll_seq2seq.data.augmentation import Augmentation
+from pianoroll_seq2seq.data.tasks import FillTasks
 from pianoroll_seq2seq.errors import CheckpointError, SettingsError
 from pianoroll_seq2seq.evaluation.music_metrics import mean_metrics
 from pianoroll_seq2seq.models.contract import SequenceModel
@@ -116,8 +117,11 @@ class TrainingRun:
         """The windows for training and for validation."""
         split = pieces.split
         layout = layout_of(split.train, onsets=self.windows.onsets, velocity=self.windows.velocity)
-        train = training_windows(split.train, self.windows, layout, self.augmentation)
-        return train, scoring_windows(split.valid, self.windows, layout) if len(split.valid) else None
+        model = self.classes["model"]
+        fills = model is not None and hasattr(model.kind, "start_filling")
+        tasks = FillTasks() if fills else None
+        train = training_windows(split.train, self.windows, layout, self.augmentation, tasks=tasks)
+        return train, scoring_windows(split.valid, self.windows, layout, tasks=tasks) if len(split.valid) else None
 
     def _tracker(self, processes: Processes) -> FanOut:
         """The user's tracker, and ``metrics.jsonl`` in the first process."""

@@ -10,16 +10,15 @@ wherever it is used::
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64
 
+from pianoroll_seq2seq.data.metric_bars import metric_bars
 from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.given import bar_lines, first_bar_number
-from pianoroll_seq2seq.meter import bar_ticks, begins_with_upbeat
 from pianoroll_seq2seq.pianoroll import PianoRoll
-from pianoroll_seq2seq.signatures import TimeSignature
 
 Condition = Float32[np.ndarray, "frames size"]
 
@@ -95,7 +94,7 @@ class MetricPosition:
         line_ticks = roll.grid.ticks_at(np.arange(len(roll) + 1), roll.tempo).astype(np.float64)
         ticks, last_ticks = line_ticks[:-1], (line_ticks[:-1] + line_ticks[1:]) / 2  # what is before goes to this line
         first_ticks = np.concatenate([[0.0], last_ticks[:-1]])
-        bars = _bars(roll, int(line_ticks[-1]))
+        bars = metric_bars(roll, int(line_ticks[-1]))
         bar = np.maximum(np.searchsorted(bars.begin, last_ticks) - 1, 0)
         begin, origin, bar_length, beat_length = (column[bar] for column in bars)
         position = np.maximum(ticks, begin) - origin
@@ -283,55 +282,6 @@ def compute_conditions(
     if isinstance(conditions, type):
         raise SettingsError(f"conditions must be a source, such as {conditions.__name__}(), got its class.")
     return [conditions(roll) for roll in rolls] if isinstance(conditions, ConditionSource) else conditions
-
-
-class _Bars(NamedTuple):
-    """The bars of a roll, in ticks.
-
-    Attributes:
-        begin: where each begins.
-        origin: where it would begin if it were complete: before ``begin`` for an upbeat.
-        length: of a complete bar of its signature.
-        beat_length: of a beat of its signature.
-    """
-
-    begin: Float64[np.ndarray, " bars"]
-    origin: Float64[np.ndarray, " bars"]
-    length: Float64[np.ndarray, " bars"]
-    beat_length: Float64[np.ndarray, " bars"]
-
-
-def _bars(roll: PianoRoll, num_ticks: int) -> _Bars:
-    """The bars that begin before ``num_ticks``."""
-    ticks_per_beat = roll.tempo.ticks_per_beat
-    signatures = list(roll.meter.time_signatures)
-    if not signatures or signatures[0].tick > 0:
-        signatures.insert(0, TimeSignature(0))
-    changes = np.array([one.tick for one in signatures], dtype=np.float64)
-    beat_lengths = np.array([4 * ticks_per_beat / one.denominator for one in signatures])
-    lengths = beat_lengths * [one.numerator for one in signatures]
-    begin = bar_ticks(roll.meter, ticks_per_beat=ticks_per_beat, num_ticks=num_ticks).astype(np.float64)
-    signature = np.searchsorted(changes, begin, side="right") - 1
-    ticks_left = np.append(changes[1:], np.inf)[signature] - begin
-    if begins_with_upbeat(roll.meter, ticks_per_beat=ticks_per_beat) and lengths[1] >= ticks_left[0]:
-        signature[0] = 1
-    length = lengths[signature]
-    return _Bars(begin, _origins(begin, length, ticks_left), length, beat_lengths[signature])
-
-
-def _origins(begin: np.ndarray, length: np.ndarray, ticks_left: np.ndarray) -> np.ndarray:
-    """Where the bars would begin if they were complete; ``ticks_left`` are those to the next signature."""
-    origin = begin.copy()
-    carried, last = 0.0, -1  # how much of an incomplete bar there was, up to the end of bar ``last``
-    for bar in np.flatnonzero(ticks_left <= length - 1).tolist():
-        rest = ticks_left[bar]
-        if bar == 0:
-            origin[bar] = begin[bar] + rest - length[bar]
-            continue
-        if last == bar - 1 and carried + rest <= length[bar]:
-            origin[bar] -= carried
-        carried, last = begin[bar] + rest - origin[bar], bar
-    return origin
 
 
 def _is_source(value: object) -> bool:

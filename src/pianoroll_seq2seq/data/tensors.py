@@ -9,7 +9,8 @@ from jaxtyping import Float32, UInt8
 from torch import Tensor
 
 from pianoroll_seq2seq._internal import compiled as loops
-from pianoroll_seq2seq.data.corpus.packing import PackedFrames, bit_positions
+from pianoroll_seq2seq.data.corpus.bits import bit_positions
+from pianoroll_seq2seq.data.corpus.packing import PackedFrames
 from pianoroll_seq2seq.errors import CorpusError
 from pianoroll_seq2seq.layout import FrameLayout
 
@@ -48,7 +49,9 @@ def frames_to_tensor(
 
 
 def _copy_planes(
-    frames: Float32[Tensor, "batch frames columns"], planes: Sequence[UInt8[np.ndarray, "batch frames bytes"]], size: int
+    frames: Float32[Tensor, "batch frames columns"],
+    planes: Sequence[UInt8[np.ndarray, "batch frames bytes"]],
+    size: int,
 ) -> None:
     """Unpacks planes of ``size`` columns side by side. Columns that are left become zeros.
 

@@ -86,8 +86,8 @@ def from_symusic(data: bytes, parsed: Any, spans: Sequence[tuple[int, int]]) -> 
     return Signatures(times, keys)
 
 
-def rows_of(events: Any, fields: tuple[str, ...]) -> list[tuple[int, ...]]:
-    """Some fields of the tempi or signatures that symusic found."""
+def rows_of(events: Any, fields: tuple[str, ...]) -> list[Any]:
+    """Some fields of the tempi or signatures that symusic found: a tuple of integers for each."""
     count = len(events)
     if count <= _FEW:  # as most files have: a fifth of the time
         get = attrgetter(*fields)

@@ -15,7 +15,6 @@ from pianoroll_seq2seq.layout import FrameLayout, frame_size_of
 from pianoroll_seq2seq.models.contract import check_frame_size, check_primer
 from pianoroll_seq2seq.models.given_frames import GivenFrames
 from pianoroll_seq2seq.models.heads.contract import FrameDistribution, HeadFactory, OutputHead, build_head
-from pianoroll_seq2seq.models.heads.exponential_average import OCTAVE, ExponentialAverage, chroma, exponential_averages
 from pianoroll_seq2seq.models.heads.head_state import HeadState, init_head_state
 from pianoroll_seq2seq.models.heads.relative_window import RelativeWindowHead
 from pianoroll_seq2seq.models.heads.velocity import VelocityHead
@@ -26,6 +25,7 @@ from pianoroll_seq2seq.models.layers.copy_attention import (
     features_with_copies,
 )
 from pianoroll_seq2seq.models.layers.dropout import Dropout, bernoulli_mask
+from pianoroll_seq2seq.models.layers.exponential_average import OCTAVE, ExponentialAverage, chroma, exponential_averages
 from pianoroll_seq2seq.models.layers.input_noise import flip_notes
 from pianoroll_seq2seq.models.layers.stepping import LSTMStepper, Memory, lstm_stepper
 from pianoroll_seq2seq.models.note_columns import NoteColumns, note_columns

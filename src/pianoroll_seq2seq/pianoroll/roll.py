@@ -24,6 +24,7 @@ from pianoroll_seq2seq.musicxml import read_musicxml, write_musicxml
 from pianoroll_seq2seq.part_selection import PartsOption
 from pianoroll_seq2seq.parts import Part, listed, named_parts, part_columns, spanned_pitches
 from pianoroll_seq2seq.pianoroll import conversions, joining
+from pianoroll_seq2seq.pianoroll.columns import checked_planes, move_columns, transpose_planes
 from pianoroll_seq2seq.pianoroll.conversions import RollNotes
 from pianoroll_seq2seq.pianoroll.pretty_midi import pretty_midi_to_bytes, score_to_pretty_midi
 from pianoroll_seq2seq.pianoroll.unchecked import unchecked_roll, with_planes
@@ -89,7 +90,7 @@ class PianoRoll:
         parts = named_parts(self.parts, self.pitches, owner=label)
         object.__setattr__(self, "parts", parts)
         object.__setattr__(self, "pitches", spanned_pitches(parts))
-        planes = conversions.checked_planes(Planes(self.active, self.onset, self.velocity), parts, label)
+        planes = checked_planes(Planes(self.active, self.onset, self.velocity), parts, label)
         for plane_name, plane in zip(Planes._fields, planes, strict=True):
             object.__setattr__(self, plane_name, plane)
 
@@ -620,7 +621,7 @@ class PianoRoll:
         Raises:
             PitchRangeError: notes would leave the range of their part.
         """
-        planes = conversions.transpose_planes(self._planes, self.parts, semitones, self.name or "The roll")
+        planes = transpose_planes(self._planes, self.parts, semitones, self.name or "The roll")
         return with_planes(self, planes, meter=self.meter.transpose(semitones))
 
     def with_pitches(self, pitches: PitchRange | Mapping[str, PitchRange]) -> "PianoRoll":
@@ -641,7 +642,7 @@ class PianoRoll:
         for name in ranges:
             self.columns(name)
         parts = tuple(replace(part, pitches=ranges.get(part.name, part.pitches)) for part in self.parts)
-        planes = conversions.move_columns(self._planes, self.parts, parts, self.name or "The roll")
+        planes = move_columns(self._planes, self.parts, parts, self.name or "The roll")
         return with_planes(self, planes, parts)
 
     def sounding_range(self) -> tuple[int, int]:

@@ -6,11 +6,11 @@ import numpy as np
 from jaxtyping import Int64
 
 from pianoroll_seq2seq.data.corpus import PackedPieces
+from pianoroll_seq2seq.data.corpus.bits import bit_positions, count_bits
 from pianoroll_seq2seq.data.corpus.packing import (
     BLOCK_FRAMES,
     PackedFrames,
     PackedVelocities,
-    bit_positions,
     first_onsets,
     num_bit_planes,
 )
@@ -132,8 +132,7 @@ class WindowGatherer:
         known = block * BLOCK_FRAMES
         begins, ends = np.minimum(known, frame) * width, np.maximum(known, frame) * width
         spans = zip(numbers, begins.tolist(), ends.tolist(), strict=True)
-        # As one large integer: faster than counting the bits of so few bytes with NumPy.
-        between = np.array([int.from_bytes(buffers[number][a:b], "little").bit_count() for number, a, b in spans])
+        between = count_bits([buffers[number][a:b] for number, a, b in spans])
         first = self._onsets_before[first_block + block] + np.where(known < frame, between, -between)
         places = zip(numbers, first.tolist(), (first + counts).tolist(), strict=True)
         joined = b"".join([self._values[number][a:b] for number, a, b in places])

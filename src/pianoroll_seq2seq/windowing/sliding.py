@@ -7,11 +7,13 @@ Windows of a piece begin every ``hop`` frames and never reach into another piece
 import copy
 import warnings
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Int64
+from jaxtyping import Bool, Float32, Int64
 from torch import Tensor
 
 from pianoroll_seq2seq.data.augmentation import Augmentation, transpose_packed
@@ -20,6 +22,7 @@ from pianoroll_seq2seq.data.conditions import Conditions, transpose_chroma
 from pianoroll_seq2seq.data.corpus import Corpus, PackedPieces, pack_rolls
 from pianoroll_seq2seq.data.fingerprint import fingerprint_conditions, fingerprint_pieces
 from pianoroll_seq2seq.data.stray_notes import warn_of_stray_notes
+from pianoroll_seq2seq.data.tasks import FillTasks
 from pianoroll_seq2seq.data.tensors import frames_to_tensor
 from pianoroll_seq2seq.errors import PieceTooShortError, SettingsError
 from pianoroll_seq2seq.grid import SecondsGrid
@@ -60,6 +63,9 @@ class SlidingWindows(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
             :meth:`conditioned_batch` fetches them.
         pitch_classes: whether the first twelve numbers of a condition are pitch classes, counted from C. They are
             transposed with the window. All other numbers stay as they are.
+        tasks: what is given of the target frames in training, for a model that fills the rest, such as
+            :class:`~pianoroll_seq2seq.models.filling_lstm.FillingLSTM`; nothing by default. The input frames are given
+            always, and a model never knows that a piece ends with its window.
 
     Attributes:
         layout: the layout.
@@ -99,6 +105,7 @@ class SlidingWindows(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
         augmentation: Augmentation | None = None,
         conditions: ConditionSource | Sequence[np.ndarray] | np.ndarray | None = None,
         pitch_classes: bool = False,
+        tasks: FillTasks | None = None,
     ) -> None:
         """Packs the rolls, unless they are a corpus, and numbers the windows."""
         if min(input_frames, target_frames, hop) < 1:
@@ -114,6 +121,7 @@ class SlidingWindows(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
         self.augmentation = augmentation
         self.conditions = conditions
         self.pitch_classes = pitch_classes
+        self.tasks = tasks
         self.rolls: Sequence[PianoRoll] = rolls if isinstance(rolls, Corpus) else tuple(rolls)
         self.padded: tuple[str, ...] = ()
         self.skipped: tuple[str, ...] = ()
@@ -121,6 +129,8 @@ class SlidingWindows(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
             raise PieceTooShortError("No windows: there are no pieces.")
         packed = _pack(self.rolls, layout)
         self.layout: FrameLayout = packed.layout
+        if tasks is not None:
+            tasks.check(self.layout.parts)
         self._check_tempo()
         given = None if conditions is None else compute_conditions(conditions, self.rolls)
         self._conditions = Conditions.of_pieces(given, packed.num_frames, packed.names, pitch_classes=pitch_classes)
@@ -142,8 +152,16 @@ class SlidingWindows(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
 
     @property
     def num_target_frames(self) -> int:
-        """Target frames of all windows together."""
-        return len(self) * self.target_frames
+        """Target frames of all windows together.
+
+        With ``tasks``, without those that are given as a whole in the tasks of validation.
+        """
+        return len(self) * self.target_frames if self.tasks is None else self._num_frames_to_fill
+
+    @cached_property
+    def _num_frames_to_fill(self) -> int:
+        masks = (self.given([index])[0][0, self.input_frames :] for index in range(len(self)))
+        return sum(int((~mask.all(dim=1)).sum()) for mask in masks)
 
     def with_hop(self, hop: int) -> "SlidingWindows":
         """The same windows at another hop. With ``hop=target_frames`` each target frame occurs once."""
@@ -159,6 +177,7 @@ class SlidingWindows(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
                 augmentation=self.augmentation,
                 conditions=self.conditions,
                 pitch_classes=self.pitch_classes,
+                tasks=self.tasks,
             )
 
     def __len__(self) -> int:
@@ -226,6 +245,31 @@ class SlidingWindows(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
     def target_mask(self, indices: Int64[np.ndarray, " batch"] | Sequence[int]) -> None:
         """None: all target frames count (see :class:`~pianoroll_seq2seq.train.examples.Examples`)."""
 
+    @property
+    def has_tasks(self) -> bool:
+        """Whether something is given of the windows beside the input frames."""
+        return self.tasks is not None
+
+    def given(
+        self,
+        indices: Int64[np.ndarray, " batch"] | Sequence[int],
+        *,
+        generator: np.random.Generator | None = None,
+    ) -> tuple[Bool[Tensor, "batch window parts"], Int64[Tensor, " batch"]]:
+        """What is given of each window: see :class:`~pianoroll_seq2seq.train.examples.FillingExamples`.
+
+        Args:
+            indices: numbers of the windows.
+            generator: draws the tasks; None for tasks that depend on the number of the window alone.
+        """
+        tasks = self.tasks or FillTasks()
+        numbers = np.asarray(indices).tolist()
+        masks = np.ones((len(numbers), self.window_frames, len(self.layout.parts)), dtype=bool)
+        for mask, number in zip(masks, numbers, strict=True):
+            each = generator or np.random.default_rng(number)
+            mask[self.input_frames :], _ = tasks.draw(self.target_frames, self.layout.parts, each)
+        return torch.from_numpy(masks), torch.zeros(len(masks), dtype=torch.int64)
+
     def fingerprint(self) -> dict[str, Any]:
         """The sizes of the windows, and hashes of their pieces and conditions, for JSON.
 
@@ -240,6 +284,7 @@ class SlidingWindows(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
             "hop": self.hop,
             "pitch_classes": self.pitch_classes,
             "conditions": conditions,
+            "tasks": None if self.tasks is None else asdict(self.tasks),
         }
 
     def piece_of(self, index: int) -> PianoRoll:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from musicxml_music import SCORES
 
 from pianoroll_seq2seq import (

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from pianoroll_seq2seq import FrameLayout, Part, PitchRange
-from pianoroll_seq2seq.models.heads.exponential_average import chroma
 from pianoroll_seq2seq.models.heads.nade import NADEHead
 from pianoroll_seq2seq.models.heads.notes import Notes
 from pianoroll_seq2seq.models.heads.relative_bernoulli import RelativeBernoulliHead
 from pianoroll_seq2seq.models.heads.relative_window import RelativeWindowHead
+from pianoroll_seq2seq.models.layers.exponential_average import chroma
 from pianoroll_seq2seq.models.note_columns import note_columns
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -12,7 +12,11 @@ from pianoroll_seq2seq import (
     Bernoulli,
     BernoulliHead,
     Draw,
+    FillingLSTM,
     FrameLayout,
+    Given,
+    MonophonicHead,
+    Part,
     PianoRoll,
     PitchRange,
     RepetitionControl,
@@ -20,6 +24,7 @@ from pianoroll_seq2seq import (
     Seq2SeqLSTM,
     TemperatureSchedule,
     TopP,
+    fill,
     generate,
     longest_run,
 )
@@ -191,3 +196,32 @@ def test_the_longest_run_of_music() -> None:
 def test_wrong_arguments_are_errors(wrong: dict[str, Any]) -> None:
     with pytest.raises(SettingsError, match=next(iter(wrong))):
         partial(RepetitionControl)(**wrong)
+
+
+@pytest.mark.parametrize("sampler", [RepetitionControl(weight=0.0, tries=200), TemperatureSchedule(falling), TopP(0.7)])
+def test_a_filled_piece_does_not_depend_on_the_others(sampler: Any) -> None:
+    """Pieces of other lengths, with other cells given, in frames in which some pieces have nothing to write."""
+    parts = (Part("high", pitches=PitchRange(60, 64)), Part("low", pitches=PitchRange(40, 44)))
+    chance = np.random.default_rng(0)
+    rolls = []
+    for length in (9, 6, 12):
+        active = np.zeros((length, 10), dtype=bool)
+        active[np.arange(length), chance.integers(5, size=length)] = True
+        active[np.arange(length), 5 + chance.integers(5, size=length)] = True
+        rolls.append(PianoRoll.from_active(active, parts=parts))
+    given = [Given.frames(2, 4), Given.parts("high"), Given.before(5)]
+    layout = FrameLayout.of(rolls[0], onsets=False)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        built = FillingLSTM(layout, hidden_size=6, encoder_size=4, num_copy_heads=1, head=MonophonicHead)
+    built.double().eval()
+    whole = fill(built, rolls, given, sampler=sampler, seed=4)
+    for row, roll in enumerate(rolls):
+        mask = given[row].mask(roll)
+        cells = mask.repeat(5, axis=1)
+        np.testing.assert_array_equal(whole[row].active[cells], roll.active[cells])
+    assert fill(built, rolls[:2], given[:2], sampler=sampler, seed=4) == whole[:2]
+    assert fill(built, rolls[0], given[0], sampler=sampler, seed=4) == whole[0]
+    if isinstance(sampler, RepetitionControl):
+        new = whole[2].active[4:]  # the last given frame, and the new ones
+        assert not (new[1:] == new[:-1]).all(axis=1).any()

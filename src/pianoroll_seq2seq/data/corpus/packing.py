@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Int64, UInt8
 
+from pianoroll_seq2seq.data.corpus.bits import bit_positions
 from pianoroll_seq2seq.errors import GridError, PitchRangeError
 from pianoroll_seq2seq.layout import FrameLayout
 from pianoroll_seq2seq.pianoroll import PianoRoll
@@ -40,23 +41,6 @@ def unpack(packed: UInt8[np.ndarray, "frames bytes"], plane_size: int) -> Bool[n
     else:
         cells = np.unpackbits(packed, axis=1, count=plane_size)
     return cells.view(np.bool_)
-
-
-def bit_positions(packed: UInt8[np.ndarray, "..."]) -> Int64[np.ndarray, " bits"]:
-    """The positions of the bits that are set, counted through all bytes.
-
-    Example:
-        >>> bit_positions(np.packbits([0, 1, 0, 0, 0, 0, 0, 0, 1]))
-        array([1, 8])
-    """
-    cells = packed.reshape(-1)
-    used = np.flatnonzero(cells != 0)
-    bits = np.flatnonzero(np.unpackbits(cells.take(used)).view(np.bool_))
-    positions: Int64[np.ndarray, " bits"] = used.take(bits >> 3)
-    positions <<= 3
-    bits &= 7
-    positions += bits
-    return positions
 
 
 @dataclass(frozen=True)
@@ -108,7 +92,8 @@ class PackedFrames(NamedTuple):
         active: the active plane as bits.
         onset: the onset plane as bits; None if the layout has none.
         velocities: of the onsets, in their order; None if the layout has no velocity plane.
-        onset_positions: the positions of the bits of ``onset``, if they are known (:func:`bit_positions`).
+        onset_positions: the positions of the bits of ``onset``, if they are known
+            (:func:`~pianoroll_seq2seq.data.corpus.bits.bit_positions`).
     """
 
     active: UInt8[np.ndarray, "batch frames bytes"]

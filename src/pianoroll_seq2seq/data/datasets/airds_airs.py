@@ -38,7 +38,7 @@ from pianoroll_seq2seq.score import Score
 MELODY = "Melody"
 """The name of the part."""
 
-COMPASS = PitchRange(55, 88)
+COMPASS = PitchRange(55, 89)
 """The pitches that all airs need."""
 
 _FORMAT = 1  # of the cached file: increment it when its content changes
@@ -52,8 +52,8 @@ class Air:
         name: its number in the transcription, such as ``aird-0001``; also the name of its score.
         title: its title, as it was printed.
         score: the notes, from the first on, as one part. Of notes that begin together the highest is kept; notes
-            without length (grace notes) are dropped, and repeats are written once. It has the time and key signatures,
-            and the tempo that the transcriber suggests.
+            without length (grace notes) are dropped, and repeats are written once. Of the few airs in several voices
+            it is the first. It has the time and key signatures, and the tempo that the transcriber suggests.
         key: the key, such as ``G major``, ``e minor`` or ``A mixolydian``.
         time_signature: the first, such as ``6/8``.
         tune: the name of the first air with the same melody or title, of those that were read together.
@@ -118,8 +118,14 @@ def _texts(m21: Any) -> dict[str, str]:
         for text in re.split(r"(?m)^(?=X:)", path.read_text(encoding="utf-8"))[1:]:
             number = re.match(r"X:\s*(\d+)", text)
             assert number is not None, path
-            texts[f"aird-{int(number[1]):04}"] = text
+            texts[f"aird-{int(number[1]):04}"] = _first_voice(text)
     return texts
+
+
+def _first_voice(text: str) -> str:
+    """The notation without other voices than the first, which music21 would read as one after the other."""
+    lines = [line for line in text.splitlines() if not re.match(r"V:|\[V:[^1]", line)]
+    return "\n".join(line.removeprefix("[V:1]") for line in lines)
 
 
 def _parse(name: str, text: str, m21: Any) -> Air:

@@ -9,12 +9,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pianoroll_seq2seq.layout import FrameLayout, frame_size_of
+from pianoroll_seq2seq.models.heads.given_logits import given_logits, with_given
 from pianoroll_seq2seq.models.heads.precision import at_least_float32, check_temperature
 from pianoroll_seq2seq.models.heads.random_numbers import uniform
 from pianoroll_seq2seq.models.note_columns import check_no_velocity
-
-_CERTAIN = 1e30
-"""Log-odds of what is given."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +60,7 @@ class Bernoulli:
         self, frames: Float[Tensor, "*batch frame_size"], cells: Bool[Tensor, "*batch frame_size"]
     ) -> "Bernoulli":
         """The given pitches are certain: see :class:`~pianoroll_seq2seq.models.heads.contract.FillingDistribution`."""
-        certain = torch.where(frames > 0, _CERTAIN, -_CERTAIN).to(self.logits.dtype)
-        return Bernoulli(torch.where(cells, certain, self.logits))
+        return Bernoulli(with_given(self.logits, given_logits(frames, cells)))
 
 
 class BernoulliHead(nn.Module):

@@ -18,10 +18,10 @@ from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.layout import FrameLayout
 from pianoroll_seq2seq.models.given_frames import GivenFrames
 from pianoroll_seq2seq.models.heads.copy_features import split_features, state_size
-from pianoroll_seq2seq.models.heads.exponential_average import ExponentialAverage, exponential_averages
 from pianoroll_seq2seq.models.heads.monophonic_frame import Monophonic, PartsContext
 from pianoroll_seq2seq.models.heads.monophonic_network import PartNetwork, runs_of
 from pianoroll_seq2seq.models.heads.upcoming import Upcoming, upcoming
+from pianoroll_seq2seq.models.layers.exponential_average import ExponentialAverage, exponential_averages
 from pianoroll_seq2seq.models.note_columns import NoteColumns, check_no_velocity, note_columns
 
 
@@ -61,7 +61,7 @@ class MonophonicHead(nn.Module):
     Without an onset plane a part is silent or sounds a pitch, and nothing says whether a repeated pitch is held.
 
     Where some parts of a frame are given, they count as decided first. With ``look_ahead`` the network also reads the
-    given notes to come of every part: the next one and the change after it, with their distances, and the pitches some
+    given notes to come of every part: the next one and the four after it, with their distances, and the pitches some
     frames on.
 
     Args:

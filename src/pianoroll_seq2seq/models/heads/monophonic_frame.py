@@ -1,14 +1,13 @@
 """A frame of monophonic parts, each decided given the parts before it, by the network of a ``MonophonicHead``."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
-from torch.nn import functional
 
 from pianoroll_seq2seq.models.heads.pitch_autoregression import by_rows, stratified_numbers
 from pianoroll_seq2seq.models.heads.precision import at_least_float32, check_temperature
@@ -185,19 +184,26 @@ class Monophonic:
 
     def _row_log_probs(self, frames: Tensor) -> Tensor:
         """Log-probabilities (rows,) of frames (rows, frame_size), for a flat batch."""
-        head = self.head
-        if self.known is None:
+        head, known = self.head, self.known
+        chosen = None
+        if known is None:
             states, possible = states_of(head.columns, frames)
         else:
-            states, possible = states_of(head.columns, frames.masked_fill(self.known.cells, 0))
-            states = torch.where(self.known.mask, self._given_states(self.known), states)
+            some = (~known.mask.all(dim=1)).nonzero().squeeze(1)
+            if len(some) < len(frames):  # nothing is to be computed where all parts are given
+                zeros = at_least_float32(self.context.state).new_zeros(len(frames))
+                return zeros.index_add(0, some, self[some]._row_log_probs(frames[some]))
+            states, possible = states_of(head.columns, frames.masked_fill(known.cells, 0))
+            states = torch.where(known.mask, self._given_states(known), states)
+            chosen = [(~of_part).nonzero().squeeze(1) for of_part in known.mask.unbind(dim=1)]
         total: Tensor | None = None
-        for part, logits in enumerate(head.network.logits(self.context, states, self.ranks)):
+        for part, logits in enumerate(head.network.logits(self.context, states, self.ranks, chosen)):
             log_probs = torch.log_softmax(logits / self.temperature, dim=1)
-            chosen = log_probs.gather(1, states[:, part : part + 1]).squeeze(1)
-            if self.known is not None:
-                chosen = torch.where(self.known.mask[:, part], 0.0, chosen)
-            total = chosen if total is None else total + chosen
+            rows = slice(None) if chosen is None else chosen[part]
+            of_part = log_probs.gather(1, states[rows, part : part + 1]).squeeze(1)
+            if chosen is not None:
+                of_part = of_part.new_zeros(len(frames)).index_add(0, chosen[part], of_part)
+            total = of_part if total is None else total + of_part
         assert total is not None  # there is at least one part
         return total.masked_fill(~possible, -math.inf)
 
@@ -209,23 +215,33 @@ class Monophonic:
         if known is not None:
             states = torch.where(known.mask, self._given_states(known), states)
         conditionals: list[Tensor] = [numbers.new_zeros(0)] * self.ranks.shape[1]
-        for rank in range(self.ranks.shape[1]):
-            for part in range(self.ranks.shape[1]):
-                chosen = self.ranks[:, part] == rank
-                rows = (chosen if known is None else chosen & ~known.mask[:, part]).nonzero().squeeze(1)
-                if not len(rows):
-                    continue
-                context = self.context.map(lambda values, rows=rows: values[rows])
-                logits = head.network.part_logits(context, states[rows], self.ranks[rows], part) / self.temperature
-                probabilities = torch.softmax(logits, dim=1)
-                states[rows, part] = _by_number(probabilities, numbers[rows, part])
-                if not len(conditionals[part]):
-                    conditionals[part] = probabilities.new_zeros(len(states), probabilities.shape[1])
-                conditionals[part][rows] = probabilities
+        shared = head.network.shared_hidden(self.context)
+        for part, rows in self._decisions():
+            context = self.context.map(lambda values, rows=rows: values[rows])
+            logits = head.network.part_logits(context, shared[rows], states[rows], self.ranks[rows], part)
+            probabilities = torch.softmax(logits / self.temperature, dim=1)
+            states[rows, part] = _by_number(probabilities, numbers[rows, part])
+            if isinstance(rows, slice):
+                conditionals[part] = probabilities
+                continue
+            if not len(conditionals[part]):
+                conditionals[part] = probabilities.new_zeros(len(states), probabilities.shape[1])
+            conditionals[part][rows] = probabilities
         frames = frames_of(head.columns, states).to(at_least_float32(self.context.state).dtype)
         if known is not None:
             frames = torch.where(known.cells, known.frames.to(frames.dtype), frames)
         return frames, conditionals
+
+    def _decisions(self) -> Iterator[tuple[int, Tensor | slice]]:
+        """The parts that are not given in the order of decisions, each with the rows in which it comes next."""
+        given = None if self.known is None else self.known.mask.tolist()
+        for parts in self.ranks.argsort(dim=1).T.tolist():
+            for part in sorted(set(parts)):
+                rows = [row for row, one in enumerate(parts) if one == part and not (given and given[row][part])]
+                if len(rows) == len(parts):
+                    yield part, slice(None)
+                elif rows:
+                    yield part, torch.tensor(rows, device=self.ranks.device)
 
     def _given_states(self, known: GivenParts) -> Tensor:
         """The states of all parts in the given frames, (rows, parts), for a flat batch."""
@@ -262,11 +278,12 @@ class Monophonic:
         """The same, over all states of the parts but the last of the order."""
         head, rows = self.head, len(self.ranks)
         means = [at_least_float32(self.context.state).new_zeros(rows, size) for size in num_states(head.columns)]
+        shared = head.network.shared_hidden(self.context)
         weighted = [(torch.zeros_like(self.ranks), at_least_float32(self.context.state).new_ones(rows))]
         for part in order:
             following = []
             for states, weight in weighted:
-                logits = head.network.part_logits(self.context, states, self.ranks, part) / self.temperature
+                logits = head.network.part_logits(self.context, shared, states, self.ranks, part) / self.temperature
                 probabilities = torch.softmax(logits, dim=1) * weight[:, None]
                 means[part] = means[part] + probabilities
                 if part == order[-1]:
@@ -304,7 +321,7 @@ def states_of(columns: NoteColumns, frames: Tensor) -> tuple[Tensor, Tensor]:
         States (rows, parts): 0 for a rest, then one for each pitch. With an onset plane one for each pitch that is
         held, and then one for each that begins. And booleans (rows,).
     """
-    planes = frames.view(len(frames), columns.num_planes, -1) > 0
+    planes = frames.view(len(frames), columns.num_planes, columns.plane_size) > 0
     active = planes[:, 0]
     possible = torch.ones(len(frames), dtype=torch.bool, device=frames.device)
     if columns.has_onsets:
@@ -324,8 +341,16 @@ def states_of(columns: NoteColumns, frames: Tensor) -> tuple[Tensor, Tensor]:
 
 def frames_of(columns: NoteColumns, states: Tensor) -> Tensor:
     """The inverse of :func:`states_of`: booleans (rows, frame_size)."""
-    certain = [functional.one_hot(states[:, part], size) for part, size in enumerate(num_states(columns))]
-    return means_of(columns, certain).bool()
+    sizes, starts = (torch.tensor(values, device=states.device) for values in _sizes_and_starts(columns))
+    place = (states - 1) % sizes + starts
+    planes = [states > 0, states > sizes] if columns.has_onsets else [states > 0]
+    silent = torch.zeros(len(states), columns.plane_size, dtype=torch.bool, device=states.device)
+    return torch.cat([silent.scatter(1, place, plane) for plane in planes], dim=1)
+
+
+def _sizes_and_starts(columns: NoteColumns) -> tuple[list[int], list[int]]:
+    """The size of each part's block, and its first column."""
+    return [block.size for block in columns.blocks], [block.start for block in columns.blocks]
 
 
 def means_of(columns: NoteColumns, probabilities: Sequence[Tensor]) -> Tensor:

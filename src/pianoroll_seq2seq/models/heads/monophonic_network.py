@@ -1,16 +1,18 @@
 """The network of a ``MonophonicHead``: the logits of every state of a part, given the parts decided before it."""
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pianoroll_seq2seq.models.heads.exponential_average import OCTAVE, rotations
+from pianoroll_seq2seq.models.heads.interval_tables import interval_sums
 from pianoroll_seq2seq.models.heads.monophonic_frame import PartsContext
 from pianoroll_seq2seq.models.heads.precision import at_least_float32
 from pianoroll_seq2seq.models.heads.upcoming import NUM_FLAGS, Upcoming, num_kinds
 from pianoroll_seq2seq.models.layers.dropout import Dropout
+from pianoroll_seq2seq.models.layers.exponential_average import OCTAVE, rotations
 from pianoroll_seq2seq.models.note_columns import NoteColumns
 
 LONGEST_RUN = 16
@@ -19,8 +21,8 @@ _HELD_LOGIT = math.log(1e-4)
 """Log-odds in training, against its onset, that a pitch is held although it did not sound."""
 _FLAGS = LONGEST_RUN + 2
 _DECIDED_FLAGS = 3
-_FEW_ROWS = 64
-"""So few rows look up single intervals; more rows look up whole slices of the tables."""
+_PROGRESSIONS = (OCTAVE + 1) * OCTAVE
+"""Pairs of an interval before, which may be none, and one now."""
 
 
 class PartNetwork(nn.Module):
@@ -40,6 +42,10 @@ class PartNetwork(nn.Module):
 
     _rotation: Tensor
     _cell_pitches: Tensor
+    _lowest: Tensor
+    _sizes: Tensor
+    _starts: Tensor
+    _is_part: Tensor
 
     def __init__(
         self,
@@ -78,6 +84,10 @@ class PartNetwork(nn.Module):
         self.decided_proj: nn.Linear | None = (
             nn.Linear(parts * _DECIDED_FLAGS, parts * channels, bias=False) if parts > 1 else None
         )
+        # Of each part: the intervals to a decided part before and now, as pitch classes, and whether that part moves.
+        self.progressions: nn.Parameter | None = None
+        if parts > 1:
+            self.progressions = nn.Parameter(torch.empty(parts, 2 * _PROGRESSIONS, channels).normal_(std=0.1))
         self.chroma_proj: nn.Linear = nn.Linear(num_rates * OCTAVE, channels, bias=False)
         planes = (num_candidates + 1) * columns.num_planes
         self.candidate_proj: nn.Linear | None = nn.Linear(2 * planes, channels) if num_candidates else None
@@ -90,6 +100,11 @@ class PartNetwork(nn.Module):
         )
         self.register_buffer("_rotation", rotations(), persistent=False)
         self.register_buffer("_cell_pitches", columns.pitches(), persistent=False)
+        self.register_buffer("_lowest", torch.tensor([block.lowest for block in columns.blocks]), persistent=False)
+        self.register_buffer("_sizes", torch.tensor([block.size for block in columns.blocks]), persistent=False)
+        self.register_buffer("_starts", torch.tensor([block.start for block in columns.blocks]), persistent=False)
+        of_column = torch.arange(parts).repeat_interleave(self._sizes)
+        self.register_buffer("_is_part", (of_column[:, None] == torch.arange(parts)).float(), persistent=False)
 
     def project_state(self, state: Tensor, runs: Tensor, pitches: Tensor, ahead: Upcoming | None) -> Tensor:
         """What the network reads of the model's state, of how long each part has held its pitch, and of what is given.
@@ -112,24 +127,64 @@ class PartNetwork(nn.Module):
         projected: Tensor = hidden.view(*state.shape[:-1], len(self.columns.blocks), -1)
         return projected
 
-    def logits(self, context: PartsContext, states: Tensor, ranks: Tensor) -> list[Tensor]:
+    def shared_hidden(self, context: PartsContext) -> Tensor:
+        """Hidden values that all parts have in common, from the tonal context and from the given pitches to come.
+
+        Returns:
+            Those of each pitch, (rows, num_pitches, channels), or only of each pitch class, (rows, 12, channels).
+        """
+        rotated = context.chroma[..., self._rotation].transpose(1, 2).flatten(2)  # (rows, 12, rates * 12)
+        tones: Tensor = self.chroma_proj(rotated)
+        if self.ahead_intervals is None:
+            return tones
+        size = self.columns.num_pitches
+        ahead = interval_sums(context.ahead.flatten(1), self.ahead_intervals, lowest=0, size=size)
+        return ahead + tones.repeat(1, -(-size // OCTAVE), 1)[:, :size]
+
+    def logits(
+        self, context: PartsContext, states: Tensor, ranks: Tensor, chosen: Sequence[Tensor] | None = None
+    ) -> list[Tensor]:
         """The logits of each part's states, (rows, states of the part), given the parts decided before it.
 
         Args:
             context: the context, batch shape (rows,).
             states: the state of every part, (rows, parts); only those decided before a part count for it.
             ranks: the place of each part in the order of decisions, (rows, parts).
+            chosen: for each part the rows that are computed, and returned; all by default.
         """
-        parts = range(len(self.columns.blocks))
-        hidden, conditions = zip(*(self._hidden(context, states, ranks, part) for part in parts), strict=True)
-        sizes = [block.size for block in self.columns.blocks]
-        split = torch.split(self._cell_logits(torch.cat(hidden, dim=1)), sizes, dim=1)
-        return [self._part_logits(context, split[part], conditions[part], part) for part in parts]
+        shared = self.shared_hidden(context)
+        hidden, conditions, contexts, places = [], [], [], []
+        for part, block in enumerate(self.columns.blocks):
+            rows = torch.arange(len(states), device=states.device) if chosen is None else chosen[part]
+            some = context if chosen is None else context.map(lambda values, rows=rows: values[rows])
+            of_part, condition = self._hidden(some, states[rows], ranks[rows], part)
+            hidden.append(of_part.flatten(0, 1))
+            conditions.append(condition)
+            contexts.append(some)
+            pitches = self._cell_pitches[block.columns] % shared.shape[1]
+            places.append((rows[:, None] * shared.shape[1] + pitches).flatten())
+        cells = torch.cat(hidden) + shared.flatten(0, 1).index_select(0, torch.cat(places))
+        split = torch.split(self._cell_logits(cells), [len(of_part) for of_part in hidden])
+        return [
+            self._part_logits(
+                some, torch.unflatten(split[part], 0, (-1, self.columns.blocks[part].size)), condition, part
+            )
+            for part, (some, condition) in enumerate(zip(contexts, conditions, strict=True))
+        ]
 
-    def part_logits(self, context: PartsContext, states: Tensor, ranks: Tensor, part: int) -> Tensor:
-        """The logits of one part's states: see :meth:`logits`."""
+    def part_logits(self, context: PartsContext, shared: Tensor, states: Tensor, ranks: Tensor, part: int) -> Tensor:
+        """The logits of one part's states: see :meth:`logits`.
+
+        Args:
+            context: the context, batch shape (rows,).
+            shared: the result of :meth:`shared_hidden` for these rows.
+            states: the state of every part.
+            ranks: the place of each part in the order of decisions.
+            part: the part.
+        """
         hidden, condition = self._hidden(context, states, ranks, part)
-        return self._part_logits(context, self._cell_logits(hidden), condition, part)
+        pitches = self._cell_pitches[self.columns.blocks[part].columns] % shared.shape[1]
+        return self._part_logits(context, self._cell_logits(hidden + shared[:, pitches]), condition, part)
 
     def _part_logits(self, context: PartsContext, cells: Tensor, condition: Tensor, part: int) -> Tensor:
         """From cells (rows, pitches, planes): rest, held pitches if there is an onset plane, and pitches that begin."""
@@ -142,14 +197,14 @@ class PartNetwork(nn.Module):
         return torch.cat([rest, torch.where(sounded, cells[..., 1], after_silence), begins], dim=1)
 
     def _cell_logits(self, hidden: Tensor) -> Tensor:
-        """(rows, pitches, channels) to (rows, pitches, planes)."""
+        """(..., channels) to (..., planes)."""
         hidden = self.dropout(functional.silu(self.norm(hidden)))
         for mix in self.mix:
             hidden = hidden + functional.silu(mix(hidden))
         return at_least_float32(self.logit(hidden))
 
     def _hidden(self, context: PartsContext, states: Tensor, ranks: Tensor, part: int) -> tuple[Tensor, Tensor]:
-        """The first hidden values of a part's pitches, (rows, pitches, channels), and what they have in common."""
+        """A part's own hidden values, (rows, pitches, channels), and what its pitches have in common."""
         block = self.columns.blocks[part]
         decided = ranks < ranks[:, part : part + 1]
         pitches, moves = self._decided(context, states)
@@ -161,57 +216,39 @@ class PartNetwork(nn.Module):
             weight = torch.unflatten(self.decided_proj.weight, 0, (len(self.columns.blocks), -1))[part]
             condition = condition + functional.linear(flags.flatten(1), weight)
             sources += [torch.where(moves, -1, known), torch.where(moves, known, -1)]
-        tables = self.intervals[part]
-        if self.ahead_intervals is not None:
-            sources.append(context.ahead.flatten(1))
-            tables = torch.cat([tables, self.ahead_intervals])
-        hidden = self._interval_hidden(torch.cat(sources, dim=1), tables, part)
-        rotated = context.chroma[..., self._rotation].transpose(1, 2).flatten(2)  # (rows, 12, rates * 12)
-        tones = self.chroma_proj(rotated)
-        classes = self._cell_pitches[block.columns] % OCTAVE
-        hidden = hidden + tones[:, classes] + self.position[block.columns] + condition.unsqueeze(1)
+        intervals = torch.cat(sources, dim=1)
+        hidden = interval_sums(intervals, self.intervals[part], lowest=block.lowest, size=block.size)
+        hidden = hidden + self.position[block.columns] + condition.unsqueeze(1)
+        if self.progressions is not None:
+            progressions = self._progression_hidden(context, known, moves, part)
+            hidden = hidden + progressions[:, self._cell_pitches[block.columns] % OCTAVE]
         if self.candidate_proj is not None:
             hidden = hidden + self.candidate_proj(self._candidate_features(context, known, decided, part))
         return hidden, condition
 
+    def _progression_hidden(self, context: PartsContext, known: Tensor, moves: Tensor, part: int) -> Tensor:
+        """What a part's intervals to the decided parts, before and now, say of each pitch class: (rows, 12, channels).
+
+        The sum over sources cannot say it: parallel fifths are two intervals, neither of which is wrong alone.
+        """
+        assert self.progressions is not None
+        latest = context.pitches[:, 0]
+        own = latest[:, part : part + 1]
+        before = torch.where((latest < 0) | (own < 0), OCTAVE, (own - latest) % OCTAVE)
+        now = (torch.arange(OCTAVE, device=known.device)[:, None] - known.unsqueeze(1)) % OCTAVE
+        index = (moves * _PROGRESSIONS + before * OCTAVE).unsqueeze(1) + now  # (rows, 12, parts)
+        table = self.progressions[part]
+        weights = (known >= 0).to(table.dtype).unsqueeze(1).expand_as(index)
+        sums = functional.embedding_bag(
+            index.flatten(0, 1), table, mode="sum", per_sample_weights=weights.flatten(0, 1)
+        )
+        return sums.view(*index.shape[:2], table.shape[1])
+
     def _decided(self, context: PartsContext, states: Tensor) -> tuple[Tensor, Tensor]:
         """The pitch of each part's state, -1 for a rest, and whether it is another note than before: (rows, parts)."""
-        pitches, moves = [], []
-        for part, block in enumerate(self.columns.blocks):
-            state = states[:, part]
-            begins = state > block.size if self.columns.has_onsets else state > 0
-            place = (state - 1) % block.size
-            pitch = torch.where(state > 0, place + block.lowest, -1)
-            pitches.append(pitch)
-            same = torch.zeros_like(begins) if self.columns.has_onsets else pitch == context.pitches[:, 0, part]
-            moves.append(begins & ~same)
-        return torch.stack(pitches, dim=1), torch.stack(moves, dim=1)
-
-    def _interval_hidden(self, sources: Tensor, tables: Tensor, part: int) -> Tensor:
-        """The sum over sources of what their interval to each pitch of a part says: (rows, pitches, channels).
-
-        Args:
-            sources: a pitch for each table, -1 for none, (rows, tables).
-            tables: what each interval says, (tables, intervals, channels).
-            part: the part.
-        """
-        block, num_pitches = self.columns.blocks[part], self.columns.num_pitches
-        number = torch.arange(len(tables), device=sources.device)
-        if len(sources) <= _FEW_ROWS:
-            width = tables.shape[1]
-            place = torch.arange(block.lowest, block.lowest + block.size, device=sources.device)
-            interval = place[:, None] - sources.unsqueeze(1) + num_pitches - 1
-            index = torch.where(sources.unsqueeze(1) < 0, len(tables) * width, interval + number * width)
-            bag = functional.embedding_bag(
-                index.flatten(0, 1), _with_zeros(tables.flatten(0, 1)), mode="sum", padding_idx=len(tables) * width
-            )
-            return bag.view(len(sources), block.size, -1)
-        # One slice of a table for each pitch that a source may have: the intervals from it to all pitches of the part.
-        slices = tables.unfold(1, block.size, 1)[:, block.lowest : block.lowest + num_pitches].transpose(2, 3)
-        slices = slices.flatten(2).flatten(0, 1)  # (tables * source pitches, pitches * channels)
-        index = torch.where(sources < 0, len(slices), number * num_pitches + (num_pitches - 1 - sources))
-        bag = functional.embedding_bag(index, _with_zeros(slices), mode="sum", padding_idx=len(slices))
-        return bag.view(len(sources), block.size, -1)
+        begins = states > (self._sizes if self.columns.has_onsets else 0)
+        pitches = torch.where(states > 0, (states - 1) % self._sizes + self._lowest, -1)
+        return pitches, begins if self.columns.has_onsets else begins & (pitches != context.pitches[:, 0])
 
     def _candidate_features(self, context: PartsContext, known: Tensor, decided: Tensor, part: int) -> Tensor:
         """The candidates' probabilities of a part's pitches, and those of their mixture: (rows, pitches, 2 * planes).
@@ -220,24 +257,16 @@ class PartNetwork(nn.Module):
         """
         size = self.columns.plane_size
         planes = context.candidates.view(*context.candidates.shape[:2], self.columns.num_planes, size)
-        agreement = []
-        for index, block in enumerate(self.columns.blocks):
-            active = planes[:, :, 0, block.columns]
-            place = (known[:, index] - block.lowest).clamp(min=0)
-            at_pitch = active.gather(2, place[:, None, None].expand(-1, active.shape[1], 1)).squeeze(2)
-            rests = known[:, index : index + 1] < 0
-            chance = torch.where(rests, 1 - active.sum(dim=2), at_pitch).clamp(0.01, 1)
-            agreement.append(torch.where(decided[:, index : index + 1], chance.log(), 0.0))
-        weights = torch.stack(agreement).sum(dim=0).softmax(dim=1)
+        active = planes[:, :, 0]
+        columns = (known - self._lowest + self._starts).clamp(min=0).unsqueeze(1)  # of the decided pitches
+        at_pitch = active.gather(2, columns.expand(-1, active.shape[1], -1))
+        rests = 1 - active @ self._is_part.to(active.dtype)
+        agreement = torch.where(known.unsqueeze(1) < 0, rests, at_pitch).clamp(0.01, 1).log()
+        weights = torch.where(decided.unsqueeze(1), agreement, 0.0).sum(dim=2).softmax(dim=1)
         own = planes[..., self.columns.blocks[part].columns]
         mixture = (own * weights[..., None, None]).sum(dim=1, keepdim=True)
         chances = torch.cat([own, mixture], dim=1).flatten(1, 2).transpose(1, 2)
         return torch.cat([chances, (chances + 0.01).log() / 4], dim=2)
-
-
-def _with_zeros(table: Tensor) -> Tensor:
-    """A table with a row of zeros after its last."""
-    return functional.pad(table, (0, 0, 0, 1))
 
 
 def runs_of(pitches: Tensor, begins: Tensor) -> tuple[Tensor, Tensor]:

@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional
 
 from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.layout import FrameLayout
+from pianoroll_seq2seq.models.heads.given_logits import given_logits, with_given
 from pianoroll_seq2seq.models.heads.onset_decisions import constrain_onsets, decision_nats
 from pianoroll_seq2seq.models.heads.pitch_autoregression import by_rows, estimated_mean, sample_skipping_silence
 from pianoroll_seq2seq.models.heads.precision import at_least_float32, check_temperature
@@ -40,6 +41,7 @@ class NADE:
         temperature: all log-odds are divided by it.
         sounded: with an onset plane, the pitches that sounded in the frame before, (..., pitches).
         training: with an onset plane, whether a pitch that did not sound may be held, though hardly.
+        known: log-odds of the columns that are given, if any: see :meth:`given`.
 
     Example:
         >>> weights = torch.zeros(3, 5)
@@ -57,6 +59,7 @@ class NADE:
     temperature: float = 1.0
     sounded: Float[Tensor, "*batch pitches"] | None = None
     training: bool = False
+    known: Float[Tensor, "*batch frame_size"] | None = None
 
     @property
     def num_onsets(self) -> int:
@@ -88,12 +91,12 @@ class NADE:
         return self._constrained(logits)
 
     def _constrained(self, logits: Tensor) -> Tensor:
-        """Divided by the temperature; notes begin for certain where nothing sounded."""
+        """Divided by the temperature; notes begin for certain where nothing sounded, and what is given is certain."""
         logits = at_least_float32(logits) / self.temperature
-        if self.sounded is None:
-            return logits
-        sounds, begins = logits.chunk(2, dim=-1)
-        return torch.cat([sounds, constrain_onsets(begins, self.sounded, training=self.training)], dim=-1)
+        if self.sounded is not None:
+            sounds, begins = logits.chunk(2, dim=-1)
+            logits = torch.cat([sounds, constrain_onsets(begins, self.sounded, training=self.training)], dim=-1)
+        return logits if self.known is None else with_given(logits, self.known)
 
     @torch.no_grad()
     def sample(self, *, generator: torch.Generator) -> Float[Tensor, "*batch frame_size"]:
@@ -130,7 +133,8 @@ class NADE:
     def __getitem__(self, index: Any) -> "NADE":
         """The distributions at some places of the batch shape."""
         sounded = None if self.sounded is None else self.sounded[index]
-        return replace(self, start=self.start[index], bias=self.bias[index], sounded=sounded)
+        known = None if self.known is None else self.known[index]
+        return replace(self, start=self.start[index], bias=self.bias[index], sounded=sounded, known=known)
 
     def tempered(self, temperature: float) -> "NADE":
         """The log-odds of every pitch, given those below, divided by the temperature.
@@ -139,6 +143,15 @@ class NADE:
         """
         return replace(self, temperature=self.temperature * check_temperature(temperature))
 
+    def given(self, frames: Float[Tensor, "*batch frame_size"], cells: Bool[Tensor, "*batch frame_size"]) -> "NADE":
+        """The distribution of what is not given of frames, as of a ``FillingDistribution``.
+
+        It is the product of the decisions that are free, each given all columns before it in the order of decisions,
+        with the given ones as they are. Given columns later in the order are not read: those above in the same part,
+        and the parts after it. Only the features can tell of them.
+        """
+        return replace(self, known=given_logits(frames, cells))
+
     def _rows(self) -> "NADE":
         """With the batch shape flattened."""
         return replace(
@@ -146,6 +159,7 @@ class NADE:
             start=self.start.reshape(-1, self.start.shape[-1]),
             bias=self.bias.reshape(-1, self.bias.shape[-1]),
             sounded=None if self.sounded is None else self.sounded.reshape(-1, self.num_onsets),
+            known=None if self.known is None else self.known.reshape(-1, self.known.shape[-1]),
         )
 
 
@@ -179,6 +193,7 @@ class NADEHead(nn.Module):
         self.layout = layout
         self.frame_size: int = self.columns.frame_size
         self.context_frames: int | None = 1 if self.columns.has_onsets else 0
+        self.takes_given: bool = True
         self.start: nn.Linear = nn.Linear(in_features, hidden_size)
         self.bias: nn.Linear = nn.Linear(in_features, self.frame_size)
         with torch.no_grad():

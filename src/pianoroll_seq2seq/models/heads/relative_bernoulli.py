@@ -17,14 +17,14 @@ from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.layout import FrameLayout
 from pianoroll_seq2seq.models.heads.bernoulli import Bernoulli
 from pianoroll_seq2seq.models.heads.copy_features import COPY_WINDOW, split_features, state_size
-from pianoroll_seq2seq.models.heads.exponential_average import (
+from pianoroll_seq2seq.models.heads.notes import Notes, notes_after
+from pianoroll_seq2seq.models.layers.dropout import Dropout
+from pianoroll_seq2seq.models.layers.exponential_average import (
     OCTAVE,
     ExponentialAverage,
     exponential_averages,
     rotations,
 )
-from pianoroll_seq2seq.models.heads.notes import Notes, notes_after
-from pianoroll_seq2seq.models.layers.dropout import Dropout
 from pianoroll_seq2seq.models.note_columns import check_no_velocity, note_columns
 
 _TONAL_WIDTH = 64
@@ -113,6 +113,7 @@ class RelativeBernoulliHead(nn.Module):
         self.layout = layout
         self.frame_size: int = columns.frame_size
         self.context_frames: int | None = None
+        self.takes_given: bool = True
         self._settings = {
             "channels": channels,
             "window": window,

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from pianoroll_seq2seq.errors import SettingsError
-from pianoroll_seq2seq.models.heads.exponential_average import OCTAVE
+from pianoroll_seq2seq.models.layers.exponential_average import OCTAVE
 from pianoroll_seq2seq.models.note_columns import NoteColumns
 
 BELOW = 24

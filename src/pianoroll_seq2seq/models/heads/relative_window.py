@@ -16,12 +16,7 @@ from torch.nn import functional
 
 from pianoroll_seq2seq.layout import FrameLayout
 from pianoroll_seq2seq.models.heads.copy_features import COPY_WINDOW, split_features, state_size
-from pianoroll_seq2seq.models.heads.exponential_average import (
-    ExponentialAverage,
-    chroma,
-    exponential_averages,
-    rotations,
-)
+from pianoroll_seq2seq.models.heads.given_logits import with_given
 from pianoroll_seq2seq.models.heads.loss_subsampling import FAR, sample_pitches
 from pianoroll_seq2seq.models.heads.onset_decisions import constrain_onsets, decision_nats
 from pianoroll_seq2seq.models.heads.polyphony import PolyphonyModel
@@ -39,6 +34,12 @@ from pianoroll_seq2seq.models.heads.relative_cells import (
 )
 from pianoroll_seq2seq.models.heads.relative_window_frame import FrameContext, RelativeWindow
 from pianoroll_seq2seq.models.layers.dropout import Dropout
+from pianoroll_seq2seq.models.layers.exponential_average import (
+    ExponentialAverage,
+    chroma,
+    exponential_averages,
+    rotations,
+)
 from pianoroll_seq2seq.models.note_columns import check_no_velocity, note_columns
 
 _WAVES = 12
@@ -144,6 +145,7 @@ class RelativeWindowHead(nn.Module):
         self.num_onsets: int = self.num_active if columns.has_onsets else 0
         self.num_counts: int = max_polyphony + 1 if max_polyphony else 0
         self.context_frames: int | None = None
+        self.takes_given: bool = True
         self.num_scored_pitches: int | None = (
             None if num_scored_pitches is None or num_scored_pitches >= self.num_active else num_scored_pitches
         )
@@ -265,39 +267,59 @@ class RelativeWindowHead(nn.Module):
         hidden = self._context_hidden(context, chosen)
         hidden = hidden + at_places(self._below_hidden(context, cells), chosen)
         remaining = None
-        counts = cells[:, :0]
+        left, counts, known, pitches = None, cells[:, :0], *self._known(context)
         if self.polyphony is not None:
             counts = self.polyphony.encode(frames)
-            remaining = self.polyphony.remaining(counts, frames).gather(1, chosen)
-            hidden = hidden + self.polyphony.features(remaining)
+            remaining = self.polyphony.remaining(counts, frames)
+            hidden = hidden + self.polyphony.features(remaining.gather(1, chosen))
+            left = [values.gather(1, chosen) for values in self.polyphony.left_to_decide(remaining, pitches)]
         logits = self._logits(hidden)
         sounds = logits[..., 0]
-        if self.polyphony is not None and remaining is not None:
-            sounds = self.polyphony.constrain(sounds, remaining, counts, above=self.num_active - chosen)
+        if self.polyphony is not None and left is not None:
+            sounds = self.polyphony.constrain(sounds, left[0], counts, left[1])
         sounded = context.planes[:, 0, self._places].gather(1, chosen)
         decisions = torch.cat([sounds, *self._onset_logits(logits, sounded, 1.0)], dim=1)
-        planes = [plane.gather(1, chosen) for plane in torch.split(cells, self.num_active, dim=1)]
-        nats = decision_nats(decisions, torch.cat(planes, dim=1), chosen.shape[1] if self.num_onsets else 0)
-        total = (torch.unflatten(nats, 1, (len(planes), -1)).sum(dim=1) * weights).sum(dim=1)
+        if known is not None:
+            decisions = with_given(decisions, self._at(known, chosen))
+        nats = decision_nats(decisions, self._at(cells, chosen), chosen.shape[1] if self.num_onsets else 0)
+        total = (torch.unflatten(nats, 1, (-1, chosen.shape[1])).sum(dim=1) * weights).sum(dim=1)
         if self.polyphony is None:
             return total
-        return total - (self.polyphony.log_probs(context.state) * counts).sum(dim=1)
+        return total - (self.polyphony.log_probs(context.state, known=pitches) * counts).sum(dim=1)
+
+    def _known(self, context: FrameContext) -> tuple[Tensor | None, Tensor | None]:
+        """The log-odds of the given cells, (rows, planes * num_active), and those of their active plane; or None."""
+        if not context.known.shape[1]:
+            return None, None
+        known = self.cells.cut(context.known)
+        return known.flatten(1), known[:, 0]
+
+    def _at(self, cells: Tensor, chosen: Tensor) -> Tensor:
+        """Values of some cells, of each plane: (rows, planes * num_active) to (rows, planes * cells)."""
+        return torch.cat([plane.gather(1, chosen) for plane in torch.split(cells, self.num_active, dim=1)], dim=1)
 
     def _variable_logits(self, context: FrameContext, before: Tensor, variables: Tensor, temperature: float) -> Tensor:
         """As :meth:`logits`, given the hidden values of the context."""
         cells = variables[:, self.num_counts :]
         sounded = context.planes[:, 0, self._places] if self.num_onsets else cells
         hidden = before + self._below_hidden(context, cells)
+        known, pitches = self._known(context)
         if self.polyphony is None:
             logits = self._logits(hidden)
-            return torch.cat([logits[..., 0] / temperature, *self._onset_logits(logits, sounded, temperature)], dim=1)
-        counts = variables[:, : self.num_counts]
-        remaining = self.polyphony.remaining(counts, cells[:, : self.num_active])
-        logits = self._logits(hidden + self.polyphony.features(remaining))
-        above = torch.arange(self.num_active, 0, -1, device=cells.device)
-        sounds = self.polyphony.constrain(logits[..., 0] / temperature, remaining, counts, above)
-        numbers = self.polyphony.logits(context.state, counts, temperature)
-        return torch.cat([numbers, sounds, *self._onset_logits(logits, sounded, temperature)], dim=1)
+            sounds = logits[..., 0] / temperature
+        else:
+            counts = variables[:, : self.num_counts]
+            remaining = self.polyphony.remaining(counts, cells[:, : self.num_active])
+            logits = self._logits(hidden + self.polyphony.features(remaining))
+            left, above = self.polyphony.left_to_decide(remaining, pitches)
+            sounds = self.polyphony.constrain(logits[..., 0] / temperature, left, counts, above)
+        decisions = torch.cat([sounds, *self._onset_logits(logits, sounded, temperature)], dim=1)
+        if known is not None:
+            decisions = with_given(decisions, known)
+        if self.polyphony is None:
+            return decisions
+        numbers = self.polyphony.logits(context.state, counts, temperature, pitches)
+        return torch.cat([numbers, decisions], dim=1)
 
     def _onset_logits(self, logits: Tensor, sounded: Tensor, temperature: float) -> list[Tensor]:
         """The log-odds of onsets of pitches that sound, (rows, places); none without an onset plane."""
@@ -321,6 +343,7 @@ class RelativeWindowHead(nn.Module):
                 chroma=tones,
                 state=self.state_proj(state),
                 merged=merged,
+                known=state[..., :0],
             ),
         )
 

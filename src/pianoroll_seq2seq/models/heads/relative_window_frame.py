@@ -5,10 +5,11 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional
 
+from pianoroll_seq2seq.models.heads.given_logits import given_logits, keep_given
 from pianoroll_seq2seq.models.heads.onset_decisions import decision_nats
 from pianoroll_seq2seq.models.heads.pitch_autoregression import by_rows, estimated_mean, sample_skipping_silence
 from pianoroll_seq2seq.models.heads.precision import at_least_float32, check_temperature
@@ -32,6 +33,8 @@ class FrameContext:
         chroma: the tonal context, (..., rates, 12).
         state: the projected state of the decoder, (..., channels).
         merged: of several parts, the pitches that any of them sounded in the latest frame, (..., pitches).
+        known: log-odds of the columns of the frame that are given, (..., frame_size); (..., 0) if nothing is:
+            see :meth:`RelativeWindow.given`.
     """
 
     planes: Tensor
@@ -39,6 +42,7 @@ class FrameContext:
     chroma: Tensor
     state: Tensor
     merged: Tensor
+    known: Tensor
 
     def map(self, change: Any) -> "FrameContext":
         """With a function applied to every tensor."""
@@ -94,6 +98,7 @@ class RelativeWindow:
             never = torch.sigmoid(torch.tensor(_NEVER / self.temperature))
             rare = (planes[:, 0] < never) & ~cells.inside(planes.device)
             frames = torch.maximum(frames, rare.repeat(1, cells.columns.num_planes).to(frames.dtype))
+            frames = keep_given(frames, flat.known) if flat.known.shape[1] else frames
         return frames.to(at_least_float32(state).dtype).view(*self.context.batch, -1)
 
     @property
@@ -132,7 +137,8 @@ class RelativeWindow:
         planes = torch.unflatten(frames, 1, (cells.columns.num_planes, -1))[:, :, ~cells.inside(frames.device)]
         never = torch.full_like(planes[:, 0], _NEVER / self.temperature, dtype=like.dtype)
         nats = functional.binary_cross_entropy_with_logits(never, planes[:, 0].to(like.dtype), reduction="none").sum(1)
-        return nats.masked_fill((planes[:, 0] != planes[:, -1]).any(dim=1), math.inf)
+        nats = nats.masked_fill((planes[:, 0] != planes[:, -1]).any(dim=1), math.inf)
+        return nats.masked_fill((self.context.known != 0).any(dim=1), 0.0)  # there is one part, given or not
 
     def _row_means(self) -> Tensor:
         """Estimated probabilities (rows, frame_size), for a flat batch."""
@@ -149,8 +155,21 @@ class RelativeWindow:
         planes = torch.unflatten(variables[:, head.num_counts :], 1, (cells.columns.num_planes, -1))
         mean = torch.unflatten(cells.uncut(planes), 1, (cells.columns.num_planes, -1))
         never = float(torch.sigmoid(torch.tensor(_NEVER / self.temperature)))
-        return mean.masked_fill(~cells.inside(mean.device), never).flatten(1)
+        mean = mean.masked_fill(~cells.inside(mean.device), never).flatten(1)
+        return keep_given(mean, self.context.known) if self.context.known.shape[1] else mean
 
     def tempered(self, temperature: float) -> "RelativeWindow":
         """The log-odds of every variable divided by the temperature."""
         return replace(self, temperature=self.temperature * check_temperature(temperature))
+
+    def given(
+        self, frames: Float[Tensor, "*batch frame_size"], cells: Bool[Tensor, "*batch frame_size"]
+    ) -> "RelativeWindow":
+        """The distribution of what is not given of frames, as of a ``FillingDistribution``.
+
+        It is the product of the decisions that are free, each given all notes before it in the order of decisions, with
+        the given ones as they are. Given notes later in the order are not read: those above in the same part, and the
+        parts after it. Only the features can tell of them. A head that decides the number of sounding pitches first
+        chooses among the numbers that the given notes leave possible.
+        """
+        return replace(self, context=replace(self.context, known=given_logits(frames, cells)))

@@ -8,7 +8,9 @@ from torch.nn import functional
 
 FARTHEST = 16
 """Distances, in frames, that are told apart; larger ones count as this one."""
-NUM_FLAGS = 2 * (FARTHEST + 1) + 2
+CHANGES = 4
+"""Notes to come of each part that are read, after its next given frame."""
+NUM_FLAGS = (1 + CHANGES) * (FARTHEST + 2)
 """Flags of a part."""
 
 
@@ -18,9 +20,9 @@ class Upcoming:
 
     Args:
         pitches: of each part, some pitches to come, -1 for none, (batch, steps, kinds, parts): its next given pitch if
-            it is held there, the same if it begins there or nobody knows, the pitch of the next change after that, and
-            the pitches some frames on.
-        flags: of each part, how far its next given frame and the next change are, and whether it rests there,
+            it is held there, the same if it begins there or nobody knows, the pitches of the next changes after that, and
+            those some frames on.
+        flags: of each part, how far its next given frame and the next changes are, and whether it rests there,
             (batch, steps, parts, NUM_FLAGS).
     """
 
@@ -34,13 +36,13 @@ class Upcoming:
         if inside:
             return Upcoming(pitches, flags)
         never = torch.zeros_like(flags)
-        never[..., [FARTHEST, 2 * FARTHEST + 1]] = True
+        never[..., FARTHEST : (1 + CHANGES) * (FARTHEST + 1) : FARTHEST + 1] = True
         return Upcoming(torch.full_like(pitches, -1), never)
 
 
 def num_kinds(lags: tuple[int, ...]) -> int:
     """Kinds of pitches of each part."""
-    return 3 + len(lags)
+    return 2 + CHANGES + len(lags)
 
 
 def upcoming(
@@ -62,18 +64,22 @@ def upcoming(
     changed = (pitches[:, 1:] != pitches[:, :-1]) | begins[:, 1:]
     events = functional.pad(changed & known[:, 1:] & known[:, :-1], (0, 0, 1, 0))
     after = functional.pad(_next(events, place), (0, 0, 0, 1), value=frames)
-    change = after.gather(1, following)
     held = _at(~begins & known & has_onsets, following, fill=False)
     pitch = _at(pitches, following, fill=-1)
-    rests = (pitch < 0) & (following < frames)
-    change_pitch = _at(pitches, change, fill=-1)
-    kinds = [torch.where(held, pitch, -1), torch.where(held, -1, pitch), change_pitch]
-    unknown = torch.where(known, pitches, -1)
-    kinds += [functional.pad(unknown, (0, 0, 0, lag), value=-1)[:, lag:][:, :steps] for lag in lags]
+    kinds = [torch.where(held, pitch, -1), torch.where(held, -1, pitch)]
     here = place[:steps]
-    flags = [_distance(following - here, following >= frames), _distance(change - here, change >= frames)]
-    rest_flags = torch.stack([rests, (change_pitch < 0) & (change < frames)], dim=-1)
-    return Upcoming(torch.stack(kinds, dim=2), torch.cat([*flags, rest_flags], dim=-1))
+    flags = [_distance(following - here, following >= frames)]
+    rests = [(pitch < 0) & (following < frames)]
+    change = following
+    for _ in range(CHANGES):
+        change = after.gather(1, change)
+        pitch = _at(pitches, change, fill=-1)
+        kinds.append(pitch)
+        flags.append(_distance(change - here, change >= frames))
+        rests.append((pitch < 0) & (change < frames))
+    given = torch.where(known, pitches, -1)
+    kinds += [functional.pad(given, (0, 0, 0, lag), value=-1)[:, lag:][:, :steps] for lag in lags]
+    return Upcoming(torch.stack(kinds, dim=2), torch.cat([*flags, torch.stack(rests, dim=-1)], dim=-1))
 
 
 def _next(condition: Tensor, place: Tensor) -> Tensor:

@@ -17,11 +17,11 @@ from pianoroll_seq2seq.layout import FrameLayout
 from pianoroll_seq2seq.models.given_frames import GivenFrames
 from pianoroll_seq2seq.models.heads.contract import HeadFactory, OutputHead, build_head, with_given
 from pianoroll_seq2seq.models.heads.copy_features import split_features, state_size
-from pianoroll_seq2seq.models.heads.exponential_average import ExponentialAverage, exponential_averages
 from pianoroll_seq2seq.models.heads.head_state import HeadState, init_head_state
 from pianoroll_seq2seq.models.heads.notes import NotesHead
 from pianoroll_seq2seq.models.heads.velocity_frame import Velocity
 from pianoroll_seq2seq.models.heads.velocity_network import HIGHEST, RATES, RECENT, VelocityContext, VelocityNetwork
+from pianoroll_seq2seq.models.layers.exponential_average import ExponentialAverage, exponential_averages
 from pianoroll_seq2seq.models.note_columns import NoteColumns, note_columns
 
 _OLD = 10_000

@@ -64,13 +64,14 @@ class _Buffer:
 
     def copy(self, length: int) -> "_Buffer":
         """The first ``length`` steps in memory of their own, with room for as many more."""
-        copies = []
-        for old in (self.keys, self.values):
-            batch, heads, _, size = old.shape
-            new = old.new_zeros(batch, heads, max(_LEAST_CAPACITY, 2 * length), size)
-            new[:, :, :length] = old[:, :, :length]
-            copies.append(new)
-        return _Buffer(*copies, length)
+        return _Buffer(_longer(self.keys, length), _longer(self.values, length), length)
+
+
+def _longer(values: Tensor, length: int) -> Tensor:
+    batch, heads, _, size = values.shape
+    copied = values.new_zeros(batch, heads, max(_LEAST_CAPACITY, 2 * length), size)
+    copied[:, :, :length] = values[:, :, :length]
+    return copied
 
 
 @dataclass(frozen=True)

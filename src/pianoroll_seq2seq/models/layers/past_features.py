@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pianoroll_seq2seq.layout import FrameLayout, frame_size_of
-from pianoroll_seq2seq.models.heads.exponential_average import OCTAVE, ExponentialAverage, chroma, exponential_averages
+from pianoroll_seq2seq.models.layers.exponential_average import OCTAVE, ExponentialAverage, chroma, exponential_averages
 from pianoroll_seq2seq.models.note_columns import NoteColumns, note_columns
 
 _DECAYS = (0.8, 0.95, 0.995)

@@ -67,8 +67,8 @@ class RowSamplers:
 
     def after(self, frame: Tensor) -> "RowSamplers":
         """See :class:`SteppingSampler`."""
-        pairs = zip(self.samplers, frame.split(1), strict=True)
-        return RowSamplers(tuple(next_sampler(sampler, row) for sampler, row in pairs))
+        samplers = [next_sampler(sampler, frame[row : row + 1]) for row, sampler in enumerate(self.samplers)]
+        return RowSamplers(tuple(samplers))
 
 
 def start_sampler(sampler: Sampler, past: Tensor) -> Sampler:
@@ -82,7 +82,7 @@ def start_sampler(sampler: Sampler, past: Tensor) -> Sampler:
         return sampler
     if is_rowwise(sampler, "__call__") or len(past) == 1:
         return sampler.start(past)
-    return RowSamplers(tuple(sampler.start(piece) for piece in past.split(1)))
+    return RowSamplers(tuple(sampler.start(past[row : row + 1]) for row in range(len(past))))
 
 
 def next_sampler(sampler: Sampler, frame: Tensor) -> Sampler:

@@ -75,7 +75,7 @@ class SampledFrames:
         else:
             repeated = distribution[torch.zeros(num_samples - 1, dtype=torch.int64, device=first.device)]
             frames = torch.cat([first, repeated.sample(generator=generator)]) if num_samples > 1 else first
-        frames, counts = frames.unique(dim=0, return_counts=True)
+        frames, counts = torch.unique(frames, dim=0, return_counts=True)
         if first.ndim == 1:
             log_probs = torch.stack([distribution.log_prob(frame) for frame in frames])
         else:

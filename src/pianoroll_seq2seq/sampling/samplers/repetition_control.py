@@ -94,19 +94,21 @@ class RepetitionControl:
         frame = self.sampler(distribution, generator=generator)
         if self.latest is None or not self.latest.shape[1] or (self.weight == 1.0 and self.max_run is None):
             return frame
+        rejected = ~self._accepted(distribution, frame, generator)
         for _ in range(self.tries - 1):
-            whole = distribution.whole(frame) if isinstance(distribution, FreeCells) else frame
-            rejected = ~self._accepted(whole, generator)
             if not rejected.any():
-                return frame
+                break
             again = self.sampler(distribution, generator=generator)
             frame = torch.where(rejected.unsqueeze(-1), again, frame)
+            rejected = rejected & ~self._accepted(distribution, frame, generator)
         return frame
 
-    def _accepted(self, frame: Tensor, generator: torch.Generator) -> Tensor:
+    def _accepted(self, distribution: FrameDistribution, frame: Tensor, generator: torch.Generator) -> Tensor:
         """Which frames (batch, frame_size) are kept, (batch,)."""
         assert self.latest is not None
         assert self.run is not None
+        if isinstance(distribution, FreeCells):
+            frame = distribution.whole(frame)
         same = (self._compared(frame).unsqueeze(1) == self.latest).all(dim=2)
         chance = torch.where(same.any(dim=1), self.weight, 1.0) / max(1.0, self.weight)
         if self.max_run is not None:

@@ -33,7 +33,7 @@ class ScaleConstrained:
             have another size than the layout's.
 
     Example:
-        >>> from pianoroll_seq2seq import Bernoulli, FrameLayout, PitchRange
+        >>> from pianoroll_seq2seq import Bernoulli, Draw, FrameLayout, PitchRange
         >>> only_c = ScaleConstrained(Draw(), (0,), FrameLayout(pitches=PitchRange(60, 62)))
         >>> only_c(Bernoulli(torch.full((6,), 9.0)), generator=torch.Generator()).tolist()
         [1.0, 0.0, 0.0, 1.0, 0.0, 0.0]

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from pianoroll_seq2seq.models.heads import exponential_average
-from pianoroll_seq2seq.models.heads.exponential_average import (
+from pianoroll_seq2seq.models.layers.exponential_average import (
     ExponentialAverage,
     chroma,
     exponential_averages,
