@@ -9,8 +9,8 @@ The model is the checkpoint (``.safetensors``) in the model's folder or one belo
 ``fetch_music.py --register`` has registered. If there are several, the environment variable
 ``PIANOROLL_SEQ2SEQ_CHECKPOINT`` names one. Requests and responses are those of
 ``pianoroll_seq2seq.serving.Service``: a model that fills harmonizes ``{"piece_notes": [...], "given": {"parts":
-["soprano"]}}``, and rewrites bars of ``{"piece_midi": "...", "given": {"outside_bars": [5, 8]}}``. An invalid request gets a status of 4xx and
-``{"error": {"status": 422, "field": "num_frames", "message": "..."}}``.
+["soprano"]}}``, and rewrites bars of ``{"piece_midi": "...", "given": {"outside_bars": [5, 8]}}``. An invalid request
+gets a status of 4xx and ``{"error": {"status": 422, "field": "num_frames", "message": "..."}}``.
 """
 
 import logging

@@ -24,16 +24,15 @@ def interval_sums(sources: Tensor, tables: Tensor, *, lowest: int, size: int) ->
         (rows, size, channels).
     """
     width, highest = tables.shape[1], tables.shape[1] // 2  # intervals, and the highest pitch
-    number = torch.arange(len(tables), device=sources.device)
     present = sources >= 0
     if len(sources) <= _FEW_ROWS:
-        first = torch.where(present, number * width + lowest + highest - sources, 0)
-        index = first.unsqueeze(1) + torch.arange(size, device=sources.device)[:, None]
-        weights = present.to(tables.dtype).unsqueeze(1).expand_as(index)
-        sums = functional.embedding_bag(
-            index.flatten(0, 1), tables.flatten(0, 1), mode="sum", per_sample_weights=weights.flatten(0, 1)
-        )
+        begins = torch.arange(lowest + highest, len(tables) * width, width, device=sources.device)
+        first = (begins - sources).masked_fill(~present, 0).unsqueeze(1)
+        index = (first + torch.arange(size, device=sources.device).unsqueeze(1)).flatten(0, 1)
+        weights = present.to(tables.dtype).repeat_interleave(size, dim=0)
+        sums = functional.embedding_bag(index, tables.flatten(0, 1), mode="sum", per_sample_weights=weights)
     else:
+        number = torch.arange(len(tables), device=sources.device)
         index = number * (highest + 1) + highest - sources
         ends = functional.pad(present.sum(dim=1).cumsum(dim=0), (1, 0))
         windows: Any = _Windows.apply(tables, lowest, size)  # type: ignore[no-untyped-call]

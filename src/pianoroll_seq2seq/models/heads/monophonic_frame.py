@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
+from torch.nn import functional
 
 from pianoroll_seq2seq.models.heads.pitch_autoregression import by_rows, stratified_numbers
 from pianoroll_seq2seq.models.heads.precision import at_least_float32, check_temperature
@@ -322,35 +323,35 @@ def states_of(columns: NoteColumns, frames: Tensor) -> tuple[Tensor, Tensor]:
         held, and then one for each that begins. And booleans (rows,).
     """
     planes = frames.view(len(frames), columns.num_planes, columns.plane_size) > 0
-    active = planes[:, 0]
-    possible = torch.ones(len(frames), dtype=torch.bool, device=frames.device)
+    sizes, starts = _sizes_and_starts(columns, frames.device)
+    # The columns of each part, up to those of the largest one. After the columns of a plane there is a silent one.
+    place = torch.arange(int(sizes.max()), device=frames.device)
+    index = torch.where(place < sizes.unsqueeze(1), starts.unsqueeze(1) + place, columns.plane_size)
+    by_part = functional.pad(planes, (0, 1))[:, :, index]  # (rows, planes, parts, pitches)
+    active = by_part[:, 0]
+    count, place = active.sum(dim=2), active.to(torch.uint8).argmax(dim=2)
+    states = torch.where(count > 0, 1 + place, 0)
+    possible = (count <= 1).all(dim=1)
     if columns.has_onsets:
-        possible = ~(planes[:, 1] & ~active).any(dim=1)
-    states = []
-    for block in columns.blocks:
-        part = active[:, block.columns]
-        count, place = part.sum(dim=1), part.to(torch.uint8).argmax(dim=1)
-        possible = possible & (count <= 1)
-        state = torch.where(count > 0, 1 + place, 0)
-        if columns.has_onsets:
-            begins = planes[:, 1, block.columns].any(dim=1) & (count > 0)
-            state = torch.where(begins, state + block.size, state)
-        states.append(state)
-    return torch.stack(states, dim=1), possible
+        begins = by_part[:, 1].any(dim=2) & (count > 0)
+        states = torch.where(begins, states + sizes, states)
+        possible = possible & ~(planes[:, 1] & ~planes[:, 0]).any(dim=1)
+    return states, possible
 
 
 def frames_of(columns: NoteColumns, states: Tensor) -> Tensor:
     """The inverse of :func:`states_of`: booleans (rows, frame_size)."""
-    sizes, starts = (torch.tensor(values, device=states.device) for values in _sizes_and_starts(columns))
+    sizes, starts = _sizes_and_starts(columns, states.device)
     place = (states - 1) % sizes + starts
     planes = [states > 0, states > sizes] if columns.has_onsets else [states > 0]
     silent = torch.zeros(len(states), columns.plane_size, dtype=torch.bool, device=states.device)
     return torch.cat([silent.scatter(1, place, plane) for plane in planes], dim=1)
 
 
-def _sizes_and_starts(columns: NoteColumns) -> tuple[list[int], list[int]]:
-    """The size of each part's block, and its first column."""
-    return [block.size for block in columns.blocks], [block.start for block in columns.blocks]
+def _sizes_and_starts(columns: NoteColumns, device: torch.device) -> tuple[Tensor, Tensor]:
+    """The number of columns of each part in a plane, and the first one: twice (parts,)."""
+    sizes, starts = zip(*((block.size, block.start) for block in columns.blocks), strict=True)
+    return torch.tensor(sizes, device=device), torch.tensor(starts, device=device)
 
 
 def means_of(columns: NoteColumns, probabilities: Sequence[Tensor]) -> Tensor:

@@ -20,8 +20,8 @@ class Upcoming:
 
     Args:
         pitches: of each part, some pitches to come, -1 for none, (batch, steps, kinds, parts): its next given pitch if
-            it is held there, the same if it begins there or nobody knows, the pitches of the next changes after that, and
-            those some frames on.
+            it is held there, the same if it begins there or nobody knows, the pitches of the next changes after that,
+            and those some frames on.
         flags: of each part, how far its next given frame and the next changes are, and whether it rests there,
             (batch, steps, parts, NUM_FLAGS).
     """
