@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from pianoroll_seq2seq import (
     CausalTransformer,
     CopyingLSTM,
+    FillingLSTM,
     FrameLayout,
     Part,
     PianoRoll,
@@ -49,6 +50,7 @@ HEADS: dict[str, tuple[int, Any]] = {
 MODELS: dict[str, Any] = {
     "CausalTransformer": partial(CausalTransformer, num_layers=1, num_heads=3, num_copy_heads=2),
     "CopyingLSTM": partial(CopyingLSTM, num_copy_heads=2),
+    "FillingLSTM": partial(FillingLSTM, encoder_size=5, num_copy_heads=2),
     "Seq2SeqLSTM": partial(Seq2SeqLSTM, num_encoder_layers=1, num_decoder_layers=1),
     "Seq2SeqLSTM with all": partial(
         Seq2SeqLSTM, attention=True, num_copy_heads=2, block_frames=3, condition_size=2, condition_dropout=0.5

@@ -55,7 +55,8 @@ class Air:
             without length (grace notes) are dropped, and repeats are written once. Of the few airs in several voices
             it is the first. It has the time and key signatures, and the tempo that the transcriber suggests.
         key: the key, such as ``G major``, ``e minor`` or ``A mixolydian``.
-        time_signature: the first, such as ``6/8``.
+        time_signature: the first, such as ``6/8``. In six airs the transcription does not fill its bars, as that in 2/4
+            that has ``1/4`` here; their bar lines are unreliable.
         tune: the name of the first air with the same melody or title, of those that were read together.
     """
 
@@ -75,7 +76,7 @@ def airds_airs(
 ) -> dict[str, Air]:
     """The airs by name, in the order of the six volumes (extra ``datasets``).
 
-    Parsing all of them takes music21 some minutes, so the result is cached in a file (2 MB).
+    Parsing all of them takes music21 some minutes, so the result is cached in a file (3 MB).
 
     Args:
         names: only these, such as ``["aird-0001", "aird-1180"]``; they are parsed if there is no cached file.
