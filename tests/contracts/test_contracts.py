@@ -378,7 +378,11 @@ class TestFillingDistribution:
         mask = torch.from_numpy(rng.random((BATCH, STEPS, num_parts)) < 0.6)
         assert mask.any()
         assert not mask.all()
-        return head(random_features(), past), frames, given_columns(mask, PITCHES if num_parts == 1 else layout)
+        return (
+            head(random_features(), past),
+            frames,
+            given_columns(mask, layout if isinstance(layout, FrameLayout) and num_parts > 1 else PITCHES),
+        )
 
     def completed(self, frames: Tensor, cells: Tensor) -> Tensor:
         """All frames that there are with the given columns, each as often as others: (possible, batch, steps)."""
@@ -395,7 +399,7 @@ class TestFillingDistribution:
         distribution, frames, cells = self.given(make)
         for filling in (
             distribution.given(frames, cells).tempered(temperature),
-            distribution.tempered(temperature).given(torch.where(cells, frames, 0.5), cells),
+            cast(FillingDistribution, distribution.tempered(temperature)).given(torch.where(cells, frames, 0.5), cells),
         ):
             total = self.probabilities(filling, frames, cells).sum(dim=0)
             torch.testing.assert_close(total, torch.ones_like(total), rtol=0, atol=1e-5)

@@ -54,7 +54,7 @@ class _Windows(torch.autograd.Function):
         return windows.transpose(2, 3).flatten(2).flatten(0, 1)
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
         """Each interval occurs in many windows."""
         (lowest, size), (tables, _, channels) = ctx.window, ctx.shape
