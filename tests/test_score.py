@@ -55,6 +55,12 @@ def test_a_change_to_any_note_is_seen(score, data):
 def test_another_tempo_map_keeps_all_times(score, tempo):
     """Music that gets the beats of an annotation would sound otherwise."""
     assert score.with_tempo(score.tempo) == score
+    ticks = [score.num_ticks, *score.controllers.tick.tolist()]
+    ticks += [one.tick for one in (*score.meter.time_signatures, *score.meter.key_signatures)]
+    if score.tempo.seconds(np.array([max(ticks)]))[0] > tempo.seconds(np.array([MAX_TICK]))[0]:
+        with pytest.raises(MidiError, match="the last one"):
+            score.with_tempo(tempo)
+        return
     other = score.with_tempo(tempo)
     slowest = max(us for _, us in tempo.changes) / tempo.ticks_per_beat / 1e6
     pairs = [

@@ -185,9 +185,15 @@ class TempoMap:
         return self._segment_ticks[segment] + since.astype(np.int64)
 
     def converted(self, ticks: Int[np.ndarray, " n"], other: "TempoMap") -> Int64[np.ndarray, " n"]:
-        """The ticks of another map that are nearest to the times of ticks of this one, halves up."""
-        units = self.time_units(ticks)
-        return other.nearest_ticks(widen(units, other.ticks_per_beat) * other.ticks_per_beat, self.ticks_per_beat)
+        """The ticks of another map that are nearest to the times of ticks of this one, halves up.
+
+        Raises:
+            MidiError: a time after the last tick of the other map.
+        """
+        times = widen(self.time_units(ticks), other.ticks_per_beat) * other.ticks_per_beat
+        if int(times.max(initial=0)) > int(other.time_units(np.array([MAX_TICK]))[0]) * self.ticks_per_beat:
+            raise MidiError(f"At {other} the music goes on after tick {MAX_TICK}, the last one.")
+        return other.nearest_ticks(times, self.ticks_per_beat)
 
     def us_per_beat_at(self, tick: int) -> int:
         """Microseconds per beat at ``tick``."""
