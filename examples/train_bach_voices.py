@@ -43,12 +43,12 @@ from pianoroll_seq2seq.train import run_files
 GRID = BeatGrid(4)
 """Sixteenths: 99.99 % of the notes begin and end on it (on eighths 97 %, and a third of the chorales)."""
 PITCHES = {
-    "soprano": PitchRange(52, 86),
-    "alto": PitchRange(48, 79),
-    "tenor": PitchRange(43, 74),
-    "bass": PitchRange(31, 69),
+    "soprano": PitchRange(56, 83),
+    "alto": PitchRange(51, 76),
+    "tenor": PitchRange(46, 71),
+    "bass": PitchRange(34, 66),
 }
-"""Of each part: five semitones more than the voices of all chorales need, in either direction."""
+"""Of each part: one or two semitones more than the voices of all chorales need, in either direction."""
 SOURCE = JoinedConditions((MetricPosition(), PhraseEnds()))
 """What a model can know of a chorale beside its notes."""
 LONGEST_REST = 16

@@ -42,8 +42,8 @@ def test_it_counts_times_and_compares(tmp_path: Path, grid: str) -> None:
     assert (report["rounds"], report["files"], report["sample"]) == (2, 3, 3)
     assert report["machine"]["packages"]["mido"]
     rows = report["grids"][grid]["contenders"]
-    ours = ["ours: from_midi, numpy", "ours: from_midi, numba", "ours: read_midi, from_score"]
-    assert [row["name"] for row in rows][-3:] == ours
+    ours = [f"ours: {what}, {by}" for what in ("from_midi", "with velocities") for by in ("numpy", "numba")]
+    assert [row["name"] for row in rows][-5:] == [*ours, "ours: read_midi, from_score"]
     for row in rows:
         assert row["name"] in done.stdout
         assert row["agreement"] == 1

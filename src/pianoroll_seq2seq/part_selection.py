@@ -276,19 +276,20 @@ def columns_by_part(
         NoNotesError: no notes, or only drums.
         SettingsError, MidiError: as :func:`choose_parts`; also pitches by name without ``parts``.
     """
-    indices: list[Sequence[int]]
+    chosen: list[list[Sequence[np.ndarray]]]
     if option is None:
-        if isinstance(pitches, Mapping):
+        if not isinstance(pitches, PitchRange):
             raise SettingsError(f"{label}: pitches for {list(pitches)} need parts=..., such as parts='tracks'.")
         parts: tuple[Part, ...] = one_part(pitches)
-        indices = [[index for index, (part, _) in enumerate(found) if drums or not part.drums]]
+        chosen = [[columns for part, columns in found if drums or not part.drums]]
     else:
         parts, indices = choose_parts([part for part, _ in found], option, pitches=pitches, drums=drums, label=label)
-    if not any(indices):
+        chosen = [[found[index][1] for index in of_part] for of_part in indices]
+    if not any(chosen):
         hint = " It has drums: pass drums=True to keep them." if found else ""
         raise NoNotesError(f"{label}: no notes.{hint}")
     count = 4 if velocity else 3
-    return parts, [_together([found[index][1] for index in chosen], count) for chosen in indices]
+    return parts, [_together(columns, count) for columns in chosen]
 
 
 def _together(parts: Sequence[Sequence[np.ndarray]], count: int) -> list[np.ndarray]:

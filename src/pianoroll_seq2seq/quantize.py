@@ -326,11 +326,11 @@ def _planes_of(
             f"{limits.max_cells} cells: {_last_ends(end_tick, tempo, last_tick)}. Cut off strays with "
             f"read_midi(path).truncate(seconds), use a coarser grid, or pass limits=Limits(...)."
         )
-    size = {"num_frames": num_frames, "num_columns": num_columns}
-    active, onset = fill_planes(onset_frame, end_frame, column, **size)
+    active, onset = fill_planes(onset_frame, end_frame, column, num_frames=num_frames, num_columns=num_columns)
     if len(columns) == 3:
         return Planes(active, onset)
-    return Planes(active, onset, velocities_to_plane(onset_frame, column, columns[3], **size))
+    velocity = velocities_to_plane(onset_frame, column, columns[3], num_frames=num_frames, num_columns=num_columns)
+    return Planes(active, onset, velocity)
 
 
 def _last_ends(end_tick: np.ndarray, tempo: TempoMap, last_tick: int | None) -> str:

@@ -209,6 +209,6 @@ def test_tracks_that_end_long_after_the_music(run: Run, tmp_path: Path) -> None:
 def test_what_is_not_there_or_no_music(run: Run, tmp_path: Path) -> None:
     """A wrong path is a traceback."""
     assert "no such file or folder" in run("inspect", tmp_path / "nothing").refused()
-    assert "no .mid" in run("inspect", tmp_path).refused()
+    assert "no MIDI or MusicXML file (.mid, " in run("inspect", tmp_path).refused()
     (tmp_path / "a.mid").write_bytes(b"")
     assert "a.mid" in run("inspect", tmp_path / "a.mid").refused()

@@ -111,7 +111,7 @@ def test_generated_music_as_sound(run: Run, small_run: Path, tmp_path: Path) -> 
         (("file.mid", "--output", "a.wav", "--endings", "png"), "is for folders"),
         (("folder", "--output", "a", "b"), "give one folder"),
         (("folder", "--output", "a", "--endings", ".mp3"), "--endings .mp3: unknown ending"),
-        (("folder", "--output", "a"), "no .mid"),
+        (("folder", "--output", "a"), "no MIDI or MusicXML file (.mid, "),
     ],
 )
 def test_mistakes(run: Run, here: Path, options: tuple[object, ...], words: str) -> None:

@@ -144,6 +144,11 @@ HEADS: dict[str, Callable[[], Head]] = {
     "RelativeWindowHead with max_polyphony": lambda: RelativeWindowHead(
         FEATURES, PITCHES, channels=5, window=2, max_polyphony=2
     ),
+}
+# Heads whose distributions take given cells. The last one decides its number of pitches first: a high temperature may
+# sharpen it.
+FILLING_HEADS: dict[str, Callable[[], Head]] = {
+    **{name: make for name, make in HEADS.items() if getattr(make(), "takes_given", False)},
     "RelativeWindowHead with max_polyphony of parts": lambda: RelativeWindowHead(
         FEATURES, PARTS, channels=5, window=2, max_polyphony=2
     ),
@@ -356,7 +361,7 @@ class TestFrameDistribution:
         assert picked.sample(generator=generator).shape == distribution.mean[index].shape
 
 
-@pytest.mark.parametrize("make", HEADS.values(), ids=HEADS)
+@pytest.mark.parametrize("make", FILLING_HEADS.values(), ids=FILLING_HEADS)
 class TestFillingDistribution:
     """Of every frame some parts are given. A frame of one part is given as a whole, or not at all."""
 

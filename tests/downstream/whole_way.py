@@ -25,9 +25,11 @@ from pianoroll_seq2seq import (
     Evaluation,
     FanOut,
     FillingLSTM,
+    FillTasks,
     FrameLayout,
     Generations,
     Given,
+    GivenFrames,
     GuidedModel,
     Harmonization,
     History,
@@ -206,6 +208,9 @@ def filling(roll: PianoRoll) -> None:
     model = FillingLSTM(FrameLayout.of(duet), hidden_size=8, encoder_size=4, head=NotesHead)
     given = Given.parts("high") & ~Given.before(4) | Given.outside(bars=(1, 1))
     assert_type(given, Given)
+    examples = WholePieces([duet], max_frames_per_batch=64, tasks=FillTasks(continuing=0.5))
+    masks, ends = examples.given([0])
+    assert_type(GivenFrames.of(examples[0][1], masks, examples.layout, end=ends), GivenFrames)
     print(given.mask(duet).shape)
     assert_type(fill(model, duet, given, seed=1), PianoRoll)
     assert_type(fill(model, [duet, duet[:8]], Given.nothing(), seed=1), Generations)

@@ -3,7 +3,6 @@
 import itertools
 import pickle
 from pathlib import Path
-from unittest import mock
 
 import numpy as np
 import pytest
@@ -24,7 +23,6 @@ from pianoroll_seq2seq import (
     build_corpus,
 )
 from pianoroll_seq2seq._internal import compiled as loops
-from pianoroll_seq2seq.data import tensors
 from pianoroll_seq2seq.errors import CorpusError, PitchRangeError, ShapeError
 from pianoroll_seq2seq.parts import Part
 
@@ -70,12 +68,11 @@ def whole(windows: SlidingWindows, indices: np.ndarray, seed: int | None = None)
     parts=st.sampled_from([TRIO, EVEN, ONE]),
     hop=st.integers(1, 9),
     density=st.sampled_from([0.0, 0.02, 0.5]),
-    way=st.sampled_from(["compiled", "plain", "in blocks of few cells"]),
+    compiled=st.booleans(),
 )
-def test_windows_are_slices_of_all_planes(lengths, parts, hop, density, way):
+def test_windows_are_slices_of_all_planes(lengths, parts, hop, density, compiled):
     """A model would read the velocities of other notes, of other frames or of other parts."""
-    blocks = mock.patch.object(tensors, "_BLOCK_CELLS", 1000 if "blocks" in way else tensors._BLOCK_CELLS)
-    with loops.forced(way == "compiled"), blocks:
+    with loops.forced(compiled):
         _check_that_windows_are_slices(lengths, parts, hop, density)
 
 

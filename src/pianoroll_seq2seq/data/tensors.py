@@ -1,6 +1,5 @@
 """Packed frames as the tensors that models read: float32 zeros and ones, and velocities divided by 127."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,6 @@ from pianoroll_seq2seq.errors import CorpusError
 from pianoroll_seq2seq.layout import FrameLayout
 
 _LEVELS = np.arange(128, dtype=np.float32) / np.float32(127)
-_BLOCK_CELLS = 2**20  # cells at a time, a byte each
 
 
 def frames_to_tensor(
@@ -38,37 +36,17 @@ def frames_to_tensor(
     if out is None:
         out = torch.from_numpy(np.empty((batch, num_frames, layout.frame_size), np.float32))
     frames = out[:batch]
-    if packed.velocities is None:
-        planes = [plane for plane in (packed.active, packed.onset) if plane is not None]
-        _copy_planes(frames, planes, layout.plane_size)
-    elif not frames.is_contiguous():
-        frames.copy_(frames_to_tensor(packed, layout))
-    else:
-        _copy_with_velocities(frames, packed, layout.plane_size)
+    if packed.velocities is not None:
+        if frames.is_contiguous():
+            _copy_with_velocities(frames, packed, layout.plane_size)
+        else:
+            frames.copy_(frames_to_tensor(packed, layout))
+        return frames
+    size = layout.plane_size
+    frames[..., :size].copy_(torch.from_numpy(_unpacked(packed.active)[..., :size]))
+    if packed.onset is not None:
+        frames[..., size:].copy_(torch.from_numpy(_unpacked(packed.onset)[..., :size]))
     return frames
-
-
-def _copy_planes(
-    frames: Float32[Tensor, "batch frames columns"],
-    planes: Sequence[UInt8[np.ndarray, "batch frames bytes"]],
-    size: int,
-) -> None:
-    """Unpacks planes of ``size`` columns side by side. Columns that are left become zeros.
-
-    They are put side by side as bytes first, so that the tensor, of four bytes a cell, is written once and in order.
-    """
-    batch, num_frames, num_columns = frames.shape
-    step = max(1, _BLOCK_CELLS // max(1, num_frames * num_columns))
-    cells = np.zeros((min(step, batch), num_frames, num_columns), dtype=np.uint8) if num_columns > size else None
-    for begin in range(0, batch, step):
-        block = frames[begin : begin + step]
-        unpacked = [_unpacked(plane[begin : begin + step])[..., :size] for plane in planes]
-        if cells is None:
-            block.copy_(torch.from_numpy(unpacked[0]))
-            continue
-        for place, plane in enumerate(unpacked):
-            cells[: len(block), :, place * size : (place + 1) * size] = plane
-        block.copy_(torch.from_numpy(cells[: len(block)]))
 
 
 def _unpacked(plane: UInt8[np.ndarray, "batch frames bytes"]) -> UInt8[np.ndarray, "batch frames bits"]:
@@ -98,7 +76,8 @@ def _copy_with_velocities(frames: Float32[Tensor, "batch frames columns"], packe
         loops.compiled(fill_rows)(rows, _unpacked(packed.active).reshape(-1, bits), row, column, levels)
         return
     loops.count_cells(frames.numel())
-    _copy_planes(frames, [packed.active], size)
+    frames.zero_()
+    frames[..., :size].copy_(torch.from_numpy(_unpacked(packed.active)[..., :size]))
     cells = frames.view(-1).numpy()
     column += row * (3 * size)  # now counted through all cells
     cells[column + size] = 1

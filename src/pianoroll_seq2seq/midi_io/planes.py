@@ -96,7 +96,9 @@ def read_planes(
     """
     narrowed = not (track is None and program is None and channel is None)
     separate = narrowed or not is_one_part(parts)
-    notes = _on_grid(read_notes(source, on_damage=on_damage, limits=limits, parts=separate, **policies), grid)
+    notes = read_notes(source, on_damage=on_damage, limits=limits, parts=separate, **policies)
+    if getattr(grid, "offset", None) is not None:
+        notes = _on_grid(notes, grid)
     found = list(zip(notes.parts, notes.columns, strict=True))
     if narrowed:
         chosen = matching_parts(notes.parts, track=track, program=program, channel=channel, label=notes.label)

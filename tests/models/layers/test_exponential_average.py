@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import torch
 
-from pianoroll_seq2seq.models.heads import exponential_average
+from pianoroll_seq2seq.models.layers import exponential_average
 from pianoroll_seq2seq.models.layers.exponential_average import (
     ExponentialAverage,
     chroma,
