@@ -278,7 +278,7 @@ def columns_by_part(
     """
     chosen: list[list[Sequence[np.ndarray]]]
     if option is None:
-        if not isinstance(pitches, PitchRange):
+        if isinstance(pitches, Mapping):
             raise SettingsError(f"{label}: pitches for {list(pitches)} need parts=..., such as parts='tracks'.")
         parts: tuple[Part, ...] = one_part(pitches)
         chosen = [[columns for part, columns in found if drums or not part.drums]]
