@@ -49,6 +49,8 @@ class WorkerProcesses(Executor):
         self._threads = ThreadPoolExecutor(number)
         self._workers: set[_Worker] = set()
         self._idle: list[_Worker] = []
+        self._lock = threading.Lock()
+        self._has_ended = False
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
         """Schedules a call.
@@ -65,28 +67,44 @@ class WorkerProcesses(Executor):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Ends the workers. After Ctrl-C, it says what it waits for: a worker may hang in its file."""
-        if kind is not None and issubclass(kind, KeyboardInterrupt) and len(self._workers) > len(self._idle):
-            write_line(
-                "Interrupted: waiting for the shards that are being built, which are kept. Press Ctrl-C again to end "
-                "at once. The same call resumes in both cases."
-            )
-        super().__exit__(kind, error, trace)
+        try:
+            if kind is not None and issubclass(kind, KeyboardInterrupt) and len(self._workers) > len(self._idle):
+                write_line(
+                    "Interrupted: waiting for the shards that are being built, which are kept. Press Ctrl-C again to "
+                    "end at once. The same call resumes in both cases."
+                )
+            super().__exit__(kind, error, trace)
+        finally:  # Ctrl-C may be pressed again while this is said
+            self._end_workers()
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Ends all workers when the calls that run are done."""
         try:
             self._threads.shutdown(wait=wait, cancel_futures=cancel_futures)
         finally:  # also if the wait is interrupted
-            for worker in list(self._workers):
-                worker.end()
+            self._end_workers()
+
+    def _end_workers(self) -> None:
+        with self._lock:  # a worker that is being started now ends itself
+            self._has_ended = True
+            workers = list(self._workers)
+        for worker in workers:
+            worker.end()
 
     def _call(self, call: tuple[Any, ...]) -> Any:
         pickled = cloudpickle.dumps(call)
+        if self._has_ended:
+            raise WorkerDiedError("the worker processes have ended")
         try:
             worker = self._idle.pop()
         except IndexError:  # asking first would be a race with the other threads
             worker = _Worker()
-        self._workers.add(worker)
+        with self._lock:
+            if not self._has_ended:
+                self._workers.add(worker)
+        if self._has_ended:
+            worker.end()
+            raise WorkerDiedError("the worker processes have ended")
         try:
             is_returned, value = worker.answer(pickled)
         except WorkerDiedError:
