@@ -50,7 +50,7 @@ class WorkerProcesses(Executor):
         self._workers: set[_Worker] = set()
         self._idle: list[_Worker] = []
         self._lock = threading.Lock()
-        self._has_ended = False
+        self._ended = threading.Event()
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
         """Schedules a call.
@@ -86,23 +86,23 @@ class WorkerProcesses(Executor):
 
     def _end_workers(self) -> None:
         with self._lock:  # a worker that is being started now ends itself
-            self._has_ended = True
+            self._ended.set()
             workers = list(self._workers)
         for worker in workers:
             worker.end()
 
     def _call(self, call: tuple[Any, ...]) -> Any:
         pickled = cloudpickle.dumps(call)
-        if self._has_ended:
+        if self._ended.is_set():
             raise WorkerDiedError("the worker processes have ended")
         try:
             worker = self._idle.pop()
         except IndexError:  # asking first would be a race with the other threads
             worker = _Worker()
         with self._lock:
-            if not self._has_ended:
+            if not self._ended.is_set():
                 self._workers.add(worker)
-        if self._has_ended:
+        if self._ended.is_set():
             worker.end()
             raise WorkerDiedError("the worker processes have ended")
         try:
