@@ -314,7 +314,7 @@ class Score:
     def with_tempo(self, tempo: TempoMap) -> "Score":
         """The same music at the same times, in the ticks of another tempo map.
 
-        A performance that was recorded without a metronome so gets the beats at which people, or a beat tracker, heard
+        A performance that was recorded without a metronome so gets the beats at which people, or a beat tracker, found
         them: :meth:`TempoMap.from_beats`. Everything goes to the nearest tick, signatures too: bars begin where those
         of the file did.
 

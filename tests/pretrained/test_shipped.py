@@ -37,7 +37,8 @@ class TestEveryModel:
 
     def test_it_is_small(self, name):
         """Every installation downloads it."""
-        assert len(files("pianoroll_seq2seq.pretrained").joinpath(f"{name}.safetensors").read_bytes()) < 3e6
+        most = {"bach-chorales": 2e6, "bach-voices": 3e6}[name]
+        assert len(files("pianoroll_seq2seq.pretrained").joinpath(f"{name}.safetensors").read_bytes()) < most
 
     def test_its_layout_is_known(self, name):
         """Frames of another layout would give noise."""

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 FARTHEST = 16
-"""Distances, in frames, that are told apart; larger ones count as this one."""
+"""Distances, in frames, that are distinguished; larger ones count as this one."""
 CHANGES = 4
 """Notes to come of each part that are read, after its next given frame."""
 NUM_FLAGS = (1 + CHANGES) * (FARTHEST + 2)
