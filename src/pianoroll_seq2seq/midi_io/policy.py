@@ -1,6 +1,7 @@
 """Options for ambiguous notes."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Literal, TypedDict
 
 import numpy as np
@@ -61,18 +62,28 @@ def need_careful_reader(policies: Policies) -> bool:
     )
 
 
-def choose(columns: Sequence[np.ndarray], policies: Policies) -> list[np.ndarray]:
-    """Applies ``overlaps`` and ``zero_length`` to the columns onset_tick, end_tick, pitch, velocity of one part."""
-    onset, end, pitch, velocity = columns
-    if policies.get("overlaps", "keep") == "cut" and len(onset):
-        order = np.lexsort((end, onset, pitch))
-        onset, end, pitch, velocity = (column[order] for column in (onset, end, pitch, velocity))
-        followed = np.append(pitch[1:] == pitch[:-1], False)
+def choose(parts: Sequence[Sequence[np.ndarray]], policies: Policies) -> list[list[np.ndarray]]:
+    """Applies ``overlaps`` and ``zero_length`` to the columns onset_tick, end_tick, pitch, velocity of each part.
+
+    All parts are handled at once: a file may have 65,535 of them.
+    """
+    cut, drop = policies.get("overlaps", "keep") == "cut", policies.get("zero_length", "keep") == "drop"
+    if not (cut or drop) or not parts:
+        return [list(columns) for columns in parts]
+    part = np.repeat(np.arange(len(parts)), [len(columns[0]) for columns in parts])
+    columns = [part, *map(np.concatenate, zip(*parts, strict=True))]
+    if cut:
+        part, onset, end, pitch, _ = columns
+        order = np.lexsort((end, onset, pitch, part))
+        part, onset, end, pitch, velocity = (column[order] for column in columns)
+        followed = np.zeros(len(part), dtype=bool)
+        followed[:-1] = (pitch[1:] == pitch[:-1]) & (part[1:] == part[:-1])
         after = np.append(onset[1:], 0)
         twin = followed & (after == onset)  # of two notes with one onset, the longer one stays
         end = np.where(followed, np.minimum(end, after), end)
-        onset, end, pitch, velocity = (column[~twin] for column in (onset, end, pitch, velocity))
-    if policies.get("zero_length", "keep") == "drop":
-        lasting = end > onset
-        onset, end, pitch, velocity = (column[lasting] for column in (onset, end, pitch, velocity))
-    return [onset, end, pitch, velocity]
+        columns = [column[~twin] for column in (part, onset, end, pitch, velocity)]
+    if drop:
+        lasting = columns[2] > columns[1]
+        columns = [column[lasting] for column in columns]
+    bounds = np.searchsorted(columns[0], np.arange(len(parts) + 1)).tolist()
+    return [[column[begin:end] for column in columns[1:]] for begin, end in pairwise(bounds)]

@@ -180,7 +180,7 @@ def read_notes(
             acting = controllers_of(data, container.spans, voices.parts, max_controllers=limits.max_controllers)
     except LimitError as error:
         raise LimitError(f"{label}: {error}") from error
-    columns = [choose(part, policies) for part in voices.columns] if policies else voices.columns
+    columns = choose(voices.columns, policies)
     changes = voices.changes
     if salvage:
         changes = [(tick, us_per_beat) for tick, us_per_beat in changes if us_per_beat > 0 and tick <= MAX_TICK]
