@@ -4,12 +4,26 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from command_line import SMALL, SMALL_MODEL, SMALL_WINDOWS, Run
 
-from pianoroll_seq2seq import BeatGrid, FrameLayout, History, PianoRoll, PitchRange, build_corpus, open_model
+from pianoroll_seq2seq import (
+    BeatGrid,
+    FrameLayout,
+    History,
+    NoteTable,
+    PianoRoll,
+    PitchRange,
+    Score,
+    TempoMap,
+    build_corpus,
+    open_model,
+)
 from pianoroll_seq2seq.checkpoint import read_header
+from pianoroll_seq2seq.cli import data as data_module
+from pianoroll_seq2seq.data.datasets.bach_chorales import Chorale
 
 OWN_MODEL = '''
 """A model of a user's."""
@@ -434,3 +448,23 @@ def test_onsets_are_modelled_unless_told_otherwise(run: Run, midi: Path, tmp_pat
     options = ("--model", "Seq2SeqLSTM", "--model.hidden-size", 8, "--head", "BernoulliHead")
     done = run("train", "--data", midi, *SMALL, *options, "--output", tmp_path / "independent")
     assert "note: the head BernoulliHead decides independently" in done.err
+
+
+def test_harmonizations_of_a_tune_stay_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Validation and test have tunes that were trained on."""
+    pitches = [[60, 62, 64, 65, 67, 69, 71, 72], [72, 64, 67, 60, 62, 69, 65, 71]]
+
+    def chorale(number: int) -> Chorale:
+        onset = 480 * np.arange(8)
+        notes = NoteTable(
+            onset, onset + 480, np.array(pitches[number % 2]) - number // 2, np.full(8, 90), np.zeros(8, int)
+        )
+        score = Score(notes, TempoMap(480))
+        return Chorale(f"bwv{number}", f"title {number}", score, "", "4/4", str(number % 4))
+
+    chorales = {f"bwv{number}": chorale(number) for number in range(16)}
+    monkeypatch.setattr(data_module, "_bach_chorales", lambda: chorales)
+    split = data_module.read_split(data_module.Source("bach-chorales"), valid=0.25, test=0.25, seed=0).split
+    tunes = [{chorales[roll.name].tune for roll in rolls} for rolls in split]
+    assert all(tunes)
+    assert sum(map(len, tunes)) == 4

@@ -4,8 +4,9 @@ import difflib
 import os
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 
@@ -25,6 +26,9 @@ from pianoroll_seq2seq.parts import Part, spanned_pitches
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.pitches import ALL_PITCHES, PitchRange
 from pianoroll_seq2seq.windowing import SlidingWindows
+
+if TYPE_CHECKING:
+    from pianoroll_seq2seq.data.datasets.bach_chorales import Chorale
 
 _POLYPHONIC = {"jsb": "jsb", "nottingham": "nottingham", "musedata": "musedata", "piano-midi": "piano_midi"}
 _EIGHTHS = BeatGrid(2)
@@ -94,10 +98,18 @@ def read_split(source: Source, *, valid: float, test: float, seed: int) -> Piece
         return Pieces(_published(source))
     rolls, refused = _rolls(source)
     distinct, duplicates = drop_duplicates(rolls)
-    # A scale, its modes and its relatives have the same notes, so they stay in the same part.
-    group: Callable[[PianoRoll], Hashable] | None = pitch_class_set if source.data == "scale-chords" else None
-    split = split_by_piece(distinct, valid=valid, test=test, seed=seed, group=group)
+    split = split_by_piece(distinct, valid=valid, test=test, seed=seed, group=_group_of(source.data))
     return Pieces(split, sum(map(len, duplicates.values())), refused)
+
+
+def _group_of(data: str) -> Callable[[PianoRoll], Hashable] | None:
+    """What pieces of a set have in common if they must be in the same part of a split."""
+    if data == "scale-chords":  # a scale, its modes and its relatives have the same notes
+        return pitch_class_set
+    if data == "bach-chorales":  # several harmonizations of one tune
+        tunes = {name: chorale.tune for name, chorale in _bach_chorales().items()}
+        return lambda roll: tunes[roll.name]
+    return None
 
 
 def read_pieces(source: Source) -> tuple[Sequence[PianoRoll], Mapping[str, str]]:
@@ -121,9 +133,7 @@ def _rolls(source: Source) -> tuple[Sequence[PianoRoll], Mapping[str, str]]:
 
         return _from_scores(scale_chords(), source, source.grid or _EIGHTHS)
     if source.data == "bach-chorales":
-        from pianoroll_seq2seq.data.datasets.bach_chorales import bach_chorales
-
-        scores = {name: chorale.score for name, chorale in bach_chorales().items()}
+        scores = {name: chorale.score for name, chorale in _bach_chorales().items()}
         return _from_scores(scores, source, source.grid or SIXTEENTHS)
     folder = Path(source.data)
     if source.is_corpus:
@@ -150,6 +160,13 @@ def _rolls(source: Source) -> tuple[Sequence[PianoRoll], Mapping[str, str]]:
     )
     rolls, others = _with_same_parts(found.rolls)
     return _with_fitting_pitches(rolls, source), {**found.failures, **others}
+
+
+@cache
+def _bach_chorales() -> "Mapping[str, Chorale]":
+    from pianoroll_seq2seq.data.datasets.bach_chorales import bach_chorales
+
+    return bach_chorales()
 
 
 def _from_scores(
