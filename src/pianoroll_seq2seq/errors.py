@@ -105,6 +105,10 @@ class DownloadError(PianoRollSeq2SeqError, OSError):
     """A data set that could not be downloaded, or is not the expected one."""
 
 
+class MidiPortError(PianoRollSeq2SeqError, OSError):
+    """A MIDI port that cannot be opened, or that disappears."""
+
+
 class MissingExtraError(PianoRollSeq2SeqError, ImportError):
     """An optional package is required and not installed."""
 

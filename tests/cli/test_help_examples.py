@@ -60,7 +60,7 @@ def test_every_example_of_the_help(name: str, run: Run, reader: Path) -> None:
     for program, command, *words in examples(run, name):
         assert program == "pianoroll-seq2seq"
         arguments = words[: words.index(">")] if ">" in words else words
-        if command in ("studio", "submit"):  # no page is opened, and nothing is sent
+        if command in ("studio", "live", "submit"):  # no page is opened, and nothing is played or sent
             parse(*find_command(command, arguments))
             continue
         if command == "compare" and "runs/*" in arguments:

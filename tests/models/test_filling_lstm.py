@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from pianoroll_seq2seq import (
     BernoulliHead,
@@ -259,6 +260,28 @@ def test_a_model_with_conditions_trains_and_comes_back(tmp_path: Path) -> None:
     scored = [likelihood(each, pieces, given=Given.parts("low")).nats for each in (model, loaded)]
     assert scored[0] == pytest.approx(scored[1])
     assert np.isfinite(history.epochs[-1].valid_loss or np.nan)
+
+
+def test_generating_reads_the_conditions_of_the_frames_to_come() -> None:
+    """For a generated frame the model reads the metric position of the first one: every beat is a downbeat."""
+    source = MetricPosition()
+    layout = FrameLayout(parts=PARTS, planes=PLANES[:2])
+    model = model_of(AHEAD, layout, condition_source=source)
+    roll = PianoRoll.from_active(np.tile([False, True, False, False, True], (24, 1)), parts=PARTS)
+    primer = torch.from_numpy(layout.to_float(roll[:6].to_frames(layout))).double()[None]
+    condition = torch.from_numpy(source(roll)).double()[None]
+    mask = (torch.arange(24) < 6)[None, :, None].expand(1, 24, len(PARTS))
+    frames = functional.pad(primer, (0, 0, 0, 18))
+    with torch.no_grad():
+        filled, filling = model.start_filling(GivenFrames.of(frames, mask, layout), condition)
+        for step in range(6):
+            filled, filling = model.advance(primer[:, step], filling)
+        generated, generating = model.start(primer, condition)
+        for _ in range(18):
+            frame = torch.zeros(1, layout.frame_size).double()
+            torch.testing.assert_close(generated.log_prob(frame), filled.log_prob(frame))
+            filled, filling = model.advance(frame, filling)
+            generated, generating = model.advance(frame, generating)
 
 
 def test_what_is_optional_of_a_condition_is_unknown_for_some_examples_in_training() -> None:

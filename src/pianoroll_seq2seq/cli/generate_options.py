@@ -59,7 +59,7 @@ class PrimerOptions:
 
 @Parameter(name="*", group=SAMPLING)
 @dataclass(frozen=True)
-class SamplingOptions:
+class SamplerOptions:
     """How frames are chosen from the model's distribution."""
 
     temperature: Annotated[float, Parameter(validator=Number(gt=0))] = 1.0
@@ -74,8 +74,6 @@ class SamplingOptions:
     """Condition for a model that takes one: the name of a scale, or its numbers."""
     seed: Annotated[Whole, Parameter(group=BASIC)] = 0
     """The same seed gives the same music."""
-    count: Count = 1
-    """Number of pieces. Their files are numbered."""
 
     def __post_init__(self) -> None:
         """Validates that a threshold has no temperature and no top-p."""
@@ -89,6 +87,15 @@ class SamplingOptions:
                 f"--threshold {self.threshold} samples nothing, so --temperature {self.temperature} has no effect. "
                 f"Leave one of them out."
             )
+
+
+@Parameter(name="*", group=SAMPLING)
+@dataclass(frozen=True)
+class SamplingOptions(SamplerOptions):
+    """The same, and how many pieces are written."""
+
+    count: Count = 1
+    """Number of pieces. Their files are numbered."""
 
 
 @Parameter(name="*", group=FILES)

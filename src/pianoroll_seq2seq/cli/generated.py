@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pianoroll_seq2seq.cli.generate_options import FileOptions, SamplingOptions
+from pianoroll_seq2seq.cli.generate_options import FileOptions, SamplerOptions
 from pianoroll_seq2seq.cli.recording import trained_epoch
 from pianoroll_seq2seq.errors import SettingsError
 
@@ -78,7 +78,7 @@ def numbered(output: Sequence[Path], count: int) -> list[list[Path]]:
     return [[path.with_stem(f"{path.stem}-{number}") for path in output] for number in range(1, count + 1)]
 
 
-def sampler_of(options: SamplingOptions, trained: "TrainedModel") -> "Sampler":
+def sampler_of(options: SamplerOptions, trained: "TrainedModel") -> "Sampler":
     """The sampler.
 
     Raises:
@@ -95,7 +95,7 @@ def sampler_of(options: SamplingOptions, trained: "TrainedModel") -> "Sampler":
     return ScaleConstrained(sampler, pitch_classes_of(options.scale), trained.layout)
 
 
-def condition_of(options: SamplingOptions, trained: "TrainedModel") -> "np.ndarray | None":
+def condition_of(options: SamplerOptions, trained: "TrainedModel") -> "np.ndarray | None":
     """The condition as numbers, if there is one.
 
     Raises:

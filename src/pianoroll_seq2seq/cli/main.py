@@ -15,6 +15,7 @@ from pianoroll_seq2seq.cli.streams import steady_streams
 from pianoroll_seq2seq.errors import (
     CheckpointWriteError,
     DownloadError,
+    MidiPortError,
     PianoRollSeq2SeqError,
     StoreAccessError,
     StoreError,
@@ -32,13 +33,14 @@ COMMANDS = {
     "ingest": "Turn a folder of MIDI and MusicXML files into a corpus",
     "render": "Turn MIDI files into sound or pictures",
     "studio": "Play with a model in the browser",
+    "live": "Play with a model on a MIDI keyboard",
     "submit": "Train or generate on Azure Machine Learning",
 }
 """The commands. Each is in the file of its name."""
 
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 """Exit codes."""
-_FAILURES = (CheckpointWriteError, DownloadError, StoreError, TrainingDivergedError)
+_FAILURES = (CheckpointWriteError, DownloadError, MidiPortError, StoreError, TrainingDivergedError)
 _PATH_ERRORS = (FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError, PermissionError)
 
 _HELP = """Music with sequence models: from MIDI to piano rolls, a trained model, and new music.

@@ -164,11 +164,18 @@ class FillingLSTM(CopyingLSTM):
     ) -> tuple[FrameDistribution, CopyingState]:
         """Reads a primer, which is given: the distribution of the frame after it, and the state.
 
+        Args:
+            primer: the primer.
+            condition: the conditions of the primer and of the frames to come. The last one is repeated.
+
         Raises:
             ShapeError: no frames, or frames of another size.
         """
         check_primer(self.frame_size, primer)
-        return self._start(primer, self._prefix(primer, primer.shape[1]), condition)
+        num_conditions = 0 if condition is None else condition.shape[1]
+        beyond = max(num_conditions - primer.shape[1], 0)  # the encoder reads their conditions
+        given = self._prefix(functional.pad(primer, (0, 0, 0, beyond)), primer.shape[1])
+        return self._start(primer, given, condition)
 
     def start_filling(
         self, given: GivenFrames, condition: Float[Tensor, "_ steps size"] | None = None

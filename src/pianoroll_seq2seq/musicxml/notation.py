@@ -62,10 +62,12 @@ class Piece(NamedTuple):
     """So many notes in the time of so many."""
     edges: tuple[str, ...] = ()
     """``start`` and ``stop``, where a tuplet begins or ends."""
+    beams: tuple[str, ...] = ()
+    """What each of its beams does (``begin``, ``continue``, ``end`` or a hook), the outermost first."""
 
 
 def voices_of(notes: NoteTable) -> list[list[Chord]]:
-    """The notes of a part as chords in as few voices as there are chords at once, higher ones first."""
+    """The notes of a part as chords in as few voices as there are chords at once, the highest first."""
     chords: dict[tuple[int, int], list[dict[int, int]]] = defaultdict(list)
     columns = (notes.onset_tick, notes.end_tick, notes.pitch, notes.velocity)
     for onset, end, pitch, velocity in zip(*(column.tolist() for column in columns), strict=True):
@@ -89,7 +91,7 @@ def voices_of(notes: NoteTable) -> list[list[Chord]]:
         voice = heapq.heappop(free)
         voices[voice].append(chord)
         heapq.heappush(busy, (chord.end, voice))
-    return voices
+    return sorted(voices, key=lambda voice: -sum(max(chord.velocities) for chord in voice) / len(voice))
 
 
 def check_size(notes: NoteTable, lines: np.ndarray) -> None:

@@ -34,6 +34,17 @@ def spelled(pitch: int, fifths: int) -> tuple[str, int, int]:
     return step, alter, (pitch - alter - _NATURALS[step]) // 12 - 1
 
 
+def altered_by_key(step: str, fifths: int) -> int:
+    """The semitones by which a key signature alters a step.
+
+    Example:
+        >>> altered_by_key("F", 1), altered_by_key("B", -1), altered_by_key("C", 0)
+        (1, -1, 0)
+    """
+    place = _STEPS.index(step)
+    return 1 if place < fifths else -1 if place >= 7 + fifths else 0
+
+
 def drum_place(drum: int) -> tuple[str, int, str]:
     """The step and the octave at which a drum is written, and its notehead."""
     return _DRUM_PLACES.get(drum, ("C", 5, "normal"))

@@ -6,8 +6,8 @@ import re
 import warnings
 import zipfile
 from bisect import bisect_left
-from collections.abc import Sequence
-from itertools import pairwise
+from collections.abc import Iterator, Sequence
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
@@ -17,10 +17,13 @@ import numpy as np
 
 from pianoroll_seq2seq._internal.atomic import writing
 from pianoroll_seq2seq.errors import MidiError
+from pianoroll_seq2seq.musicxml.accidentals import accidentals_of
 from pianoroll_seq2seq.musicxml.bars import Bars, bars_of
+from pianoroll_seq2seq.musicxml.beams import beam_ticks, with_beams
 from pianoroll_seq2seq.musicxml.conventions import OWN_END, OWN_TICKS
-from pianoroll_seq2seq.musicxml.notation import check_size, pieces_of_bar, segments_of, voices_of
-from pianoroll_seq2seq.musicxml.note_elements import instrument_id, move, write_piece
+from pianoroll_seq2seq.musicxml.notation import Segment, check_size, pieces_of_bar, segments_of, voices_of
+from pianoroll_seq2seq.musicxml.note_elements import Place, instrument_id, move, write_piece
+from pianoroll_seq2seq.musicxml.staves import clef_of, staves_of
 from pianoroll_seq2seq.parts import DRUM_CHANNEL, Part
 from pianoroll_seq2seq.score import NoteTable, Score
 
@@ -29,9 +32,6 @@ _HEAD = (
     'Partwise//EN" "http://www.musicxml.org/dtds/partwise.dtd">\n'
 )
 _NOT_IN_XML = re.compile("[\\x00-\\x08\\x0b-\\x1f\\ud800-\\udfff\\ufffe\\uffff]")
-_MIDDLE_C = 60
-
-
 _CONTAINER = """<?xml version="1.0" encoding="UTF-8"?>
 <container><rootfiles><rootfile full-path="score.musicxml"/></rootfiles></container>
 """
@@ -157,11 +157,12 @@ def _list_part(listed: Element, part: Part, part_id: str, notes: NoteTable) -> N
 
 def _write_part(element: Element, part: Part, notes: NoteTable, bars: Bars, events: Sequence[_Event]) -> None:
     """The bars of a part: in each the signatures, one voice after the other, and what begins inside the bar."""
-    part_id = str(element.get("id"))
-    voices = [segments_of(voice, bars.lines) for voice in voices_of(notes)] or [{}]
+    staves = staves_of(part, notes)
+    voices = list(_voices(part, str(element.get("id")), staves, bars.lines))
     ticks = [event.tick for event in events]
     keys = [event for event in events if event.fifths is not None]
-    clef = _clef(part, notes)
+    clefs = [clef_of(part, staff) for staff in staves]
+    signature = None
     for index, (start, end) in enumerate(pairwise(bars.lines.tolist())):
         number = index + 1 - bars.is_upbeat
         measure = SubElement(element, "measure", number=str(number))
@@ -169,19 +170,28 @@ def _write_part(element: Element, part: Part, notes: NoteTable, bars: Bars, even
             measure.set("implicit", "yes")
         inside = events[bisect_left(ticks, start) : bisect_left(ticks, end)]
         opening = [event for event in inside if event.tick == start]
-        _write_attributes(measure, index, bars, [event for event in opening if event.fifths is not None], clef)
+        _write_attributes(measure, index, bars, [event for event in opening if event.fifths is not None], clefs)
         measure.extend(event.element for event in opening if event.fifths is None)
+        signature = bars.times.get(index, signature)
+        beam = beam_ticks(signature, bars.ticks_per_beat)
+        missing = (start - end) % beam if index == 0 and bars.is_upbeat else 0
         position = 0
-        for voice, segments in enumerate(voices, 1):
-            if voice > 1 and index not in segments:
-                continue
+        while len(keys) > 1 and keys[1].tick <= start:
+            keys.pop(0)
+        fifths = (keys[0].fifths if keys and keys[0].tick <= start else None) or 0
+        written = [
+            (place, with_beams(pieces_of_bar(segments, end - start, bars.ticks_per_beat), beam, missing))
+            for place, segments in _inside(voices, index)
+        ]
+        accidentals = {
+            staff: accidentals_of(chain(*(pieces for place, pieces in written if place.staff == staff)), fifths)
+            for staff in {place.staff for place, _ in written}
+        }
+        for place, pieces in written:
             move(measure, position, 0)
             position = 0
-            for piece in pieces_of_bar(segments.get(index, []), end - start, bars.ticks_per_beat):
-                while len(keys) > 1 and keys[1].tick <= start:
-                    keys.pop(0)
-                fifths = keys[0].fifths if keys and keys[0].tick <= start else 0
-                write_piece(measure, piece, part, part_id, voice=voice, fifths=fifths or 0)
+            for piece in pieces:
+                write_piece(measure, piece, place, fifths=fifths, accidentals=accidentals[place.staff])
                 position += piece.length
         for event in inside[len(opening) :]:
             move(measure, position, event.tick - start)
@@ -189,6 +199,30 @@ def _write_part(element: Element, part: Part, notes: NoteTable, bars: Bars, even
             measure.append(event.element if event.fifths is None else _attributes(event.element))
         move(measure, position, end - start)
     SubElement(SubElement(element[-1], "barline", location="right"), "bar-style").text = "light-heavy"
+
+
+def _voices(
+    part: Part, part_id: str, staves: Sequence[NoteTable], lines: np.ndarray
+) -> Iterator[tuple[Place, dict[int, list[Segment]]]]:
+    """The voices of all staves of a part, each with its segments by bar; a staff without notes has one voice."""
+    number = 0
+    for staff, notes in enumerate(staves, 1):
+        for voice in voices_of(notes) or [[]]:
+            number += 1
+            place = Place(part, part_id, number, staff if len(staves) > 1 else None)
+            yield place, segments_of(voice, lines) if voice else {}
+
+
+def _inside(
+    voices: Sequence[tuple[Place, dict[int, list[Segment]]]], bar: int
+) -> Iterator[tuple[Place, Sequence[Segment]]]:
+    """The voices that have notes in a bar, the first of each staff with rests; a silent staff has one voice."""
+    sounding = {place.staff for place, segments in voices if bar in segments}
+    begun: set[int | None] = set()
+    for place, segments in voices:
+        if bar in segments or place.staff not in sounding | begun:
+            yield place._replace(has_rests=place.staff not in begun), segments.get(bar, [])
+            begun.add(place.staff)
 
 
 def _events(score: Score, bars: Bars, *, tempi: bool) -> list[_Event]:
@@ -215,8 +249,10 @@ def _tempo_mark(us_per_beat: int) -> Element:
     return direction
 
 
-def _write_attributes(measure: Element, index: int, bars: Bars, keys: Sequence[_Event], clef: Element) -> None:
-    """What stands at the beginning of a bar: in the first one ticks and clef, and signatures where they change."""
+def _write_attributes(
+    measure: Element, index: int, bars: Bars, keys: Sequence[_Event], clefs: Sequence[Element]
+) -> None:
+    """What stands at the beginning of a bar: in the first one ticks and clefs, and signatures where they change."""
     attributes = Element("attributes")
     if index == 0:
         SubElement(attributes, "divisions").text = str(bars.ticks_per_beat)
@@ -226,7 +262,11 @@ def _write_attributes(measure: Element, index: int, bars: Bars, keys: Sequence[_
         SubElement(time, "beats").text = str(bars.times[index].numerator)
         SubElement(time, "beat-type").text = str(bars.times[index].denominator)
     if index == 0:
-        attributes.append(clef)
+        if len(clefs) > 1:
+            SubElement(attributes, "staves").text = str(len(clefs))
+            for number, clef in enumerate(clefs, 1):
+                clef.set("number", str(number))
+        attributes.extend(clefs)
     if len(attributes):
         measure.append(attributes)
 
@@ -235,16 +275,6 @@ def _attributes(key: Element) -> Element:
     attributes = Element("attributes")
     attributes.append(key)
     return attributes
-
-
-def _clef(part: Part, notes: NoteTable) -> Element:
-    clef = Element("clef")
-    is_low = len(notes) > 0 and float(np.median(notes.pitch)) < _MIDDLE_C
-    sign, line = ("percussion", None) if part.drums else ("F", 4) if is_low else ("G", 2)
-    SubElement(clef, "sign").text = sign
-    if line is not None:
-        SubElement(clef, "line").text = str(line)
-    return clef
 
 
 def _xml_text(text: str) -> str:

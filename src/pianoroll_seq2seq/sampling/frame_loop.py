@@ -128,8 +128,8 @@ class FrameLoop:
         with self.evaluating, torch.inference_mode():
             distribution, state = start()
             sampler = self.sampler
-            frame = self._choose(sampler, distribution, before, given, 0)
-            array = self._to_array(frame)
+            frame = self.choose(sampler, distribution, before, given, 0)
+            array = self.to_array(frame)
         step = 0
         while True:
             yield array
@@ -140,10 +140,10 @@ class FrameLoop:
             with self.evaluating, torch.inference_mode():
                 distribution, state = self.model.advance(frame, state)
                 sampler = next_sampler(sampler, frame)
-                frame = self._choose(sampler, distribution, frame, given, step)
-                array = self._to_array(frame)
+                frame = self.choose(sampler, distribution, frame, given, step)
+                array = self.to_array(frame)
 
-    def _choose(
+    def choose(
         self, sampler: Sampler, distribution: FrameDistribution, before: Tensor, given: GivenCells | None, step: int
     ) -> Tensor:
         """The frame of a step, with the given cells as they are."""
@@ -164,7 +164,8 @@ class FrameLoop:
         drawn[chosen] = left.whole(sample_rows(sampler, left, generators).to(self.dtype))
         return torch.where(cells, frame, self._consistent(drawn, before))
 
-    def _to_array(self, frame: Tensor) -> np.ndarray:
+    def to_array(self, frame: Tensor) -> np.ndarray:
+        """Frames of the model as those of :meth:`frames`."""
         values = frame.float().cpu().numpy()
         return values > 0 if self.layout is None else self.layout.from_float(values)
 
