@@ -49,7 +49,9 @@ def demo(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Every behavior once, in minutes, with branch coverage; ``nox -s tests -- tests/cli`` runs one folder."""
     install(
-        session, extras="fast,plot,audio,studio,live,datasets,metrics,azure,hub,sweep,tensorboard,wandb", groups=("test",)
+        session,
+        extras="fast,plot,audio,studio,live,datasets,metrics,azure,hub,sweep,tensorboard,wandb",
+        groups=("test",),
     )
     install_azurite(session)
     arguments = session.posargs or [*SIDE_BY_SIDE, *COVERAGE]

@@ -44,7 +44,7 @@ def test_a_repeated_note_begins_again_and_keys_without_notes_are_ignored() -> No
     keys.release(60, 0.0)
     keys.press(60, 80, 0.0)
     keys.release(60, 0.9)
-    assert keys.frame(0).struck == {60}
+    assert keys.frame(0).onsets == {60}
     keys.press(60, 90, 1.1)
     assert keys.frame(1) == KeyFrame({60: 90}, frozenset({60}))
     keys.begin(9)

@@ -21,7 +21,7 @@ def played(messages: list[mido.Message]) -> list[tuple[str, int, int]]:
 
 
 def test_notes_begin_hold_repeat_and_end() -> None:
-    """A held note is struck again, a repeated one is held, or the end of a note comes after the next one's onset."""
+    """A held note is onsets again, a repeated one is held, or the end of a note comes after the next one's onset."""
     voices = Voices(LAYOUT)
     assert played(voices.frame(frame(0, 8), velocity=50)) == [("note_on", 0, 60), ("note_on", 1, 40)]
     assert voices.frame(frame(0, 8), velocity=50) == []

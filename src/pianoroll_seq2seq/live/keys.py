@@ -20,11 +20,11 @@ class KeyFrame:
 
     Args:
         sounding: the velocity of each pitch that sounds.
-        struck: the pitches whose notes begin there.
+        onsets: the pitches whose notes begin there.
     """
 
     sounding: Mapping[int, int]
-    struck: frozenset[int]
+    onsets: frozenset[int]
 
 
 class Keys:
@@ -37,7 +37,7 @@ class Keys:
         >>> keys.press(60, 80, 3.6)
         >>> keys.release(60, 3.9)
         >>> keys.frame(4), keys.frame(5)
-        (KeyFrame(sounding={60: 80}, struck=frozenset({60})), KeyFrame(sounding={}, struck=frozenset()))
+        (KeyFrame(sounding={60: 80}, onsets=frozenset({60})), KeyFrame(sounding={}, onsets=frozenset()))
     """
 
     def __init__(self) -> None:
@@ -68,11 +68,11 @@ class Keys:
             for pitch, note in sorted(self._notes.items())
             if note.onset <= line and (note.end is None or line < note.end)
         }
-        struck = frozenset(pitch for pitch in sounding if self._notes[pitch].onset == line)
+        onsets = frozenset(pitch for pitch in sounding if self._notes[pitch].onset == line)
         ended = [pitch for pitch, note in self._notes.items() if note.end is not None and note.end <= line + 1]
         for pitch in ended:
             del self._notes[pitch]
-        return KeyFrame(sounding, struck)
+        return KeyFrame(sounding, onsets)
 
     def _line(self, position: float) -> int:
         """The nearest line, halves up, that is not before the next frame."""

@@ -56,9 +56,9 @@ class PartKeys:
         for pitch in pitches[-1:] if self.highest else pitches:
             column = pitch - self.part.pitches.lowest
             frame[layout.columns("active", self.part.name)][column] = 1
-            if pitch in keys.struck and layout.has_onsets:
+            if pitch in keys.onsets and layout.has_onsets:
                 frame[layout.columns("onset", self.part.name)][column] = 1
-            if pitch in keys.struck and layout.has_velocity:
+            if pitch in keys.onsets and layout.has_velocity:
                 frame[layout.columns("velocity", self.part.name)][column] = keys.sounding[pitch]
         return frame
 
