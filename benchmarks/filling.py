@@ -22,7 +22,7 @@ import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "examples"))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -34,12 +34,13 @@ from recipes.filling import filling
 from recipes.recipe import train
 from torch import Tensor
 
-from pianoroll_seq2seq import FillTasks, PianoRoll
+from pianoroll_seq2seq import FillTasks, FrameLayout, PianoRoll
 from pianoroll_seq2seq._internal.atomic import writing
 from pianoroll_seq2seq.checkpoint import load
 from pianoroll_seq2seq.errors import PianoRollSeq2SeqError
-from pianoroll_seq2seq.models.contract import FillingModel
+from pianoroll_seq2seq.models.contract import FillingModel, layout_of
 from pianoroll_seq2seq.models.given_frames import GivenFrames, given_columns
+from pianoroll_seq2seq.models.heads.contract import FillingDistribution
 from pianoroll_seq2seq.train.run_files import BEST
 
 MELODY = VOICES[0]
@@ -71,12 +72,13 @@ def task_nats(model: FillingModel, rolls: Sequence[PianoRoll]) -> dict[str, floa
 
 
 def _add_piece(model: FillingModel, roll: PianoRoll, add: Any) -> None:
-    layout = model.layout
+    layout = layout_of(model)
+    assert isinstance(layout, FrameLayout)
     frames = torch.from_numpy(roll.to_frames(layout).astype(np.float32))[None]
     nothing = torch.zeros(1, len(roll), len(layout.parts), dtype=torch.bool)
     melody = nothing.clone()
     melody[..., [part.name for part in layout.parts].index(MELODY)] = True
-    free = model(frames[:, :0], frames, given=GivenFrames.of(frames, nothing, layout))
+    free = cast(FillingDistribution, model(frames[:, :0], frames, given=GivenFrames.of(frames, nothing, layout)))
     log_prob = free.log_prob(frames)[0]
     add("continue", log_prob)
     end = torch.tensor([len(roll)])

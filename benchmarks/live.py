@@ -9,7 +9,9 @@ that are on no beat, and listens. Half of the answers are interrupted. Measured 
   to the frame of the nearest line, so without any delay this is between -1.5 and -0.5 frames;
 - each note of an answer behind its line, which is the delay that can be heard;
 - from a key to the same note on the output (``--through``), and from a key that interrupts to the end of all notes;
-- CPU time: of the model for a frame, and of the whole process as a share of the time.
+- CPU time: of the model for a frame, and of the whole process as a share of the time;
+- a bare sleep of half a frame behind its end, before the player begins: what the machine itself adds, such as when
+  other programs run on the core.
 
 By default the pause is a single frame of sixteenths, the shortest: the model has half a frame from the end of the
 player's turn to its first note. With a pause of a bar it knows its answer long before.
@@ -42,7 +44,7 @@ from pianoroll_seq2seq.tempo import TempoMap
 
 SHARE = 99
 """The percentile beside the median."""
-_WAIT_SECONDS = 0.5  # before the first phrase
+_NUM_SLEEPS = 100
 _CHANNEL = 15  # of the player: so its notes on the output are told from those of the model
 
 
@@ -55,6 +57,7 @@ class Delays:
         behind: of each note of an answer behind its line.
         through: from a key to its note on the output.
         silence: from a key that interrupts to the end of the answer's notes.
+        sleep: of a bare sleep of half a frame behind its end.
         cpu_share: CPU time of the process as a share of the time.
         summary: what the program says itself.
     """
@@ -63,6 +66,7 @@ class Delays:
     behind: list[float] = field(default_factory=list)
     through: list[float] = field(default_factory=list)
     silence: list[float] = field(default_factory=list)
+    sleep: list[float] = field(default_factory=list)
     cpu_share: float = 0.0
     summary: LiveSummary | None = None
 
@@ -90,7 +94,10 @@ class Player:
         """Plays all phrases, then ends the program as Ctrl-C does."""
         try:
             MEMORY.is_open.wait()
-            time.sleep(_WAIT_SECONDS)
+            for _ in range(_NUM_SLEEPS):
+                end = time.perf_counter() + self._counts.seconds / 2
+                time.sleep(self._counts.seconds / 2)
+                self.delays.sleep.append(time.perf_counter() - end)
             cpu, begin = time.process_time(), time.perf_counter()
             self._begin = 0.0
             for number in range(self._phrases):
@@ -167,17 +174,20 @@ def report(delays: dict[str, Delays]) -> str:
     rows = []
     for name, one in delays.items():
         assert one.summary is not None
-        model, frame = one.summary.model_ms, one.summary.frame_ms
+        model, frame = one.summary.model_cpu_ms, one.summary.frame_ms
         for what, values in (
             ("last key to answer, beyond pause and frame", one.answer),
             ("note of an answer behind its line", one.behind),
             ("key to the same note on the output", one.through),
             ("key that interrupts to the end of all notes", one.silence),
+            ("a bare sleep behind its end", one.sleep),
         ):
             cells = [f"{1000 * value:.2f}" for value in percentiles(values)]
             rows.append([name, what, *cells, str(len(values))])
-        rows.append([name, f"model, a frame of {frame:g} ms", f"{model[0]:.2f}", "", f"{model[1]:.2f}", ""])
-        rows.append([name, "CPU time, share", f"{one.cpu_share:.2f}", "", "", ""])
+        rows.append(
+            [name, f"CPU time of the model for a frame of {frame:g} ms", f"{model[0]:.2f}", "", f"{model[1]:.2f}", ""]
+        )
+        rows.append([name, "CPU time of the process, share", f"{one.cpu_share:.2f}", "", "", ""])
     return table(["model", "ms", "median", f"{SHARE} %", "most", "number"], rows, words=2)
 
 
@@ -207,7 +217,9 @@ def main() -> None:
     print(report(delays))
     if arguments.output is not None:
         figures = {
-            name: {what: getattr(one, what) for what in ("answer", "behind", "through", "silence", "cpu_share")}
+            name: {
+                what: getattr(one, what) for what in ("answer", "behind", "through", "silence", "sleep", "cpu_share")
+            }
             for name, one in delays.items()
         }
         with writing(arguments.output, overwrite=True) as temporary:

@@ -31,7 +31,7 @@ def test_options_become_settings(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_
 
     def conversation(trained: Any, **given: Any) -> LiveSummary:
         received.append({"model": trained.name, **given})
-        return LiveSummary(2, 30, 0, (0.4, 1.5), (3.0, 9.0), 125.0)
+        return LiveSummary(2, 30, 0, (0.4, 1.5), (3.0, 9.0), (2.0, 5.0), 125.0)
 
     monkeypatch.setattr(run_module, "run_live", conversation)
     write_chorale_files(tmp_path)

@@ -73,8 +73,8 @@ class ModelContext:
         condition: np.ndarray | None = None,
     ) -> None:
         """Begins without frames, or for a model that only continues with silence."""
-        self._trained, self._layout, self._model = trained, trained.layout, trained.model
-        self._keys, self._bar, self._seed, self._condition = keys, bar, seed, condition
+        self._layout, self._model = trained.layout, trained.model
+        self._bar, self._seed, self._condition = bar, seed, condition
         self._kept_steps = returns + 1
         self._kept_frames = max(KEPT_FRAMES, returns + 4 * bar)
         self.num_known_frames: int = _CONTEXTS * self._kept_frames

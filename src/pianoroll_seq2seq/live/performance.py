@@ -28,6 +28,7 @@ class Timing:
         num_answers: how many answers began.
         behind: seconds behind its line, of each frame that was played.
         model: seconds that the model took for each frame.
+        model_cpu: CPU time in seconds that it took for each.
         frame_seconds: length of a frame.
     """
 
@@ -35,6 +36,7 @@ class Timing:
     num_answers: int = 0
     behind: list[float] = field(default_factory=list)
     model: list[float] = field(default_factory=list)
+    model_cpu: list[float] = field(default_factory=list)
 
     @property
     def num_late(self) -> int:
@@ -107,6 +109,7 @@ class Performance:
         if written.answer != self.timing.num_answers or self.conversation.turn is not Turn.MODEL:
             return
         self.timing.model.append(written.seconds)
+        self.timing.model_cpu.append(written.cpu_seconds)
         self._frames[written.index] = written.frame
         if written.index == self.conversation.num_played:
             self._is_waiting = False

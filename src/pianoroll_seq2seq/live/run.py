@@ -1,7 +1,6 @@
 """Runs a conversation through MIDI ports, until Ctrl-C."""
 
 import contextlib
-import functools
 import gc
 import queue
 import signal
@@ -54,6 +53,7 @@ class LiveSummary:
         num_late: how many of them were played more than 10 ms behind their line.
         behind_ms: how far they were behind their lines in milliseconds, the median and the most.
         model_ms: how long the model took for a frame, the median and the most.
+        model_cpu_ms: the CPU time that it took for a frame, the median and the most.
         frame_ms: length of a frame.
     """
 
@@ -62,14 +62,15 @@ class LiveSummary:
     num_late: int
     behind_ms: tuple[float, float]
     model_ms: tuple[float, float]
+    model_cpu_ms: tuple[float, float]
     frame_ms: float
 
     @classmethod
     def of(cls, timing: Timing) -> "LiveSummary":
         """The summary of some times."""
-        behind, model = (_median_and_most(times) for times in (timing.behind, timing.model))
+        behind, model, cpu = (_median_and_most(one) for one in (timing.behind, timing.model, timing.model_cpu))
         frame_ms = round(timing.frame_seconds * 1000, 3)
-        return cls(timing.num_answers, len(timing.behind), timing.num_late, behind, model, frame_ms)
+        return cls(timing.num_answers, len(timing.behind), timing.num_late, behind, model, cpu, frame_ms)
 
     def to_json(self) -> dict[str, object]:
         """All fields."""
@@ -270,4 +271,5 @@ def _median_and_most(seconds: list[float]) -> tuple[float, float]:
     return round(statistics.median(seconds) * 1000, 2), round(max(seconds) * 1000, 2)
 
 
-_say: Say = functools.partial(print, file=sys.stderr, flush=True)
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

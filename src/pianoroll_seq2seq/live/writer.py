@@ -55,12 +55,14 @@ class Written:
         index: the number of the frame in it.
         frame: the frame, (frame_size,).
         seconds: how long the model took.
+        cpu_seconds: the CPU time that it took.
     """
 
     answer: int
     index: int
     frame: np.ndarray
     seconds: float
+    cpu_seconds: float
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ class AnswerWriter:
         self._answer = 0
         self._begin = 0  # length of the context at the beginning of the answer
         self._num_frames = self._num_written = self._num_played = 0
-        self._prepare_seconds = 0.0  # how long the model took after the frame before
+        self._prepared = np.zeros(2)  # how long the model took after the frame before, and its CPU time
 
     @property
     def is_behind(self) -> bool:
@@ -121,13 +123,18 @@ class AnswerWriter:
 
     def write(self) -> None:
         """Writes the next frame of the answer."""
-        begin = time.perf_counter()
+        begin = _times()
         frame = self._context.write()
-        written = time.perf_counter()
-        self._deliver(Written(self._answer, self._num_written, frame, written - begin + self._prepare_seconds))
+        written = _times()
+        self._deliver(Written(self._answer, self._num_written, frame, *(written - begin + self._prepared).tolist()))
         self._num_written += 1
         self._context.prepare()  # after the frame is on its way
-        self._prepare_seconds = time.perf_counter() - written
+        self._prepared = _times() - written
+
+
+def _times() -> np.ndarray:
+    """The present time and the CPU time of this thread, in seconds."""
+    return np.array([time.perf_counter(), time.thread_time()])
 
 
 class WriterThread:
