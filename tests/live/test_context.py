@@ -106,6 +106,14 @@ def test_a_long_conversation_keeps_its_latest_frames_and_its_beat(kind: str, mon
         most = max(most, len(context.frames))
         assert len(context.frames) >= min(number, 24)
     assert most < 3 * 40 < 130
+    while len(context.frames) < 73:
+        context.write()
+    before = context.length
+    context.rest()  # between two turns, before it must
+    assert len(context.frames) < 48
+    assert context.length == before
+    context.rest()
+    assert len(context.frames) >= 36
     assert (len(context.frames) - context.length) % 8 == 0
     context.rewind(120)
     context.write()

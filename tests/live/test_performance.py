@@ -24,6 +24,7 @@ class Scales:
     def __init__(self) -> None:
         self.frames: list[str] = []
         self.turns = 0
+        self.rests = 0
 
     @property
     def length(self) -> int:
@@ -49,6 +50,9 @@ class Scales:
 
     def rewind(self, length: int) -> None:
         del self.frames[length:]
+
+    def rest(self) -> None:
+        self.rests += 1
 
 
 class Stage:
@@ -124,6 +128,7 @@ def test_the_answer_is_on_the_beat_and_as_long_as_the_phrase() -> None:
     assert {one.velocity for _, one in stage.sent if one.type == "note_on"} == {70}
     assert stage.performance.conversation.turn is Turn.NOBODY
     assert stage.performance.due is None
+    assert stage.model.rests == 1
     assert stage.performance.timing.num_answers == 1
     np.testing.assert_allclose(stage.performance.timing.behind, 0, atol=1e-9)
 

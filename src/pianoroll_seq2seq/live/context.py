@@ -136,6 +136,12 @@ class ModelContext:
         while (self.length - position) % self._bar:
             self.read(np.zeros(self._layout.frame_size, self._dtype))
 
+    def rest(self) -> None:
+        """Begins anew with the latest frames if the context is long, which takes the time of several frames."""
+        if len(self.frames) > self._kept_frames * (_CONTEXTS + 1) // 2:
+            self._cut()
+            self.prepare()
+
     def rewind(self, length: int) -> None:
         """Returns to a length, which is not above the present one."""
         count = max(length - self._num_dropped, 0)

@@ -191,6 +191,7 @@ class Performance:
         if conversation.is_answered:
             self._end_notes()
             conversation.end()
+            self._do(self._writer.rest)
             return
         frame = self._frames.pop(conversation.num_played, None)
         if frame is None:

@@ -45,6 +45,10 @@ class Context(Protocol):
         """Returns to a length."""
         ...
 
+    def rest(self) -> None:
+        """Does what takes longer than a frame, if anything."""
+        ...
+
 
 @dataclass(frozen=True)
 class Written:
@@ -120,6 +124,11 @@ class AnswerWriter:
         self._context.rewind(self._begin + keep)
         self._context.begin_turn()
         self._context.align(position)
+        self._context.rest()
+
+    def rest(self) -> None:
+        """The answer has ended."""
+        self._context.rest()
 
     def write(self) -> None:
         """Writes the next frame of the answer."""
