@@ -2,11 +2,9 @@
 
 import os
 import signal
-import stat
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from unittest import mock
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # models as small as the tests' are fastest on one thread
 os.environ.setdefault("WANDB_ERROR_REPORTING", "false")  # no test sends anything
@@ -86,17 +84,4 @@ def plain_loops() -> Iterator[None]:
     from pianoroll_seq2seq._internal import compiled
 
     with compiled.forced(active=False):
-        yield
-
-
-@pytest.fixture(scope="session", autouse=True)
-def no_waiting_for_disks() -> Iterator[None]:
-    """Files are not flushed to the disk, for which a busy disk needs longer than a test: no test cuts the power."""
-    flush = os.fsync
-
-    def flush_others(descriptor: int) -> None:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):  # which a pipe or a device may refuse
-            flush(descriptor)
-
-    with mock.patch.object(os, "fsync", flush_others):
         yield

@@ -28,27 +28,16 @@ Workspace.from_config = lambda: workspace
 """
 
 
-SCRIPTS = ("make_cluster", "submit_epochs", "compare_runs", "fetch_music", "generate_music")
-HELP = """
-import contextlib, runpy, sys
-for script in sys.argv[1:]:
-    sys.argv, code = [script, "--help"], None
-    print(script)
-    with contextlib.suppress(SystemExit):
-        runpy.run_path(script, run_name="__main__")
-"""
-
-
-def test_help_needs_no_client() -> None:
-    """``--help`` of a script fails where the client is not installed."""
-    paths = [str(EXAMPLES / f"{script}.py") for script in SCRIPTS]
+@pytest.mark.parametrize("script", ["make_cluster", "submit_epochs", "compare_runs", "fetch_music", "generate_music"])
+def test_help_needs_no_client(script: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", HELP, *paths], capture_output=True, text=True, check=False
+        [sys.executable, "-W", "error", EXAMPLES / f"{script}.py", "--help"],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
-    pages = re.split("|".join(map(re.escape, paths)), done.stdout)[1:]
-    assert len(pages) == len(SCRIPTS)
-    assert all("examples/azureml/" in page for page in pages), done.stdout
+    assert "examples/azureml/" in done.stdout
 
 
 @pytest.mark.parametrize(("name", "sdk"), [("environment.yml", "v1"), ("environment-v2.yml", "v2")])
