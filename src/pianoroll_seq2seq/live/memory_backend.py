@@ -90,7 +90,7 @@ def get_devices(**_: Any) -> list[dict[str, Any]]:
     return [{"name": name, "is_input": name in MEMORY.inputs, "is_output": name in MEMORY.outputs} for name in names]
 
 
-class Input(BaseInput):  # type: ignore[misc]
+class _Input(BaseInput):  # type: ignore[misc]
     """An input port of mido."""
 
     def _open(self, virtual: bool = False, callback: Any = None, **_: Any) -> None:
@@ -101,7 +101,7 @@ class Input(BaseInput):  # type: ignore[misc]
         MEMORY.leave(self)
 
 
-class Output(BaseOutput):  # type: ignore[misc]
+class _Output(BaseOutput):  # type: ignore[misc]
     """An output port of mido."""
 
     def _open(self, virtual: bool = False, **_: Any) -> None:
@@ -111,3 +111,9 @@ class Output(BaseOutput):  # type: ignore[misc]
         if MEMORY.failure:
             raise OSError(MEMORY.failure)
         MEMORY.sent.append((time.perf_counter(), message))
+
+
+Input: Callable[..., Any] = _Input
+"""Opens an input port. mido has no types."""
+Output: Callable[..., Any] = _Output
+"""Opens an output port."""
