@@ -34,11 +34,11 @@ from recipes.filling import filling
 from recipes.recipe import train
 from torch import Tensor
 
-from pianoroll_seq2seq import FillTasks, FrameLayout, PianoRoll
+from pianoroll_seq2seq import FillingLSTM, FillTasks, FrameLayout, Given, PianoRoll, likelihood
 from pianoroll_seq2seq._internal.atomic import writing
 from pianoroll_seq2seq.checkpoint import load
 from pianoroll_seq2seq.errors import PianoRollSeq2SeqError
-from pianoroll_seq2seq.models.contract import FillingModel, layout_of
+from pianoroll_seq2seq.models.contract import layout_of
 from pianoroll_seq2seq.models.given_frames import GivenFrames, given_columns
 from pianoroll_seq2seq.models.heads.contract import FillingDistribution
 from pianoroll_seq2seq.train.run_files import BEST
@@ -57,7 +57,7 @@ ROWS = {
 }
 
 
-def task_nats(model: FillingModel, rolls: Sequence[PianoRoll]) -> dict[str, float]:
+def task_nats(model: FillingLSTM, rolls: Sequence[PianoRoll]) -> dict[str, float]:
     """Nats per frame of each row of ``ROWS``, ``{row}_past`` and ``{row}``, and of ``continue``."""
     sums: dict[str, list[float]] = defaultdict(lambda: [0.0, 0])
 
@@ -68,10 +68,15 @@ def task_nats(model: FillingModel, rolls: Sequence[PianoRoll]) -> dict[str, floa
     with torch.inference_mode():
         for roll in rolls:
             _add_piece(model, roll, add)
-    return {name: total / count for name, (total, count) in sums.items()}
+    melody = Given.parts(MELODY)
+    return {
+        **{name: total / count for name, (total, count) in sums.items()},
+        "lower": likelihood(model, rolls, given=melody).nats,
+        "melody": likelihood(model, rolls, given=~melody).nats,
+    }
 
 
-def _add_piece(model: FillingModel, roll: PianoRoll, add: Any) -> None:
+def _add_piece(model: FillingLSTM, roll: PianoRoll, add: Any) -> None:
     layout = layout_of(model)
     assert isinstance(layout, FrameLayout)
     frames = torch.from_numpy(roll.to_frames(layout).astype(np.float32))[None]
@@ -81,10 +86,8 @@ def _add_piece(model: FillingModel, roll: PianoRoll, add: Any) -> None:
     free = cast(FillingDistribution, model(frames[:, :0], frames, given=GivenFrames.of(frames, nothing, layout)))
     log_prob = free.log_prob(frames)[0]
     add("continue", log_prob)
-    end = torch.tensor([len(roll)])
     for row, mask in (("lower", melody), ("melody", ~melody)):
         add(f"{row}_past", free.given(frames, given_columns(mask, layout)).log_prob(frames))
-        add(row, model(frames[:, :0], frames, given=GivenFrames.of(frames, mask, layout, end=end)).log_prob(frames))
     for num_bars, stride in GAP_STRIDES.items():
         begins = range(BAR, len(roll) - (num_bars + 1) * BAR + 1, stride)
         if not begins:
@@ -93,7 +96,7 @@ def _add_piece(model: FillingModel, roll: PianoRoll, add: Any) -> None:
         for index, begin in enumerate(begins):
             mask[index, begin : begin + num_bars * BAR] = False
         copies = frames.expand(len(begins), -1, -1)
-        given = GivenFrames.of(copies, mask, layout, end=end.expand(len(begins)))
+        given = GivenFrames.of(copies, mask, layout, end=torch.full((len(begins),), len(roll)))
         filled = model(copies[:, :0], copies, given=given).log_prob(copies)
         for index, begin in enumerate(begins):
             gap = slice(begin, begin + num_bars * BAR)
@@ -113,9 +116,10 @@ def run(data: Any, hyperparameters: Mapping[str, Any], folder: Path, *, seed: in
     recipe = filling(data.train, **hyperparameters)
     trained = train(recipe, data.train, data.valid, seed=seed, checkpoint_dir=folder)
     cpu = time.process_time() - cpu
-    model: FillingModel = load(folder / BEST).eval()
+    model = load(folder / BEST)
+    assert isinstance(model, FillingLSTM)
     figures = {"seed": seed, "parameters": trained.num_parameters, "cpu_seconds": cpu}
-    figures |= task_nats(model, getattr(data, split))
+    figures |= task_nats(model.eval(), getattr(data, split))
     with writing(done) as temporary:
         temporary.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     return figures

@@ -7,7 +7,8 @@ that are on no beat, and listens. Half of the answers are interrupted. Measured 
 
 - from the player's last key to the first note of the answer, beyond the pause and the length of a frame: a key belongs
   to the frame of the nearest line, so without any delay this is between -1.5 and -0.5 frames;
-- each note of an answer behind its line, which is the delay that can be heard;
+- each note of an answer behind its line, which is the audible delay. It follows from the time alone, so a note that is
+  more than 0.9 frames late counts to the next line; the row after it is by the program, which knows each frame's line;
 - from a key to the same note on the output (``--through``), and from a key that interrupts to the end of all notes;
 - CPU time: of the model for a frame, and of the whole process as a share of the time;
 - a bare sleep of half a frame behind its end, before the player begins: what the machine itself adds, such as when
@@ -45,7 +46,7 @@ from pianoroll_seq2seq.tempo import TempoMap
 SHARE = 99
 """The percentile beside the median."""
 _NUM_SLEEPS = 100
-_CHANNEL = 15  # of the player: so its notes on the output are told from those of the model
+_CHANNEL = 15  # of the player, whose notes on the output are not those of the model
 
 
 @dataclass
@@ -72,7 +73,7 @@ class Delays:
 
 
 class Player:
-    """Plays phrases and keeps what was heard.
+    """Plays phrases and keeps what is answered.
 
     Args:
         trained: the model.
@@ -120,8 +121,7 @@ class Player:
         length = self._beats(released - first)
         answered = released + (self._counts.pause + 1) * frame + length
         time.sleep(max(0.0, (answered - length / 2 if is_interrupted else answered) - time.perf_counter()))
-        heard = list(MEMORY.sent)
-        self._listen(heard, released)
+        self._listen(list(MEMORY.sent), released)
         if is_interrupted:
             self._interrupt()
         time.sleep(frame * self._random.uniform(0.1, 2.0))
@@ -131,10 +131,10 @@ class Player:
         beat = self._counts.beat * self._counts.seconds
         return float(np.ceil(seconds / beat + 0.2)) * beat
 
-    def _listen(self, heard: Sequence[tuple[float, mido.Message]], released: float) -> None:
+    def _listen(self, sent: Sequence[tuple[float, mido.Message]], released: float) -> None:
         """Notes of the answer to a key that was released."""
         frame = self._counts.seconds
-        notes = [seconds for seconds, message in heard if message.type == "note_on" and message.channel != _CHANNEL]
+        notes = [seconds for seconds, message in sent if message.type == "note_on" and message.channel != _CHANNEL]
         for seconds in notes:
             position = (seconds - self._begin) / frame
             self.delays.behind.append((position - np.floor(position + 0.1)) * frame)
@@ -153,7 +153,7 @@ class Player:
                 self.delays.through.append(seconds - pressed)
             elif message.type == "note_off" and message.channel != _CHANNEL:
                 self.delays.silence.append(seconds - pressed)
-        # The player's turn and the answer to it pass unheard.
+        # The player's turn and the answer to it pass unmeasured.
         time.sleep((self._counts.pause + 2) * self._counts.seconds + self._beats(self._counts.seconds))
 
 
@@ -184,6 +184,10 @@ def report(delays: dict[str, Delays]) -> str:
         ):
             cells = [f"{1000 * value:.2f}" for value in percentiles(values)]
             rows.append([name, what, *cells, str(len(values))])
+            if values is one.behind:
+                median, most = one.summary.behind_ms
+                row = [name, "frame of an answer behind its line, by the program"]
+                rows.append([*row, f"{median:.2f}", "", f"{most:.2f}", str(one.summary.num_frames)])
         rows.append(
             [name, f"CPU time of the model for a frame of {frame:g} ms", f"{model[0]:.2f}", "", f"{model[1]:.2f}", ""]
         )

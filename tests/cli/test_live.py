@@ -59,14 +59,14 @@ def test_options_become_settings(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_
 
 def test_the_ports_are_listed(run: Run, ports: None) -> None:
     """The user does not learn the names of the ports."""
-    assert run("live", "--list").out == "  --in 'Keystation'\n  --out 'FLUID Synth'\n"
+    assert run("live", "--list").out == "  input 'Keystation'\n  output 'FLUID Synth'\n"
     assert run("live", "--list", "--json").json == {"inputs": ["Keystation"], "outputs": ["FLUID Synth"]}
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--in", "organ"), "--in: no MIDI port has the name 'organ'.\n  --in 'Keystation'\n  --out 'FLUID Synth'"),
+        (("--in", "organ"), "--in: no MIDI port has the name 'organ'.\n  input 'Keystation'\n  output 'FLUID Synth'"),
         (("--tempo", 5), 'Invalid value "5.0" for --tempo'),
         (("--part", "oboe"), "has no part 'oboe'. Its parts are ['soprano', 'alto', 'tenor', 'bass']"),
         (("--pause", 65), 'Invalid value "65.0" for --pause'),

@@ -31,7 +31,7 @@ def written(context: ModelContext, count: int) -> np.ndarray:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_written_after_a_return_is_what_is_written_at_first(kind: str) -> None:
-    """An interrupted model goes on from another state than that of the frames that were heard."""
+    """An interrupted model continues from another state than that of the frames that sounded."""
     context, part = context_of(kind)
     for frame in played(part, 60, 62, 64):
         context.read(frame)

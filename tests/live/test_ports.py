@@ -19,8 +19,8 @@ def test_ports_are_listed(memory: Memory) -> None:
     """The user cannot find the name of their keyboard."""
     ports = list_ports()
     assert (set(ports.inputs), set(ports.outputs)) == (set(memory.inputs), set(memory.outputs))
-    assert str(ports).splitlines()[0] == "  --in 'Keystation 49 MIDI 1'"
-    assert str(PortNames((), ())) == "  --in: no ports\n  --out: no ports"
+    assert str(ports).splitlines()[0] == "  input 'Keystation 49 MIDI 1'"
+    assert str(PortNames((), ())) == "  input: no ports\n  output: no ports"
 
 
 def test_a_port_is_found_by_a_part_of_its_name(memory: Memory) -> None:
@@ -49,9 +49,15 @@ def test_virtual_ports_are_the_default(memory: Memory) -> None:
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        (("organ", None), "--in: no MIDI port has the name 'organ'.*--in 'Keystation 49 MIDI 1'.*--out 'Pad 1'"),
-        ((None, "organ"), "--out: no MIDI port has the name 'organ'.*Without the option a virtual port is opened"),
-        (("1", None), "--in: several MIDI ports have the name '1'"),
+        (
+            ("organ", None),
+            "input_name: no MIDI port has the name 'organ'.*input 'Keystation 49 MIDI 1'.*output 'Pad 1'",
+        ),
+        (
+            (None, "organ"),
+            "output_name: no MIDI port has the name 'organ'.*Without output_name a virtual port is opened",
+        ),
+        (("1", None), "input_name: several MIDI ports have the name '1'"),
     ],
 )
 def test_an_unknown_name_lists_the_ports(memory: Memory, names: tuple[str | None, str | None], message: str) -> None:
@@ -63,9 +69,9 @@ def test_an_unknown_name_lists_the_ports(memory: Memory, names: tuple[str | None
 def test_without_virtual_ports_the_error_says_what_to_do(memory: Memory) -> None:
     """On Windows the user does not learn about loopMIDI."""
     memory.has_virtual = False
-    with pytest.raises(MidiPortError, match=r"No virtual MIDI port can be opened .*--in and --out.*loopMIDI"):  # noqa: SIM117
-        with open_ports(None, "Pad 1", print):
-            pass
+    problem = r"No virtual MIDI port can be opened .*names of an input and an output.*loopMIDI"
+    with pytest.raises(MidiPortError, match=problem), open_ports(None, "Pad 1", print):
+        pass
 
 
 def test_a_machine_without_midi_says_so(memory: Memory) -> None:

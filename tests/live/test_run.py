@@ -112,13 +112,13 @@ def test_the_same_keys_and_seed_give_the_same_answer(memory: Memory) -> None:
         wait_for(lambda: sum(message.type == "note_on" for _, message in memory.sent) >= 5)
         ctrl_c()
 
-    heard = []
+    sounded = []
     for seed in (1, 1, 2):
         memory.sent.clear()
         settings = LiveSettings(beats_per_minute=400, pause_beats=1, answer_beats=400)
         Player(play).converse(trained("continuing"), settings, seed=seed)
-        heard.append([message.note for _, message in memory.sent if message.type == "note_on"][:5])
-    assert heard[0] == heard[1] != heard[2]
+        sounded.append([message.note for _, message in memory.sent if message.type == "note_on"][:5])
+    assert sounded[0] == sounded[1] != sounded[2]
 
 
 def test_a_port_that_disappears_ends_it_with_a_message(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:

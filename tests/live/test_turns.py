@@ -49,7 +49,7 @@ def test_of_a_longer_pause_whole_bars_are_not_read() -> None:
 
 
 def test_the_player_interrupts_what_has_sounded_stays() -> None:
-    """The model reads frames of its answer that nobody heard, or forgets those that were heard."""
+    """The model reads frames of its answer that did not sound, or forgets those that did."""
     talk = conversation()
     talk.press(0)
     close(talk, 32, 16)

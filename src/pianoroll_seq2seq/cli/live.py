@@ -76,7 +76,7 @@ def live(
 
     if list_ports:
         return ports.list_ports()
-    ports.find_ports(in_port, out_port)  # before the model, which takes longer
+    ports.find_ports(in_port, out_port, arguments=("--in", "--out"))  # before the model, which takes longer
     from pianoroll_seq2seq.cli.generated import condition_of, open_trained, sampler_of
     from pianoroll_seq2seq.live.run import run_live
     from pianoroll_seq2seq.live.settings import LiveSettings

@@ -20,8 +20,7 @@ WATCH_SECONDS = 1.0
 _RTMIDI = "mido.backends.rtmidi"
 _PORT_ERRORS = (OSError, RuntimeError, ValueError, NotImplementedError)
 _VIRTUAL_HELP = (
-    "Name ports with --in and --out; --list shows them. Windows has no virtual ports: make some with a program such as "
-    "loopMIDI."
+    "Give the names of an input and an output. Windows has no virtual ports: make some with a program such as loopMIDI."
 )
 
 
@@ -43,7 +42,7 @@ class PortNames:
 
     def __str__(self) -> str:
         """One line for each port."""
-        return "\n".join([*_lines("--in", self.inputs), *_lines("--out", self.outputs)])
+        return "\n".join([*_lines("input", self.inputs), *_lines("output", self.outputs)])
 
 
 @dataclass(frozen=True)
@@ -112,9 +111,19 @@ def list_ports(backend: mido.Backend | None = None) -> PortNames:
 
 
 def find_ports(
-    input_name: str | None, output_name: str | None, backend: mido.Backend | None = None
+    input_name: str | None,
+    output_name: str | None,
+    backend: mido.Backend | None = None,
+    *,
+    arguments: tuple[str, str] = ("input_name", "output_name"),
 ) -> tuple[str | None, str | None]:
     """The whole names of an input and an output; None for virtual ports.
+
+    Args:
+        input_name: the name of a port, or a part of it that no other port has.
+        output_name: the same for the output.
+        backend: the backend of mido; by default that of :func:`load_backend`.
+        arguments: what errors call the two names.
 
     Raises:
         SettingsError: no such port, or several; the message lists the ports.
@@ -122,7 +131,7 @@ def find_ports(
         MissingExtraError: the extra ``live`` is not installed.
     """
     names = list_ports(backend)
-    return _find(input_name, names.inputs, "--in", names), _find(output_name, names.outputs, "--out", names)
+    return _find(input_name, names.inputs, arguments[0], names), _find(output_name, names.outputs, arguments[1], names)
 
 
 @contextlib.contextmanager
@@ -193,7 +202,7 @@ class PortWatch:
                 return
 
 
-def _find(name: str | None, names: Sequence[str], option: str, every: PortNames) -> str | None:
+def _find(name: str | None, names: Sequence[str], argument: str, every: PortNames) -> str | None:
     """The port of a name, or of a part of it.
 
     Raises:
@@ -206,7 +215,7 @@ def _find(name: str | None, names: Sequence[str], option: str, every: PortNames)
         return found[0]
     problem = "several MIDI ports have" if found else "no MIDI port has"
     raise SettingsError(
-        f"{option}: {problem} the name {name!r}.\n{every}\nWithout the option a virtual port is opened."
+        f"{argument}: {problem} the name {name!r}.\n{every}\nWithout {argument} a virtual port is opened."
     )
 
 
@@ -234,5 +243,5 @@ def _unique(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def _lines(option: str, names: Sequence[str]) -> list[str]:
-    return [f"  {option} {printable(name)!r}" for name in names] or [f"  {option}: no ports"]
+def _lines(way: str, names: Sequence[str]) -> list[str]:
+    return [f"  {way} {printable(name)!r}" for name in names] or [f"  {way}: no ports"]

@@ -165,7 +165,7 @@ class WriterThread:
         self._thread.start()
 
     def do(self, call: Callable[[], None]) -> None:
-        """Calls a method of the writer in the thread, after those that were asked for before."""
+        """Calls a method of the writer in the thread, after the earlier calls."""
         self._calls.put(call)
 
     def close(self) -> None:
