@@ -164,7 +164,7 @@ def test_repeats_of_each_part_are_counted(num_planes: int) -> None:
     model, frames = model_of(MODELS["CopyingLSTM"], MONOPHONIC, layout), torch.zeros(1, 4, layout.frame_size)
     frames[0, :, 0] = 1  # the upper part stays
     frames[0, [0, 1, 2, 3], [5, 5, 6, 6]] = 1
-    assert model._repeats(frames)[0].tolist() == [[1, 1, 1], [2, 2, 2], [1, 3, 1], [2, 4, 2]]
+    assert model.past_features._repeats(frames)[0].tolist() == [[1, 1, 1], [2, 2, 2], [1, 3, 1], [2, 4, 2]]
 
 
 def test_matches_are_found_for_each_part_and_without_velocities() -> None:

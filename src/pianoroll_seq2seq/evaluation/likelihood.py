@@ -8,6 +8,7 @@ the first frame of a piece, so both means are computed.
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ from jaxtyping import Bool, Float32
 from torch import Tensor
 from torch.nn import functional
 
+from pianoroll_seq2seq._internal.memory import kept_memory
 from pianoroll_seq2seq._internal.progress import tqdm
 from pianoroll_seq2seq.data.conditions import Conditions
 from pianoroll_seq2seq.errors import SettingsError, ShapeError
@@ -174,10 +176,11 @@ def likelihood(
         _Piece(roll, layout, condition, None if masks is None else masks[index], ends)
         for index, (roll, condition) in enumerate(zip(rolls, _conditions(conditions, rolls), strict=True))
     ]
-    scored = [
-        _score(models, piece, input_frames, target_frames)
-        for piece in tqdm(pieces, "likelihood", unit="piece", disable=not progress)
-    ]
+    with kept_memory() if device_of(models[0]).type == "cpu" else nullcontext():
+        scored = [
+            _score(models, piece, input_frames, target_frames)
+            for piece in tqdm(pieces, "likelihood", unit="piece", disable=not progress)
+        ]
     total = -sum(float(piece.frames.sum()) for piece in scored)
     first = -sum(float(piece.frames[0]) for piece in scored if piece.has_first)
     count = sum(len(piece.frames) for piece in scored)

@@ -1,6 +1,5 @@
 """An LSTM over whole pieces with copy attention."""
 
-import math
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -25,16 +24,10 @@ from pianoroll_seq2seq.models.layers.copy_attention import (
     features_with_copies,
 )
 from pianoroll_seq2seq.models.layers.dropout import Dropout, bernoulli_mask
-from pianoroll_seq2seq.models.layers.exponential_average import OCTAVE, ExponentialAverage, chroma, exponential_averages
-from pianoroll_seq2seq.models.layers.input_noise import flip_notes
+from pianoroll_seq2seq.models.layers.input_noise import add_wrong_notes
+from pianoroll_seq2seq.models.layers.past_features import Past, PastFeatures
 from pianoroll_seq2seq.models.layers.stepping import LSTMStepper, Memory, lstm_stepper
-from pianoroll_seq2seq.models.note_columns import NoteColumns, note_columns
 from pianoroll_seq2seq.models.pretrained_mixin import PretrainedMixin
-
-_DECAYS = (0.8, 0.95, 0.995)
-_MISSING, _ADDED = 0.25, 0.01
-"""In a frame with input noise: probability that a note is missing, and that another pitch is added."""
-_CYCLES = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 
 
 @dataclass(frozen=True)
@@ -45,10 +38,7 @@ class CopyingState:
         head: the state of the head.
         lstm: the memory of the LSTM.
         copy_memory: the frames that can be copied; None without copy heads.
-        average: averages of the past frames.
-        latest: the latest frame, (batch, frame_size).
-        repeats: for how many frames it has been repeated, itself included, and each part of several, (batch, repeats).
-        num_frames: frames so far.
+        past: the past that the model reads beside its memory.
         features: the model's state before the next frame, (batch, hidden_size).
         added: what is added to the inputs of every step of the LSTM, (batch, steps, hidden_size), if anything.
         given: what is given of the piece, if anything.
@@ -57,10 +47,7 @@ class CopyingState:
     head: HeadState
     lstm: LSTMStepper
     copy_memory: CopyMemory | None
-    average: ExponentialAverage
-    latest: Tensor
-    repeats: Tensor
-    num_frames: int
+    past: Past
     features: Tensor
     added: Tensor | None = None
     given: GivenFrames | None = None
@@ -98,9 +85,6 @@ class CopyingLSTM(PretrainedMixin, nn.Module):
         >>> model(frames[:, :0], frames).log_prob(frames).shape
         torch.Size([2, 100])
     """
-
-    _decays: Tensor
-    _chroma_weights: Tensor
 
     def __init__(
         self,
@@ -142,17 +126,14 @@ class CopyingLSTM(PretrainedMixin, nn.Module):
             "input_noise": input_noise,
             "head": head,
         }
-        self.columns: NoteColumns = note_columns(layout)
-        tones, repeats = len(_DECAYS) * OCTAVE, len(self._compared())
-        self.input_proj: nn.Linear = nn.Linear(2 * frame_size + tones + 2 * len(_CYCLES) + 1 + repeats, hidden_size)
+        self.past_features: PastFeatures = PastFeatures(layout)
+        self.input_proj: nn.Linear = nn.Linear(self.past_features.size, hidden_size)
         self.lstm: nn.LSTM = nn.LSTM(hidden_size, hidden_size, batch_first=True)
         self.dropout: Dropout = Dropout(dropout)
         self.copy: CopyAttention | None = (
             CopyAttention(hidden_size, layout, num_heads=num_copy_heads) if num_copy_heads else None
         )
         self.head = head
-        self.register_buffer("_decays", torch.tensor(_DECAYS), persistent=False)
-        self.register_buffer("_chroma_weights", self.columns.chroma_weights(), persistent=False)
 
     def forward(
         self, inputs: Float[Tensor, "batch input frame_size"], targets: Float[Tensor, "batch target frame_size"]
@@ -165,7 +146,7 @@ class CopyingLSTM(PretrainedMixin, nn.Module):
         check_frame_size(self.frame_size, inputs, targets)
         frames = torch.cat([inputs, targets], dim=1)
         if self.training and self.input_noise:
-            frames = add_wrong_notes(frames, self.input_noise, self.columns)
+            frames = add_wrong_notes(frames, self.input_noise, self.past_features.columns)
         return self.head(self._features(frames, inputs.shape[1]), functional.pad(frames[:, :-1], (0, 0, 1, 0)))
 
     def start(self, primer: Float[Tensor, "batch frames frame_size"]) -> tuple[FrameDistribution, CopyingState]:
@@ -182,14 +163,9 @@ class CopyingLSTM(PretrainedMixin, nn.Module):
         self, frame: Float[Tensor, "batch frame_size"], state: CopyingState
     ) -> tuple[FrameDistribution, CopyingState]:
         """Reads one more frame: the distribution of the frame after it, and the new state."""
-        same = torch.stack([(frame[:, one] == state.latest[:, one]).all(dim=1) for one in self._compared()], dim=1)
-        repeats = torch.where(same, state.repeats + 1, 1)
-        average, num_frames = state.average.after(frame), state.num_frames + 1
-        position = torch.tensor([num_frames], device=frame.device)
-        added = None if state.added is None else added_at(state.added, num_frames)
-        inputs = self._lstm_inputs(
-            frame.unsqueeze(1), average.average.unsqueeze(1), repeats.unsqueeze(1), position, added
-        )
+        past = self.past_features.after(frame, state.past)
+        added = None if state.added is None else added_at(state.added, past.num_frames)
+        inputs = self._lstm_inputs(self.past_features.step(past), added)
         output, lstm = state.lstm.step(inputs[:, 0])
         copy_memory = None
         if self.copy is not None and state.copy_memory is not None:
@@ -198,10 +174,7 @@ class CopyingLSTM(PretrainedMixin, nn.Module):
             head=state.head.update(frame),
             lstm=lstm,
             copy_memory=copy_memory,
-            average=average,
-            latest=frame,
-            repeats=repeats,
-            num_frames=num_frames,
+            past=past,
             features=self.dropout(output + inputs[:, 0]),
             added=state.added,
             given=state.given,
@@ -229,15 +202,11 @@ class CopyingLSTM(PretrainedMixin, nn.Module):
     ) -> CopyingState:
         """The state after frames (batch, frames, frame_size), which may be none: see :meth:`_states`."""
         states, memory = self._states(primer, None if added is None else added[:, : primer.shape[1] + 1])
-        before = functional.pad(primer, (0, 0, 1, 0))  # silence before the first frame
         return CopyingState(
             head=head,
             lstm=lstm_stepper(self.lstm, memory),
             copy_memory=None if self.copy is None else self.copy.start(states[:, :-1], primer),
-            average=ExponentialAverage.of(primer, self._decays),
-            latest=before[:, -1],
-            repeats=functional.pad(self._repeats(primer), (0, 0, 1, 0))[:, -1],
-            num_frames=primer.shape[1],
+            past=self.past_features.start(primer),
             features=states[:, -1],
             added=added,
             given=given,
@@ -253,61 +222,23 @@ class CopyingLSTM(PretrainedMixin, nn.Module):
         Returns:
             States (batch, frames + 1, hidden_size).
         """
-        averages = exponential_averages(frames, self._decays)
+        read = frames
         if self.training and self.input_dropout:
             dropped = bernoulli_mask(frames.shape[:2], self.input_dropout, frames.device)
-            frames = frames.masked_fill(dropped.unsqueeze(2), 0.0)
-        latest = functional.pad(frames, (0, 0, 1, 0))
-        position = torch.arange(latest.shape[1], device=frames.device)
-        repeats = functional.pad(self._repeats(frames), (0, 0, 1, 0))
-        inputs = self._lstm_inputs(latest, averages, repeats, position, added)
+            read = frames.masked_fill(dropped.unsqueeze(2), 0.0)
+        inputs = self._lstm_inputs(self.past_features(read, frames), added)
         outputs, memory = self.lstm(inputs)
         return self.dropout(outputs + inputs), memory
 
-    def _lstm_inputs(
-        self, latest: Tensor, averages: Tensor, repeats: Tensor, position: Tensor, added: Tensor | None
-    ) -> Tensor:
+    def _lstm_inputs(self, past: Tensor, added: Tensor | None) -> Tensor:
         """The inputs of the LSTM, (batch, steps, hidden_size).
 
         Args:
-            latest: the frame before each step, (batch, steps, frame_size).
-            averages: averages of the past, (batch, steps, rates, frame_size).
-            repeats: for how many frames the latest one has been repeated, and each part, (batch, steps, repeats).
-            position: frames before each step, (steps,).
+            past: the features of the past, (batch, steps, size).
             added: what is added before the activation, (batch, steps, hidden_size).
         """
-        cycles = torch.tensor(_CYCLES, device=latest.device, dtype=latest.dtype)
-        angle = 2 * math.pi * position.to(latest.dtype)[:, None] / cycles
-        clock = torch.cat([angle.sin(), angle.cos(), (1 + position.to(latest.dtype)).log()[:, None] / 4], dim=1)
-        parts = [
-            latest,
-            averages[:, :, 0],
-            self._chroma(averages).flatten(2),
-            (1 + repeats.to(latest.dtype)).log() / 2,
-            clock.expand(len(latest), -1, -1),
-        ]
-        projected = self.input_proj(torch.cat(parts, dim=2))
+        projected = self.input_proj(past)
         return functional.silu(projected if added is None else projected + added)
-
-    def _chroma(self, averages: Tensor) -> Tensor:
-        """Averages of the active plane, summed over octaves: (..., frame_size) to (..., 12)."""
-        active = averages[..., : self.columns.plane_size]
-        return chroma(active) if len(self.columns.blocks) == 1 else active @ self._chroma_weights.to(active.dtype)
-
-    def _compared(self) -> list[list[int] | slice]:
-        """The columns that are compared with those of the frame before: all note planes, and those of each part."""
-        columns = self.columns
-        blocks = columns.blocks if len(columns.blocks) > 1 else ()
-        begins = range(0, columns.frame_size, columns.plane_size)
-        parts = [[begin + block.start + place for begin in begins for place in range(block.size)] for block in blocks]
-        return [slice(0, columns.frame_size), *parts]
-
-    def _repeats(self, frames: Tensor) -> Tensor:
-        """For how many frames each frame has been repeated, itself included: (batch, frames, repeats)."""
-        position = torch.arange(frames.shape[1], device=frames.device)[:, None]
-        changed = [(frames[:, 1:, one] != frames[:, :-1, one]).any(dim=2) for one in self._compared()]
-        began = functional.pad(torch.stack(changed, dim=2), (0, 0, 1, 0), value=True)
-        return position + 1 - torch.where(began, position, 0).cummax(dim=1).values
 
 
 def added_at(added: Tensor, step: int) -> Tensor:
@@ -319,11 +250,3 @@ def added_at(added: Tensor, step: int) -> Tensor:
 def _with_candidates(states: Tensor, candidates: CopyCandidates | None) -> Tensor:
     """The features of the head: states (batch, steps, hidden_size), with the copy candidates if there are any."""
     return states if candidates is None else candidates.concat(states)
-
-
-def add_wrong_notes(frames: Tensor, p: float, columns: NoteColumns) -> Tensor:
-    """Frames (batch, frames, frame_size), each with wrong notes with probability ``p``."""
-    wrong = bernoulli_mask(frames.shape[:2], p, frames.device).unsqueeze(2)
-    active = frames[..., : columns.plane_size] > 0
-    missing, added = (bernoulli_mask(active.shape, part, frames.device) for part in (_MISSING, _ADDED))
-    return flip_notes(frames, wrong & torch.where(active, missing, added), columns)

@@ -12,7 +12,7 @@ from pianoroll_seq2seq.data.condition_sources import ConditionSource
 from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.layout import FrameLayout
 from pianoroll_seq2seq.models.contract import check_frame_size, check_primer, require_conditional
-from pianoroll_seq2seq.models.copying_lstm import CopyingLSTM, CopyingState, add_wrong_notes
+from pianoroll_seq2seq.models.copying_lstm import CopyingLSTM, CopyingState
 from pianoroll_seq2seq.models.given_frames import GivenFrames, given_columns
 from pianoroll_seq2seq.models.heads.contract import (
     FillingDistribution,
@@ -28,6 +28,7 @@ from pianoroll_seq2seq.models.heads.velocity import VelocityHead
 from pianoroll_seq2seq.models.layers.conditioning import Conditioning
 from pianoroll_seq2seq.models.layers.dropout import bernoulli_mask
 from pianoroll_seq2seq.models.layers.given_encoder import GivenEncoder, num_known_frames
+from pianoroll_seq2seq.models.layers.input_noise import add_wrong_notes
 
 LOOK_AHEAD = (4, 8, 16)
 """Frames on at which the default head reads given pitches."""
@@ -152,7 +153,7 @@ class FillingLSTM(CopyingLSTM):
         read = frames
         if self.training and self.input_noise:
             cells = given_columns(given.mask[:, :count], self._given_layout)
-            read = torch.where(cells, frames, add_wrong_notes(frames, self.input_noise, self.columns))
+            read = torch.where(cells, frames, add_wrong_notes(frames, self.input_noise, self.past_features.columns))
         features = self._features(read, begin, self._encode(given, condition)[:, :count])
         past = functional.pad(read[:, :-1], (0, 0, 1, 0))
         distribution = with_given(self.head, features, past, given.from_frame(begin))
@@ -203,9 +204,9 @@ class FillingLSTM(CopyingLSTM):
     def _predict(self, state: CopyingState) -> FrameDistribution:
         distribution = super()._predict(state)
         given = state.given
-        if given is None or state.num_frames >= given.mask.shape[1]:
+        if given is None or state.past.num_frames >= given.mask.shape[1]:
             return distribution
-        return self._given(distribution, given.frames[:, state.num_frames], given.mask[:, state.num_frames])
+        return self._given(distribution, given.frames[:, state.past.num_frames], given.mask[:, state.past.num_frames])
 
     def _given(self, distribution: FrameDistribution, frames: Tensor, mask: Tensor) -> FrameDistribution:
         """The distribution of what is not given, unless nothing is."""
@@ -216,7 +217,7 @@ class FillingLSTM(CopyingLSTM):
 
     def _prefix(self, frames: Tensor, count: int) -> GivenFrames:
         """The first frames of some as given."""
-        num_parts = len(self.columns.blocks)
+        num_parts = len(self.past_features.columns.blocks)
         first = torch.arange(frames.shape[1], device=frames.device) < count
         return GivenFrames.of(frames, first[:, None].expand(len(frames), -1, num_parts), self._given_layout)
 

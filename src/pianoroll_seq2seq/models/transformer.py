@@ -13,7 +13,6 @@ from torch.nn import functional
 from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.layout import FrameLayout, frame_size_of
 from pianoroll_seq2seq.models.contract import check_frame_size, check_primer
-from pianoroll_seq2seq.models.copying_lstm import add_wrong_notes
 from pianoroll_seq2seq.models.heads.contract import FrameDistribution, HeadFactory, OutputHead, build_head
 from pianoroll_seq2seq.models.heads.head_state import HeadState, init_head_state
 from pianoroll_seq2seq.models.heads.relative_window import RelativeWindowHead
@@ -21,6 +20,7 @@ from pianoroll_seq2seq.models.heads.velocity import VelocityHead
 from pianoroll_seq2seq.models.layers.causal_attention import KeyValueCache, RotaryPositions, TransformerBlock
 from pianoroll_seq2seq.models.layers.copy_attention import CopyAttention, CopyMemory, features_with_copies
 from pianoroll_seq2seq.models.layers.dropout import Dropout, bernoulli_mask
+from pianoroll_seq2seq.models.layers.input_noise import add_wrong_notes
 from pianoroll_seq2seq.models.layers.past_features import Past, PastFeatures
 from pianoroll_seq2seq.models.pretrained_mixin import PretrainedMixin
 

@@ -7,6 +7,8 @@ from pianoroll_seq2seq.models.layers.dropout import bernoulli_mask
 from pianoroll_seq2seq.models.note_columns import NoteColumns
 
 _HIGHEST_VELOCITY = 127
+_MISSING, _ADDED = 0.25, 0.01
+"""In a frame with wrong notes: probability that a note is missing, and that another pitch is added."""
 
 
 def flip_notes(frames: Tensor, flipped: Tensor, columns: NoteColumns) -> Tensor:
@@ -56,3 +58,11 @@ def add_input_noise(frames: Tensor, p: float, columns: NoteColumns, *, training:
     shape = torch.Size([*frames.shape[:-1], columns.plane_size])
     noisy = flip_notes(frames, bernoulli_mask(shape, p, frames.device), columns)
     return flip_onsets(noisy, bernoulli_mask(shape, p, frames.device), columns) if columns.has_onsets else noisy
+
+
+def add_wrong_notes(frames: Tensor, p: float, columns: NoteColumns) -> Tensor:
+    """Frames (batch, frames, frame_size), each with wrong notes with probability ``p``."""
+    wrong = bernoulli_mask(frames.shape[:2], p, frames.device).unsqueeze(2)
+    active = frames[..., : columns.plane_size] > 0
+    missing, added = (bernoulli_mask(active.shape, part, frames.device) for part in (_MISSING, _ADDED))
+    return flip_notes(frames, wrong & torch.where(active, missing, added), columns)
