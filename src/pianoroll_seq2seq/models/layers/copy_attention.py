@@ -20,6 +20,8 @@ _SPANS = (1, 2, 4, 8, 16, 32)
 """Lengths of a match, in frames, that the weights distinguish."""
 _CYCLES = (4, 6, 8, 12, 16, 24, 32, 48, 64)
 _FARTHEST = 512
+_MORE_FRAMES = 256
+"""While it steps, biases are computed for so many more frames at once."""
 
 
 @dataclass(frozen=True)
@@ -53,12 +55,14 @@ class CopyMemory:
         keys: (batch, frames, heads, size).
         frame_hash: hashes of the frames, equal for equal frames, (batch, frames, kinds).
         match_length: how many frames before the next frame equal those before each past frame, (batch, frames, kinds).
+        distance_bias: the bias of each head for frames 1, 2, ... steps back, of as many steps or more, (heads, steps).
     """
 
     frames: Tensor
     keys: Tensor
     frame_hash: Tensor
     match_length: Tensor
+    distance_bias: Tensor
 
 
 class CopyAttention(nn.Module):
@@ -72,6 +76,7 @@ class CopyAttention(nn.Module):
     """
 
     _hash_weights: Tensor
+    _spans: Tensor
 
     def __init__(self, state: int, layout: FrameLayout | int, *, num_heads: int = 6, size: int = 24) -> None:
         """Initialises the heads so that they prefer places that match."""
@@ -97,6 +102,7 @@ class CopyAttention(nn.Module):
         self.register_buffer(
             "_hash_weights", torch.randint(2**61, (self.columns.frame_size,), generator=generator), persistent=False
         )
+        self.register_buffer("_spans", torch.tensor(_SPANS), persistent=False)
 
     def forward(self, states: Tensor, frames: Tensor, *, begin: int = 0) -> CopyCandidates:
         """Candidates for every step from ``begin`` on.
@@ -121,14 +127,15 @@ class CopyAttention(nn.Module):
     def start(self, states: Tensor, frames: Tensor) -> CopyMemory:
         """The memory after frames (batch, frames, frame_size); ``states`` are the model's states before each."""
         frame_hash = self.frame_hash(frames)
-        return CopyMemory(frames, self._by_head(self.key, states), frame_hash, _match_lengths_at_end(frame_hash))
+        bias = self._distance_bias(frames.shape[1] + _MORE_FRAMES)
+        return CopyMemory(frames, self._by_head(self.key, states), frame_hash, _match_lengths_at_end(frame_hash), bias)
 
     def step(self, state: Tensor, memory: CopyMemory) -> CopyCandidates:
         """Candidates for the next frame; ``state`` (batch, state) is the model's state before it."""
         states = state.unsqueeze(1)
         count = memory.frames.shape[1]
         scores = torch.einsum("bthd,bshd->bhts", self._by_head(self.query, states), memory.keys) / math.sqrt(self.size)
-        scores = scores + self._distance_bias(count + 1).flip(1).unsqueeze(1)
+        scores = scores + memory.distance_bias[:, :count].flip(1).unsqueeze(1)
         return self._attend(scores + self._match_scores(memory.match_length.unsqueeze(1)), states, memory.frames)
 
     def after(self, frame: Tensor, state: Tensor, memory: CopyMemory) -> CopyMemory:
@@ -136,11 +143,13 @@ class CopyAttention(nn.Module):
         frames = frame.unsqueeze(1)
         frame_hash = self.frame_hash(frames)
         match_length = torch.where(frame_hash == memory.frame_hash, memory.match_length + 1, 0)
+        bias, count = memory.distance_bias, memory.frames.shape[1] + 1
         return CopyMemory(
             torch.cat([memory.frames, frames], dim=1),
             torch.cat([memory.keys, self._by_head(self.key, state.unsqueeze(1))], dim=1),
             torch.cat([memory.frame_hash, frame_hash], dim=1),
             functional.pad(match_length, (0, 0, 1, 0)),
+            bias if count <= bias.shape[1] else self._distance_bias(count + _MORE_FRAMES),
         )
 
     def frame_hash(self, frames: Tensor) -> Tensor:
@@ -162,8 +171,8 @@ class CopyAttention(nn.Module):
         return values.view(*values.shape[:2], self.num_heads, self.size)
 
     def _distance_bias(self, steps: int) -> Tensor:
-        """The bias of each head for frames 1, 2, ... steps back: (heads, steps - 1)."""
-        distance = torch.arange(1, steps, device=self.decay.device)
+        """The bias of each head for frames 1, 2, ... steps back: (heads, steps)."""
+        distance = torch.arange(1, steps + 1, device=self.decay.device)
         table = (
             self.relative_position_bias[:, (distance - 1).clamp(max=_FARTHEST - 1)]
             + self.decay[:, None] * distance.log()
@@ -174,13 +183,12 @@ class CopyAttention(nn.Module):
 
     def _position_scores(self, steps: int) -> Tensor:
         """The bias for every step and every earlier frame, 0 for the others: (heads, steps, steps)."""
-        table = functional.pad(self._distance_bias(steps).flip(1), (0, steps))
+        table = functional.pad(self._distance_bias(steps - 1).flip(1), (0, steps))
         return table.unfold(1, steps, 1).flip(1)
 
     def _match_scores(self, match_length: Tensor) -> Tensor:
         """The bias for match lengths (batch, queries, keys, kinds): (batch, heads, queries, keys)."""
-        spans = torch.tensor(_SPANS, device=match_length.device)
-        reached = (match_length.unsqueeze(4) >= spans).flatten(3).to(self.match_bias.dtype)
+        reached = (match_length.unsqueeze(4) >= self._spans).flatten(3).to(self.match_bias.dtype)
         return torch.einsum("hk,btsk->bhts", self.match_bias, reached)
 
     def _match_lengths(self, frame_hash: Tensor) -> Tensor:

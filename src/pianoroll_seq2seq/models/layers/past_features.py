@@ -49,14 +49,16 @@ class PastFeatures(nn.Module):
 
     _decays: Tensor
     _chroma_weights: Tensor
+    _compared: Tensor
 
     def __init__(self, layout: FrameLayout | int) -> None:
         """Reads the layout."""
         super().__init__()
         self.columns: NoteColumns = note_columns(layout)
-        self.size: int = (
-            2 * frame_size_of(layout) + len(_DECAYS) * OCTAVE + len(self._compared()) + 2 * len(_CYCLES) + 1
-        )
+        frame_size, compared = frame_size_of(layout), _compared_columns(self.columns)
+        repeats = len(compared[0])
+        self.size: int = 2 * frame_size + len(_DECAYS) * OCTAVE + repeats + 2 * len(_CYCLES) + 1
+        self.register_buffer("_compared", compared, persistent=False)
         self.register_buffer("_decays", torch.tensor(_DECAYS), persistent=False)
         self.register_buffer("_chroma_weights", self.columns.chroma_weights(), persistent=False)
 
@@ -83,8 +85,7 @@ class PastFeatures(nn.Module):
 
     def after(self, frame: Tensor, past: Past) -> Past:
         """The past after one more frame, (batch, frame_size)."""
-        same = torch.stack([(frame[:, one] == past.latest[:, one]).all(dim=1) for one in self._compared()], dim=1)
-        repeats = torch.where(same, past.repeats + 1, 1)
+        repeats = torch.where(self._changed(frame, past.latest), 1, past.repeats + 1)
         return Past(past.average.after(frame), frame, repeats, past.num_frames + 1)
 
     def step(self, past: Past) -> Tensor:
@@ -120,17 +121,28 @@ class PastFeatures(nn.Module):
         active = averages[..., : self.columns.plane_size]
         return chroma(active) if len(self.columns.blocks) == 1 else active @ self._chroma_weights.to(active.dtype)
 
-    def _compared(self) -> list[list[int] | slice]:
-        """The columns that are compared with those of the frame before: all note planes, and those of each part."""
-        columns = self.columns
-        blocks = columns.blocks if len(columns.blocks) > 1 else ()
-        begins = range(0, columns.frame_size, columns.plane_size)
-        parts = [[begin + block.start + place for begin in begins for place in range(block.size)] for block in blocks]
-        return [slice(0, columns.frame_size), *parts]
+    def _changed(self, frames: Tensor, before: Tensor) -> Tensor:
+        """Whether frames (..., frame_size) differ from others in all note planes, and in each part: (..., repeats)."""
+        compared = self._compared
+        differ = (frames != before)[..., : len(compared)].to(compared.dtype)
+        return differ @ compared > 0
 
     def _repeats(self, frames: Tensor) -> Tensor:
         """For how many frames each frame has been repeated, itself included: (batch, frames, repeats)."""
         position = torch.arange(frames.shape[1], device=frames.device)[:, None]
-        changed = [(frames[:, 1:, one] != frames[:, :-1, one]).any(dim=2) for one in self._compared()]
-        began = functional.pad(torch.stack(changed, dim=2), (0, 0, 1, 0), value=True)
+        began = functional.pad(self._changed(frames[:, 1:], frames[:, :-1]), (0, 0, 1, 0), value=True)
         return position + 1 - torch.where(began, position, 0).cummax(dim=1).values
+
+
+def _compared_columns(columns: NoteColumns) -> Tensor:
+    """The columns that are compared with those of the frame before: (columns of the note planes, repeats).
+
+    Those of all note planes together, and, of several parts, those of each.
+    """
+    whole = torch.ones(columns.frame_size, 1)
+    if len(columns.blocks) == 1:
+        return whole
+    parts = torch.zeros(columns.num_planes, columns.plane_size, len(columns.blocks))
+    for number, block in enumerate(columns.blocks):
+        parts[:, block.columns, number] = 1
+    return torch.cat([whole, parts.flatten(0, 1)], dim=1)
