@@ -50,7 +50,7 @@ def tests(session: nox.Session) -> None:
     """Every behavior once, in minutes, with branch coverage; ``nox -s tests -- tests/cli`` runs one folder."""
     install(
         session,
-        extras="fast,plot,audio,studio,live,datasets,metrics,azure,hub,sweep,tensorboard,wandb",
+        extras="fast,plot,audio,score,studio,live,datasets,metrics,azure,hub,sweep,tensorboard,wandb",
         groups=("test",),
     )
     install_azurite(session)
@@ -116,8 +116,19 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def typecheck(session: nox.Session) -> None:
     """Runs mypy in strict mode."""
-    install(session, extras="plot,audio,studio,datasets,metrics,azure,hub,sweep", groups=("types", "test"))
+    install(session, extras="plot,audio,score,studio,datasets,metrics,azure,hub,sweep", groups=("types", "test"))
     session.run("mypy")
+
+
+@nox.session(venv_backend="none")
+def web(session: nox.Session) -> None:
+    """Checks and tests the TypeScript of pages, and that the package's scripts are made from it."""
+    if shutil.which("npm") is None:
+        session.error("npm is not on the path. Install Node.js 20 or later (on Debian: apt-get install npm).")
+    session.chdir("web")
+    session.run("npm", "ci", "--no-audit", "--no-fund", external=True)
+    for script in ("check", "test", "compare"):
+        session.run("npm", "run", script, external=True)
 
 
 @nox.session
@@ -170,7 +181,7 @@ def use(session: nox.Session, wheel: Path, environment: Path, made: Path) -> Non
     run(program, "generate", "--output", f"{made}/music.wav")
     run(python, "tests/downstream/whole_way.py", str(made))
     # Code that needs optional packages is type-checked too, and one of them is used.
-    run(python, "-m", "pip", "install", "--quiet", *CONSTRAINTS, f"{wheel}[audio,plot,studio,datasets]")
+    run(python, "-m", "pip", "install", "--quiet", *CONSTRAINTS, f"{wheel}[audio,plot,score,studio,datasets]")
     run(program, "generate", "--output", f"{made}/music.flac")
     session.run("mypy", "--config-file", "tests/downstream/mypy.ini", "--python-executable", python, "tests/downstream")
     session.run("pyright", "--project", "tests/downstream", "--pythonpath", python)
@@ -181,7 +192,7 @@ def use(session: nox.Session, wheel: Path, environment: Path, made: Path) -> Non
 @nox.session
 def docs(session: nox.Session) -> None:
     """Builds the documentation into docs/_build/html, with warnings as errors."""
-    install(session, extras="plot,audio,studio,datasets,metrics,azure", groups=("docs",))
+    install(session, extras="plot,audio,score,studio,datasets,metrics,azure", groups=("docs",))
     session.run("sphinx-build", "-W", "--keep-going", "-b", "html", "docs", "docs/_build/html")
     session.log(f"Open {Path('docs/_build/html/index.html').resolve()}")
 

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -17,7 +18,7 @@ _ALLOWED_ADDRESSES = ("file:", "data:", "blob:", "about:", "http://127.0.0.1")
 
 @contextmanager
 def opened_page(
-    *, width: int = 1000, height: int = 800, dark: bool = False, excused: Sequence[str] = ()
+    *, width: int = 1000, height: int = 800, dark: bool = False, touch: bool = False, excused: Sequence[str] = ()
 ) -> Iterator[Page]:
     """A page of a browser that may play sound without a click and reaches no network but this machine's.
 
@@ -29,6 +30,7 @@ def opened_page(
     context = browser.new_context(
         viewport={"width": width, "height": height},
         color_scheme="dark" if dark else "light",
+        has_touch=touch,
         accept_downloads=True,
     )
     problems: list[str] = []
@@ -45,6 +47,15 @@ def opened_page(
         context.close()
         asyncio._set_running_loop(None)
     assert not [problem for problem in problems if not any(text in problem for text in excused)]
+
+
+def painted_notes(page: Page, figure: str = "") -> list[dict[str, Any]]:
+    """The notes that the rolls of a page show, as they were painted; those of one figure if its name is given."""
+    figures = page.get_by_role("group", name=figure) if figure else page.locator(".pr-figure")
+    notes: list[dict[str, Any]] = figures.evaluate_all(
+        "(figures) => figures.flatMap((figure) => figure.pianoroll.view.painted)"
+    )
+    return notes
 
 
 @cache

@@ -121,6 +121,7 @@ def reader(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one_
     }
 
 
+@pytest.mark.no_cover
 def test_a_newcomer_can_paste_every_block_of_the_readme(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one_thread: None
 ) -> None:
@@ -131,6 +132,7 @@ def test_a_newcomer_can_paste_every_block_of_the_readme(
     assert Path("runs/first/best.safetensors").exists()
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("page", WITH_BLOCKS, ids=page_name)
 def test_blocks_run(page: Path, reader: dict[str, Any]) -> None:
     """A block that a reader copies out of a page does not run."""

@@ -25,6 +25,8 @@ from .display.piece import Piece as Piece
 from .display.report import describe_model as describe_model
 from .display.report import report_run as report_run
 from .display.report import write_report as write_report
+from .display.sheet_music import SheetMusic as SheetMusic
+from .display.sheet_music import to_sheet_music as to_sheet_music
 from .evaluation.bach_or_mock import BachOrMock as BachOrMock
 from .evaluation.chorale_scores import ChoraleScores as ChoraleScores
 from .evaluation.chorale_scores import score_chorales as score_chorales

@@ -1,5 +1,6 @@
 """The table of ``compare``, without training."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -26,3 +27,24 @@ def test_voices_have_columns_if_a_run_has_some(*, several: bool) -> None:
         assert rows[0].split()[-3:] == ["-", "-", "-"]
         assert rows[1].split()[-3:] == ["0.25", "0.12", "0.500"]
         assert Comparison(runs, ("a", "b")).to_json()["runs"][1]["music_parallel_fifths"] == 0.25
+
+
+def test_options_are_short_only_if_they_are_classes() -> None:
+    """A number or a path is cut at its last point: 0.5 is shown as 5, and scales.v2/midi as v2/midi."""
+    options = {"model.class": "pianoroll_seq2seq.Seq2SeqLSTM", "rate": 0.5, "data": "scales.v2/midi", "path": "/a.b"}
+    runs = (run("first"), replace(run("second"), config=options))
+    head, first, second = str(Comparison(runs, ("first", "second"))).splitlines()
+    assert head.split()[-4:] == list(options)
+    assert first.split()[-4:] == ["-", "-", "-", "-"]
+    assert second.split()[-4:] == ["Seq2SeqLSTM", "0.5", "scales.v2/midi", "/a.b"]
+
+
+def test_epochs_and_batch_size_have_one_column() -> None:
+    """They are there only if the runs differ in them, or twice."""
+    runs = tuple(
+        replace(run(name), config={"epochs": epochs, "batch_size": 32}) for name, epochs in (("a", 1), ("b", 9))
+    )
+    head, first, _ = str(Comparison(runs, ("a", "b"))).splitlines()
+    assert head.startswith("run  epochs  best epoch  batch size  minutes  validation")
+    assert "batch_size" not in head
+    assert first.split()[:5] == ["a", "1", "1", "32", "1.0"]

@@ -31,6 +31,7 @@ def commands(page: Path) -> list[list[str]]:
     return [line for line in words if line and line[0] == "pianoroll-seq2seq"]
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("page", WRITTEN, ids=lambda page: page.name)
 def test_every_command_of_the_page(page: Path, run: Run, midi: Path, here: Path) -> None:
     """A command that was copied from the page fails."""

@@ -52,6 +52,7 @@ def reader(here: Path, midi: Path, small_run: Path, monkeypatch: pytest.MonkeyPa
     return here
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_example_of_the_help(name: str, run: Run, reader: Path) -> None:
     """An example that was copied from the help fails, or needs what it does not name."""

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from azurite import ACCOUNT, KEY, Azurite, azurite
 from command_line import SMALL, SMALL_MODEL, Run
+from voice_music import in_beats, voices
 
 from pianoroll_seq2seq import History, PianoRoll, PitchRange
 from pianoroll_seq2seq.evaluation.music_metrics import METRICS, mean_metrics
@@ -34,6 +35,21 @@ def test_the_metrics_of_the_music_beside_the_loss(run: Run, small_run: Path, tmp
     assert metrics["music_polyphony"] == done["metrics"]["polyphony"]
     assert (metrics["valid_loss"], metrics["train_loss"]) == (best.valid_loss, best.train_loss)
     assert [line["step"] for line in lines if "metrics" in line] == [best.step]
+
+
+def test_music_in_voices_is_graded(run: Run, tmp_path: Path) -> None:
+    """The runs of two chorale models are compared without the one number that says which sounds more like Bach."""
+    for number in range(12):
+        lines = {"s": in_beats(67, 69 + number % 5, 71, 72), "b": in_beats(60, 62 + number % 7, 62 - number // 3, 64)}
+        voices(**lines).to_midi(tmp_path / "midi" / f"{number}.mid")
+    options = (*SMALL, *SMALL_MODEL, "--parts", "s,b", "--test", 0.2, "--output", tmp_path / "run")
+    assert run("train", "--data", tmp_path / "midi", *options).code == 0
+    scores = json.loads((tmp_path / "run" / "scores.json").read_text())
+    assert scores["music"]["bach_or_mock"] == scores["summary"]["generated"]["bach_or_mock"] >= 0
+    assert scores["summary"]["data"]["bach_or_mock"] >= 0
+    head, row = run("compare", tmp_path / "run").out.splitlines()
+    assert "grade" in head.split()
+    assert f"{scores['music']['bach_or_mock']:.2f}" in row.split()
 
 
 def test_training_logs_the_metrics_of_its_music(run: Run, midi: Path, tmp_path: Path) -> None:

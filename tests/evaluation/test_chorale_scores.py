@@ -71,6 +71,17 @@ def test_sets_with_voices_have_metrics_of_voices() -> None:
     assert not PART_METRICS.keys() & mean_metrics([BAD.merged()]).keys()
 
 
+def test_the_summary_has_the_median_grade() -> None:
+    """The grade beside a run's music is that of one of its pieces, or of the data."""
+    grading = BachOrMock.fit([GOOD])
+    summary = summarize_music([BAD, GOOD, BAD], [GOOD], grading=grading)
+    assert summary.generated["bach_or_mock"] == grading.grade(BAD) > 0
+    assert summary.data["bach_or_mock"] == 0
+    assert "bach_or_mock" not in summarize_music([BAD], [GOOD]).generated
+    with pytest.raises(SettingsError, match="1 parts with pitches"):
+        summarize_music([BAD.merged()], [GOOD], grading=grading)
+
+
 def test_parts_with_chords_are_no_voices() -> None:
     """The piano of a song is reported to move in parallel fifths."""
     chord = PianoRoll.from_active(np.ones((4, 3), bool), pitches=PitchRange(60, 62))

@@ -32,6 +32,7 @@ def original() -> str:
     return str(parse("train", COMMAND, ["--print-config", "--tracker", "JsonlTracker", "--tracker.path", "x"]).run())
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("count", [pytest.param(25, id="quick"), pytest.param(1_000, id="all", marks=pytest.mark.slow)])
 def test_mutants(original: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int) -> None:
     """A configuration from a stranger ends in a raw exception, runs code, or takes the machine's memory or time."""

@@ -85,6 +85,7 @@ def commands(midi: Path, run: Path, file: str, choice: random.Random) -> list[li
     return [known[name] for name in choice.sample(readers, min(len(readers), 2))]
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("count", [pytest.param(40, id="quick"), pytest.param(1_000, id="all", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("kind", ["texts", "checkpoints"])
 def test_mutants(original: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str, count: int) -> None:

@@ -89,6 +89,7 @@ def test_all_readers_agree_on_accidents_of_real_files(scale_chords_dir, pop909_d
 _BEFORE, _AFTER = on(0, 64) + off(0x20, 64), b"\x20\x80\x3c\x40" + on(5) + off(5)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("status", range(0x80, 0x100))
 def test_all_readers_agree_on_every_status(status):
     """Each status, with too little, enough and too much data, followed by its own status and by running status."""
@@ -99,6 +100,7 @@ def test_all_readers_agree_on_every_status(status):
             assert_all_agree(header(2) + chunk(track + END) + chunk(NOTE + END))
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("status", range(0x80, 0x100))
 def test_all_readers_agree_on_numbers_that_are_too_long(status):
     """symusic reads four bytes of one and takes the fifth for a status."""
@@ -109,6 +111,7 @@ def test_all_readers_agree_on_numbers_that_are_too_long(status):
                 assert_all_agree(header() + chunk(NOTE + event + NOTE * 20 + END))
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("kind", range(128))
 def test_all_readers_agree_on_every_meta_event(kind):
     """Each kind in every length, also those that the standard fixes."""
@@ -145,6 +148,7 @@ def test_a_roll_of_a_file_is_the_roll_of_its_score(file):
     _same_rolls(file_bytes(file))
 
 
+@pytest.mark.no_cover
 def test_a_roll_of_a_real_file_is_the_roll_of_its_score(scale_chords_dir, pop909_dir):
     """The same on what real sequencers write."""
     for path in sorted([*scale_chords_dir.rglob("*.mid"), *pop909_dir.glob("*.mid")]):

@@ -83,6 +83,7 @@ def test_every_frame_is_exact(file, grid, drums):
             PianoRoll.from_midi(data, grid=grid, pitches=ALL_PITCHES, drums=drums)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("every", [10, pytest.param(1, marks=pytest.mark.slow)])
 def test_every_frame_of_songs_is_exact(pop909_dir, every):
     """As above, over minutes of real music with many tempi and tracks."""

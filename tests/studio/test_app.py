@@ -279,7 +279,7 @@ def test_other_addresses_and_methods_are_errors_in_json(page: httpx.Client) -> N
 
 def test_every_response_has_the_security_headers(page: httpx.Client) -> None:
     """An injected script can load others, or another site can frame the page."""
-    for address in ("/", "/assets/studio.js", "/assets/player.js", "/assets/page.css", "/none"):
+    for address in ("/", "/assets/studio.js", "/assets/pianoroll.js", "/assets/page.css", "/none"):
         headers = page.get(address).headers
         assert "default-src 'none'" in headers["content-security-policy"]
         assert "unsafe" not in headers["content-security-policy"]

@@ -1,6 +1,6 @@
 """The only way from values below ``display`` to ``display``: how they display themselves.
 
-``roll._repr_html_()``, ``history.plot()``, ``roll.to_audio()`` and callbacks of ``fit`` call these functions; each
+``roll._repr_html_()``, ``history.plot()``, ``roll.to_audio()``, ``roll.to_sheet_music()`` and callbacks of ``fit`` call these functions; each
 imports ``display`` when it is called.
 """
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from pianoroll_seq2seq.display.audio import Audio
+    from pianoroll_seq2seq.display.sheet_music import SheetMusic
+    from pianoroll_seq2seq.grid import BeatGrid
     from pianoroll_seq2seq.pianoroll import PianoRoll
 
 
@@ -44,3 +46,10 @@ def audio_of(
     from pianoroll_seq2seq.display import notebook
 
     return notebook.audio_of(roll, velocity=velocity, program=program, **options)
+
+
+def sheet_music_of(roll: "PianoRoll", *, grid: "BeatGrid | None", one_page: bool) -> "SheetMusic":
+    """The sheet music of a roll."""
+    from pianoroll_seq2seq.display import notebook
+
+    return notebook.sheet_music_of(roll, grid=grid, one_page=one_page)

@@ -12,6 +12,7 @@ from pianoroll_seq2seq.cli.config_file import flat_options, read_config
 from pianoroll_seq2seq.cli.left_out import left_out_lines
 from pianoroll_seq2seq.cli.music_files import PICTURE, check_outputs
 from pianoroll_seq2seq.cli.wording import message_of
+from pianoroll_seq2seq.display.runs_table import RunsTable, TableColumn, runs_table
 from pianoroll_seq2seq.errors import PianoRollSeq2SeqError, SettingsError
 from pianoroll_seq2seq.train.history import Epoch, History
 from pianoroll_seq2seq.train.run_files import CONFIG, HISTORY, SCORES
@@ -19,24 +20,27 @@ from pianoroll_seq2seq.train.run_files import CONFIG, HISTORY, SCORES
 if TYPE_CHECKING:
     from pianoroll_seq2seq.evaluation.run_scores import RunScores
 
-_COLUMNS = (
-    ("best epoch", "best_epoch", "d"),
-    ("validation", "valid_loss", ".4f"),
-    ("training", "train_loss", ".4f"),
-    ("test nats", "test_nats", ".4f"),
-    ("test F1", "test_f1", ".3f"),
-    ("in scale", "music_scale_consistency", ".3f"),
-    ("polyphony", "music_polyphony", ".2f"),
-    ("repeated", "music_repeated_frames", ".3f"),
-    ("note beats", "music_mean_note_beats", ".2f"),
-    ("minutes", "minutes", ".1f"),
+_RUN_COLUMNS = (
+    TableColumn("epochs", "epochs"),
+    TableColumn("best epoch", "best_epoch"),
+    TableColumn("batch size", "batch_size"),
+    TableColumn("minutes", "minutes", ".1f"),
+    TableColumn("validation", "valid_loss", ".4f", better="lower"),
+    TableColumn("training", "train_loss", ".4f", better="lower"),
+    TableColumn("test nats", "test_nats", ".4f", better="lower"),
+    TableColumn("test F1", "test_f1", ".3f", better="higher"),
+    TableColumn("in scale", "music_scale_consistency", ".3f"),
+    TableColumn("polyphony", "music_polyphony", ".2f"),
+    TableColumn("repeated", "music_repeated_frames", ".3f"),
+    TableColumn("note beats", "music_mean_note_beats", ".2f"),
+    TableColumn("grade", "music_bach_or_mock", ".2f", better="lower"),
+    TableColumn("parallel 5ths", "music_parallel_fifths", ".2f"),
+    TableColumn("parallel 8ves", "music_parallel_octaves", ".2f"),
+    TableColumn("consonance", "music_pitch_consonance", ".3f"),
 )
-_PART_COLUMNS = (
-    ("parallel 5ths", "music_parallel_fifths", ".2f"),
-    ("parallel 8ves", "music_parallel_octaves", ".2f"),
-    ("consonance", "music_pitch_consonance", ".3f"),
-)
-"""Columns of runs with several voices."""
+"""The columns of the table. Those without a value in any run, such as the grade of music in one voice, are left out."""
+_SHOWN_OPTIONS = frozenset({"epochs", "batch_size"})
+"""Options with columns of their own."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,7 @@ class RunFacts:
         return {
             "best_epoch": self.best.epoch,
             "epochs": len(self.history.epochs),
+            "batch_size": self.config.get("batch_size"),
             "valid_loss": self.best.valid_loss,
             "train_loss": self.best.train_loss,
             "test_nats": None if test is None else test.nats,
@@ -106,26 +111,20 @@ class Comparison:
         ]
         return {"runs": rows, "files": list(self.files), "refused": dict(self.refused)}
 
+    def table(self) -> RunsTable:
+        """The figures of the runs, then the options in which they differ."""
+        differing = {name: row for name, row in self.differing().items() if name not in _SHOWN_OPTIONS}
+        columns = [*_RUN_COLUMNS, *(TableColumn(name, name) for name in differing)]
+        rows = [
+            {**run.figures(), **{name: _shown(row[place]) for name, row in differing.items()}}
+            for place, run in enumerate(self.runs)
+        ]
+        return runs_table(self.names, columns, rows)
+
     def __str__(self) -> str:
         """The table."""
-        differing = self.differing()
-        all_figures = [run.figures() for run in self.runs]
-        of_parts = [column for column in _PART_COLUMNS if any(column[1] in figures for figures in all_figures)]
-        columns = (*_COLUMNS, *of_parts)
-        head = ["run", *(title for title, _, _ in columns), *differing]
-        rows = []
-        for place, figures in enumerate(all_figures):
-            cells = [("-" if figures.get(key) is None else format(figures[key], form)) for _, key, form in columns]
-            rows.append([self.names[place], *cells, *(_shown(values[place]) for values in differing.values())])
-        widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
-        lines = [
-            "  ".join(
-                cell.ljust(width) if not column else cell.rjust(width) for column, (cell, width) in pairs
-            ).rstrip()
-            for pairs in (enumerate(zip(row, widths, strict=True)) for row in (head, *rows))
-        ]
         left_out = left_out_lines(self.refused, len(self.runs), kind="folders")
-        return "\n".join([*lines, *(f"written: {file}" for file in self.files), *left_out])
+        return "\n".join([str(self.table()), *(f"written: {file}" for file in self.files), *left_out])
 
 
 def compare(
@@ -163,7 +162,7 @@ def compare(
     if page is not None:
         from pianoroll_seq2seq.cli.compare_page import write_page
 
-        files.append(write_page(Comparison(tuple(found), names), page, overwrite=overwrite))
+        files.append(write_page(Comparison(tuple(found), names, refused=refused), page, overwrite=overwrite))
     return Comparison(tuple(found), names, tuple(map(str, files)), refused)
 
 
@@ -212,9 +211,12 @@ def _short_names(folders: Sequence[Path]) -> tuple[str, ...]:
     raise SettingsError(f"a run is named twice: {', '.join(map(str, folders))}.")
 
 
-def _shown(value: Any) -> str:
-    text = str(value).rpartition(".")[2] if isinstance(value, str) else str(value)
-    return "-" if value is None else text
+def _shown(value: Any) -> str | None:
+    """The value of an option; of the path of a class, its name."""
+    if value is None:
+        return None
+    words = str(value).split(".")
+    return words[-1] if all(word.isidentifier() for word in words) else str(value)
 
 
 COMMAND = Command(

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 
 from pianoroll_seq2seq import checkpoint
 from pianoroll_seq2seq.cli.command import log
+from pianoroll_seq2seq.cli.left_out import left_out_lines
 from pianoroll_seq2seq.display.piece import Piece
-from pianoroll_seq2seq.display.report import write_report
+from pianoroll_seq2seq.display.report.comparison import ComparedRun, write_comparison
 from pianoroll_seq2seq.errors import CheckpointError, PianoRollSeq2SeqError
 from pianoroll_seq2seq.grid import SIXTEENTHS, FrameGrid
 from pianoroll_seq2seq.layout import FrameLayout
@@ -29,40 +30,40 @@ def write_page(comparison: "Comparison", path: Path, *, overwrite: bool) -> Path
     Raises:
         OverwriteError: the file exists and ``overwrite`` is false.
     """
-    differing = comparison.differing()
-    facts, scores, summaries, pieces = {}, {}, {}, []
-    for place, (name, run) in enumerate(zip(comparison.names, comparison.runs, strict=True)):
-        options = {key: values[place] for key, values in differing.items()}
-        facts[name] = {key: value for key, value in (run.figures() | options).items() if value is not None}
-        if run.scores.test is not None:
-            scores[name] = run.scores.test
-        if run.scores.summary is not None:
-            summaries[name] = run.scores.summary
-        pieces += _music(name, run)
-    return write_report(
+    runs = [
+        ComparedRun(
+            name,
+            run.history,
+            evaluation=run.scores.test,
+            summary=run.scores.summary,
+            music={key: value for key, value in run.scores.music.items() if isinstance(value, float)},
+            piece=_music(name, run),
+            options=run.config,
+        )
+        for name, run in zip(comparison.names, comparison.runs, strict=True)
+    ]
+    count = len(runs)
+    return write_comparison(
         path,
-        title=f"{len(comparison.runs)} runs, the best first",
-        pieces=pieces,
-        evaluation=scores,
-        summary=summaries,
-        history={name: run.history for name, run in zip(comparison.names, comparison.runs, strict=True)},
-        trained_on=facts,
-        wav=False,
+        runs,
+        title="One run" if count == 1 else f"{count} runs, the best first",
+        table=comparison.table(),
+        notes=left_out_lines(comparison.refused, count, kind="folders"),
         overwrite=overwrite,
     )
 
 
-def _music(name: str, run: "RunFacts") -> list[Piece]:
-    """The music that the run generated; none if it cannot be read, which is logged."""
+def _music(name: str, run: "RunFacts") -> Piece | None:
+    """The music that the run generated; None if it cannot be read, which is logged."""
     path = run.folder / GENERATED
     if not path.is_file():
-        return []
+        return None
     try:
         roll = PianoRoll.from_midi(path, grid=_grid(run.folder / BEST), pitches=ALL_PITCHES, parts="tracks")
     except (PianoRollSeq2SeqError, OSError) as error:
         log(f"warning: the page has no music of {name}: {error}")
-        return []
-    return [Piece(roll, min(run.scores.primer_frames, len(roll)), name=name)]
+        return None
+    return Piece(roll, min(run.scores.primer_frames, len(roll)), name=name)
 
 
 def _grid(path: Path) -> FrameGrid:

@@ -1,4 +1,4 @@
-"""Files of music: MIDI, MusicXML, sound or a picture, by their ending."""
+"""Files of music: MIDI, MusicXML, sheet music, sound or a picture, by their ending."""
 
 import os
 from collections.abc import Iterable
@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 MIDI, SOUND, PICTURE = (".mid", ".midi"), (".wav", ".flac", ".ogg"), (".png",)
 NOTATION = (".musicxml", ".mxl")
-ENDINGS = (*MIDI, *NOTATION, *SOUND, *PICTURE)
+SHEET = (".svg", ".pdf")
+ENDINGS = (*MIDI, *NOTATION, *SHEET, *SOUND, *PICTURE)
 """The endings of files that can be written."""
 
 
@@ -54,6 +55,12 @@ def _check_packages(path: Path) -> None:
         raise MissingExtraError("matplotlib", "plot", f"Drawing {path}")
     if ending in SOUND[1:] and find_spec("soundfile") is None:
         raise MissingExtraError("soundfile", "audio", f"Writing {path}")
+    if ending in SHEET and find_spec("verovio") is None:
+        raise MissingExtraError("verovio", "score", f"Writing {path}")
+    if ending == ".pdf":
+        from pianoroll_seq2seq.display.sheet_music import check_pdf
+
+        check_pdf()
 
 
 def write_music(
@@ -66,7 +73,7 @@ def write_music(
     soundfont: Path | None = None,
     overwrite: bool = False,
 ) -> None:
-    """Writes a roll as MIDI, MusicXML, sound or a picture, by the ending of the file.
+    """Writes a roll as MIDI, MusicXML, sheet music, sound or a picture, by the ending of the file.
 
     Args:
         roll: the music.
@@ -79,13 +86,15 @@ def write_music(
 
     Raises:
         OverwriteError: the file exists and ``overwrite`` is false.
-        MissingExtraError: sound or pictures need a package that is not installed.
+        MissingExtraError: sheet music, sound or pictures need a package that is not installed.
     """
     ending = path.suffix.lower()
     if ending in MIDI:
         roll.to_midi(path, velocity=velocity, program=program, overwrite=overwrite)
     elif ending in NOTATION:
         roll.to_musicxml(path, velocity=velocity, program=program, overwrite=overwrite)
+    elif ending in SHEET:
+        roll.to_sheet_music().save(path, overwrite=overwrite)
     elif ending in SOUND:
         roll.to_audio(velocity=velocity, program=program, soundfont=soundfont).save(path, overwrite=overwrite)
     else:

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from pianoroll_seq2seq.cli.command import Command
 from pianoroll_seq2seq.cli.left_out import left_out_lines
-from pianoroll_seq2seq.cli.music_files import ENDINGS, NOTATION, PICTURE, SOUND, check_outputs, draw
+from pianoroll_seq2seq.cli.music_files import ENDINGS, NOTATION, PICTURE, SHEET, SOUND, check_outputs, draw
 from pianoroll_seq2seq.cli.options import BASIC, GridOptions, part_names
 from pianoroll_seq2seq.errors import LimitError, MidiError, MidiNotFoundError, SettingsError
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from pianoroll_seq2seq.grid import BeatGrid, SecondsGrid
     from pianoroll_seq2seq.midi_io.source import NamedBytes
     from pianoroll_seq2seq.part_selection import PartsOption
+    from pianoroll_seq2seq.pianoroll import PianoRoll
+    from pianoroll_seq2seq.score import Score
 
 _MAX_LINES = 20
 
@@ -69,9 +71,10 @@ def render(
     sound: SoundOptions = SoundOptions(),
     grid: GridOptions = GridOptions(),
 ) -> Rendered:
-    """Turns MIDI or MusicXML files into sound (.wav, .flac, .ogg), pictures (.png) or scores (.musicxml).
+    """Turns MIDI or MusicXML files into sound (.wav), sheet music (.pdf, .svg), pictures (.png) or scores (.musicxml).
 
-    All parts and drums are kept. The notes of a score are on the grid.
+    All parts and drums are kept. The notes of a score and of sheet music are on the grid. Sheet music of several pages
+    as SVG is a file for each page: song.svg, song-2.svg and so on.
 
     Sound has the file's programs, velocities, volume, expression, pan, pitch bend and sustain pedal; a warning names
     what is not played. Pictures have all pitched notes in one part, unless --parts is given; softer notes are paler.
@@ -82,10 +85,11 @@ def render(
         endings: What to write for each file of a folder, such as .wav .png; .wav by default.
         overwrite: Replace existing files.
         on_damage: Refuse damaged files, or read them up to the damage.
-        parts: Of pictures and scores: tracks draws each track in a colour of its own, and drums too; names of tracks
-            with commas between them, such as MELODY,PIANO, draw only these.
+        parts: Of pictures, scores and sheet music: tracks draws each track in a colour of its own, and drums too; names
+            of tracks with commas between them, such as MELODY,PIANO, draw only these.
         sound: how the music sounds.
-        grid: of pictures and scores; sixteenths by default.
+        grid: of pictures, scores and sheet music; sixteenths by default, and for sheet music the coarsest from
+            sixteenths to twenty-fourths of a beat on which all notes are.
 
     Raises:
         MidiNotFoundError: no such file or folder, or a folder without such files.
@@ -95,13 +99,12 @@ def render(
     """
     from pianoroll_seq2seq._internal.limits import DEFAULT_LIMITS
     from pianoroll_seq2seq._internal.progress import tqdm
-    from pianoroll_seq2seq.grid import SIXTEENTHS
     from pianoroll_seq2seq.midi_io.source import NamedBytes
     from pianoroll_seq2seq.musicxml import midi_bytes_of
 
     plan = _plan(source, output, endings)
     if parts is not None and not any(
-        path.suffix.lower() in (*PICTURE, *NOTATION) for paths in plan.values() for path in paths
+        path.suffix.lower() in (*PICTURE, *NOTATION, *SHEET) for paths in plan.values() for path in paths
     ):
         raise SettingsError(f"--parts {parts} is for pictures. Add a {PICTURE[0]} file, or leave it out.")
     chosen = part_names(parts)
@@ -113,9 +116,9 @@ def render(
             data, label = midi_bytes_of(midi, DEFAULT_LIMITS)  # once: a pipe cannot be read again
             for path in paths:
                 music = NamedBytes(data, label)
-                frames = _Frames(grid.grid() or SIXTEENTHS, chosen)
-                _write(music, path, sound, frames, on_damage=on_damage, overwrite=overwrite)
-                written.append(str(path))
+                frames = _Frames(grid.grid(), chosen)
+                made = _write(music, path, sound, frames, on_damage=on_damage, overwrite=overwrite)
+                written += map(str, made)
         except (MidiError, LimitError) as error:
             if not source.is_dir():
                 raise
@@ -149,10 +152,20 @@ def _plan(source: Path, output: list[str], endings: list[str] | None) -> dict[Pa
 
 @dataclass(frozen=True)
 class _Frames:
-    """The frames of pictures and scores."""
+    """The frames of pictures, scores and sheet music."""
 
-    grid: "BeatGrid | SecondsGrid"
+    grid: "BeatGrid | SecondsGrid | None"
     parts: "PartsOption"
+
+    def roll_of(self, score: "Score", *, parts: "PartsOption", grid: "BeatGrid | None" = None) -> "PianoRoll":
+        """The roll of a score; the arguments are what is taken if an option was not given (sixteenths for None)."""
+        from pianoroll_seq2seq.grid import SIXTEENTHS
+        from pianoroll_seq2seq.pianoroll import PianoRoll
+        from pianoroll_seq2seq.pitches import ALL_PITCHES
+
+        return PianoRoll.from_score(
+            score, grid=self.grid or grid or SIXTEENTHS, pitches=ALL_PITCHES, parts=self.parts or parts
+        )
 
 
 def _write(
@@ -163,27 +176,30 @@ def _write(
     *,
     on_damage: Literal["error", "salvage"],
     overwrite: bool,
-) -> None:
-    if path.suffix.lower() in SOUND:
+) -> tuple[Path, ...]:
+    """Writes one output, and returns its files."""
+    from pianoroll_seq2seq.midi_io import read_midi, write_midi
+
+    ending = path.suffix.lower()
+    if ending in SOUND:
         from pianoroll_seq2seq.display.audio import to_audio
 
         to_audio(music, on_damage=on_damage, **asdict(sound)).save(path, overwrite=overwrite)
-    elif path.suffix.lower() in (*PICTURE, *NOTATION):
-        from pianoroll_seq2seq.midi_io import read_midi
-        from pianoroll_seq2seq.pianoroll import PianoRoll
-        from pianoroll_seq2seq.pitches import ALL_PITCHES
+    elif ending in SHEET:
+        from pianoroll_seq2seq.display.sheet_music import notation_grid
 
         score = read_midi(music, on_damage=on_damage)
-        parts = frames.parts or ("tracks" if path.suffix.lower() in NOTATION else None)
-        roll = PianoRoll.from_score(score, grid=frames.grid, pitches=ALL_PITCHES, parts=parts)
-        if path.suffix.lower() in NOTATION:
+        roll = frames.roll_of(score, grid=notation_grid(score), parts="tracks")
+        return roll.to_sheet_music().save(path, overwrite=overwrite)
+    elif ending in (*PICTURE, *NOTATION):
+        roll = frames.roll_of(read_midi(music, on_damage=on_damage), parts="tracks" if ending in NOTATION else None)
+        if ending in NOTATION:
             roll.to_musicxml(path, overwrite=overwrite)
         else:
             draw(roll, path, overwrite=overwrite)
     else:
-        from pianoroll_seq2seq.midi_io import read_midi, write_midi
-
         write_midi(read_midi(music, on_damage=on_damage), path, overwrite=overwrite)
+    return (path,)
 
 
 COMMAND = Command(
@@ -191,6 +207,7 @@ COMMAND = Command(
     examples="""
     pianoroll-seq2seq render song.mid --output song.wav song.png
     pianoroll-seq2seq render song.mid --output tracks.png --parts tracks
+    pianoroll-seq2seq render song.mid --output song.pdf song.svg
     pianoroll-seq2seq render song.mid --output song.musicxml --frames-per-beat 12
     pianoroll-seq2seq render song.mid --output song.flac --soundfont piano.sf2
     pianoroll-seq2seq render my_midi --output sounds --endings .ogg .png

@@ -1,6 +1,7 @@
 """A finished run: its scores and its music."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -8,11 +9,14 @@ from typing import Any
 from pianoroll_seq2seq._internal.atomic import writing
 from pianoroll_seq2seq.cli.data import Pieces, opening_of, scoring_windows
 from pianoroll_seq2seq.cli.train_options import WindowOptions
+from pianoroll_seq2seq.evaluation.bach_or_mock import BachOrMock
 from pianoroll_seq2seq.evaluation.continuation import ContinuationMetrics
 from pianoroll_seq2seq.evaluation.music_summary import summarize_music
+from pianoroll_seq2seq.evaluation.part_metrics import has_voices
 from pianoroll_seq2seq.evaluation.prediction_scores import Evaluation, evaluate
 from pianoroll_seq2seq.layout import FrameLayout
 from pianoroll_seq2seq.models.contract import SequenceModel
+from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.sampling import generate
 from pianoroll_seq2seq.trackers.base import Tracker
 from pianoroll_seq2seq.train.history import Epoch, History
@@ -96,7 +100,7 @@ def finish_run(
     )
     primer.to_midi(folder / PRIMER, overwrite=True)
     (primer + continuation).renamed(f"{primer.name} continued").to_midi(folder / GENERATED, overwrite=True)
-    summary = summarize_music([continuation], [test[index] for index in range(min(len(test), _SUMMARY_PIECES))])
+    summary = summarize_music([continuation], _first(test), grading=_grading(_first(pieces.split.train)))
     record = {
         "best_epoch": history.best_epoch,
         "test": scores.to_json(),
@@ -115,3 +119,12 @@ def finish_run(
     for name in (SCORES, PRIMER, GENERATED, BEST):
         tracker.log_artifact(folder / name)
     return TrainedRun(folder, history, scores)
+
+
+def _first(pieces: Sequence[PianoRoll]) -> list[PianoRoll]:
+    return [pieces[index] for index in range(min(len(pieces), _SUMMARY_PIECES))]
+
+
+def _grading(pieces: Sequence[PianoRoll]) -> BachOrMock | None:
+    """The grading function of music in several voices; None for other music."""
+    return BachOrMock.fit(pieces) if pieces and all(map(has_voices, pieces)) else None

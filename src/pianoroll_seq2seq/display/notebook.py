@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from pianoroll_seq2seq._internal.render_options import RenderOptions
-from pianoroll_seq2seq.display import audio, plot
+from pianoroll_seq2seq.display import audio, plot, sheet_music
 from pianoroll_seq2seq.display.audio.samples import Format
 from pianoroll_seq2seq.display.html import asset, curves_image, figure_script
 from pianoroll_seq2seq.display.piece import Piece
 from pianoroll_seq2seq.display.tables import epochs_summary, epochs_table, evaluation_table
 from pianoroll_seq2seq.errors import MissingExtraError
 from pianoroll_seq2seq.evaluation.prediction_scores import Evaluation
+from pianoroll_seq2seq.grid import BeatGrid
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.sampling.generations import Generations
 from pianoroll_seq2seq.train.history import History
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 _TABLE_STYLE = "<style>.pr-table :is(td, th) { padding: 2px 8px; text-align: right }</style>"
 _MAX_SOUND_SECONDS = 120.0
 """The sound that a notebook holds: some 10 MB."""
+_MAX_PAGES = 10
+"""The pages of sheet music that a notebook holds: some 3 MB."""
 
 
 @singledispatch
@@ -58,6 +61,11 @@ def audio_of(
     return audio.to_audio(roll, velocity=velocity, program=program, **options)
 
 
+def sheet_music_of(roll: PianoRoll, *, grid: BeatGrid | None, one_page: bool) -> sheet_music.SheetMusic:
+    """The sheet music of a roll; see :func:`~pianoroll_seq2seq.display.sheet_music.to_sheet_music`."""
+    return sheet_music.to_sheet_music(roll, grid=grid, one_page=one_page)
+
+
 @html_of.register(PianoRoll)
 def _(value: PianoRoll) -> str:
     return _pieces_html([Piece(value)])
@@ -81,7 +89,7 @@ def _(value: History) -> str:
     if not value.epochs:
         return "<p>A history without epochs.</p>"
     table = f"<details><summary>{epochs_summary(value)}</summary>{epochs_table(value)}</details>"
-    return f"<div>{_TABLE_STYLE}{curves_image({'': value})}{table}</div>"
+    return f"<div style='overflow-x: auto'>{_TABLE_STYLE}{curves_image({'': value})}{table}</div>"
 
 
 @html_of.register(audio.Audio)
@@ -99,9 +107,24 @@ def _(value: audio.Audio) -> str:
     return f'<div><audio controls preload="metadata" src="{source}" style="width: 100%"></audio>{note}</div>'
 
 
+@html_of.register(sheet_music.SheetMusic)
+def _(value: sheet_music.SheetMusic) -> str:
+    """The pages as images, one below another: long music is cut."""
+    shown = value.pages[:_MAX_PAGES]
+    name = escape(value.name or "the sheet music", quote=True)
+    images = "".join(
+        f'<img alt="Page {number} of {name}" '
+        f'src="data:image/svg+xml;base64,{base64.b64encode(page.encode()).decode()}" '
+        'style="width: 100%; max-width: 794px; display: block; margin: 0 auto 8px">'
+        for number, page in enumerate(shown, 1)
+    )
+    more = f"<p>The first {len(shown)} of {len(value.pages)} pages; <code>save(path)</code> writes all of them.</p>"
+    return f"<div>{images}{more if len(shown) < len(value.pages) else ''}</div>"
+
+
 @html_of.register(Evaluation)
 def _(value: Evaluation) -> str:
-    return f"<div>{_TABLE_STYLE}{evaluation_table(value)}</div>"
+    return f'<div style="overflow-x: auto">{_TABLE_STYLE}{evaluation_table(value)}</div>'
 
 
 @plot_of.register(History)

@@ -5,7 +5,7 @@ from html import escape
 
 from pianoroll_seq2seq.evaluation.likelihood import VelocityScores
 from pianoroll_seq2seq.evaluation.music_summary import MusicSummary
-from pianoroll_seq2seq.evaluation.prediction_scores import Evaluation
+from pianoroll_seq2seq.evaluation.prediction_scores import Evaluation, Predictor
 from pianoroll_seq2seq.train.history import Epoch, History
 
 _MAX_EPOCHS = 50
@@ -33,30 +33,41 @@ def epochs_summary(history: History) -> str:
 
 def evaluation_table(evaluation: Evaluation) -> str:
     """A model's scores beside those of the copying baselines, and those of its velocities."""
+    return evaluations_table({"model": evaluation}) + velocities_table(evaluation.velocities)
+
+
+def evaluations_table(evaluations: Mapping[str, Evaluation]) -> str:
+    """The scores of models by name, and of the copying baselines: once, if those of all models are equal."""
     names = ("", "nats per frame", "precision", "recall", "F1", "nats per frame", "F1")
     head = "".join(f'<th scope="col">{name}</th>' if name else "<td></td>" for name in names)
-    rows = []
-    for label, row in (
-        ("model", evaluation.model),
-        ("copy last", evaluation.copy_last),
-        ("copy input", evaluation.copy_input),
-    ):
-        numbers = (row.all.nats, row.all.precision, row.all.recall, row.all.f1, row.changed.nats, row.changed.f1)
-        cells = "".join(f"<td>{number:.3f}</td>" for number in numbers)
-        rows.append(f'<tr><th scope="row">{label}</th>{cells}</tr>')
-    counts = f"{evaluation.num_frames:,} frames, {evaluation.num_changed_frames:,} of them changed"
-    if evaluation.velocities:
-        counts += "; scores of the notes, without their velocities"
+    rows = [(name, evaluation.model) for name, evaluation in evaluations.items()]
+    for label, baseline in (("copy last", "copy_last"), ("copy input", "copy_input")):
+        found: dict[Predictor, list[str]] = {}
+        for name, evaluation in evaluations.items():
+            found.setdefault(getattr(evaluation, baseline), []).append(name)
+        rows += [(label if len(found) == 1 else f"{label}, {', '.join(of)}", one) for one, of in found.items()]
+    body = "".join(f'<tr><th scope="row">{escape(name)}</th>{_score_cells(scores)}</tr>' for name, scores in rows)
+    counts = {(one.num_frames, one.num_changed_frames) for one in evaluations.values()}
+    caption = "; or ".join(f"{frames:,} frames, {changed:,} of them changed" for frames, changed in sorted(counts))
+    if len(counts) > 1:
+        caption += ": the models were scored on different frames"
+    if any(evaluation.velocities for evaluation in evaluations.values()):
+        caption += "; scores of the notes, without their velocities"
     return (
-        f'<table class="pr-table"><caption>{counts}</caption>'
+        f'<table class="pr-table"><caption>{caption}</caption>'
         f'<thead><tr><td></td><th scope="colgroup" colspan="4">all frames</th>'
         f'<th scope="colgroup" colspan="2">changed frames</th></tr><tr>{head}</tr></thead>'
-        f"<tbody>{''.join(rows)}</tbody></table>"
-        f"{_velocities_table(evaluation.velocities)}"
+        f"<tbody>{body}</tbody></table>"
     )
 
 
-def _velocities_table(velocities: Mapping[str, VelocityScores]) -> str:
+def _score_cells(scores: Predictor) -> str:
+    every, changed = scores.all, scores.changed
+    numbers = (every.nats, every.precision, every.recall, every.f1, changed.nats, changed.f1)
+    return "".join(f"<td>{number:.3f}</td>" for number in numbers)
+
+
+def velocities_table(velocities: Mapping[str, VelocityScores]) -> str:
     """The scores of the velocities of each part; nothing without velocities."""
     rows = "".join(
         f'<tr><th scope="row">{escape(name) or "all notes"}</th><td>{scores.nats:.3f}</td>'
@@ -75,7 +86,8 @@ def summary_table(summary: MusicSummary) -> str:
         for name in dict.fromkeys((*summary.generated, *summary.data))
     )
     overlaps = ", ".join(f"{name.replace('_', ' ')} {value:.2f}" for name, value in summary.overlaps.items())
-    caption = f"means over {summary.generated_pieces} generated and {summary.data_pieces} of the data"
+    pieces = f"{summary.generated_pieces} generated piece{'s' * (summary.generated_pieces != 1)}"
+    caption = f"means over {pieces} and {summary.data_pieces} of the data"
     if overlaps:
         caption += f"; overlap of histograms (1 if they are equal): {overlaps}"
     return _table(("", "generated", "data"), rows, caption=caption)

@@ -3,10 +3,12 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import median
 
 import numpy as np
 
 from pianoroll_seq2seq.errors import GridError, SettingsError
+from pianoroll_seq2seq.evaluation.bach_or_mock import BachOrMock
 from pianoroll_seq2seq.evaluation.histograms import Histograms, overlap
 from pianoroll_seq2seq.evaluation.music_metrics import mean_metrics
 from pianoroll_seq2seq.grid import BeatGrid, FrameGrid, SecondsGrid
@@ -31,7 +33,8 @@ class MusicSummary:
 
     Args:
         generated: the mean of each metric of the generated pieces, as
-            :func:`~pianoroll_seq2seq.evaluation.music_metrics.mean_metrics` gives them.
+            :func:`~pianoroll_seq2seq.evaluation.music_metrics.mean_metrics` gives them. With a grading function, also
+            their median grade, ``bach_or_mock``.
         data: the same of the data.
         overlaps: overlap of the histograms of polyphony, note lengths and velocities, by these names, if both sets
             have some: 1 for equal histograms, 0 for disjoint ones.
@@ -50,7 +53,9 @@ class MusicSummary:
     data_pieces: int
 
 
-def summarize_music(generated: Sequence[PianoRoll], data: Sequence[PianoRoll]) -> MusicSummary:
+def summarize_music(
+    generated: Sequence[PianoRoll], data: Sequence[PianoRoll], *, grading: BachOrMock | None = None
+) -> MusicSummary:
     """Summarizes generated pieces beside pieces of the data.
 
     Unlike :func:`~pianoroll_seq2seq.evaluation.set_distance.compare_sets`, it needs no further package, and one
@@ -59,9 +64,11 @@ def summarize_music(generated: Sequence[PianoRoll], data: Sequence[PianoRoll]) -
     Args:
         generated: the generated pieces.
         data: real pieces on the same grid.
+        grading: grades music in several voices; its reference should not be the data, but for example the training
+            pieces.
 
     Raises:
-        SettingsError: a set without pieces.
+        SettingsError: a set without pieces, or pieces without the voices of the reference of ``grading``.
         GridError: pieces of different grids.
 
     Example:
@@ -86,14 +93,18 @@ def summarize_music(generated: Sequence[PianoRoll], data: Sequence[PianoRoll]) -
     }
     frame_length, unit = _frame_length(grid)
     return MusicSummary(
-        mean_metrics(generated),
-        mean_metrics(data),
+        mean_metrics(generated) | _grade(grading, generated),
+        mean_metrics(data) | _grade(grading, data),
         {name: value for name, value in overlaps.items() if not math.isnan(value)},
         _note_lengths(one.note_frames, other.note_frames, frame_length),
         unit,
         len(generated),
         len(data),
     )
+
+
+def _grade(grading: BachOrMock | None, rolls: Sequence[PianoRoll]) -> dict[str, float]:
+    return {} if grading is None else {"bach_or_mock": median(map(grading.grade, rolls))}
 
 
 def _frame_length(grid: FrameGrid) -> tuple[float, str]:

@@ -10,13 +10,13 @@ import numpy as np
 from jaxtyping import Bool, Int64, UInt8
 
 from pianoroll_seq2seq import midi_io
-from pianoroll_seq2seq._internal.display_hook import audio_of, html_of
+from pianoroll_seq2seq._internal.display_hook import audio_of, html_of, sheet_music_of
 from pianoroll_seq2seq._internal.limits import DEFAULT_LIMITS, Limits
 from pianoroll_seq2seq._internal.read_only import make_read_only
 from pianoroll_seq2seq._internal.render_options import RenderOptions
 from pianoroll_seq2seq._internal.whole_numbers import is_whole
 from pianoroll_seq2seq.errors import NoNotesError, ShapeError
-from pianoroll_seq2seq.grid import SIXTEENTHS, FrameGrid
+from pianoroll_seq2seq.grid import SIXTEENTHS, BeatGrid, FrameGrid
 from pianoroll_seq2seq.layout import FrameLayout
 from pianoroll_seq2seq.meter import Meter, bar_ticks, beat_ticks
 from pianoroll_seq2seq.midi_io.planes import Reading, read_planes
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     import pretty_midi
 
     from pianoroll_seq2seq.display.audio import Audio
+    from pianoroll_seq2seq.display.sheet_music import SheetMusic
 
 
 @dataclass(frozen=True, eq=False)
@@ -473,6 +474,10 @@ class PianoRoll:
             GridError: the tempo map's ticks are too coarse for the grid.
         """
         return write_musicxml(self.to_score(velocity=velocity, program=program), path, overwrite=overwrite)
+
+    def to_sheet_music(self, *, grid: BeatGrid | None = None, one_page: bool = False) -> "SheetMusic":
+        """Engraves the roll; arguments as of :func:`~pianoroll_seq2seq.display.sheet_music.to_sheet_music`."""
+        return sheet_music_of(self, grid=grid, one_page=one_page)
 
     def to_pretty_midi(self, *, velocity: int | None = None, program: int | None = None) -> "pretty_midi.PrettyMIDI":
         """As a ``PrettyMIDI`` object, by way of a MIDI file in memory; a text event marks the end of silence."""

@@ -155,11 +155,38 @@ def vary(
         GridError, PitchRangeError: a roll on another grid, or of other parts or pitches than the model's.
     """
     require_filling(model)
+    given = given_to_vary(roll, bars, parts=parts, keep=keep, seed=options.get("seed", 0))
+    return fill(model, roll, given, **options)
+
+
+def given_to_vary(
+    roll: PianoRoll,
+    bars: int | tuple[int, int] | None = None,
+    *,
+    parts: str | Iterable[str] | None = None,
+    keep: float = 0.5,
+    seed: int = 0,
+) -> Given:
+    """What :func:`vary` takes as given: all outside of the bars and parts, and some beats of each part inside them.
+
+    Args:
+        roll: the piece.
+        bars: the first and the last bar to vary, or the only one; all by default.
+        parts: the names of the parts to vary; all by default.
+        keep: the probability that a beat of a part is kept, 0 <= keep < 1.
+        seed: chooses the beats that are kept.
+
+    Raises:
+        SettingsError: ``keep`` out of range.
+
+    Example:
+        >>> roll = PianoRoll.silent(64)
+        >>> int(given_to_vary(roll, (2, 3), keep=0.5, seed=1).mask(roll).sum())
+        40
+    """
     if not 0 <= keep < 1:
         raise SettingsError(f"keep must be at least 0 and below 1, got {keep!r}.")
-    return fill(
-        model, roll, ~_stretch(bars, parts) | Given.cells(_kept_beats(roll, keep, options.get("seed", 0))), **options
-    )
+    return ~_stretch(bars, parts) | Given.cells(_kept_beats(roll, keep, seed))
 
 
 def _names(parts: str | Iterable[str]) -> tuple[str, ...]:

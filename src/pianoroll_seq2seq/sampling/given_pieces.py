@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Bool, Int64
@@ -11,7 +12,9 @@ from pianoroll_seq2seq.given import Given
 from pianoroll_seq2seq.layout import FrameLayout
 from pianoroll_seq2seq.models.contract import layout_for
 from pianoroll_seq2seq.pianoroll import PianoRoll
+from pianoroll_seq2seq.pianoroll.columns import Plane
 from pianoroll_seq2seq.pianoroll.conversions import frames_to_planes, onsets_of_active, typical_velocity
+from pianoroll_seq2seq.quantize import Planes
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,11 @@ class GivenPieces:
         """Which frames of each piece have cells that are to be written."""
         has_free: np.ndarray = ~self.mask.all(axis=2) & (np.arange(self.num_frames) < self.lengths[:, None])
         return has_free
+
+    @cached_property
+    def given_velocities(self) -> list[int]:
+        """The median velocity of the given notes of each piece, for new notes of a model that writes none."""
+        return [typical_velocity(roll.velocity) for roll in self.rolls]
 
 
 def columns_of(mask: Bool[np.ndarray, "*batch parts"], layout: FrameLayout) -> Bool[np.ndarray, "*batch plane_size"]:
@@ -121,14 +129,31 @@ def filled_roll(pieces: GivenPieces, index: int, frames: np.ndarray) -> PianoRol
         index: the piece.
         frames: its frames, and maybe some more, (frames, frame_size).
     """
+    roll = pieces.originals[index]
+    return replace(roll, **filled_planes(pieces, index, frames[: len(roll)])._asdict())
+
+
+def filled_planes(
+    pieces: GivenPieces, index: int, frames: np.ndarray, begin: int = 0, before: Plane | None = None
+) -> Planes:
+    """Some frames of a piece as planes, with the given cells as they came.
+
+    Args:
+        pieces: the batch.
+        index: the piece.
+        frames: the frames from ``begin`` on, none after the end of the piece, (frames, frame_size).
+        begin: the first of them.
+        before: the active plane's frame before the first, bool of shape (columns,); None for silence.
+    """
     roll, layout = pieces.originals[index], pieces.layout
-    cells = columns_of(pieces.mask[index, : len(roll)], layout)
-    written = frames_to_planes(frames[: len(roll)], layout)
-    active = np.where(cells, roll.active, written.active)
-    onset = written.onset if layout.has_onsets else onsets_of_active(active)
+    here = slice(begin, begin + len(frames))
+    cells = columns_of(pieces.mask[index, here], layout)
+    written = frames_to_planes(frames, layout)
+    active = np.where(cells, roll.active[here], written.active)
+    onset = written.onset if layout.has_onsets else onsets_of_active(active, before)
     velocity = written.velocity
     if velocity is None and roll.velocity is not None:
-        velocity = onset * np.uint8(typical_velocity(roll.velocity * cells))
+        velocity = onset * np.uint8(pieces.given_velocities[index])
     if velocity is not None:
-        velocity = np.where(cells, np.uint8(0) if roll.velocity is None else roll.velocity, velocity)
-    return replace(roll, active=active, onset=np.where(cells, roll.onset, onset), velocity=velocity)
+        velocity = np.where(cells, np.uint8(0) if roll.velocity is None else roll.velocity[here], velocity)
+    return Planes(active, np.where(cells, roll.onset[here], onset), velocity)

@@ -12,6 +12,7 @@ from pianoroll_seq2seq.models.modes import Evaluation
 from pianoroll_seq2seq.pretrained.trained_model import TrainedModel
 from pianoroll_seq2seq.serving.errors import RequestError
 from pianoroll_seq2seq.studio.access import AccessToken, RequireToken
+from pianoroll_seq2seq.studio.fill_request import parse_fill_request
 from pianoroll_seq2seq.studio.generation_request import parse_generation_request
 from pianoroll_seq2seq.studio.limits import StudioLimits
 from pianoroll_seq2seq.studio.page import ASSETS, page_asset, page_html
@@ -20,6 +21,7 @@ from pianoroll_seq2seq.studio.primers import import_primer
 from pianoroll_seq2seq.studio.security import ALLOWED_HOSTS, HEADERS, SecureHeaders, page_id_of, read_body
 from pianoroll_seq2seq.studio.sessions import Job, Sessions
 from pianoroll_seq2seq.studio.streaming import stream_piece
+from pianoroll_seq2seq.studio.take_stream import stream_takes
 
 try:
     from starlette.applications import Starlette
@@ -84,7 +86,18 @@ class Studio:
         request = await run_in_threadpool(parse_generation_request, raw, self._models, self._limits)
         async with self.sessions.job(page_id) as job:
             piece = PartialPiece(request.primer, request.trained.layout)
-            lines = _stream_lines(stream_piece(request, piece), job, self.sessions.add_piece(piece))
+            opening = [{"piece_id": self.sessions.add_piece(piece)}]
+            lines = _stream_lines(_chained(opening, stream_piece(request, piece)), job)
+            await StreamingResponse(lines, media_type="application/x-ndjson")(scope, receive, send)
+
+    async def fill(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Writes a part of a piece, and streams its takes as lines of JSON."""
+        http_request = Request(scope, receive)
+        page_id = page_id_of(http_request)
+        raw = await read_body(http_request, self._limits.request.max_request_bytes, "request")
+        request = await run_in_threadpool(parse_fill_request, raw, self._models, self._limits)
+        async with self.sessions.job(page_id) as job:
+            lines = _stream_lines(stream_takes(request), job)
             await StreamingResponse(lines, media_type="application/x-ndjson")(scope, receive, send)
 
     async def midi(self, request: Request) -> Response:
@@ -128,6 +141,7 @@ def studio_app(
         Route("/assets/{name}", studio.asset),
         Route("/primer", studio.primer, methods=["POST"]),
         Route("/continue", _Endpoint(studio.continuation), methods=["POST"]),
+        Route("/fill", _Endpoint(studio.fill), methods=["POST"]),
         Route("/pieces/{piece_id}.mid", studio.midi),
         Route("/pieces/{piece_id}.wav", studio.wav),
     ]
@@ -157,15 +171,19 @@ class _Endpoint:
         await self._handler(scope, receive, send)
 
 
-async def _stream_lines(parts: Iterator[dict[str, Any]], job: Job, piece_id: str) -> AsyncIterator[str]:
+async def _stream_lines(parts: Iterator[dict[str, Any]], job: Job) -> AsyncIterator[str]:
     """The parts of a piece as lines of JSON, until the job is cancelled."""
     with closing(parts):  # type: ignore[type-var]
-        yield _line({"piece_id": piece_id})
         while (part := await run_in_threadpool(next, parts, None)) is not None:
             yield _line(part)
             if job.cancelled:
                 yield _line({"cancelled": True})
                 return
+
+
+def _chained(*parts: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for some in parts:
+        yield from some
 
 
 async def _convert(to_bytes: Callable[[], bytes]) -> bytes:

@@ -15,11 +15,9 @@ from pianoroll_seq2seq.serving.fields import number_field
 from pianoroll_seq2seq.serving.primers import check_frame_pairs, roll_from_notes, ticks_per_beat_for
 from pianoroll_seq2seq.serving.requests import parse_json, parse_request
 from pianoroll_seq2seq.studio.limits import StudioLimits
+from pianoroll_seq2seq.studio.pieces import MAX_BEATS_PER_MINUTE, MIN_BEATS_PER_MINUTE
+from pianoroll_seq2seq.studio.tasks import NUM_PITCH_CLASSES
 from pianoroll_seq2seq.tempo import TempoMap
-
-NUM_PITCH_CLASSES = 12
-"""A conditional model of this condition size is given the pitch classes of the scale."""
-MIN_BEATS_PER_MINUTE, MAX_BEATS_PER_MINUTE = 20, 400
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,9 @@ from dataclasses import dataclass, fields
 from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.serving.limits import RequestLimits
 
-_REQUEST = RequestLimits(max_request_bytes=2**18, max_primer_notes=4_000, max_num_frames=50_000, max_temperature=5.0)
+_REQUEST = RequestLimits(
+    max_request_bytes=2**21, max_midi_bytes=2**21, max_primer_notes=20_000, max_num_frames=50_000, max_temperature=5.0
+)
 
 
 @dataclass(frozen=True)
@@ -15,7 +17,9 @@ class StudioLimits:
     Args:
         request: bounds on one request.
         max_piece_seconds: length of a piece with its primer.
+        max_beats: length of a piece in beats.
         max_primer_beats: beats taken from a MIDI file as a primer.
+        max_takes: takes of one request.
         max_jobs: pieces generated at the same time, one for each open page.
         max_cached_pieces: pieces kept for downloads; the oldest are dropped first.
 
@@ -25,9 +29,15 @@ class StudioLimits:
 
     request: RequestLimits = _REQUEST
     max_piece_seconds: int = 600
+    max_beats: int = 2_400
     max_primer_beats: int = 64
+    max_takes: int = 4
     max_jobs: int = 4
     max_cached_pieces: int = 16
+
+    def most_beats(self, beats_per_minute: float) -> float:
+        """The length of the longest piece of a tempo, in beats."""
+        return min(self.max_beats, self.max_piece_seconds * beats_per_minute / 60)
 
     def __post_init__(self) -> None:
         """Validates the bounds."""

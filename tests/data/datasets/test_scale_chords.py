@@ -117,6 +117,7 @@ def _chords(score: Score) -> list[tuple[int, ...]]:
     ]
 
 
+@pytest.mark.no_cover
 def test_written_files_are_the_pieces(tmp_path: Path, pieces: dict[str, Score]) -> None:
     """The files hold other music than scale_chords(), or another program cannot read them."""
     folder = write_scale_chords(tmp_path / "data" / "midi")

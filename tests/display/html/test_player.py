@@ -5,14 +5,15 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
-from chromium import opened_page
+from chromium import opened_page, painted_notes
 from playwright.sync_api import Page
 
 from pianoroll_seq2seq import BeatGrid, Meter, PianoRoll, PitchRange, SecondsGrid, TempoMap, TimeSignature
-from pianoroll_seq2seq.display.html import VELOCITY, PlayerData, asset, player_data, roll_image, script_json, scripts
+from pianoroll_seq2seq.display.html import VELOCITY, PlayerData, asset, player_data, roll_image, script_json
 from pianoroll_seq2seq.errors import SettingsError
 
 
@@ -81,7 +82,7 @@ def test_invalid_arguments_are_named() -> None:
     """A primer longer than the piece, or a part of another name, fails somewhere in a browser."""
     with pytest.raises(SettingsError, match=r"0\.\.16"):
         player_data(_roll(), primer_frames=17)
-    with pytest.raises(SettingsError, match=r"player\.js"):
+    with pytest.raises(SettingsError, match=r"pianoroll\.js"):
         asset("jquery.js")
 
 
@@ -94,7 +95,7 @@ def test_no_name_ends_the_script() -> None:
 def _mounted(*pieces: PlayerData, dark: bool = False) -> Iterator[Page]:
     """A page with the pieces mounted as ``figures``."""
     html = f"""<!doctype html><meta charset="utf-8"><title>music</title><style>{asset("page.css")}</style>
-    <body class="pr-page"><script>{scripts()}
+    <body class="pr-page"><script>{asset("pianoroll.js")}
     const figures = {script_json(list(pieces))}.map((data) => mountPlayer(document.body, data));
     </script>"""
     with opened_page(dark=dark) as page:
@@ -135,27 +136,35 @@ def test_it_plays_and_the_cursor_moves() -> None:
         assert _position(page) < 0.5
 
 
+def _sound(page: Page, data: PlayerData) -> np.ndarray:
+    """Two seconds of a piece, by a page whose clock is that of the samples."""
+    samples = page.evaluate(
+        """async (data) => {
+            const context = new OfflineAudioContext(1, 2 * 44100, 44100);
+            context.resume = () => {};
+            window.pianorollAudio = context;
+            const player = new Player(data);
+            player.play();
+            player.extend([], data.seconds);
+            const buffer = await context.startRendering();
+            player.destroy();
+            const reader = new FileReader();
+            reader.readAsDataURL(new Blob([buffer.getChannelData(0)]));
+            await new Promise((resolve) => (reader.onload = resolve));
+            return reader.result.split(",")[1];
+        }""",
+        data,
+    )
+    return np.frombuffer(base64.b64decode(samples), dtype="<f4")
+
+
 def test_the_sound_is_that_of_the_notes() -> None:
     """It moves and is silent, plays another pitch, or clicks where a note begins or ends."""
     active = np.zeros((8, 1), dtype=bool)
     active[2:5] = True
     silence_a4_silence = PianoRoll.from_active(active, grid=BeatGrid(2), pitches=PitchRange(69, 69))
-    with _mounted() as page:  # the page's clock is that of the samples
-        samples = np.array(
-            page.evaluate(
-                """async (data) => {
-                    const context = new OfflineAudioContext(1, 2 * 44100, 44100);
-                    context.resume = () => {};
-                    window.pianorollAudio = context;
-                    const player = new Player(data);
-                    player.play();
-                    player.extend([], data.seconds);
-                    const buffer = await context.startRendering();
-                    return Array.from(buffer.getChannelData(0));
-                }""",
-                player_data(silence_a4_silence),
-            )
-        )
+    with _mounted() as page:
+        samples = _sound(page, player_data(silence_a4_silence))
     assert np.abs(samples[:21_000]).max() == 0
     sounding = samples[24_000:54_000]
     spectrum = np.abs(np.fft.rfft(sounding * np.hanning(len(sounding))))
@@ -163,6 +172,39 @@ def test_the_sound_is_that_of_the_notes() -> None:
     assert 0.05 < np.abs(sounding).max() < 0.9
     assert np.abs(samples[80_000:]).max() < 1e-3
     assert np.abs(np.diff(samples)).max() < 3 * np.abs(np.diff(sounding)).max(), "no jump louder than the tone"
+
+
+def test_programs_and_drums_sound_as_what_they_are() -> None:
+    """A flute sounds as a piano, a held organ note dies away, or a bass drum as a cymbal."""
+    active = np.zeros((8, 60), dtype=bool)
+    active[:6, 33] = True  # A4, for a second and a half
+
+    def data(program: int, *, drum: int | None = None) -> PlayerData:
+        roll = PianoRoll.from_active(active, grid=BeatGrid(2), pitches=PitchRange(36, 95))
+        made = player_data(roll)
+        made["parts"][0].update(program=program, drums=drum is not None)
+        return made if drum is None else made | {"notes": [[0.0, 0.1, drum, 0.8, 0]]}
+
+    def strength(samples: np.ndarray, low: float, high: float) -> float:
+        spectrum = np.abs(np.fft.rfft(samples * np.hanning(len(samples)))) ** 2
+        hertz = np.fft.rfftfreq(len(samples), 1 / 44100)
+        return float(spectrum[(hertz >= low) & (hertz < high)].sum() / spectrum.sum())
+
+    with _mounted() as page:
+        piano, organ, flute, trumpet = (_sound(page, data(program)) for program in (0, 19, 73, 56))
+        bass_drum, cymbal = (_sound(page, data(0, drum=pitch)) for pitch in (36, 49))
+    held, beginning = slice(50_000, 60_000), slice(5_000, 15_000)
+
+    def falls(samples: np.ndarray) -> float:
+        return float(np.abs(samples[held]).max() / np.abs(samples[beginning]).max())
+
+    assert falls(piano) < 0.6
+    assert falls(organ) > 0.9
+    assert strength(trumpet[beginning], 600, 20_000) > 0.4
+    assert strength(flute[beginning], 600, 20_000) < 0.15
+    assert strength(bass_drum[:20_000], 0, 200) > 0.8
+    assert strength(cymbal[:20_000], 3_000, 20_000) > 0.7
+    assert all(np.abs(samples).max() > 0.02 for samples in (piano, organ, flute, trumpet, bass_drum, cymbal))
 
 
 def test_seeking_tempo_and_loop() -> None:
@@ -199,7 +241,8 @@ def test_more_music_while_it_plays() -> None:
         page.wait_for_function("figures[0].player.position > 1.1")
         assert page.evaluate("figures[0].player.playing")
         roll = page.get_by_role("img", name="6 notes between E2 and G#5 in 3.0 seconds")
-        assert roll.locator(".pr-note").count() == 6
+        roll.wait_for()
+        assert page.evaluate("figures[0].view.painted.map(({ note }) => note[2])") == [60, 61, 62, 63, 80, 40]
         page.evaluate("figures[0].player.destroy()")
         assert not page.evaluate("figures[0].player.playing")
 
@@ -250,11 +293,65 @@ def test_a_removed_figure_stops() -> None:
 def test_reduced_motion() -> None:
     """The strip scrolls although the system is set to reduced motion."""
     with _mounted(player_data(_roll(frames=400))) as page:
-        shift = "new DOMMatrix(getComputedStyle(document.querySelector('.pr-strip')).transform).e"
+        scrolled = "figures[0].view.scrolled"
         page.evaluate("figures[0].view.draw(10)")
-        assert page.evaluate(shift) < -100
+        assert page.evaluate(scrolled) > 100
         page.emulate_media(reduced_motion="reduce")
         page.evaluate("figures[0].view.draw(10)")
-        assert page.evaluate(shift) == 0
+        assert page.evaluate(scrolled) == 0
         page.evaluate("figures[0].view.draw(20)")
-        assert page.evaluate(shift) < -600
+        assert page.evaluate(scrolled) > 600
+
+
+def test_only_what_is_visible_is_painted() -> None:
+    """A long piece is painted from its beginning to its end in each frame, or notes are missing at the edges."""
+    frames = 2400  # ten minutes
+    with _mounted(player_data(_roll(frames=frames))) as page:
+        assert [note["note"][0] for note in painted_notes(page)] == [0.25 * index for index in range(64)]
+        page.evaluate("figures[0].view.draw(300)")
+        width = page.evaluate("document.querySelector('.pr-canvas').clientWidth")
+        shown = painted_notes(page)
+        first = 300 - 0.3 * width / 60
+        wanted = [0.25 * index for index in range(frames) if first - 0.25 < 0.25 * index < first + width / 60]
+        assert [note["note"][0] for note in shown] == wanted
+        assert all(note["x"] + note["width"] > 0 and note["x"] < width for note in shown)
+        page.evaluate("figures[0].view.extend([[0, 600, 50, 0.8, 0]], 600)")
+        assert [note["note"] for note in painted_notes(page) if note["note"][2] == 50] == [[0, 600, 50, 0.8, 0]]
+
+
+_PIXEL = """([x, y]) => {
+    const canvas = document.querySelector(".pr-canvas");
+    const copy = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
+    copy.drawImage(canvas, -Math.round(x * devicePixelRatio), -Math.round(y * devicePixelRatio));
+    return Array.from(copy.getImageData(0, 0, 1, 1).data.slice(0, 3));
+}"""
+
+
+def _pixel(page: Page, note: dict[str, Any]) -> list[int]:
+    """The colour in the middle of a painted note."""
+    return list(page.evaluate(_PIXEL, [note["x"] + note["width"] / 2, note["y"] + note["height"] / 2]))
+
+
+def _changed_pixel(page: Page, note: dict[str, Any], *, before: list[int]) -> list[int]:
+    middle = [note["x"] + note["width"] / 2, note["y"] + note["height"] / 2]
+    page.wait_for_function(f"({_PIXEL})({middle}).join() !== '{','.join(map(str, before))}'")
+    return _pixel(page, note)
+
+
+def test_colours_are_those_of_parts_velocities_and_themes() -> None:
+    """Parts or velocities look alike, or the roll stays light on a page that has become dark."""
+    tune, bass = _roll(frames=8).with_velocity(127), _roll(frames=8).transpose(12).with_velocity(127)
+    with _mounted(player_data(PianoRoll.stack({"tune": tune, "bass": bass}))) as page:
+        shown = painted_notes(page)
+        parts = [next(note for note in shown if note["note"][4] == part) for part in (0, 1)]
+        colours = [[int(note["colour"][at : at + 2], 16) for at in (1, 3, 5)] for note in parts]
+        assert [_pixel(page, note) for note in parts] == colours
+        assert colours[0] != colours[1]
+    with _mounted(player_data(_roll(frames=8).with_velocity(32)), dark=False) as page:
+        note = painted_notes(page)[0]
+        soft = _pixel(page, note)
+        page.emulate_media(color_scheme="dark")
+        dark = _changed_pixel(page, note, before=soft)
+        assert sum(dark) < sum(soft) - 60, "the ground shines through soft notes"
+        page.evaluate("document.body.dataset.theme = 'light'")
+        assert _changed_pixel(page, note, before=dark) == soft

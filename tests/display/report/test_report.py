@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from chromium import opened_page
+from chromium import opened_page, painted_notes
 from layouts import active_windows
 from playwright.sync_api import Page, expect
 
@@ -105,8 +105,8 @@ def test_it_plays_marks_the_primer_and_gives_files(opened: tuple[Page, Path]) ->
     group = page.get_by_role("group", name="with a primer")
     group.get_by_role("button", name="Play").click()
     expect(group.get_by_role("slider", name="Position")).to_have_attribute("aria-valuetext", "0:01 of 0:08")
-    assert group.locator(".pr-primer").count() == 8
-    assert group.locator(".pr-note").count() == 32
+    shown = painted_notes(page, "with a primer")
+    assert [note["primer"] for note in shown] == [True] * 8 + [False] * 24
     with page.expect_download() as download:
         group.get_by_role("link", name="MIDI").click()
     assert download.value.suggested_filename == "with_a_primer.mid"
@@ -173,7 +173,7 @@ def test_the_page_of_a_run(run: Path) -> None:
             *("generated", "sample_0", "sample_1", "sample_2"),
             *("Data", "Model", "Training", "Settings of the run", "Continuation"),
         ]
-        assert page.locator(".pr-note.pr-primer").count() == 8
+        assert sum(note["primer"] for note in painted_notes(page)) == 8
         text = page.locator("main").inner_text()
         for expected in ("BeatGrid(frames_per_beat=2)", "C4 to C6 (25)", "Seq2SeqLSTM", "a preset", "copy last"):
             assert expected in text

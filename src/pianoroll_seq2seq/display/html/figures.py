@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TypedDict
 
-from pianoroll_seq2seq.display.html.assets import scripts
+from pianoroll_seq2seq.display.html.assets import asset
 from pianoroll_seq2seq.display.html.player_data import PlayerData, script_json
 from pianoroll_seq2seq.display.html.svg_images import roll_image
 
@@ -47,7 +47,7 @@ def figure_script(figures: Iterable[Figure]) -> str:
     """The ``<script>`` element that puts players into the slots. A page may contain several of these scripts."""
     mounted = [[figure.key, figure.data, {"downloads": list(figure.downloads)}] for figure in figures]
     return f"""<script>(() => {{
-{scripts()}
+{asset("pianoroll.js")}
 for (const [key, data, options] of {script_json(mounted)}) {{
   for (const slot of document.querySelectorAll(`[data-pianoroll="${{key}}"]`)) {{
     slot.removeAttribute("data-pianoroll");

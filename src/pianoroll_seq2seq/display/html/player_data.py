@@ -28,7 +28,7 @@ class PartData(TypedDict):
 
 
 class PlayerData(TypedDict):
-    """The input of ``player.js`` and ``roll.js``. All times are seconds from the beginning."""
+    """The input of ``mountPlayer`` in ``pianoroll.js``. All times are seconds from the beginning."""
 
     name: str
     seconds: float

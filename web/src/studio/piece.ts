@@ -1,0 +1,44 @@
+// The piece that the studio shows: values that never change, and functions that make new ones.
+// Times and lengths are in beats.
+
+export interface Note {
+  readonly part: number; // index in the parts of the piece
+  readonly pitch: number; // MIDI pitch
+  readonly start: number;
+  readonly length: number;
+  readonly velocity: number; // 1..127
+}
+
+export interface Part {
+  readonly name: string;
+  readonly program: number; // General MIDI, 0..127
+  readonly is_drums: boolean;
+}
+
+export interface Piece {
+  readonly beats_per_minute: number;
+  readonly beats_per_bar: number;
+  readonly beats: number; // length of the piece
+  readonly parts: readonly Part[];
+  readonly notes: readonly Note[]; // sorted by start, part, pitch
+}
+
+export const noteEnd = (note: Note): number => note.start + note.length;
+
+export function sorted(notes: readonly Note[]): Note[] {
+  return [...notes].sort((a, b) => a.start - b.start || a.part - b.part || a.pitch - b.pitch);
+}
+
+export function withNotes(piece: Piece, notes: readonly Note[]): Piece {
+  return { ...piece, notes: sorted(notes) };
+}
+
+/** The first and the last beat of bars, numbered from 1, both included. */
+export function barBeats(piece: Piece, [first, last]: readonly [number, number]): [number, number] {
+  return [(first - 1) * piece.beats_per_bar, Math.min(last * piece.beats_per_bar, piece.beats)];
+}
+
+/** The number of the bar that holds a beat, from 1. */
+export const barAt = (piece: Piece, beat: number): number => Math.floor(beat / piece.beats_per_bar + 1e-9) + 1;
+
+export const countBars = (piece: Piece): number => Math.max(Math.ceil(piece.beats / piece.beats_per_bar - 1e-9), 1);
