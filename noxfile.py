@@ -124,7 +124,7 @@ def typecheck(session: nox.Session) -> None:
 def web(session: nox.Session) -> None:
     """Checks and tests the TypeScript of pages, and that the package's scripts are made from it."""
     if shutil.which("npm") is None:
-        session.error("npm is not on the path. Install Node.js 20 or later (on Debian: apt-get install npm).")
+        session.error("npm is not on the path. Install Node.js 20 or later (on Debian: apt-get install npm)")
     session.chdir("web")
     session.run("npm", "ci", "--no-audit", "--no-fund", external=True)
     for script in ("check", "test", "compare"):

@@ -35,8 +35,8 @@ from pianoroll_seq2seq.studio.server import listen, make_server
 _PARTS = {"flute": (72, 4), "violin": (60, 2), "bass": (40, 1)}
 """The middle pitch of each part, and how many of its notes begin in a beat."""
 
-_FRAMES = """async ([step, seconds]) => {
-    const move = eval(step);
+_FRAMES = """async (seconds) => {
+    const move = STEP;
     const times = [];
     const began = performance.now();
     await new Promise((resolve) => {
@@ -76,7 +76,7 @@ def music(minutes: float, *, seed: int = 0) -> PianoRoll:
 
 def frame_times(page: Page, step: str, seconds: float) -> list[float]:
     """The times between animation frames, in milliseconds, while ``step`` moves the page: a function of 0..1."""
-    times: list[float] = page.evaluate(_FRAMES, [step, seconds])
+    times: list[float] = page.evaluate(_FRAMES.replace("STEP", step), seconds)
     return np.diff(times).tolist()
 
 
@@ -98,23 +98,26 @@ def measure_studio(page: Page, roll: PianoRoll, seconds: float) -> dict[str, lis
         file = Path(folder) / "music.mid"
         file.write_bytes(to_midi_bytes(roll.to_score()))
         page.goto(address)
-        page.set_input_files("#files input[type=file]", file)
+        page.set_input_files("#open-file", file)
         num_notes = len(roll.notes().pitch)
-        page.wait_for_function(f"document.querySelector('.roll-canvas').ariaLabel.startsWith('Piece, {num_notes} ')")
+        page.locator(f'.roll-canvas[aria-label^="Piece, {num_notes} "]').wait_for()
         step = """(share) => {
             const view = document.querySelector(".roll-scroll");
             view.scrollLeft = share * (view.scrollWidth - view.clientWidth);
         }"""
         scrolling = frame_times(page, step, seconds)
+        if not page.locator(".roll-scroll").evaluate("(view) => view.scrollLeft"):
+            raise RuntimeError("The editor does not scroll.")
         page.locator(".roll-canvas").press("Space")
+        page.locator("#transport").get_by_text("Pause").wait_for()
         return {"editor, scrolling": scrolling, "editor, playing": frame_times(page, "() => {}", seconds)}
 
 
 @contextmanager
-def studio() -> Iterator[str]:
-    """Serves the studio on a free port; its address."""
+def studio(model: str = "bach-chorales") -> Iterator[str]:
+    """Serves the studio with a model on a free port; its address."""
     listener = listen(0)
-    server = make_server(studio_app([open_model()]))
+    server = make_server(studio_app([open_model(model)]))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:

@@ -58,6 +58,23 @@ def painted_notes(page: Page, figure: str = "") -> list[dict[str, Any]]:
     return notes
 
 
+def overflowing(page: Page) -> list[str]:
+    """What reaches out of the page to the right or to the left; what an element cuts off or scrolls does not."""
+    found: list[str] = page.evaluate("""() => {
+  const width = document.documentElement.clientWidth;
+  const clips = (node) => node && node !== document.body
+    && (getComputedStyle(node).overflowX !== "visible" || clips(node.parentElement));
+  const found = [...document.querySelectorAll("body *")]
+    .filter((node) => !clips(node.parentElement))
+    .map((node) => [node, node.getBoundingClientRect()])
+    .filter(([, box]) => box.width && (box.right > width + 1 || box.left < -1))
+    .map(([node, box]) => `${node.outerHTML.slice(0, 60)} ends at ${box.right}`);
+  const scrolled = document.documentElement.scrollWidth; // text may reach out of its element
+  return scrolled > width ? [...found, `the page is ${scrolled} wide`] : found;
+}""")
+    return found
+
+
 @cache
 def _browser() -> tuple[Browser, asyncio.AbstractEventLoop]:
     executable = shutil.which("chromium")

@@ -72,10 +72,13 @@ class Coins(nn.Module):
         state = CoinState(given, primer.shape[1], condition)
         return self._predict(primer[:, -1], state), state
 
-    def start_filling(self, given: GivenFrames, condition: Tensor | None = None) -> tuple[FreeCoins, CoinState]:
+    def start_filling(
+        self, given: GivenFrames, condition: Tensor | None = None, *, begin: int = 0
+    ) -> tuple[FreeCoins, CoinState]:
         self.seen.append((given, condition))
-        state = CoinState(given, 0, condition)
-        return self._predict(torch.zeros_like(given.frames[:, 0]), state), state
+        state = CoinState(given, begin, condition)
+        before = given.frames[:, begin - 1] if begin else torch.zeros_like(given.frames[:, 0])
+        return self._predict(before, state), state
 
     def advance(self, frame: Tensor, state: CoinState) -> tuple[FreeCoins, CoinState]:
         self.seen.append(frame)

@@ -3,21 +3,20 @@
 import time
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from pianoroll_seq2seq.grid import BeatGrid, FrameGrid, SecondsGrid
 from pianoroll_seq2seq.layout import FrameLayout
+from pianoroll_seq2seq.models.filling_lstm import FillingLSTM
 from pianoroll_seq2seq.models.heads.bernoulli import Bernoulli
+from pianoroll_seq2seq.models.heads.monophonic import MonophonicHead
 from pianoroll_seq2seq.models.heads.notes import NotesHead
 from pianoroll_seq2seq.models.seq2seq_lstm import Seq2SeqLSTM
-from pianoroll_seq2seq.pianoroll import PianoRoll
+from pianoroll_seq2seq.parts import Part
 from pianoroll_seq2seq.pitches import PitchRange
 from pianoroll_seq2seq.pretrained.trained_model import TrainedModel
-from pianoroll_seq2seq.sampling import Draw, Sampler
 from pianoroll_seq2seq.serving.limits import RequestLimits
-from pianoroll_seq2seq.studio.generation_request import GenerationRequest
 from pianoroll_seq2seq.studio.limits import StudioLimits
 
 PITCHES = PitchRange(55, 72)
@@ -93,13 +92,22 @@ def notes_model(*, name: str = "onsets") -> TrainedModel:
     return TrainedModel(model.eval(), layout, name=name)
 
 
-def generation_request(
-    trained: TrainedModel, *, num_frames: int, sampler: Sampler = Draw(), seed: int = 0
-) -> GenerationRequest:
-    active = np.zeros((9, len(trained.pitches)), dtype=bool)
-    active[0:4, 1] = active[4:9, 2] = active[2:9, 3] = True
-    primer = PianoRoll.from_active(active, grid=trained.grid, pitches=trained.pitches)
-    return GenerationRequest(trained, primer, num_frames, sampler, seed, None)
+def quartet_model(*, name: str = "quartet") -> TrainedModel:
+    """A small model of four voices that fills."""
+    torch.manual_seed(2)
+    ranges = {"soprano": (60, 81), "alto": (53, 74), "tenor": (48, 69), "bass": (36, 62)}
+    parts = tuple(Part(voice, 52, pitches=PitchRange(*pitches)) for voice, pitches in ranges.items())
+    layout = FrameLayout(BeatGrid(4), planes=("active", "onset"), parts=parts)
+    model = FillingLSTM(layout, hidden_size=8, encoder_size=4, num_copy_heads=0, head=MonophonicHead)
+    return TrainedModel(model.eval(), layout, name=name)
+
+
+def filling_model(*, name: str = "filling") -> TrainedModel:
+    """Fills what is not given."""
+    torch.manual_seed(0)
+    layout = FrameLayout.of(LAYOUT, onsets=True)
+    model = FillingLSTM(layout, hidden_size=8, encoder_size=4, num_copy_heads=0, head=NotesHead)
+    return TrainedModel(model.eval(), layout, name=name)
 
 
 LIMITS = StudioLimits(
@@ -112,7 +120,6 @@ LIMITS = StudioLimits(
     ),
     max_piece_seconds=120,
     max_jobs=2,
-    max_cached_pieces=3,
 )
 HOSTILE = "</script><img src=x onerror=document.title='taken'>"
 SMALL = small_model()

@@ -70,3 +70,16 @@ def notes(page: Page, folder: Path) -> list[tuple[int, int, float, float]]:
 def expect_notes(page: Page, count: int) -> None:
     """Waits until the roll has so many notes."""
     expect(page.locator(".roll-canvas")).to_have_attribute("aria-label", re.compile(rf"\b{count} notes?,"))
+
+
+def select_bars(page: Page, first: int, last: int) -> None:
+    """Drags over the numbers of bars of four beats, in a roll that is scrolled to its beginning."""
+    scroll = page.locator(".roll-scroll")
+    scroll.evaluate("roll => { roll.scrollLeft = 0; }")
+    box = scroll.bounding_box()
+    assert box is not None
+    y = box["y"] + RULER / 2
+    page.mouse.move(box["x"] + KEYS + (4 * first - 3.5) * BEAT, y)
+    page.mouse.down()
+    page.mouse.move(box["x"] + KEYS + (4 * last - 3) * BEAT, y)
+    page.mouse.up()

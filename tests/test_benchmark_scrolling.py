@@ -35,3 +35,12 @@ def test_the_player_scrolls_and_plays_in_every_frame(scrolling: ModuleType) -> N
     assert list(times) == ["player, scrolling", "player, playing"]
     assert all(len(of) > 1 and min(of) > 0 for of in times.values())
     assert scrolling.row("player", [20, 20, 20, 60]) == ["player", "33", "20", "59"]
+
+
+def test_the_editor_scrolls_and_plays_in_every_frame(scrolling: ModuleType) -> None:
+    """The studio shows other music than was opened, or does not scroll or play."""
+    with opened_page(width=800) as page:
+        times = scrolling.measure_studio(page, scrolling.music(MINUTES), 0.4)
+        page.locator("#transport").get_by_text("Play").wait_for(state="hidden")
+    assert list(times) == ["editor, scrolling", "editor, playing"]
+    assert all(len(of) > 1 and min(of) > 0 for of in times.values())

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from chromium import opened_page
+from chromium import opened_page, overflowing
 from playwright.sync_api import Page, ViewportSize
 
 from pianoroll_seq2seq import BeatGrid, History, PianoRoll, PitchRange, summarize_music
@@ -14,18 +14,6 @@ from pianoroll_seq2seq.cli.compare_page import write_page
 from pianoroll_seq2seq.evaluation.prediction_scores import Evaluation, Predictor, Scores
 from pianoroll_seq2seq.evaluation.run_scores import RunScores
 from pianoroll_seq2seq.train.history import Epoch
-
-_OVERFLOWING = """() => {
-  const width = document.documentElement.clientWidth;
-  const clips = (node) => node && node !== document.body
-    && (getComputedStyle(node).overflowX !== "visible" || clips(node.parentElement));
-  return [...document.querySelectorAll("body *")]
-    .filter((node) => !clips(node.parentElement))
-    .map((node) => [node, node.getBoundingClientRect()])
-    .filter(([, box]) => box.width && (box.right > width + 1 || box.left < -1))
-    .map(([node, box]) => `${node.outerHTML.slice(0, 60)} ends at ${box.right}`);
-}"""
-"""The elements that reach out of the page, without those inside an element that scrolls or cuts them off."""
 
 
 def _roll(frames: int, lowest: int) -> PianoRoll:
@@ -144,8 +132,7 @@ def test_nothing_reaches_out_of_the_page(tmp_path: Path, width: int) -> None:
         page.goto(write_page(comparison, tmp_path / "page.html", overwrite=False).as_uri())
         for summary in page.locator("summary").all():
             summary.click()
-        assert page.evaluate(_OVERFLOWING) == []
-        assert page.evaluate("document.documentElement.scrollWidth") == width
+        assert overflowing(page) == []
         region = page.get_by_role("region", name="Runs")
         name = region.get_by_role("rowheader").first
         region.focus()

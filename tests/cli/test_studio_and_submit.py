@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from command_line import Run
+from command_line import Run, write_chorale_files
 
 from pianoroll_seq2seq import History, studio, write_midi
 from pianoroll_seq2seq.backends import azureml
@@ -157,6 +157,70 @@ def test_what_is_sent_generates_as_it_would_here(
 
 
 @pytest.mark.parametrize(
+    "what",
+    [
+        ("melody.mid", "--harmonize", "--part", "bass", "--octaves", "-1", "--count", 2),
+        ("piece.mid", "--bars", "2-3", "--parts", "bass"),
+    ],
+)
+def test_what_is_sent_fills_as_it_would_here(
+    run: Run, sent: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: tuple[object, ...]
+) -> None:
+    """The filling of the other machine is not that of this one, or the piece or the model was not sent."""
+    write_chorale_files(tmp_path)
+    song, model = tmp_path / str(what[0]), tmp_path / "filling"
+    options = ("--model", model, *what[1:], "--seed", 3, "--temperature", 0.8, "--program", 11)
+    done = run("submit", "fill", song, *options, "--compute", "cluster", "--sdk", "v2", "--json")
+    assert done.json["id"] == Job.id
+    assert (sent["script"], sent["data"]) == ("fill.py", {})
+    arguments = sent["arguments"]
+    assert arguments[0] == f"inputs/{song.name}"
+    assert not [argument for argument in arguments if str(tmp_path.parent) in argument]  # no path of this machine
+    there, here = tmp_path / "there", tmp_path / "here"
+    done = run("fill", song, *options, "--output", here / "piece.mid")
+    assert done.code == 0, done.err
+    place = arguments.index("--tracker")
+    assert arguments[place : place + 2] == ["--tracker", "pianoroll_seq2seq.MLflowTracker"]
+    arguments[place + 1 :] = ["JsonlTracker", "--tracker.path", "log.jsonl"]  # there is no service here
+    monkeypatch.chdir(there)
+    monkeypatch.setattr(sys, "argv", [sent["script"], *arguments])
+    with pytest.raises(SystemExit, match="0"):
+        runpy.run_path(sent["script"], run_name="__main__")
+    music = there / "outputs" / "music"
+    names = sorted(path.name for path in here.iterdir())
+    assert len(names) == (2 if "--count" in what else 1)
+    for name in names:
+        assert (music / name).read_bytes() == (here / name).read_bytes()
+    assert json.loads((music / "metrics.json").read_text())["metrics"]["polyphony"] > 0
+    assert "music_polyphony" in (there / "log.jsonl").read_text()
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ((), "Nothing is to be written"),
+        (("--parts", "viola"), "no part 'viola'"),
+        (("--bars", "90-91"), "90"),
+        (("--harmonize", "--model", "bach-chorales"), "only continues music"),
+        (("--harmonize", "--model", "nosuch"), "azureml:NAME:VERSION"),
+        (("--harmonize", "--scale", "H major"), "H major"),
+        (("--harmonize", "--scale", "H major", "--model", "azureml:voices:1"), "H major"),
+        (("--model", "azureml:voices:1"), "Nothing is to be written"),
+        (("--harmonize", "--soundfont", "none.sf2"), "none.sf2"),
+    ],
+)
+def test_filling_that_would_fail_is_not_sent(
+    run: Run, sent: dict[str, Any], tmp_path: Path, changes: tuple[str, ...], reason: str
+) -> None:
+    """A run waits for a machine, only to fail with a mistake that could be seen before."""
+    write_chorale_files(tmp_path)
+    model = () if "--model" in changes else ("--model", tmp_path / "filling")
+    song = tmp_path / ("melody.mid" if "--harmonize" in changes else "piece.mid")
+    assert reason in run("submit", "fill", song, *model, *changes, "--compute", "cluster").refused()
+    assert not sent
+
+
+@pytest.mark.parametrize(
     ("changes", "reason"),
     [
         (("--model", "scale-chords:2"), "azureml:NAME:VERSION"),
@@ -226,5 +290,5 @@ def test_an_address_is_checked_by_the_workspace(
 def test_the_commands_of_submit(run: Run, words: tuple[str, ...]) -> None:
     """A newcomer does not learn what can be submitted."""
     shown = run("submit", *words).out
-    assert all(f"\n  {name} " in shown for name in ("train", "generate"))
+    assert all(f"\n  {name} " in shown for name in ("train", "generate", "fill"))
     assert "expects the name of a command" in run("submit", "run.yaml").refused()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from chromium import opened_page, painted_notes
+from chromium import opened_page, overflowing, painted_notes
 from PIL import Image
 
 from pianoroll_seq2seq import Audio, BeatGrid, Generations, History, PianoRoll, Piece, PitchRange, SecondsGrid
@@ -65,16 +65,33 @@ def test_a_notebook_without_scripts_still_shows_the_music() -> None:
     """On a site that removes scripts, or in an untrusted notebook, there is nothing to see."""
     with opened_page() as page:
         page.set_content(_without_scripts(_page(_roll(), Piece(_roll("continued"), 8), _history(3))))
-        page.wait_for_function("[...document.images].every((image) => image.naturalWidth === 900)")
+        page.wait_for_function("[...document.images].every((image) => image.complete && image.naturalWidth)")
         pictures = page.get_by_role("img")
         assert [pictures.nth(index).get_attribute("alt") for index in range(pictures.count())] == [
             "Piano roll of upwards: 32 notes in 8.0 seconds",
             "Piano roll of continued: 32 notes in 8.0 seconds, the first 2.0 are the primer",
             "Loss curves: nats per frame over 3 epochs",
         ]
-        box = pictures.first.bounding_box()
-        assert box is not None
-        assert box["height"] > 200
+        boxes = [pictures.nth(index).bounding_box() for index in range(pictures.count())]
+        assert all(box is not None and box["height"] > 200 and box["width"] == 900 for box in boxes)
+
+
+def test_outputs_fit_a_phone() -> None:
+    """A table reaches out of the page, or the curves shrink until their text has 5 pixels."""
+    scores = Scores(1.25, 0.5, 0.5, 0.5)
+    evaluation = Evaluation(1_000, 500, *(Predictor(scores, scores) for _ in range(3)))
+    with opened_page(width=390) as page:
+        page.set_content(_page(_roll(), _history(120), evaluation))
+        page.locator("summary").click()
+        assert overflowing(page) == []
+        curves = page.get_by_role("img", name="Loss curves").bounding_box()
+    with opened_page(width=1200) as page:
+        page.set_content(_page(_history(120)))
+        wide = page.get_by_role("img", name="Loss curves").bounding_box()
+    assert curves is not None
+    assert wide is not None
+    assert (curves["height"], wide["width"]) == (wide["height"], 900)
+    assert curves["width"] < 390
 
 
 def test_a_name_cannot_begin_a_script() -> None:
@@ -166,7 +183,7 @@ def test_curves_can_be_read_on_every_page(system_is_dark: bool, page: str) -> No
     """On a dark system, the curves in a white notebook are white on black, or black on black in a dark one."""
     with opened_page(dark=system_is_dark) as shown:
         shown.set_content(f"<body style='background: {page}'>{_history(3)._repr_html_()}")
-        shown.wait_for_function("document.images[0].naturalWidth === 900")
+        shown.wait_for_function("document.images[0].complete && document.images[0].naturalWidth")
         picture = Image.open(io.BytesIO(shown.locator("img").screenshot())).convert("L")
     lightness = np.asarray(picture)
     assert np.median(lightness) == 255  # white ground, whatever is around it

@@ -15,28 +15,50 @@ import httpx
 import pytest
 from mutations import other_json, peak_growth
 from starlette.types import Receive, Scope, Send
-from studio_models import LIMITS, SMALL, in_seconds_model, slow_model, small_model
+from studio_models import LIMITS, SMALL, filling_model, slow_model, small_model
 from studio_server import Served, serve, served, waited
 
+from pianoroll_seq2seq.pretrained.opening import open_model
 from pianoroll_seq2seq.serving import RequestError, RequestLimits, Service, load_service
+from pianoroll_seq2seq.serving.requests import parse_json
 from pianoroll_seq2seq.studio import connections
 from pianoroll_seq2seq.studio.access import AccessToken
-from pianoroll_seq2seq.studio.generation_request import parse_generation_request
+from pianoroll_seq2seq.studio.exporting import export_piece
+from pianoroll_seq2seq.studio.fill_request import parse_fill_request
+from pianoroll_seq2seq.studio.limits import StudioLimits
+from pianoroll_seq2seq.studio.opening import open_file
+from pianoroll_seq2seq.studio.pieces import parse_piece
 from pianoroll_seq2seq.studio.security import HEADERS, PAGE_HEADER
+from pianoroll_seq2seq.studio.take_stream import stream_takes
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 NOTES = [{"pitch": 60, "start_beat": 0, "duration_beats": 1}, {"pitch": 64, "start_beat": 1, "duration_beats": 0.5}]
 SERVICE_REQUEST = {"primer_notes": NOTES, "num_frames": 4, "sampler": {"kind": "draw", "temperature": 1}, "seed": 3}
+PIECE = {
+    "beats_per_minute": 100,
+    "beats_per_bar": 4,
+    "beats": 8,
+    "parts": [{"name": "melody", "program": 3, "is_drums": False}],
+    "notes": [
+        {"part": 0, "pitch": 60, "start": 0, "length": 1, "velocity": 70},
+        {"part": 0, "pitch": 64, "start": 1, "length": 0.5, "velocity": 90},
+    ],
+}
 STUDIO_REQUEST = {
     "model": "small",
-    "primer_notes": NOTES,
-    "beats_per_minute": 100,
-    "length": {"seconds": 8},
-    "sampler": {"kind": "threshold", "threshold": 0.2},
+    "piece": PIECE,
+    "task": "continue",
+    "bars": None,
+    "parts": [0],
+    "beats": 8,
+    "takes": 2,
+    "temperature": 0.8,
     "scale": [0, 2, 4],
     "seed": 3,
+    "strength": None,
 }
+FILL_REQUEST = STUDIO_REQUEST | {"model": "filling", "task": "vary", "bars": [1, 1], "beats": None, "strength": 0.5}
 FEW_FRAMES = RequestLimits(max_primer_frames=64, max_num_frames=64)
 MOST_SECONDS, MOST_MEGABYTES = 5, 400
 PAGE = {PAGE_HEADER: "page-of-the-test"}
@@ -52,15 +74,20 @@ def studio() -> Iterator[Served]:
 def test_mutants(count: int) -> None:
     """A request ends in an error that is not a refusal, or takes much memory or time."""
     service = Service(SMALL.model, SMALL.layout, limits=FEW_FRAMES)
-    models = {"small": SMALL, "in seconds": in_seconds_model()}
+    models = {"small": SMALL, "filling": filling_model()}
     choice, growth, statuses = random.Random(1), peak_growth(), set[int]()
     for _ in range(count):
         raw = json.dumps(other_json(json.loads(json.dumps(SERVICE_REQUEST)), choice)).encode()
-        studio_raw = json.dumps(other_json(json.loads(json.dumps(STUDIO_REQUEST)), choice)).encode()
+        studio_raw, fill_raw, piece_raw = (
+            json.dumps(other_json(json.loads(json.dumps(one)), choice)).encode()
+            for one in (STUDIO_REQUEST, FILL_REQUEST, PIECE)
+        )
         begun = time.process_time()
         for call in (
             lambda raw=raw: service.answer_json(raw),
-            lambda raw=studio_raw: parse_generation_request(raw, models, LIMITS),
+            lambda raw=studio_raw: parse_fill_request(raw, models, LIMITS),
+            lambda raw=fill_raw: parse_fill_request(raw, models, LIMITS),
+            lambda raw=piece_raw: export_piece(parse_piece(parse_json(raw, LIMITS.request), LIMITS), "mid"),
         ):
             try:
                 call()
@@ -86,6 +113,89 @@ def test_a_short_request_for_much_work_is_refused() -> None:
     assert growth() < MOST_MEGABYTES
 
 
+def many_notes(count: int, **changes: Any) -> dict[str, Any]:
+    """A piece with many notes of a model of one part, all over its bars."""
+    notes = [
+        {
+            "part": 0,
+            "pitch": 55 + index % 18,
+            "start": index * 7 % 800 + 0.25,
+            "length": 2.0,
+            "velocity": 1 + index % 127,
+        }
+        for index in range(count)
+    ]
+    return PIECE | {"beats": 800, "notes": notes} | changes
+
+
+def test_thousands_of_notes() -> None:
+    """A piece with as many notes as the page may have holds a core, or the memory."""
+    models, limits = {"small": SMALL, "filling": filling_model()}, StudioLimits()
+    growth, begun = peak_growth(), time.process_time()
+    most = limits.request.max_primer_notes
+    request = FILL_REQUEST | {"piece": many_notes(most), "bars": [100, 101], "takes": 4}
+    *_, done = stream_takes(parse_fill_request(json.dumps(request).encode(), models, limits))
+    assert done == {"take": 3, "done": True}
+    opened, changes = open_file(export_piece(parse_piece(many_notes(most), limits), "mid").data, SMALL, limits)
+    assert (len(opened.notes), changes) == (most, [])
+    with pytest.raises(RequestError, match="the limit is 20000"):
+        parse_piece(many_notes(most + 1), limits)
+    assert time.process_time() - begun < 6 * MOST_SECONDS
+    assert growth() < MOST_MEGABYTES
+
+
+@pytest.mark.parametrize("task", ["continue", "vary"])
+def test_the_studio_refuses_what_would_take_minutes(task: str) -> None:
+    """A request of some bytes holds a core for minutes."""
+    models, limits = {"small": SMALL, "filling": filling_model()}, StudioLimits()
+    request = STUDIO_REQUEST if task == "continue" else FILL_REQUEST
+    long = {"beats": 900} if task == "continue" else {"bars": [1, 200], "piece": many_notes(9)}
+    growth, begun = peak_growth(), time.process_time()
+    with pytest.raises(RequestError, match="Ask for fewer bars or takes") as caught:
+        parse_fill_request(json.dumps(request | long | {"takes": 4}).encode(), models, limits)
+    assert caught.value.status == 413
+    assert time.process_time() - begun < MOST_SECONDS
+    assert growth() < MOST_MEGABYTES
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["bach-voices", "bach-chorales"])
+def test_the_heaviest_requests_that_the_studio_accepts(model: str) -> None:
+    """A click holds a core for a minute, or takes the memory of the machine."""
+    models, limits = {model: open_model(model)}, StudioLimits()
+    parts = [{"name": part.name, "program": 0} for part in models[model].parts]
+    piece = PIECE | {"parts": parts, "notes": [], "beats_per_minute": 400}
+    beats = 250 if model == "bach-voices" else 248  # and 16 of silence
+    request = {"model": model, "piece": piece, "task": "continue", "beats": beats, "takes": 4}
+    growth, begun = peak_growth(), time.process_time()
+    *_, done = stream_takes(parse_fill_request(json.dumps(request).encode(), models, limits))
+    assert done == {"take": 3, "done": True}
+    assert time.process_time() - begun < 30
+    assert growth() < MOST_MEGABYTES
+    with pytest.raises(RequestError, match="Ask for fewer"):
+        parse_fill_request(json.dumps(request | {"beats": beats + 20}).encode(), models, limits)
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "-0.0", "1e-320"])
+def test_numbers_that_are_none(number: str) -> None:
+    """What is not a number comes through to the model, or out of it."""
+    models, statuses, ends = {"filling": filling_model()}, set[int](), list[object]()
+    for holder, key in _numbers(FILL_REQUEST):
+        request = json.loads(json.dumps(FILL_REQUEST))
+        here = next(one for one in _numbers(request) if (one[1], str(one[0])) == (key, str(holder)))
+        here[0][here[1]] = "here"
+        raw = json.dumps(request).replace('"here"', number).encode()
+        try:
+            lines = list(stream_takes(parse_fill_request(raw, models, LIMITS)))
+        except RequestError as error:
+            statuses.add(error.status)
+        else:
+            json.dumps(lines, allow_nan=False)
+            ends.append(lines[-1].get("done"))
+    assert statuses <= {400, 422}
+    assert all(ends)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("primer_frames", "num_frames"), [(4_000, 1_000), (10_000, 400)])
 def test_the_heaviest_requests_that_are_accepted(primer_frames: int, num_frames: int) -> None:
@@ -106,10 +216,11 @@ def test_numbers_of_many_digits(studio: Served, number: str) -> None:
             request = json.loads(json.dumps(STUDIO_REQUEST))
             holder, key = list(_numbers(request))[place]
             holder[key] = "here"
-            answer = client.post("/continue", content=json.dumps(request).replace('"here"', number))
+            answer = client.post("/fill", content=json.dumps(request).replace('"here"', number))
             assert answer.status_code in (200, 400, 413, 422), answer.text
-        for address in (f"/pieces/{number}.mid", f"/primer?model=small&beats={number}", f"/{number}"):
-            assert client.post(address).status_code in (404, 405, 422)
+        for address in (f"/samples/{number}.json", f"/open?model={number}", f"/export?format={number}", f"/{number}"):
+            assert client.post(address).status_code in (400, 404, 405, 422)
+            assert client.get(address).status_code in (404, 405)
 
 
 def test_an_error_of_the_program_has_the_security_headers(
@@ -132,9 +243,7 @@ def test_half_a_request_ends_and_keeps_nothing(monkeypatch: pytest.MonkeyPatch) 
     """Connections that send a part of a request stay open for ever."""
     monkeypatch.setattr(connections, "REQUEST_SECONDS", 0.3)
     with served([small_model()], LIMITS) as running:
-        head = (
-            b"POST /continue HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Studio-Page: page-of-the-test\r\nContent-Length: 99\r\n"
-        )
+        head = b"POST /fill HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Studio-Page: page-of-the-test\r\nContent-Length: 99\r\n"
         whole = b"GET /assets/page.css HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
         for data in (b"", b"GET / HT", head, head + b"\r\n{", whole + head + b"\r\n{"):
             with _connection(running.address) as connection:
@@ -149,14 +258,14 @@ def test_half_a_request_ends_and_keeps_nothing(monkeypatch: pytest.MonkeyPatch) 
 def test_a_slow_body_that_arrives_in_time_is_read() -> None:
     with served([small_model()], LIMITS) as running, _connection(running.address) as connection:
         raw = json.dumps(STUDIO_REQUEST).encode()
-        head = f"POST /continue HTTP/1.1\r\nHost: 127.0.0.1\r\n{PAGE_HEADER}: page-of-the-test\r\nConnection: close\r\n"
+        head = f"POST /fill HTTP/1.1\r\nHost: 127.0.0.1\r\n{PAGE_HEADER}: page-of-the-test\r\nConnection: close\r\n"
         for part in (head.encode(), f"Content-Length: {len(raw)}\r\n\r\n".encode(), raw[:9], raw[9:]):
             connection.sendall(part)
             time.sleep(0.05)
         answer = b""
         while data := connection.recv(65_536):
             answer += data
-        assert b'{"done":true}' in answer
+        assert b'{"take":1,"done":true}' in answer
 
 
 def test_readers_that_never_read_lose_their_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,7 +302,7 @@ def test_a_client_that_leaves_within_the_body_is_no_error(caplog: pytest.LogCapt
         try:
             for _ in range(3):
                 with _connection(running.address) as connection:
-                    head = f"POST /continue HTTP/1.1\r\nHost: 127.0.0.1\r\n{PAGE_HEADER}: page-of-the-test\r\n"
+                    head = f"POST /fill HTTP/1.1\r\nHost: 127.0.0.1\r\n{PAGE_HEADER}: page-of-the-test\r\n"
                     connection.sendall(f"{head}Content-Length: 999\r\n\r\n".encode() + b"{")
                     time.sleep(0.05)
             assert waited(lambda: not running.server.server_state.connections)
@@ -208,12 +317,12 @@ def test_closing_while_pieces_are_written_is_quiet(caplog: pytest.LogCaptureFixt
     logger = logging.getLogger("uvicorn.error")
     with served([slow_model(0.5)], LIMITS) as running:
         logger.addHandler(caplog.handler)
-        request = STUDIO_REQUEST | {"model": "slow", "length": {"beats": 100}, "scale": None}
+        request = STUDIO_REQUEST | {"model": "slow", "beats": 100, "scale": None}
         with _connection(running.address) as connection:
             raw = json.dumps(request).encode()
-            head = f"POST /continue HTTP/1.1\r\nHost: 127.0.0.1\r\n{PAGE_HEADER}: page-of-the-test\r\n"
+            head = f"POST /fill HTTP/1.1\r\nHost: 127.0.0.1\r\n{PAGE_HEADER}: page-of-the-test\r\n"
             connection.sendall(f"{head}Content-Length: {len(raw)}\r\n\r\n".encode() + raw)
-            assert b"piece_id" in connection.recv(65_536) + connection.recv(65_536)
+            assert b"begin" in connection.recv(65_536) + connection.recv(65_536)
             begun = time.monotonic()
             running.server.should_exit = True
             assert waited(lambda: not running.server.server_state.tasks, 8)
@@ -231,7 +340,9 @@ def test_a_studio_with_a_token_answers_nobody_without_it() -> None:
                 assert client.get(f"/{given}").status_code == 403
             port = running.address.rsplit(":", 1)[1]
             for cookie in ("", f"studio-{port}=wrong", f"studio-1={token.text}", f"studio-{port}=\u00ff"):
-                for method, address in (("GET", "/"), ("GET", "/assets/studio.js"), ("POST", "/continue")):
+                for method, address in [
+                    ("GET", address) for address in ("/", "/assets/studio.js", "/samples/0.json")
+                ] + [("POST", address) for address in ("/fill", "/open?model=small", "/export?format=mid")]:
                     answer = client.request(method, address, headers={b"cookie": cookie.encode()})
                     assert answer.status_code == 403
                     assert "script" not in answer.text
@@ -242,7 +353,8 @@ def test_a_studio_with_a_token_answers_nobody_without_it() -> None:
             assert str(page.url) == f"{running.address}/"  # the address bar and the history do not show the token
             assert "HttpOnly" in page.history[0].headers["set-cookie"]
             assert client.get("/assets/studio.js").status_code == 200
-            assert client.post("/continue", json=STUDIO_REQUEST).status_code == 200
+            assert client.post("/fill", json=STUDIO_REQUEST).status_code == 200
+            assert client.post("/export?format=mid", json=PIECE).status_code == 200
         ticket = token.ticket()
         for status in (200, 403):  # the address with which the browser is started opens the page once
             with httpx.Client(base_url=running.address, trust_env=False, follow_redirects=True) as client:

@@ -117,6 +117,24 @@ def test_writes_step_by_step_what_it_scores(num_planes: int, head: Any) -> None:
 
 
 @every_head
+def test_reads_a_given_beginning_at_once_as_it_does_step_by_step(num_planes: int, head: Any) -> None:
+    """The first frame of a late bar comes after as many steps as there are frames before it."""
+    layout = layout_of(num_planes)
+    model, frames, mask = model_of(head, layout), frames_of(layout, 9), mask_of(9)
+    mask[:, :5] = True
+    given = GivenFrames.of(frames, mask, layout, end=torch.tensor([9, 0, 7]))
+    with torch.no_grad():
+        stepped, state = model.start_filling(given)
+        for step in range(5):
+            stepped, state = model.advance(frames[:, step], state)
+        at_once, begun = model.start_filling(given, begin=5)
+        for step in range(5, 9):
+            torch.testing.assert_close(at_once.log_prob(frames[:, step]), stepped.log_prob(frames[:, step]))
+            stepped, state = model.advance(frames[:, step], state)
+            at_once, begun = model.advance(frames[:, step], begun)
+
+
+@every_head
 def test_continues_a_primer_as_it_scores_it(num_planes: int, head: Any) -> None:
     layout = layout_of(num_planes)
     model, frames = model_of(head, layout), frames_of(layout, 9)

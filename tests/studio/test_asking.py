@@ -7,21 +7,30 @@ from pathlib import Path
 import pytest
 from chromium import opened_page
 from playwright.sync_api import Page, expect
-from studio_models import FAILING, SLOW, small_model
-from studio_page import expect_notes, notes, num_notes
+from studio_models import FAILING, SLOW, quartet_model, small_model
+from studio_page import expect_notes, notes, num_notes, select_bars
 from studio_server import Served, served, waited
 
 from pianoroll_seq2seq.pretrained.opening import open_model
 
-MELODY = 32
-"""Notes of the piece that the page opens with, in eight bars of the soprano."""
+pytestmark = pytest.mark.usefixtures("one_thread")
+MELODY = 8
+"""Notes of the piece that the tests ask about: two bars of the soprano, of the melody with which the page opens."""
 
 
 @pytest.fixture(scope="module")
 def voices() -> Iterator[Served]:
     """A studio whose first model writes four voices, and fills."""
-    with served([open_model("bach-voices"), small_model(), SLOW, FAILING]) as running:
+    with served([quartet_model(), open_model("bach-voices"), small_model(), SLOW, FAILING]) as running:
         yield running
+
+
+def opened(page: Page, studio: Served) -> None:
+    """Opens the page and keeps the first two bars of its melody."""
+    page.goto(studio.address)
+    page.fill("#bars", "2")
+    page.press("#bars", "Tab")
+    expect_notes(page, MELODY)
 
 
 def ask(page: Page, task: str, words: str = "Done") -> None:
@@ -36,14 +45,15 @@ def parts_of(found: list[tuple[int, int, float, float]], part: int) -> list[tupl
 def test_a_melody_is_harmonised_and_undone_as_one_step(voices: Served, tmp_path: Path) -> None:
     """The melody changes, voices are missing, or undo takes back a single note of the answer."""
     with opened_page() as page:
-        page.goto(voices.address)
+        opened(page, voices)
+        page.select_option("#model", "bach-voices")
         melody = notes(page, tmp_path)
         assert len(melody) == MELODY
         ask(page, "harmonise")
         found = notes(page, tmp_path)
         assert parts_of(found, 0) == melody
         for part in (1, 2, 3):
-            assert len(parts_of(found, part)) > 8
+            assert len(parts_of(found, part)) > 2
             assert max(start + length for _, _, start, length in parts_of(found, part)) == MELODY
         page.click("#undo")
         assert notes(page, tmp_path) == melody
@@ -52,10 +62,41 @@ def test_a_melody_is_harmonised_and_undone_as_one_step(voices: Served, tmp_path:
         expect(page.locator("#harmonise")).to_have_attribute("aria-disabled", "true")
 
 
+def test_selected_bars_and_parts_are_written_and_nothing_else(voices: Served, tmp_path: Path) -> None:
+    """Filling or varying a bar changes its neighbours."""
+    with opened_page() as page:
+        opened(page, voices)
+        ask(page, "harmonise")
+        before = notes(page, tmp_path)
+        select_bars(page, 2, 2)
+        page.fill("#seed", "11")
+        ask(page, "fill")
+        filled = notes(page, tmp_path)
+        assert filled != before
+        assert [note for note in filled if note[2] < 4] == [note for note in before if note[2] < 4]
+        assert max(start + length for _, _, start, length in filled) == MELODY
+        page.fill("#strength", "0.3")
+        ask(page, "vary")
+        varied = notes(page, tmp_path)
+        assert varied != filled
+        assert [note for note in varied if note[2] < 4] == [note for note in before if note[2] < 4]
+        assert set(varied) & {note for note in filled if note[2] >= 4}
+        page.uncheck("#from-start")
+        page.fill("#length", "4")
+        select_bars(page, 1, 1)
+        ask(page, "continue")  # after the first bar
+        continued = notes(page, tmp_path)
+        assert [note for note in continued if note[2] < 4] == [note for note in before if note[2] < 4]
+        assert float(page.locator("#position").input_value()) >= 4
+        for expected in (varied, filled, before):
+            page.click("#undo")
+            assert notes(page, tmp_path) == expected
+
+
 def test_the_seed_determines_the_answer(voices: Served, tmp_path: Path) -> None:
     """The fields of the page have no effect."""
     with opened_page() as page:
-        page.goto(voices.address)
+        opened(page, voices)
         answers = []
         for seed, temperature in (("5", "1"), ("5", "1"), ("6", "1"), ("5", "0.3")):
             page.fill("#seed", seed)
@@ -67,17 +108,21 @@ def test_the_seed_determines_the_answer(voices: Served, tmp_path: Path) -> None:
         assert answers[0] == answers[1]
         assert answers[0] != answers[2]
         assert answers[0] != answers[3]
+        page.select_option("#model", "small")
         page.select_option("#root", label="D")
         page.select_option("#scale", label="major")
-        ask(page, "harmonise")
-        written = [pitch for part, pitch, _, _ in notes(page, tmp_path) if part]
-        assert {pitch % 12 for pitch in written} <= {2, 4, 6, 7, 9, 11, 1}
+        page.fill("#length", "4")
+        page.select_option("#unit", "seconds")
+        ask(page, "continue")
+        written = [(pitch, start) for _, pitch, start, _ in notes(page, tmp_path) if start >= MELODY]
+        assert {pitch % 12 for pitch, _ in written} <= {2, 4, 6, 7, 9, 11, 1}
+        assert MELODY + 2 < max(start for _, start in written) < MELODY + 4 * 90 / 60
 
 
 def test_the_answer_plays_while_it_arrives_and_stop_keeps_what_came(voices: Served, tmp_path: Path) -> None:
     """The page is silent until all is written, or Stop loses it, or the model goes on."""
     with opened_page() as page:
-        page.goto(voices.address)
+        opened(page, voices)
         page.select_option("#model", SLOW.name)
         page.fill("#length", "200")
         page.click("#silence")
@@ -98,7 +143,7 @@ def test_the_answer_plays_while_it_arrives_and_stop_keeps_what_came(voices: Serv
 def test_takes_are_heard_kept_and_dropped(voices: Served, tmp_path: Path) -> None:
     """A take that is heard is another one than its name says, or dropping loses the melody."""
     with opened_page() as page:
-        page.goto(voices.address)
+        opened(page, voices)
         page.fill("#seed", "3")
         page.select_option("#take-count", "3")
         ask(page, "harmonise")
@@ -119,13 +164,13 @@ def test_takes_are_heard_kept_and_dropped(voices: Served, tmp_path: Path) -> Non
         assert notes(page, tmp_path) == versions[1]
         page.click("#undo")
         expect_notes(page, MELODY)
-        expect(page.locator("#undo")).to_have_attribute("aria-disabled", "true")
+        expect(page.locator("#undo")).to_have_attribute("title", "Undo: Change the length")
 
 
 def test_what_cannot_be_done_says_why(voices: Served) -> None:
     """A button does nothing, and nobody learns the reason."""
     with opened_page() as page:
-        page.goto(voices.address)
+        opened(page, voices)
         fill = page.locator("#fill")
         expect(fill).to_have_attribute("aria-disabled", "true")
         expect(fill).to_have_attribute("title", "Select the bars or the parts to fill.")
@@ -142,7 +187,7 @@ def test_what_cannot_be_done_says_why(voices: Served) -> None:
 def test_errors_are_shown_and_the_focus_returns(voices: Served) -> None:
     """After an error the page waits forever, or the keyboard loses its place."""
     with opened_page(excused=["responded with a status of 4"]) as page:
-        page.goto(voices.address)
+        opened(page, voices)
         page.fill("#length", "-3")
         page.click("#continue")
         expect(page.locator("#error")).to_contain_text("Length")
@@ -164,7 +209,7 @@ def test_errors_are_shown_and_the_focus_returns(voices: Served) -> None:
 def test_closing_the_page_stops_the_model(voices: Served) -> None:
     """Jobs of closed tabs continue for minutes and slow down the next ones."""
     with opened_page() as page:
-        page.goto(voices.address)
+        opened(page, voices)
         page.select_option("#model", SLOW.name)
         page.fill("#length", "150")
         page.click("#silence")

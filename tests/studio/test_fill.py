@@ -81,7 +81,9 @@ MODELS = {
 LIMITS = StudioLimits()
 
 
-def piece_of(notes: list[dict[str, Any]], names: tuple[str, ...] = ("melody", "bass"), **changes: Any) -> dict[str, Any]:
+def piece_of(
+    notes: list[dict[str, Any]], names: tuple[str, ...] = ("melody", "bass"), **changes: Any
+) -> dict[str, Any]:
     """A piece of the page."""
     parts = [{"name": name, "program": 52, "is_drums": name == "kit"} for name in names]
     return {
@@ -152,9 +154,7 @@ def as_the_page_has_it(request: FillRequest, piece: dict[str, Any], take: list[d
         for one in piece["notes"]
         if request.placed[one["part"]] is not None
         and not (
-            one["part"] in region.parts
-            and region.begin <= one["start"]
-            and one["start"] + one["length"] <= region.end
+            one["part"] in region.parts and region.begin <= one["start"] and one["start"] + one["length"] <= region.end
         )
         and (one["part"], one["pitch"], one["start"]) not in longer
     ]
@@ -181,10 +181,14 @@ def as_fill_has_it(request: FillRequest) -> list[list[Key]]:
         assert roll.velocity is not None
         known = roll.velocity[np.repeat(given.mask(roll), [len(part.pitches) for part in roll.parts], axis=1)]
         typical = round(float(np.median(known[known > 0]))) if known.any() else 100
-        velocity = np.where(notes.velocity > 0, notes.velocity, typical)  # of what is left of a note whose start is gone
+        velocity = np.where(
+            notes.velocity > 0, notes.velocity, typical
+        )  # of what is left of a note whose start is gone
         columns = (notes.part, notes.pitch, beats[notes.onset_frame], beats[notes.end_frame], velocity)
         rows = zip(*(column.tolist() for column in columns), strict=True)
-        takes.append(sorted((part, pitch, round(start, 3), round(end, 3), level) for part, pitch, start, end, level in rows))
+        takes.append(
+            sorted((part, pitch, round(start, 3), round(end, 3), level) for part, pitch, start, end, level in rows)
+        )
     return takes
 
 
@@ -310,6 +314,7 @@ def request_of(**changes: Any) -> dict[str, Any]:
     return {name: value for name, value in request.items() if value is not ...}
 
 
+CONTINUING = {"model": "bach-chorales", "task": "continue", "bars": None}
 DUO = piece_of(random_notes(1))
 
 
@@ -333,7 +338,7 @@ def changed(**changes: Any) -> dict[str, Any]:
         ({"model": "scales", "task": "continue", "bars": None}, 422, "needs a scale"),
         ({"model": "bach-voices"}, 422, "writes 4 parts, soprano, alto, tenor, bass, and the piece has 2. Add parts"),
         ({"piece": piece_of([], ("a", "b", "c"))}, 422, "the piece has 3. Remove parts"),
-        ({"model": "bach-chorales", "piece": piece_of([], ("kit",)), "task": "continue", "bars": None}, 422, "no drums"),
+        (CONTINUING | {"piece": piece_of([], ("kit",))}, 422, "no drums"),
         ({"bars": None}, 422, "select the bars or the parts"),
         ({"bars": [2]}, 400, "the first and the last bar"),
         ({"bars": [2, 5]}, 422, "which has 4"),
@@ -348,8 +353,7 @@ def changed(**changes: Any) -> dict[str, Any]:
         ({"parts": []}, 400, "a list of the parts"),
         ({"parts": [2]}, 422, "in 0..1"),
         ({"parts": "bass"}, 400, "a list of the parts"),
-        ({"model": "bach-chorales", "piece": piece_of([], ("a", "kit")), "task": "continue", "bars": None, "parts": [1]},
-         422, "does not write 'kit'"),
+        (CONTINUING | {"piece": piece_of([], ("a", "kit")), "parts": [1]}, 422, "does not write 'kit'"),
         ({"task": "harmonise"}, 422, "all parts have notes"),
         ({"task": "harmonise", "parts": [0, 1]}, 422, "no melody to harmonise"),
         ({"task": "harmonise", "piece": piece_of([])}, 422, "no melody to harmonise"),
@@ -385,10 +389,10 @@ def changed(**changes: Any) -> dict[str, Any]:
         ({"piece": changed(notes=[note(0, 60, 0, 0)])}, 422, "piece.notes[0].length"),
         ({"piece": changed(notes=[note(0, 60, 0, 1, 0)])}, 422, "piece.notes[0].velocity"),
         ({"piece": changed(notes=[{"pitch": 60}])}, 400, "missing"),
-        ({"piece": changed(notes=[note(0, 90, 9.5)])}, 422, "melody: F#6 in bar 3 is outside of the range of duet, C4 to B4"),
-        ({"piece": changed(notes=[note(0, 60, 9, 2), note(0, 62, 10, 2)])}, 422, "melody: several notes at once in bar 3"),
+        ({"piece": changed(notes=[note(0, 90, 9.5)])}, 422, "melody: F#6 in bar 3 is outside of the range of duet, C4"),
+        ({"piece": changed(notes=[note(0, 60, 9, 2), note(0, 62, 10, 2)])}, 422, "melody: several notes at once"),
     ],
-)  # fmt: skip
+)
 def test_invalid_requests_are_refused_in_the_terms_of_the_page(
     changes: dict[str, Any], status: int, words: str
 ) -> None:

@@ -1,12 +1,14 @@
 """The studio's page as a whole, as a person uses it."""
 
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from chromium import opened_page
 from playwright.sync_api import Page, expect
-from studio_models import HOSTILE, PITCHES, SLOW, Slow, slow_model
+from studio_models import HOSTILE, LIMITS, PITCHES, SLOW, Slow, all_models, slow_model
 from studio_page import expect_notes, num_notes, press, saved
 from studio_server import Served, served, waited
 
@@ -14,6 +16,15 @@ from pianoroll_seq2seq.midi_io import to_midi_bytes
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.score import NoteTable, Score
 from pianoroll_seq2seq.tempo import TempoMap
+
+
+@pytest.fixture(scope="module")
+def studio() -> Iterator[Served]:
+    """A studio that takes as many notes as its models write."""
+    request = replace(LIMITS.request, max_primer_notes=2000, max_request_bytes=200_000)
+    with served(all_models(), replace(LIMITS, request=request)) as running:
+        yield running
+
 
 WATCH = """
     new MutationObserver((_, observer) => {
@@ -117,7 +128,7 @@ def test_a_midi_file_is_opened_and_other_files_are_an_error(studio: Served) -> N
         kept = num_notes(page)
         assert kept in (2, 3)
         assert float(page.input_value("#tempo")) == 75
-        for buffer, words in ((b"no music", "a.mid"), (bytes(2**20), "the limit is 5000")):
+        for buffer, words in ((b"no music", "not a MIDI"), (bytes(2**20), "the limit is 5000")):
             page.set_input_files("#open-file", {"name": "a.mid", "mimeType": "audio/midi", "buffer": buffer})
             expect(page.locator("#error")).to_contain_text(words)
             assert num_notes(page) == kept
@@ -143,7 +154,8 @@ def test_everything_has_a_name(studio: Served) -> None:
         ]
         assert len(found) > 40
         assert all(name.strip() for _, name in found), found
-        assert page.locator("[role=status]").count() == page.locator("[role=alert]").count() == 1
+        assert page.locator("[role=status]").count() == 2  # of the page, and of its score
+        assert page.locator("[role=alert]").count() == 1
 
 
 @pytest.mark.parametrize("width", [390, 800, 1400])
@@ -154,8 +166,9 @@ def test_the_page_fits_its_window(studio: Served, width: int) -> None:
         expect(page.locator("#continue")).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         boxes = page.evaluate(
-            "[...document.querySelectorAll('button')].map(button => button.getBoundingClientRect())"
-            ".filter(box => box.width).map(({left, top, right, bottom}) => [left, top, right, bottom])"
+            "[...document.querySelectorAll('button')].filter(button => button.checkVisibility())"
+            ".map(button => button.getBoundingClientRect())"
+            ".map(({left, top, right, bottom}) => [left, top, right, bottom])"
         )
         for index, (left, top, right, bottom) in enumerate(boxes):
             assert left >= 0

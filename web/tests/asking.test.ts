@@ -34,6 +34,7 @@ const pitches = (store: Store, part: number): number[] =>
   store.piece.notes.filter((one) => one.part === part).map(({ pitch }) => pitch);
 const half = { take: 0, until: 4, notes: CHORDS.slice(0, 2) };
 const rest = { take: 0, until: 8, notes: CHORDS.slice(2) };
+const second = [{ take: 1, until: 8, notes: [note(1, 64, 0, 8)] }, { take: 1, done: true }];
 const done = { take: 0, done: true };
 
 test("an answer is one step, the melody stays the same values, and it plays", async () => {
@@ -77,6 +78,24 @@ test("undo while an answer arrives ends it", async () => {
   assert.equal(store.piece, MELODY);
 });
 
+test("a selection while an answer arrives does not end it, also after an undo", async () => {
+  const { asking: one, store } = asking([(store) => store.select({ parts: [0] }), half, (store) => store.select({ parts: null }), rest, done]);
+  store.change("Draw", withNotes(store.piece, [...store.piece.notes, note(0, 79, 12)]));
+  store.undo();
+  assert.equal(await one.run("harmonise"), "done");
+  assert.deepEqual(pitches(store, 1), [65, 67]);
+});
+
+test("a part that is missing by now comes back with its notes", async () => {
+  const solo = { ...MELODY, parts: MELODY.parts.slice(0, 1) };
+  const { asking: one, store } = asking([half, rest, done, ...second], solo, { takes: 2 });
+  await one.run("harmonise");
+  store.undo();
+  assert.equal(store.piece.parts.length, 1);
+  one.hear(one.takes[0]!.id);
+  assert.deepEqual([store.piece.parts.length, pitches(store, 2)], [4, [60, 59]]);
+});
+
 test("notes drawn while an answer arrives stay", async () => {
   const drawn = note(0, 79, 12);
   const { asking: one, store } = asking([half, (store) => store.change("Draw", withNotes(store.piece, [...store.piece.notes, drawn])), rest, done]);
@@ -97,8 +116,6 @@ test("a wrong line is an error that names the field", async () => {
   const { asking: one } = asking([{ take: 0, until: 4, notes: [{ ...CHORDS[0], pitch: -1 }] }]);
   await assert.rejects(one.run("harmonise"), /notes\[0\].pitch/);
 });
-
-const second = [{ take: 1, until: 8, notes: [note(1, 64, 0, 8)] }, { take: 1, done: true }];
 
 test("takes are heard in turn, and all of them are one step", async () => {
   const { asking: one, store, transport } = asking([half, second[0]!, rest, done, second[1]!], MELODY, { takes: 2 });

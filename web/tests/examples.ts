@@ -34,9 +34,11 @@ export function settings(...models: ModelSettings[]): Settings {
     roots: ["C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B"],
     scales: { major: [0, 2, 4, 5, 7, 9, 11], minor: [0, 2, 3, 5, 7, 8, 10] },
     beats_per_minute: [20, 400],
+    max_takes: 4,
     max_file_bytes: 1_000_000,
     max_beats: 2000,
     scores: null,
+    samples: null,
   };
 }
 

@@ -1,7 +1,8 @@
 """``fill``: writes what is not given of a piece, with a trained model."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
@@ -9,15 +10,18 @@ from pianoroll_seq2seq.cli.class_options import find_classes
 from pianoroll_seq2seq.cli.command import Command
 from pianoroll_seq2seq.cli.fill_options import GivenOptions, PieceOptions
 from pianoroll_seq2seq.cli.generate_options import FILES, FileOptions, SamplingOptions
-from pianoroll_seq2seq.cli.generated import Generated, condition_of, numbered, open_trained, sampler_of, write_piece
+from pianoroll_seq2seq.cli.generated import Generated, conditions_of, numbered, open_trained, sampler_of, write_piece
 from pianoroll_seq2seq.cli.music_files import ENDINGS, check_outputs
 from pianoroll_seq2seq.cli.options import BASIC, Count
+from pianoroll_seq2seq.cli.recording import RECORDS, RecordOptions
+from pianoroll_seq2seq.cli.train import TRACKER
 from pianoroll_seq2seq.errors import SettingsError
 
 if TYPE_CHECKING:
     from pianoroll_seq2seq.given import Given
     from pianoroll_seq2seq.pianoroll import PianoRoll
     from pianoroll_seq2seq.pretrained.trained_model import TrainedModel
+    from pianoroll_seq2seq.trackers.base import Value
 
 
 def fill(
@@ -30,8 +34,11 @@ def fill(
     piece: PieceOptions = PieceOptions(),
     sampling: SamplingOptions = SamplingOptions(),
     files: FileOptions = FileOptions(),
+    records: RecordOptions = RecordOptions(),
+    tracker: Annotated[str | None, Parameter(group=RECORDS, metavar="CLASS")] = None,
     classes: Annotated[list[str] | None, Parameter(group=FILES, metavar="CLASS...")] = None,
     threads: Annotated[Count, Parameter(group=FILES)] = 1,
+    **arguments: Any,
 ) -> Generated:
     """Harmonizes a melody, accompanies parts, or writes some bars anew. What is given of the piece stays as it is.
 
@@ -44,39 +51,80 @@ def fill(
         piece: how the piece is read.
         sampling: how frames are chosen.
         files: how the files are written.
+        records: what is kept beside the files.
+        tracker: Class of a tracker that logs the metrics and the files, such as MLflowTracker.
         classes: Import paths of your own model and head classes, such as my_module.MyModel.
         threads: CPU threads.
+        **arguments: the arguments of the tracker.
     """
     paths_of_pieces = numbered(output, sampling.count)
-    check_outputs([path for paths in paths_of_pieces for path in paths], overwrite=files.overwrite)
-    given = what.expression()
+    paths = [path for paths in paths_of_pieces for path in paths]
+    check_outputs(paths, overwrite=files.overwrite)
+    what.expression()  # refuses options that say nothing, before anything is opened
     import torch
 
     from pianoroll_seq2seq.evaluation.music_metrics import mean_metrics
+
+    torch.set_num_threads(threads)
+    with records.open(paths, TRACKER.choose(tracker, arguments), overwrite=files.overwrite) as recorder:
+        trained, epoch = open_trained(model, find_classes(classes or ()))
+        filled = _fill(source, trained, what, piece, sampling)
+        written = [write_piece(one, one, names, files) for names, one in zip(paths_of_pieces, filled, strict=True)]
+        generated = Generated(trained.name, sampling.seed, tuple(written), mean_metrics(filled), epoch)
+        params: dict[str, Value] = {"model": generated.model, "pieces": len(written)}
+        recorder.record(generated, {**params, "seed": sampling.seed, "temperature": sampling.temperature})
+    return generated
+
+
+def _fill(
+    source: Path, trained: "TrainedModel", what: GivenOptions, piece: PieceOptions, sampling: SamplingOptions
+) -> "Sequence[PianoRoll]":
+    """The filled pieces."""
     from pianoroll_seq2seq.models.contract import require_filling
     from pianoroll_seq2seq.sampling import fill as fill_pieces
 
-    torch.set_num_threads(threads)
-    trained, epoch = open_trained(model, find_classes(classes or ()))
     filling = require_filling(trained.model)
-    roll, given = _read(source, trained, what, piece, given)
-    condition = condition_of(sampling, trained)
-    filled = fill_pieces(
+    roll, given = _read(source, trained, what, piece)
+    return fill_pieces(
         filling,
         [roll] * sampling.count,
         given,
         sampler=sampler_of(sampling, trained),
         seed=sampling.seed,
-        condition=None if condition is None else [condition] * sampling.count,
+        condition=conditions_of(sampling, trained, roll),
         layout=trained.layout,
         progress=True,
     )
-    written = [write_piece(one, one, paths, files) for paths, one in zip(paths_of_pieces, filled, strict=True)]
-    return Generated(trained.name, sampling.seed, tuple(written), mean_metrics(filled), epoch)
+
+
+def check_fill(
+    source: Path,
+    model: str,
+    what: GivenOptions,
+    piece: PieceOptions,
+    sampling: SamplingOptions,
+    *,
+    classes: Sequence[type] = (),
+) -> None:
+    """Checks that a model of this machine can be opened and takes the piece and the options, without filling.
+
+    Raises:
+        CheckpointError: no such model.
+        SettingsError: options that do not fit it.
+        MidiError: a piece that cannot be read.
+    """
+    from pianoroll_seq2seq.models.contract import require_filling
+
+    what.expression()
+    trained, _ = open_trained(model, classes)
+    require_filling(trained.model)
+    roll, _ = _read(source, trained, what, piece)
+    sampler_of(sampling, trained)
+    conditions_of(sampling, trained, roll)
 
 
 def _read(
-    source: Path, trained: "TrainedModel", what: GivenOptions, piece: PieceOptions, given: "Given | None"
+    source: Path, trained: "TrainedModel", what: GivenOptions, piece: PieceOptions
 ) -> tuple["PianoRoll", "Given"]:
     """The piece, and what of it is given.
 
@@ -86,6 +134,7 @@ def _read(
     from pianoroll_seq2seq.given import Given
     from pianoroll_seq2seq.sampling.melodies import melody_part, with_melody
 
+    given = what.expression()
     if given is None:
         part, layout = melody_part(trained.model, trained.layout, piece.part)
         melody = piece.read_melody(source, layout)
@@ -128,5 +177,6 @@ COMMAND = Command(
     pianoroll-seq2seq fill piece.mid --bars 5-8 --parts tenor --output take.mid
     (endings: {", ".join(ENDINGS)})
     """,
+    class_options=(TRACKER,),
     keeps_result=True,
 )

@@ -9,13 +9,15 @@ from cyclopts import Parameter
 from pianoroll_seq2seq.cli.class_options import find_classes
 from pianoroll_seq2seq.cli.command import Command
 from pianoroll_seq2seq.cli.generate_options import FILES, FileOptions, PrimerOptions, SamplingOptions
-from pianoroll_seq2seq.cli.generated import Generated, condition_of, numbered, open_trained, sampler_of, write_piece
+from pianoroll_seq2seq.cli.generated import Generated, conditions_of, numbered, open_trained, sampler_of, write_piece
 from pianoroll_seq2seq.cli.music_files import ENDINGS, check_outputs
 from pianoroll_seq2seq.cli.options import BASIC, Count
 from pianoroll_seq2seq.cli.recording import RECORDS, RecordOptions
 from pianoroll_seq2seq.cli.train import TRACKER
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from pianoroll_seq2seq.pianoroll import PianoRoll
     from pianoroll_seq2seq.pretrained.trained_model import TrainedModel
     from pianoroll_seq2seq.trackers.base import Value
@@ -80,14 +82,14 @@ def _generate(
     torch.set_num_threads(threads)
     trained, epoch = open_trained(model, classes)
     roll = _primer(trained, primer)
-    condition = condition_of(sampling, trained)
+    num_frames = _num_frames(trained, primer, roll)
     continuations = continue_primers(
         trained.model,
         [roll] * sampling.count,
-        num_frames=_num_frames(trained, primer, roll),
+        num_frames=num_frames,
         sampler=sampler_of(sampling, trained),
         seed=sampling.seed,
-        condition=None if condition is None else [condition] * sampling.count,
+        condition=_conditions(trained, primer, sampling, roll, num_frames),
         layout=trained.layout,
         progress=True,
     )
@@ -112,9 +114,9 @@ def check_options(
         MidiError: a primer that cannot be read.
     """
     trained, _ = open_trained(model, classes)
-    _num_frames(trained, primer, _primer(trained, primer))
+    roll = _primer(trained, primer)
     sampler_of(sampling, trained)
-    condition_of(sampling, trained)
+    _conditions(trained, primer, sampling, roll, _num_frames(trained, primer, roll))
 
 
 def _primer(trained: "TrainedModel", options: PrimerOptions) -> "PianoRoll":
@@ -134,6 +136,16 @@ def _primer(trained: "TrainedModel", options: PrimerOptions) -> "PianoRoll":
         outside=options.outside,
         on_damage=options.on_damage,
     )
+
+
+def _conditions(
+    trained: "TrainedModel", options: PrimerOptions, sampling: SamplingOptions, primer: "PianoRoll", num_frames: int
+) -> "list[np.ndarray] | None":
+    """The condition of each piece; bars and beats are those of the files, with the primer or without."""
+    from pianoroll_seq2seq.sampling.model_conditions import extended
+
+    begin = len(primer) if options.primer is None or options.only_new else 0
+    return conditions_of(sampling, trained, extended(primer, num_frames), begin=begin)
 
 
 def _num_frames(trained: "TrainedModel", options: PrimerOptions, primer: "PianoRoll") -> int:

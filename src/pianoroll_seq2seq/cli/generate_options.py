@@ -15,6 +15,7 @@ SAMPLING = Group("Sampling", sort_key=20)
 FILES = Group("Files", sort_key=30)
 Velocity = Annotated[OptionalWhole, Parameter(validator=Number(gte=1, lte=127))]
 Program = Annotated[OptionalWhole, Parameter(validator=Number(gte=0, lte=127))]
+_MOST_BEATS = 10**6
 _OptionalLength = Annotated[float | None, Parameter(validator=Number(gt=0))]
 
 
@@ -92,10 +93,43 @@ class SamplerOptions:
 @Parameter(name="*", group=SAMPLING)
 @dataclass(frozen=True)
 class SamplingOptions(SamplerOptions):
-    """The same, and how many pieces are written."""
+    """The same, where phrases end, and how many pieces are written."""
 
+    phrase_ends: Annotated[str | None, Parameter(metavar="BARS")] = None
+    """Bars at whose ends phrases end, such as 2,4,8, numbered as in a score, for a model that reads them."""
+    phrase_end_beats: Annotated[str | None, Parameter(metavar="BEATS")] = None
+    """The same in beats from the beginning, such as 7,15,31."""
     count: Count = 1
     """Number of pieces. Their files are numbered."""
+
+    def __post_init__(self) -> None:
+        """Validates that phrases end in one unit, and that the condition is not given twice."""
+        super().__post_init__()
+        ends = [name for name in ("phrase_ends", "phrase_end_beats") if getattr(self, name) is not None]
+        given = [*ends, *(["condition"] if ends and self.condition else [])]
+        if len(given) > 1:
+            options = " and ".join(f"--{name.replace('_', '-')}" for name in given)
+            raise SettingsError(f"{options} both give the condition of the model. Leave one of them out.")
+        for name in ends:
+            self.phrase_end_numbers(name)
+
+    def phrase_end_numbers(self, name: str) -> list[float] | None:
+        """The numbers of ``phrase_ends`` or ``phrase_end_beats``; None if they are not given.
+
+        Raises:
+            SettingsError: something else than numbers.
+        """
+        text, kind = getattr(self, name), int if name == "phrase_ends" else float
+        if text is None:
+            return None
+        try:
+            numbers = [kind(word) for word in text.split(",")]
+        except ValueError:
+            numbers = []
+        if not numbers or not all(0 <= number < _MOST_BEATS for number in numbers):
+            option, example = f"--{name.replace('_', '-')}", "2,4,8" if kind is int else "7,15,31.5"
+            raise SettingsError(f"{option} {text}: expected numbers with commas between them, such as {example}.")
+        return numbers
 
 
 @Parameter(name="*", group=FILES)

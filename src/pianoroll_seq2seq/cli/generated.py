@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pianoroll_seq2seq.cli.generate_options import FileOptions, SamplerOptions
+from pianoroll_seq2seq.cli.generate_options import FileOptions, SamplerOptions, SamplingOptions
 from pianoroll_seq2seq.cli.recording import trained_epoch
 from pianoroll_seq2seq.errors import SettingsError
 
@@ -120,6 +120,39 @@ def condition_of(options: SamplerOptions, trained: "TrainedModel") -> "np.ndarra
             f"{numbers.tolist()}."
         )
     return numbers
+
+
+def conditions_of(
+    options: SamplingOptions, trained: "TrainedModel", roll: "PianoRoll", *, begin: int = 0
+) -> "list[np.ndarray] | None":
+    """The condition of each piece, if one is given: one for all frames, or the ends of phrases.
+
+    Args:
+        options: the options.
+        trained: the model.
+        roll: the piece, with all frames that are to be written.
+        begin: the frame at which the files begin, whose bars and beats count.
+
+    Raises:
+        SettingsError: as :func:`condition_of`; or ends of phrases that the piece does not have, or that the model does
+            not read.
+    """
+    from pianoroll_seq2seq.data.condition_sources import phrase_end_frames
+    from pianoroll_seq2seq.models.contract import source_of
+
+    bars, beats = map(options.phrase_end_numbers, ("phrase_ends", "phrase_end_beats"))
+    if bars is None and beats is None:
+        condition = condition_of(options, trained)
+        return None if condition is None else [condition] * options.count
+    option = "--phrase-ends" if beats is None else "--phrase-end-beats"
+    source = source_of(trained.model)
+    if source is None or not source.optional_columns.any():
+        raise SettingsError(f"{option}: the model {trained.name} does not read where phrases end. Leave it out.")
+    try:
+        ends = begin + phrase_end_frames(roll[begin:], beats=beats, bars=None if bars is None else list(map(int, bars)))
+    except SettingsError as error:
+        raise SettingsError(f"{option}: {error}") from error
+    return [source(roll, phrase_ends=ends)] * options.count
 
 
 def write_piece(

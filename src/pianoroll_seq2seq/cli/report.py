@@ -24,7 +24,7 @@ class Reported:
 
     def __str__(self) -> str:
         """The same in a line."""
-        return f"{self.page}: {self.bytes / 1e6:.1f} MB. Open it in a browser."
+        return f"{self.page}: {_size(self.bytes)}. Open it in a browser."
 
 
 def report(
@@ -67,6 +67,10 @@ def report(
         overwrite=overwrite,
     )
     return Reported(str(page), page.stat().st_size)
+
+
+def _size(num_bytes: int) -> str:
+    return f"{num_bytes / 1e6:.1f} MB" if num_bytes >= 1e6 else f"{num_bytes / 1e3:.0f} KB"
 
 
 COMMAND = Command(

@@ -105,8 +105,13 @@ class FillingModel(Protocol):
         """``forward``, with what is given of inputs and targets; by default the inputs alone."""
         ...
 
-    def start_filling(self, given: GivenFrames, condition: Tensor | None = None) -> tuple[FrameDistribution, Any]:
-        """Reads what is given of a piece: the distribution of its first frame, and a state."""
+    def start_filling(
+        self, given: GivenFrames, condition: Tensor | None = None, *, begin: int = 0
+    ) -> tuple[FrameDistribution, Any]:
+        """Reads what is given of a piece: the distribution of its frame ``begin``, and a state.
+
+        All frames before ``begin`` are given as a whole.
+        """
         ...
 
     def advance(self, frame: Tensor, state: Any) -> tuple[FrameDistribution, Any]:

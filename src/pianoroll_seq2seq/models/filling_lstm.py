@@ -179,19 +179,20 @@ class FillingLSTM(CopyingLSTM):
         return self._start(primer, given, condition)
 
     def start_filling(
-        self, given: GivenFrames, condition: Float[Tensor, "_ steps size"] | None = None
+        self, given: GivenFrames, condition: Float[Tensor, "_ steps size"] | None = None, *, begin: int = 0
     ) -> tuple[FrameDistribution, CopyingState]:
-        """Reads what is given: the distribution of the first frame, and the state.
+        """Reads what is given: the distribution of a frame, and the state.
 
         Args:
             given: what is given of the piece.
             condition: the conditions of all frames. The last one is repeated for later frames.
+            begin: the frame. Those before it are given as a whole, and are read at once.
 
         Raises:
             ShapeError: frames of another size.
         """
         check_frame_size(self.frame_size, given.frames)
-        return self._start(given.frames[:, :0], given, condition)
+        return self._start(given.frames[:, :begin], given, condition)
 
     def _start(
         self, primer: Tensor, given: GivenFrames, condition: Tensor | None

@@ -213,30 +213,33 @@ def _steps(
 def _filling(
     model: FillingModel, loop: FrameLoop, pieces: GivenPieces, conditions: np.ndarray | None, *, ends: bool
 ) -> list[_Stream]:
-    """One stream of all pieces, up to the last frame that is to be written."""
+    """One stream of all pieces, from the first frame that is to be written in one of them to the last."""
     has_free = pieces.has_free
     if not has_free.any():
         return []
-    end = int(np.flatnonzero(has_free.any(axis=0))[-1]) + 1
+    begin, end = np.flatnonzero(has_free.any(axis=0))[[0, -1]] + (0, 1)
     frames, cells = loop.tensor(pieces.frames), torch.from_numpy(pieces.cells).to(loop.device)
     given = GivenFrames(
         frames,
         torch.from_numpy(pieces.mask).to(loop.device),
         torch.from_numpy(pieces.lengths if ends else np.zeros_like(pieces.lengths)).to(loop.device),
     )
-    before = torch.zeros_like(frames[:, 0])
-    cut = GivenCells(frames[:, :end], cells[:, :end], has_free[:, :end])
-    written = loop.after(frames[:, :0]).frames(partial(_start, model, given, conditions), before, cut)
-    return [_Stream(np.arange(len(pieces.rolls)), 0, end, written)]
+    before = frames[:, begin - 1] if begin else torch.zeros_like(frames[:, 0])
+    cut = GivenCells(frames[:, begin:end], cells[:, begin:end], has_free[:, begin:end])
+    started = partial(_start, model, given, conditions, int(begin))
+    written = loop.after(frames[:, :begin]).frames(started, before, cut)
+    return [_Stream(np.arange(len(pieces.rolls)), int(begin), int(end), written)]
 
 
-def _start(model: FillingModel, given: GivenFrames, conditions: np.ndarray | None) -> tuple[FrameDistribution, Any]:
-    """The distribution of the first frame, and the model's state."""
+def _start(
+    model: FillingModel, given: GivenFrames, conditions: np.ndarray | None, begin: int
+) -> tuple[FrameDistribution, Any]:
+    """The distribution of the first frame that is to be written, and the model's state."""
     if conditions is None:
-        return model.start_filling(given)
+        return model.start_filling(given, begin=begin)
     tensor = torch.from_numpy(conditions).to(given.frames.device)
     require_conditional(model, tensor.shape[-1])
-    return model.start_filling(given, tensor)
+    return model.start_filling(given, tensor, begin=begin)
 
 
 def _continuing(

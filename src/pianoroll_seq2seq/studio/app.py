@@ -6,21 +6,21 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterat
 from contextlib import closing
 from typing import Any
 
-from pianoroll_seq2seq.errors import MissingExtraError, PianoRollSeq2SeqError, SettingsError
-from pianoroll_seq2seq.midi_io import to_midi_bytes
+from pianoroll_seq2seq.errors import MissingExtraError, SettingsError
 from pianoroll_seq2seq.models.modes import Evaluation
 from pianoroll_seq2seq.pretrained.trained_model import TrainedModel
 from pianoroll_seq2seq.serving.errors import RequestError
+from pianoroll_seq2seq.serving.requests import parse_json
 from pianoroll_seq2seq.studio.access import AccessToken, RequireToken
-from pianoroll_seq2seq.studio.fill_request import parse_fill_request
-from pianoroll_seq2seq.studio.generation_request import parse_generation_request
+from pianoroll_seq2seq.studio.exporting import ExportedFile, export_piece
+from pianoroll_seq2seq.studio.fill_request import model_named, parse_fill_request
 from pianoroll_seq2seq.studio.limits import StudioLimits
+from pianoroll_seq2seq.studio.opening import open_file
 from pianoroll_seq2seq.studio.page import ASSETS, page_asset, page_html
-from pianoroll_seq2seq.studio.partial_piece import PartialPiece
-from pianoroll_seq2seq.studio.primers import import_primer
+from pianoroll_seq2seq.studio.pieces import parse_piece
+from pianoroll_seq2seq.studio.samples import samples_json
 from pianoroll_seq2seq.studio.security import ALLOWED_HOSTS, HEADERS, SecureHeaders, page_id_of, read_body
 from pianoroll_seq2seq.studio.sessions import Job, Sessions
-from pianoroll_seq2seq.studio.streaming import stream_piece
 from pianoroll_seq2seq.studio.take_stream import stream_takes
 
 try:
@@ -35,6 +35,8 @@ try:
     from starlette.types import Receive, Scope, Send
 except ImportError as _missing:
     raise MissingExtraError("starlette", "studio", "The studio") from _missing
+
+_PROGRAM_DIGITS = 3
 
 
 class Studio:
@@ -51,7 +53,7 @@ class Studio:
         self._limits = limits
         self.sessions: Sessions = Sessions(limits)
         self._page = page_html(models.values(), limits)
-        self._audio_lock = asyncio.Semaphore(1)
+        self._rendering = asyncio.Semaphore(1)
 
     async def page(self, request: Request) -> Response:
         """The page."""
@@ -64,32 +66,6 @@ class Studio:
             raise HTTPException(404)
         return Response(page_asset(name), media_type="text/css" if name.endswith(".css") else "text/javascript")
 
-    async def primer(self, request: Request) -> Response:
-        """Converts a MIDI file, the body of the request, to notes that the page draws."""
-        page_id_of(request)
-        data = await read_body(request, self._limits.request.max_midi_bytes, "midi")
-        trained = self._models.get(request.query_params.get("model", ""))
-        beats = request.query_params.get("beats", "")
-        highest = self._limits.max_primer_beats
-        if trained is None or not (beats.isascii() and beats.isdecimal()) or not 1 <= int(beats[:9]) <= highest:
-            raise RequestError(422, "primer", f"needs ?model= with an open model, and &beats= with 1 to {highest}.")
-        primer = await run_in_threadpool(
-            import_primer, data, trained.pitches, beats=int(beats[:9]), limits=self._limits
-        )
-        return JSONResponse(vars(primer))
-
-    async def continuation(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Generates a piece and streams its parts as lines of JSON."""
-        http_request = Request(scope, receive)
-        page_id = page_id_of(http_request)
-        raw = await read_body(http_request, self._limits.request.max_request_bytes, "request")
-        request = await run_in_threadpool(parse_generation_request, raw, self._models, self._limits)
-        async with self.sessions.job(page_id) as job:
-            piece = PartialPiece(request.primer, request.trained.layout)
-            opening = [{"piece_id": self.sessions.add_piece(piece)}]
-            lines = _stream_lines(_chained(opening, stream_piece(request, piece)), job)
-            await StreamingResponse(lines, media_type="application/x-ndjson")(scope, receive, send)
-
     async def fill(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Writes a part of a piece, and streams its takes as lines of JSON."""
         http_request = Request(scope, receive)
@@ -100,16 +76,33 @@ class Studio:
             lines = _stream_lines(stream_takes(request), job)
             await StreamingResponse(lines, media_type="application/x-ndjson")(scope, receive, send)
 
-    async def midi(self, request: Request) -> Response:
-        """A piece as a MIDI file."""
-        roll = self.sessions.piece(request.path_params["piece_id"]).roll()
-        return _download(await _convert(lambda: to_midi_bytes(roll.to_score())), "audio/midi", "continued.mid")
+    async def open(self, request: Request) -> Response:
+        """Reads a MIDI or MusicXML file, the body of the request, as a piece."""
+        page_id_of(request)
+        data = await read_body(request, self._limits.request.max_midi_bytes, "file")
+        trained = model_named(request.query_params.get("model"), self._models)
+        piece, changes = await run_in_threadpool(open_file, data, trained, self._limits)
+        return JSONResponse({"piece": piece.to_json(), "changes": changes})
 
-    async def wav(self, request: Request) -> Response:
-        """A piece as a WAV file; one is rendered at a time."""
-        roll = self.sessions.piece(request.path_params["piece_id"]).roll()
-        async with self._audio_lock:
-            return _download(await _convert(lambda: roll.to_audio().to_bytes("wav")), "audio/wav", "continued.wav")
+    async def export(self, request: Request) -> Response:
+        """The piece in the body of the request as a file; one is made at a time."""
+        page_id_of(request)
+        raw = await read_body(request, self._limits.request.max_request_bytes, "piece")
+        file_format = request.query_params.get("format", "")
+        async with self._rendering:
+            file = await run_in_threadpool(self._export, raw, file_format)
+        return _download(file.data, file.media_type, f"piece{file.ending}")
+
+    def _export(self, raw: bytes, file_format: str) -> ExportedFile:
+        return export_piece(parse_piece(parse_json(raw, self._limits.request), self._limits), file_format)
+
+    async def samples(self, request: Request) -> Response:
+        """The sounds of an instrument; those of one are rendered at a time."""
+        name = request.path_params["program"]
+        program = int(name) if name.isascii() and name.isdecimal() and len(name) <= _PROGRAM_DIGITS else -1
+        async with self._rendering:
+            content = await run_in_threadpool(samples_json, program)
+        return Response(content, media_type="application/json")
 
 
 def studio_app(
@@ -139,11 +132,10 @@ def studio_app(
     routes = [
         Route("/", studio.page),
         Route("/assets/{name}", studio.asset),
-        Route("/primer", studio.primer, methods=["POST"]),
-        Route("/continue", _Endpoint(studio.continuation), methods=["POST"]),
+        Route("/samples/{program}.json", studio.samples),
+        Route("/open", studio.open, methods=["POST"]),
+        Route("/export", studio.export, methods=["POST"]),
         Route("/fill", _Endpoint(studio.fill), methods=["POST"]),
-        Route("/pieces/{piece_id}.mid", studio.midi),
-        Route("/pieces/{piece_id}.wav", studio.wav),
     ]
     middleware = [Middleware(SecureHeaders), Middleware(TrustedHostMiddleware, allowed_hosts=list(ALLOWED_HOSTS))]
     if token is not None:
@@ -179,19 +171,6 @@ async def _stream_lines(parts: Iterator[dict[str, Any]], job: Job) -> AsyncItera
             if job.cancelled:
                 yield _line({"cancelled": True})
                 return
-
-
-def _chained(*parts: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    for some in parts:
-        yield from some
-
-
-async def _convert(to_bytes: Callable[[], bytes]) -> bytes:
-    """Converts a piece to a file in a worker thread."""
-    try:
-        return await run_in_threadpool(to_bytes)
-    except PianoRollSeq2SeqError as error:
-        raise RequestError(422, "piece", str(error)) from error
 
 
 def _line(part: dict[str, Any]) -> str:

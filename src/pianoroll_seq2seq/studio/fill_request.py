@@ -8,7 +8,6 @@ import numpy as np
 from pianoroll_seq2seq.data.conditions import pitch_class_vector
 from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.given import Given, bars_of
-from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.pretrained.trained_model import TrainedModel
 from pianoroll_seq2seq.sampling import Draw, Sampler, ScaleConstrained
 from pianoroll_seq2seq.sampling.arranging import given_to_vary
@@ -18,7 +17,14 @@ from pianoroll_seq2seq.serving.requests import parse_json
 from pianoroll_seq2seq.studio.limits import StudioLimits
 from pianoroll_seq2seq.studio.pieces import Piece, PieceNote, parse_piece
 from pianoroll_seq2seq.studio.regions import Region, region_of
-from pianoroll_seq2seq.studio.rolls import PieceRoll, check_chords, given_notes, given_notes_mask, note_frames, piece_roll
+from pianoroll_seq2seq.studio.rolls import (
+    PieceRoll,
+    check_chords,
+    given_notes,
+    given_notes_mask,
+    note_frames,
+    piece_roll,
+)
 from pianoroll_seq2seq.studio.tasks import TASKS, Task, abilities, model_parts, reads_scale
 
 _REQUIRED = ("model", "piece", "task")

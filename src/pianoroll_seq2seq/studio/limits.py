@@ -6,7 +6,7 @@ from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.serving.limits import RequestLimits
 
 _REQUEST = RequestLimits(
-    max_request_bytes=2**21, max_midi_bytes=2**21, max_primer_notes=20_000, max_num_frames=50_000, max_temperature=5.0
+    max_request_bytes=2**22, max_midi_bytes=2**21, max_primer_notes=20_000, max_num_frames=50_000, max_temperature=5.0
 )
 
 
@@ -16,12 +16,10 @@ class StudioLimits:
 
     Args:
         request: bounds on one request.
-        max_piece_seconds: length of a piece with its primer.
+        max_piece_seconds: length of a piece.
         max_beats: length of a piece in beats.
-        max_primer_beats: beats taken from a MIDI file as a primer.
         max_takes: takes of one request.
-        max_jobs: pieces generated at the same time, one for each open page.
-        max_cached_pieces: pieces kept for downloads; the oldest are dropped first.
+        max_jobs: requests answered by models at the same time, one for each open page.
 
     Raises:
         SettingsError: a bound below 1.
@@ -30,10 +28,8 @@ class StudioLimits:
     request: RequestLimits = _REQUEST
     max_piece_seconds: int = 600
     max_beats: int = 2_400
-    max_primer_beats: int = 64
     max_takes: int = 4
     max_jobs: int = 4
-    max_cached_pieces: int = 16
 
     def most_beats(self, beats_per_minute: float) -> float:
         """The length of the longest piece of a tempo, in beats."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from pianoroll_seq2seq._internal.names import as_text, printable
 from pianoroll_seq2seq.meter import Meter
 from pianoroll_seq2seq.parts import Part
 from pianoroll_seq2seq.pianoroll.conversions import DEFAULT_VELOCITY
@@ -20,7 +21,7 @@ from pianoroll_seq2seq.tempo import TempoMap
 MIN_BEATS_PER_MINUTE, MAX_BEATS_PER_MINUTE = 20, 400
 MIN_BEATS_PER_BAR, MAX_BEATS_PER_BAR = 1, 32
 MAX_PARTS = 32
-_MAX_NAME = 80
+MAX_NAME = 80
 _NOTE_FIELDS = ("part", "pitch", "start", "length")
 
 
@@ -97,6 +98,11 @@ class Piece:
             "parts": [{"name": part.name, "program": part.program, "is_drums": part.drums} for part in self.parts],
             "notes": [note_json(note) for note in self.notes],
         }
+
+
+def part_name(name: str) -> str:
+    """The name of a part, as every file can hold it."""
+    return as_text(printable(name))[:MAX_NAME]
 
 
 def note_json(note: PieceNote) -> dict[str, Any]:
@@ -183,12 +189,12 @@ def _parse_parts(value: object) -> tuple[Part, ...]:
         field = f"piece.parts[{index}]"
         fields = object_field(item, field, ("name", "program", "is_drums"), required=("name",))
         name, is_drums = fields["name"], fields.get("is_drums", False)
-        if not isinstance(name, str) or len(name) > _MAX_NAME:
-            raise RequestError(400, f"{field}.name", f"must be a text of at most {_MAX_NAME} letters.")
+        if not isinstance(name, str) or len(name) > MAX_NAME:
+            raise RequestError(400, f"{field}.name", f"must be a text of at most {MAX_NAME} letters.")
         if not isinstance(is_drums, bool):
             raise RequestError(400, f"{field}.is_drums", f"must be true or false, got {shown(is_drums)}.")
         program = integer_field(fields.get("program", 0), f"{field}.program", lowest=0, highest=127)
-        parts.append(Part(name, program, is_drums))
+        parts.append(Part(part_name(name), program, is_drums))
     return tuple(parts)
 
 

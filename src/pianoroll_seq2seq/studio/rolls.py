@@ -107,7 +107,9 @@ def piece_roll(
         roll = replace(roll, meter=piece.meter())
     num_frames = max(line(silent + end), line(silent + region.begin) + 1)
     roll = extended(roll, num_frames - len(roll)) if num_frames > len(roll) else roll[:num_frames]
-    return PieceRoll(roll, 0, silent, line(silent + region.begin), num_frames if end == region.end else line(region.end))
+    return PieceRoll(
+        roll, 0, silent, line(silent + region.begin), num_frames if end == region.end else line(region.end)
+    )
 
 
 def note_frames(notes: Sequence[PieceNote], section: PieceRoll) -> list[tuple[int, int]]:
@@ -146,12 +148,12 @@ def check_chords(roll: PianoRoll, mask: Mask, beats: np.ndarray, piece: Piece, t
     """
     import torch
 
-    head = getattr(trained.model, "head", None)
-    if not hasattr(head, "chords"):
+    find_chords = getattr(getattr(trained.model, "head", None), "chords", None)
+    if find_chords is None:
         return
     active = roll.active & columns_of(mask, trained.layout)
     frames = np.zeros((1, trained.layout.frame_size), dtype=np.float32)
-    for name in head.chords(torch.from_numpy(frames)):
+    for name in find_chords(torch.from_numpy(frames)):
         chords = np.flatnonzero(active[:, trained.layout.columns("active", name)].sum(axis=1) > 1)
         if len(chords):
             bar = piece.bar_of(float(beats[chords[0]]))

@@ -1,20 +1,17 @@
-"""The jobs of the open pages, and a cache of the pieces that they made."""
+"""The jobs of the open pages."""
 
 import asyncio
-import secrets
-from collections import OrderedDict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from pianoroll_seq2seq.serving.errors import RequestError
 from pianoroll_seq2seq.studio.limits import StudioLimits
-from pianoroll_seq2seq.studio.partial_piece import PartialPiece
 
 
 @dataclass(eq=False)
 class Job:
-    """The generation of one piece for one page.
+    """The writing of some takes for one page.
 
     Attributes:
         cancelled: whether the page has started another job since.
@@ -26,17 +23,16 @@ class Job:
 
 
 class Sessions:
-    """At most one job for each page, a bound on the jobs of all pages, and a cache of the latest pieces.
+    """At most one job for each page, and a bound on the jobs of all pages.
 
     Args:
-        limits: the number of jobs and of cached pieces.
+        limits: the number of jobs.
     """
 
     def __init__(self, limits: StudioLimits) -> None:
-        """Starts without jobs and with an empty cache."""
+        """Starts without jobs."""
         self._limits = limits
         self._jobs: dict[str, Job] = {}
-        self._cache: OrderedDict[str, PartialPiece] = OrderedDict()
 
     @property
     def num_jobs(self) -> int:
@@ -61,21 +57,3 @@ class Sessions:
         finally:
             del self._jobs[page_id]
             job.finished.set()
-
-    def add_piece(self, piece: PartialPiece) -> str:
-        """Adds a piece to the cache and returns an id that cannot be guessed."""
-        piece_id = secrets.token_urlsafe(16)
-        self._cache[piece_id] = piece
-        while len(self._cache) > self._limits.max_cached_pieces:
-            self._cache.popitem(last=False)
-        return piece_id
-
-    def piece(self, piece_id: str) -> PartialPiece:
-        """A piece of the cache.
-
-        Raises:
-            RequestError: it is not in the cache, or no longer.
-        """
-        if piece_id not in self._cache:
-            raise RequestError(404, "piece", "no longer in the cache. Generate it again: the same seed gives it again.")
-        return self._cache[piece_id]

@@ -7,6 +7,15 @@
     if (name) node.className = name;
     return parent.appendChild(node);
   }
+  function cssColours(names, parent) {
+    const probe = html("span", "", parent);
+    const colours = names.map((name) => {
+      probe.style.color = `var(--pr-${name})`;
+      return [name, getComputedStyle(probe).color];
+    });
+    probe.remove();
+    return Object.fromEntries(colours);
+  }
 
   // src/studio/following.ts
   var LEAD = 0.5;
@@ -57,8 +66,12 @@
     const added = notes.map((note2) => known.get(identity(note2)) ?? note2);
     const end = added.reduce((latest, note2) => Math.max(latest, noteEnd(note2)), Math.min(until, region.to));
     const begun = new Set(added.map(beginning));
-    const given = current2.notes.filter((note2) => (!isWritten(note2, region) || note2.start >= reached) && !begun.has(beginning(note2)));
-    return withNotes({ ...current2, beats: Math.max(current2.beats, end) }, [...given, ...added]);
+    const given = current2.notes.filter((note2) => {
+      if (noteEnd(note2) < region.from - EPSILON || note2.start > region.to + EPSILON) return true;
+      return (!isWritten(note2, region) || note2.start >= reached) && !begun.has(beginning(note2));
+    });
+    const parts = [...current2.parts, ...asked.parts.slice(current2.parts.length)];
+    return withNotes({ ...current2, parts, beats: Math.max(current2.beats, end) }, [...given, ...added]);
   }
   function restored(current2, { task, region }, before2) {
     if (task === "silence") return before2;
@@ -342,7 +355,8 @@
       this.transport = transport;
       this.ask = ask;
       store.subscribe(() => {
-        if (this.#running && store.redoable !== null) this.stop();
+        if (this.#running && store.piece !== this.#seen && store.redoable !== null) this.stop();
+        this.#seen = store.piece;
       });
     }
     store;
@@ -352,6 +366,8 @@
     static PAUSE = 80;
     // milliseconds between two changes of the piece
     #running = null;
+    #seen = null;
+    // the piece when the store changed last
     #takes = [];
     #heard = null;
     // id of the take in the piece
@@ -359,6 +375,8 @@
     #following = "off";
     #playsFrom = 0;
     // in beats
+    #known = 0;
+    // beats up to which the answer is in the piece
     #isFirst = true;
     // nothing of the running answer is in the piece yet
     #listeners = /* @__PURE__ */ new Set();
@@ -391,6 +409,7 @@
     async run(task, selection = this.store.selection, values = {}) {
       this.stop();
       const { store, choices } = this;
+      this.#seen = store.piece;
       const chosen = { ...choices.values, ...values };
       const asked = question(task, store.piece, selection, choices.model, chosen, choices.pitchClasses);
       const controller = this.#running = new AbortController();
@@ -403,7 +422,7 @@
         before: store.piece,
         gesture: `answer ${first}`
       }));
-      [this.#heard, this.#isFirst] = [first, true];
+      [this.#heard, this.#isFirst, this.#known] = [first, true, 0];
       this.#following = "starting";
       this.#playsFrom = chosen.from_start ? 0 : asked.region.from;
       this.#notify();
@@ -435,7 +454,7 @@
     hear(id) {
       const take = this.#takes.find((one) => one.id === id);
       if (!take) return;
-      const base = take.question.task === "silence" ? take.question.piece : withModelParts(this.store.piece, this.choices.model);
+      const base = take.question.task === "silence" ? take.question.piece : this.store.piece;
       this.#heard = id;
       this.store.change(LABELS[take.question.task], merged(base, take.question.region, take, take.question.piece), take.gesture);
       this.#notify();
@@ -487,9 +506,9 @@
       const take = this.#takes.find((one) => one.id === this.#heard);
       if (!take) return;
       const { question: asked } = take;
-      let base = this.store.piece;
-      if (this.#isFirst) base = asked.task === "silence" ? asked.piece : withModelParts(base, this.choices.model);
+      const base = this.#isFirst && asked.task === "silence" ? asked.piece : this.store.piece;
       this.#isFirst = false;
+      this.#known = take.done ? Infinity : take.until;
       this.store.change(LABELS[asked.task], merged(base, asked.region, take, asked.piece), take.gesture);
       this.#follow();
     }
@@ -503,18 +522,14 @@
       this.#notify();
     }
     #follow() {
-      const take = this.#takes.find((one) => one.id === this.#heard);
+      const [take] = this.#takes;
       if (!take) return;
-      const { region } = take.question;
-      const start2 = this.#playsFrom;
       const starting = this.#following === "starting";
-      const [state, action] = follow(this.#following, {
-        playing: this.transport.playing,
-        position: starting ? start2 : this.transport.position,
-        known: take.done ? Infinity : Math.max(take.until, region.from)
-      });
+      const position = starting ? this.#playsFrom : this.transport.position;
+      const known = Math.max(this.#known, take.question.region.from);
+      const [state, action] = follow(this.#following, { playing: this.transport.playing, position, known });
       this.#following = state;
-      if (action === "play") this.transport.play(starting ? start2 : this.transport.position);
+      if (action === "play") this.transport.play(position);
       if (action === "pause") this.transport.pause();
     }
     #notify() {
@@ -634,6 +649,7 @@
       hint = html("span", "visually-hidden", element.parentElement);
       hint.id = id;
     }
+    if (hint.textContent === (reason ?? "") && isRefused(element) === (reason !== null)) return;
     hint.textContent = reason ?? "";
     if (reason === null) {
       element.removeAttribute("aria-disabled");
@@ -669,11 +685,11 @@
   var TASKS = ["continue", "fill", "harmonise", "vary", "silence"];
   function mountAsk(root, page) {
     heading(root, "ask", "Ask a model");
+    mountButtons(root, page);
     const fields = html("div", "fields", root);
     mountModel(root, fields, page);
     mountNumbers(fields, page);
     mountScale(fields, page);
-    mountButtons(root, page);
   }
   function mountModel(root, fields, { settings, choices }) {
     const names = settings.models.map(({ name }) => [name, name]);
@@ -722,7 +738,7 @@
     bind(length, "length", page);
     unit.addEventListener("change", () => choices.set({ unit: unit.value }));
     slider(fields, "strength", "Strength of Vary", 0.05, 1, page);
-    const counts = Array.from({ length: MAX_TAKES }, (_, index) => [String(index + 1), String(index + 1)]);
+    const counts = Array.from({ length: Math.min(MAX_TAKES, page.settings.max_takes) }, (_, index) => [String(index + 1), String(index + 1)]);
     const takes = field(fields, "Takes", select("take-count", null, counts));
     takes.addEventListener("change", () => choices.set({ takes: Number(takes.value) }));
     const seed = numberField("seed", "Seed", { min: 0, max: MAX_SEED, step: 1 });
@@ -810,15 +826,6 @@
   }
   var isBlackKey = (pitch) => [1, 3, 6, 8, 10].includes(pitch % 12);
   var clamp = (value, lowest, highest) => Math.min(Math.max(value, lowest), highest);
-  function firstFrom(items, position, positionOf) {
-    let [low, high] = [0, items.length];
-    while (low < high) {
-      const middle = low + high >> 1;
-      if (positionOf(items[middle]) < position) low = middle + 1;
-      else high = middle;
-    }
-    return low;
-  }
 
   // src/studio/edit.ts
   var EPSILON3 = 1e-6;
@@ -1093,6 +1100,35 @@
     }
   };
 
+  // src/shared/time_index.ts
+  function firstFrom(items, position, positionOf) {
+    let [low, high] = [0, items.length];
+    while (low < high) {
+      const middle = low + high >> 1;
+      if (positionOf(items[middle]) < position) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+  var TimeIndex = class {
+    #items;
+    #startOf;
+    #endOf;
+    #longest;
+    constructor(items, startOf2, endOf) {
+      this.#items = items;
+      this.#startOf = startOf2;
+      this.#endOf = endOf;
+      this.#longest = items.reduce((longest, item) => Math.max(longest, endOf(item) - startOf2(item)), 0);
+    }
+    /** The items that last into the time from `from` to `until`, in their order. */
+    between(from, until) {
+      const first = firstFrom(this.#items, from - this.#longest, this.#startOf);
+      const last = firstFrom(this.#items, until, this.#startOf);
+      return this.#items.slice(first, last).filter((item) => this.#endOf(item) > from);
+    }
+  };
+
   // src/studio/geometry.ts
   var KEYS = 44;
   var RULER = 24;
@@ -1111,31 +1147,9 @@
     }
     return [low, high];
   }
-  var NoteIndex = class {
-    #notes;
-    #longest;
+  var NoteIndex = class extends TimeIndex {
     constructor(piece) {
-      this.#notes = piece.notes;
-      this.#longest = piece.notes.reduce((longest, { length }) => Math.max(longest, length), 0);
-    }
-    /** The notes that sound between two beats, in their order. */
-    between(from, until) {
-      const found = [];
-      for (let index = this.#firstFrom(from - this.#longest); index < this.#notes.length; index++) {
-        const note2 = this.#notes[index];
-        if (note2.start >= until) break;
-        if (noteEnd(note2) > from) found.push(note2);
-      }
-      return found;
-    }
-    #firstFrom(beat) {
-      let [low, high] = [0, this.#notes.length];
-      while (low < high) {
-        const middle = low + high >> 1;
-        if (this.#notes[middle].start < beat) low = middle + 1;
-        else high = middle;
-      }
-      return low;
+      super(piece.notes, ({ start: start2 }) => start2, noteEnd);
     }
   };
   function hit(index, geometry, x, y, part) {
@@ -1678,8 +1692,9 @@
       item.className = "bar";
       const name = html("span", "", item);
       name.textContent = `${take.name}: ${describeTake(take, asking.running)}${asking.heard === take.id ? " · in the piece" : ""}`;
+      const group = html("span", "pair", item);
       const add = (verb, act, said) => {
-        const element = button(item, `${verb.toLowerCase()}-${take.id}`, verb, () => {
+        const element = button(group, `${verb.toLowerCase()}-${take.id}`, verb, () => {
           transport.unlock();
           act(take.id);
           page.status(said);
@@ -2701,8 +2716,8 @@ Guitar fret noise|Breath noise|Seashore|Bird|Telephone|Helicopter|Applause|Gunsh
       const from = Math.ceil(end - 1e-6);
       const length = atBar(end) + bars * bar - from;
       try {
-        const outcome = await asking.run("continue", NOTHING, { takes: 1, unit: "beats", length, from_start: false });
-        if (this.#talk && outcome === "done") status("Your turn.");
+        await asking.run("continue", NOTHING, { takes: 1, unit: "beats", length, from_start: false });
+        if (this.#talk && !this.#talk.isPlaying) status("Your turn.");
       } catch (problem) {
         this.#endTurns("");
         error(messageOf(problem));
@@ -2946,11 +2961,11 @@ Guitar fret noise|Breath noise|Seashore|Bird|Telephone|Helicopter|Applause|Gunsh
     silent = /* @__PURE__ */ new Set();
     // parts that do not sound
     #page;
+    #view;
     #scroll;
     #space;
     #playhead;
     #live;
-    #probe;
     #scale = { beat: 40, row: 13 };
     #cursor = { beat: 0, pitch: 60 };
     #indexed = null;
@@ -2960,7 +2975,7 @@ Guitar fret noise|Breath noise|Seashore|Bird|Telephone|Helicopter|Applause|Gunsh
     // the playhead, one frame ago
     constructor(root, page, help) {
       this.#page = page;
-      const view = html("div", "roll", root);
+      const view = this.#view = html("div", "roll", root);
       this.#scroll = html("div", "roll-scroll", view);
       this.#space = html("div", "roll-space", this.#scroll);
       this.canvas = html("canvas", "roll-canvas", this.#space);
@@ -2972,7 +2987,6 @@ Guitar fret noise|Breath noise|Seashore|Bird|Telephone|Helicopter|Applause|Gunsh
       this.#playhead = html("div", "roll-playhead", view);
       this.#live = html("p", "visually-hidden", view);
       this.#live.setAttribute("aria-live", "polite");
-      this.#probe = html("span", "visually-hidden", view);
       this.#scroll.addEventListener("scroll", () => this.refresh());
       new ResizeObserver(() => this.refresh()).observe(this.#scroll);
       const dark = matchMedia("(prefers-color-scheme: dark)");
@@ -3105,7 +3119,10 @@ Guitar fret noise|Breath noise|Seashore|Bird|Telephone|Helicopter|Applause|Gunsh
       const width = `${Math.ceil(KEYS + this.#page.store.piece.beats * beat)}px`;
       const height = `${Math.ceil(RULER + (highest - lowest + 1) * row)}px`;
       if (this.#space.style.width !== width) this.#space.style.width = width;
-      if (this.#space.style.height !== height) this.#space.style.height = height;
+      if (this.#space.style.height !== height) {
+        this.#space.style.height = height;
+        this.#view.style.maxHeight = `calc(${height} + 18px)`;
+      }
       const ratio = devicePixelRatio;
       const { clientWidth, clientHeight } = this.#scroll;
       const [pixelsWide, pixelsHigh] = [Math.round(clientWidth * ratio), Math.round(clientHeight * ratio)];
@@ -3136,7 +3153,7 @@ Guitar fret noise|Breath noise|Seashore|Bird|Telephone|Helicopter|Applause|Gunsh
       };
       const { scrollLeft: left, scrollTop: top, clientWidth: width, clientHeight: height } = this.#scroll;
       context.setTransform(devicePixelRatio, 0, 0, devicePixelRatio, 0, 0);
-      paint(context, scene, { left, top, width, height }, this.#colours ??= this.#readColours());
+      paint(context, scene, { left, top, width, height }, this.#colours ??= cssColours(COLOURS, this.#scroll));
       this.#label();
     }
     #followPlayhead() {
@@ -3158,15 +3175,113 @@ Guitar fret noise|Breath noise|Seashore|Bird|Telephone|Helicopter|Applause|Gunsh
       const label = `Piece, ${count(notes.length, "note")}, ${count(parts.length, "part")}` + (selected ? `, ${selected} selected` : "");
       if (this.canvas.getAttribute("aria-label") !== label) this.canvas.setAttribute("aria-label", label);
     }
-    // Canvases know no CSS variables, so an element shows what their colours are, in light and dark.
-    #readColours() {
-      const read = (name) => {
-        this.#probe.style.color = `var(--pr-${name})`;
-        return getComputedStyle(this.#probe).color;
-      };
-      return Object.fromEntries(COLOURS.map((name) => [name, read(name)]));
-    }
   };
+
+  // src/shared/samples.ts
+  var DECODER_RATE = 44100;
+  var CROSSFADE = 0.1;
+  var ENVELOPE = { attack: 4e-3, decay: 1, sustain: 1, release: 0.08 };
+  var GAIN = 2;
+  async function decoded(file) {
+    const decoder = new OfflineAudioContext(1, 1, DECODER_RATE);
+    const samples = [];
+    for (const { pitch, wav } of file.notes) {
+      const buffer = await decoder.decodeAudioData(bytesOf(wav));
+      samples.push({ pitch, buffer, loop: repeated(buffer) });
+    }
+    return samples;
+  }
+  function bytesOf(base64) {
+    const text2 = atob(base64);
+    const bytes = new Uint8Array(text2.length);
+    for (let index = 0; index < text2.length; index++) bytes[index] = text2.charCodeAt(index);
+    return bytes.buffer;
+  }
+  function sampled(samples) {
+    return (context, envelope, note2) => {
+      const { pitch, buffer, loop } = nearest(samples, note2.pitch);
+      const source = context.createBufferSource();
+      source.buffer = buffer;
+      source.playbackRate.value = 2 ** ((note2.pitch - pitch) / 12);
+      if (loop) [source.loop, source.loopStart, source.loopEnd] = [true, ...loop];
+      const silent = shape(envelope.gain, GAIN * levelOf(note2.velocity), note2, ENVELOPE);
+      source.connect(envelope);
+      source.start(note2.from);
+      source.stop(silent);
+      return [source];
+    };
+  }
+  function nearest(samples, pitch) {
+    return samples.reduce(
+      (best, sample) => Math.abs(sample.pitch - pitch) < Math.abs(best.pitch - pitch) ? sample : best
+    );
+  }
+  function repeated(buffer) {
+    const fade = Math.round(CROSSFADE * buffer.sampleRate);
+    const from = Math.floor(buffer.length / 2);
+    const to = buffer.length - 1;
+    if (from < fade || to - from < 2 * fade) return null;
+    const loudest = (start2) => {
+      const piece = buffer.getChannelData(0).subarray(start2, start2 + fade);
+      return piece.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+    };
+    if (loudest(to - fade) < 0.7 * loudest(from)) return null;
+    for (let channel = 0; channel < buffer.numberOfChannels; channel++) {
+      const values = buffer.getChannelData(channel);
+      for (let index = 0; index < fade; index++) {
+        const share = index / fade;
+        const before2 = values[from - fade + index];
+        const end = values[to - fade + index];
+        values[to - fade + index] = Math.cos(share * Math.PI / 2) * end + Math.sin(share * Math.PI / 2) * before2;
+      }
+    }
+    return [from / buffer.sampleRate, to / buffer.sampleRate];
+  }
+
+  // src/studio/recorded.ts
+  var LOADING_PAUSE = 1500;
+  async function loaded(program) {
+    const response = await fetch(`/samples/${program}.json`);
+    if (!response.ok) throw new Error(`The studio answered with status ${response.status}.`);
+    return sampled(await decoded(await response.json()));
+  }
+  function mountRecorded(page, player, load = loaded) {
+    const { asking, settings, store } = page;
+    if (settings.samples !== null) return;
+    const tried = /* @__PURE__ */ new Set();
+    let isPlanned = false;
+    const wanted = () => store.piece.parts.find(({ program, is_drums }) => !is_drums && !tried.has(program))?.program;
+    function plan() {
+      if (isPlanned || wanted() === void 0) return;
+      isPlanned = true;
+      setTimeout(() => void next2(), LOADING_PAUSE);
+    }
+    async function next2() {
+      const program = wanted();
+      if (program !== void 0 && !asking.running) {
+        tried.add(program);
+        try {
+          player.use(program, await load(program));
+        } catch (error) {
+          page.status(`A recorded instrument is missing, so a synthesised one plays. ${messageOf(error)}`);
+        }
+      }
+      isPlanned = false;
+      plan();
+    }
+    const begin2 = new AbortController();
+    for (const name of ["pointerdown", "keydown"]) {
+      document.addEventListener(
+        name,
+        () => {
+          begin2.abort();
+          store.subscribe(plan);
+          plan();
+        },
+        { signal: begin2.signal }
+      );
+    }
+  }
 
   // src/studio/score.ts
   var PAUSE = 700;
@@ -3823,8 +3938,7 @@ Guitar fret noise|Breath noise|Seashore|Bird|Telephone|Helicopter|Applause|Gunsh
     const position = html("input", "position", root);
     Object.assign(position, { id: "position", type: "range", min: "0", step: "any" });
     position.setAttribute("aria-label", "Position");
-    const time = html("output", "time", root);
-    time.htmlFor.add("position");
+    const time = html("span", "time", root);
     position.addEventListener("input", () => transport.seek(Number(position.value)));
     position.addEventListener("keydown", (event) => {
       const steps = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1 };
@@ -3928,6 +4042,7 @@ Guitar fret noise|Breath noise|Seashore|Bird|Telephone|Helicopter|Applause|Gunsh
     mountHistory(byId("history"), editing);
     listenToPointers(editing);
     listenToKeys(editing);
+    mountRecorded(page, transport.player);
     for (const [id, mount] of MOUNTS) mount(byId(id), page);
     foldFiles(byId("file-menu"));
     roll.showNotes();

@@ -51,8 +51,17 @@ def model_parts(trained: TrainedModel, parts: Sequence[Part]) -> list[int | None
             f"{len(parts)}. {'Add' if len(parts) < len(own) else 'Remove'} parts, or choose another model."
         )
         raise RequestError(422, "parts", problem)
-    names = [part.name.casefold() for part in parts]
-    same = [part.name.casefold() for part in own]
-    by_name = {names.index(name): index for index, name in enumerate(same) if name in names}
-    left = iter(index for index in range(len(own)) if index not in by_name.values())
-    return [by_name[index] if index in by_name else next(left) for index in range(len(parts))]
+    return [*places_in(own, parts)]
+
+
+def places_in(own: Sequence[Part], parts: Sequence[Part]) -> list[int]:
+    """Which part of a model each part of a piece is, which has no more: found by their names, or else in their order.
+
+    Example:
+        >>> places_in((Part("soprano"), Part("alto"), Part("bass")), (Part("Bass"), Part("left hand")))
+        [2, 0]
+    """
+    names, same = [part.name.casefold() for part in parts], [part.name.casefold() for part in own]
+    found = {names.index(name): place for place, name in enumerate(same) if name in names}
+    left = iter(place for place in range(len(own)) if place not in found.values())
+    return [found[index] if index in found else next(left) for index in range(len(parts))]

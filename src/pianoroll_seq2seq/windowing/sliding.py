@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -30,6 +30,7 @@ from pianoroll_seq2seq.layout import FrameLayout
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.windowing.gather import WindowGatherer
 from pianoroll_seq2seq.windowing.index import WindowIndex
+from pianoroll_seq2seq.windowing.short_pieces import Short, pieces_with_windows
 
 _VERY_LONG = 10
 """Times the median length of the pieces."""
@@ -101,7 +102,7 @@ class SlidingWindows(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
         target_frames: int,
         hop: int,
         layout: FrameLayout | None = None,
-        short: Literal["error", "pad", "skip"] = "error",
+        short: Short = "error",
         augmentation: Augmentation | None = None,
         conditions: ConditionSource | Sequence[np.ndarray] | np.ndarray | None = None,
         pitch_classes: bool = False,
@@ -123,8 +124,6 @@ class SlidingWindows(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
         self.pitch_classes = pitch_classes
         self.tasks = tasks
         self.rolls: Sequence[PianoRoll] = rolls if isinstance(rolls, Corpus) else tuple(rolls)
-        self.padded: tuple[str, ...] = ()
-        self.skipped: tuple[str, ...] = ()
         if not self.rolls:
             raise PieceTooShortError("No windows: there are no pieces.")
         packed = _pack(self.rolls, layout)
@@ -134,7 +133,10 @@ class SlidingWindows(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
         self._check_tempo()
         given = None if conditions is None else compute_conditions(conditions, self.rolls)
         self._conditions = Conditions.of_pieces(given, packed.num_frames, packed.names, pitch_classes=pitch_classes)
-        self._pieces = self._handle_short_pieces(packed)
+        used = pieces_with_windows(packed, self.window_frames, short, stacklevel=3)
+        self.padded: tuple[str, ...] = used.padded
+        self.skipped: tuple[str, ...] = used.skipped
+        self._pieces = used.indices
         self._gatherer = WindowGatherer(packed, self._pieces, window_frames=self.window_frames)
         warn_of_stray_notes(self._unusual_pieces(packed.num_frames), stacklevel=2)
         num_frames = np.maximum(packed.num_frames[self._pieces], self.window_frames)
@@ -331,33 +333,6 @@ class SlidingWindows(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
         limit = _VERY_LONG * float(np.median(num_frames)) if isinstance(self.rolls, Corpus) else 0
         return (self.rolls[piece] for piece in self._pieces.tolist() if num_frames[piece] > limit)
 
-    def _handle_short_pieces(self, packed: PackedPieces) -> np.ndarray:
-        """The indices of the pieces that have windows.
-
-        Raises:
-            PieceTooShortError: short pieces and ``short="error"``, or no piece with windows.
-        """
-        short = packed.num_frames < self.window_frames
-        if not short.any():
-            return np.arange(len(short))
-        names = [packed.names[index] for index in np.flatnonzero(short).tolist()]
-        message = f"{len(names)} of {len(short)} pieces have fewer than {self.window_frames} frames: "
-        message += _list_names(names, packed.num_frames[short].tolist())
-        if self.short == "error":
-            raise PieceTooShortError(f"{message}. Use shorter windows, or pass short='pad' or short='skip'.")
-        if self.short == "pad":
-            warnings.warn(f"{message}; padded with silence.", stacklevel=3)
-            self.padded = tuple(names)
-            return np.arange(len(short))
-        if short.all():
-            raise PieceTooShortError(
-                f"No windows: none of {len(short)} pieces has {self.window_frames} frames. Use shorter windows, a "
-                f"finer grid, or short='pad'."
-            )
-        warnings.warn(f"{message}; skipped.", stacklevel=3)
-        self.skipped = tuple(names)
-        return np.flatnonzero(~short)
-
 
 def _pack(rolls: Sequence[PianoRoll], layout: FrameLayout | None) -> PackedPieces:
     """The pieces as bits, in a layout or by default in that of the first."""
@@ -370,9 +345,3 @@ def _describe_columns(layout: FrameLayout) -> str:
     columns = f"parts {', '.join(part.name for part in parts)}" if len(parts) > 1 else str(layout.pitches)
     planes = {"active": "", "onset": ", with onsets", "velocity": ", with onsets and velocities"}
     return columns + planes[layout.planes[-1]]
-
-
-def _list_names(names: Sequence[str], lengths: Sequence[int]) -> str:
-    """The first five names with their lengths, and how many more there are."""
-    listed = ", ".join(f"{name or '(no name)'} ({length})" for name, length in zip(names[:5], lengths, strict=False))
-    return listed + (f" and {len(names) - 5} more" if len(names) > 5 else "")

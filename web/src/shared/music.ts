@@ -56,14 +56,3 @@ export const isBlackKey = (pitch: number): boolean => [1, 3, 6, 8, 10].includes(
 
 export const clamp = (value: number, lowest: number, highest: number): number =>
   Math.min(Math.max(value, lowest), highest);
-
-/** The index of the first item at a position or after it; the items are sorted by position. */
-export function firstFrom<Item>(items: readonly Item[], position: number, positionOf: (item: Item) => number): number {
-  let [low, high] = [0, items.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (positionOf(items[middle] as Item) < position) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}

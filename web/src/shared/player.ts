@@ -16,8 +16,9 @@
 // Only one player of a document plays at a time: when one starts, the others pause.
 
 import { Mixer } from "./mixer.js";
-import { clamp, type Click, firstFrom, type PartMix, type Playable, type SentNote, type TimedNote } from "./music.js";
+import { clamp, type Click, type PartMix, type Playable, type SentNote, type TimedNote } from "./music.js";
 import type { Instrument, SoundingNote } from "./synth.js";
+import { firstFrom } from "./time_index.js";
 
 /** Where notes go beside the page's own sound. */
 export interface NoteReceiver {

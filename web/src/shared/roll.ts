@@ -3,9 +3,17 @@
 // A canvas shows the visible stretch; it is painted again when that changes, and the cursor moves over it.
 // Colours and sizes are in page.css.
 
-import { html } from "./elements.js";
+import { cssColours, html } from "./elements.js";
 import { clamp, type Music, pitchName, type TimedNote } from "./music.js";
-import { type PaintedNote, type Palette, PALETTE_NAMES, paintRoll, type Stretch, TimedNotes } from "./roll_painting.js";
+import { type PaintedNote, type Palette, PALETTE_NAMES, paintRoll, type Stretch } from "./roll_painting.js";
+import { TimeIndex } from "./time_index.js";
+
+const indexed = (notes: readonly TimedNote[]): TimeIndex<TimedNote> =>
+  new TimeIndex(
+    notes,
+    ([start]) => start,
+    ([, end]) => end,
+  );
 
 export class RollView {
   static readonly MIN_PIXELS_PER_SECOND = 60;
@@ -14,7 +22,7 @@ export class RollView {
   /** Called with the seconds that are clicked or dragged to. */
   seekHandler: ((seconds: number) => void) | null = null;
   #music: Music;
-  #notes: TimedNotes;
+  #notes: TimeIndex<TimedNote>;
   #view: HTMLElement;
   #canvas: HTMLCanvasElement;
   #keys: HTMLElement;
@@ -28,7 +36,7 @@ export class RollView {
 
   constructor(element: Element, music: Music) {
     this.#music = music;
-    this.#notes = new TimedNotes(music.notes);
+    this.#notes = indexed(music.notes);
     this.#view = html("div", "pr-roll", element);
     this.#view.setAttribute("role", "img");
     this.#canvas = html("canvas", "pr-canvas", this.#view);
@@ -86,7 +94,7 @@ export class RollView {
     const highest = Math.max(before.highest, ...pitches);
     const all = before.notes.concat(notes).sort((a, b) => a[0] - b[0]);
     this.#music = { ...before, beats, seconds, lowest, highest, notes: all };
-    this.#notes = new TimedNotes(all);
+    this.#notes = indexed(all);
     this.#changed();
   }
 
@@ -135,20 +143,9 @@ export class RollView {
     if (this.#canvas.width !== columns) this.#canvas.width = columns; // setting it clears the canvas
     if (this.#canvas.height !== rows) this.#canvas.height = rows;
     context.setTransform(devicePixelRatio, 0, 0, devicePixelRatio, 0, 0);
-    this.#palette ??= this.#readPalette();
+    this.#palette ??= cssColours(PALETTE_NAMES, this.#view);
     this.#painted = paintRoll(context, this.#music, this.#notes, this.#stretch, this.#palette);
     this.#stale = false;
-  }
-
-  /** The colours of page.css as they are now, in light or dark. */
-  #readPalette(): Palette {
-    const probe = html("span", "", this.#keys);
-    const colours = PALETTE_NAMES.map((name): [string, string] => {
-      probe.style.color = `var(--pr-${name})`;
-      return [name, getComputedStyle(probe).color];
-    });
-    probe.remove();
-    return Object.fromEntries(colours) as unknown as Palette;
   }
 
   #seek(event: PointerEvent): void {

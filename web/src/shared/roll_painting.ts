@@ -1,6 +1,7 @@
 // Paints the visible part of a piano roll onto a canvas.
 
-import { firstFrom, isBlackKey, type Music, type TimedNote } from "./music.js";
+import { isBlackKey, type Music, type TimedNote } from "./music.js";
+import { firstFrom, type TimeIndex } from "./time_index.js";
 
 export interface Palette {
   readonly ground: string;
@@ -44,29 +45,11 @@ export interface PaintedNote {
   readonly height: number;
 }
 
-/** Notes, ready to be asked for those in a stretch of time. */
-export class TimedNotes {
-  readonly #notes: readonly TimedNote[];
-  readonly #longest: number;
-
-  /** Takes notes that are sorted by start. */
-  constructor(notes: readonly TimedNote[]) {
-    this.#notes = notes;
-    this.#longest = notes.reduce((longest, [start, end]) => Math.max(longest, end - start), 0);
-  }
-
-  between(from: number, until: number): TimedNote[] {
-    const first = firstFrom(this.#notes, from - this.#longest, ([start]) => start);
-    const last = firstFrom(this.#notes, until, ([start]) => start);
-    return this.#notes.slice(first, last).filter(([, end]) => end > from);
-  }
-}
-
 /** Paints the lines and the notes, and returns the notes. */
 export function paintRoll(
   context: CanvasRenderingContext2D,
   music: Music,
-  notes: TimedNotes,
+  notes: TimeIndex<TimedNote>,
   stretch: Stretch,
   palette: Palette,
 ): PaintedNote[] {

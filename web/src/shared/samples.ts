@@ -17,17 +17,24 @@ export interface Sample {
 const DECODER_RATE = 44100;
 const CROSSFADE = 0.1; // seconds
 const ENVELOPE = { attack: 0.004, decay: 1, sustain: 1, release: 0.08 };
-const GAIN = 3; // over the level of a synthesised note: recorded peaks are far above the recorded mean
+const GAIN = 2; // over the level of a synthesised note: recorded peaks are far above the recorded mean
 
 /** Decodes the sounds. Rejected if one is no WAV file. */
 export async function decoded(file: SampleFile): Promise<Sample[]> {
   const decoder = new OfflineAudioContext(1, 1, DECODER_RATE);
-  const samples = file.notes.map(async ({ pitch, wav }): Promise<Sample> => {
-    const bytes = Uint8Array.from(atob(wav), (character) => character.charCodeAt(0));
-    const buffer = await decoder.decodeAudioData(bytes.buffer);
-    return { pitch, buffer, loop: repeated(buffer) };
-  });
-  return Promise.all(samples);
+  const samples: Sample[] = [];
+  for (const { pitch, wav } of file.notes) {
+    const buffer = await decoder.decodeAudioData(bytesOf(wav)); // one after another, so that the page stays responsive
+    samples.push({ pitch, buffer, loop: repeated(buffer) });
+  }
+  return samples;
+}
+
+function bytesOf(base64: string): ArrayBuffer {
+  const text = atob(base64);
+  const bytes = new Uint8Array(text.length);
+  for (let index = 0; index < text.length; index++) bytes[index] = text.charCodeAt(index);
+  return bytes.buffer;
 }
 
 /** An instrument that plays the samples; at least one. */
@@ -62,7 +69,7 @@ function repeated(buffer: AudioBuffer): [from: number, to: number] | null {
     const piece = buffer.getChannelData(0).subarray(start, start + fade);
     return piece.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
   };
-  if (loudest(to - fade) < 0.5 * loudest(from)) return null; // it decays
+  if (loudest(to - fade) < 0.7 * loudest(from)) return null; // it decays
   for (let channel = 0; channel < buffer.numberOfChannels; channel++) {
     const values = buffer.getChannelData(channel);
     for (let index = 0; index < fade; index++) {

@@ -12,11 +12,11 @@ const TASKS: readonly Question["task"][] = ["continue", "fill", "harmonise", "va
 
 export function mountAsk(root: HTMLElement, page: Page): void {
   heading(root, "ask", "Ask a model");
+  mountButtons(root, page);
   const fields = html("div", "fields", root);
   mountModel(root, fields, page);
   mountNumbers(fields, page);
   mountScale(fields, page);
-  mountButtons(root, page);
 }
 
 function mountModel(root: HTMLElement, fields: HTMLElement, { settings, choices }: Page): void {
@@ -72,7 +72,7 @@ function mountNumbers(fields: HTMLElement, page: Page): void {
   bind(length, "length", page);
   unit.addEventListener("change", () => choices.set({ unit: unit.value as ChoiceValues["unit"] }));
   slider(fields, "strength", "Strength of Vary", 0.05, 1, page);
-  const counts = Array.from({ length: MAX_TAKES }, (_, index) => [String(index + 1), String(index + 1)] as const);
+  const counts = Array.from({ length: Math.min(MAX_TAKES, page.settings.max_takes) }, (_, index) => [String(index + 1), String(index + 1)] as const);
   const takes = field(fields, "Takes", select("take-count", null, counts));
   takes.addEventListener("change", () => choices.set({ takes: Number(takes.value) }));
   const seed = numberField("seed", "Seed", { min: 0, max: MAX_SEED, step: 1 });

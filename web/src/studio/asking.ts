@@ -6,7 +6,7 @@ import { merged, NO_ANSWER, restored, type Answer } from "./merging.js";
 import type { Task, Transport } from "./page.js";
 import type { Piece } from "./piece.js";
 import { fillLine, type FillLine } from "./protocol.js";
-import { question, withModelParts, type Question, type Region } from "./requests.js";
+import { question, type Question, type Region } from "./requests.js";
 import type { Store } from "./store.js";
 import { isAbort, jsonLines, post } from "./stream.js";
 
@@ -41,6 +41,7 @@ export class Asking {
   static readonly PAUSE = 80; // milliseconds between two changes of the piece
 
   #running: AbortController | null = null;
+  #seen: Piece | null = null; // the piece when the store changed last
   #takes: readonly Take[] = [];
   #heard: number | null = null; // id of the take in the piece
   #lastId = 0;
@@ -58,7 +59,8 @@ export class Asking {
   ) {
     // Who takes back an answer that still arrives does not want the rest.
     store.subscribe(() => {
-      if (this.#running && store.redoable !== null) this.stop();
+      if (this.#running && store.piece !== this.#seen && store.redoable !== null) this.stop();
+      this.#seen = store.piece;
     });
   }
 
@@ -96,6 +98,7 @@ export class Asking {
   async run(task: Task | "silence", selection = this.store.selection, values: Partial<ChoiceValues> = {}): Promise<Outcome> {
     this.stop();
     const { store, choices } = this;
+    this.#seen = store.piece;
     const chosen = { ...choices.values, ...values };
     const asked = question(task, store.piece, selection, choices.model, chosen, choices.pitchClasses);
     const controller = (this.#running = new AbortController());
@@ -141,7 +144,7 @@ export class Asking {
   hear(id: number): void {
     const take = this.#takes.find((one) => one.id === id);
     if (!take) return;
-    const base = take.question.task === "silence" ? take.question.piece : withModelParts(this.store.piece, this.choices.model);
+    const base = take.question.task === "silence" ? take.question.piece : this.store.piece;
     this.#heard = id;
     this.store.change(LABELS[take.question.task], merged(base, take.question.region, take, take.question.piece), take.gesture);
     this.#notify();
@@ -198,8 +201,7 @@ export class Asking {
     const take = this.#takes.find((one) => one.id === this.#heard);
     if (!take) return;
     const { question: asked } = take;
-    let base: Piece = this.store.piece;
-    if (this.#isFirst) base = asked.task === "silence" ? asked.piece : withModelParts(base, this.choices.model);
+    const base = this.#isFirst && asked.task === "silence" ? asked.piece : this.store.piece;
     this.#isFirst = false;
     this.#known = take.done ? Infinity : take.until;
     this.store.change(LABELS[asked.task], merged(base, asked.region, take, asked.piece), take.gesture);

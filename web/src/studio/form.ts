@@ -79,6 +79,7 @@ export function refuse(element: HTMLButtonElement, reason: string | null): void 
     hint = html("span", "visually-hidden", element.parentElement!);
     hint.id = id;
   }
+  if (hint.textContent === (reason ?? "") && isRefused(element) === (reason !== null)) return;
   hint.textContent = reason ?? "";
   if (reason === null) {
     element.removeAttribute("aria-disabled");

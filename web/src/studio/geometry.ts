@@ -1,6 +1,7 @@
 // Where the beats and pitches of a piece lie in the roll, in pixels, and what lies under a point.
 
 import { clamp } from "../shared/music.js";
+import { TimeIndex } from "../shared/time_index.js";
 import { type Note, type Piece, noteEnd } from "./piece.js";
 
 export interface Geometry {
@@ -36,34 +37,9 @@ export function shownPitches(piece: Piece, lowest: number, highest: number): [nu
 }
 
 /** The notes of a piece, ready to be asked for those in a stretch of beats. */
-export class NoteIndex {
-  readonly #notes: readonly Note[];
-  readonly #longest: number;
-
+export class NoteIndex extends TimeIndex<Note> {
   constructor(piece: Piece) {
-    this.#notes = piece.notes;
-    this.#longest = piece.notes.reduce((longest, { length }) => Math.max(longest, length), 0);
-  }
-
-  /** The notes that sound between two beats, in their order. */
-  between(from: number, until: number): Note[] {
-    const found: Note[] = [];
-    for (let index = this.#firstFrom(from - this.#longest); index < this.#notes.length; index++) {
-      const note = this.#notes[index]!;
-      if (note.start >= until) break;
-      if (noteEnd(note) > from) found.push(note);
-    }
-    return found;
-  }
-
-  #firstFrom(beat: number): number {
-    let [low, high] = [0, this.#notes.length];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (this.#notes[middle]!.start < beat) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+    super(piece.notes, ({ start }) => start, noteEnd);
   }
 }
 

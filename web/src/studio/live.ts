@@ -200,8 +200,8 @@ class Live {
     const from = Math.ceil(end - 1e-6);
     const length = atBar(end) + bars * bar - from;
     try {
-      const outcome = await asking.run("continue", NOTHING, { takes: 1, unit: "beats", length, from_start: false });
-      if (this.#talk && outcome === "done") status("Your turn.");
+      await asking.run("continue", NOTHING, { takes: 1, unit: "beats", length, from_start: false });
+      if (this.#talk && !this.#talk.isPlaying) status("Your turn.");
     } catch (problem) {
       this.#endTurns("");
       error(messageOf(problem));

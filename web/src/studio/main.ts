@@ -13,6 +13,7 @@ import { mountParts } from "./parts_panel.js";
 import { mountLive } from "./live.js";
 import { listenToPointers } from "./pointer.js";
 import { Roll } from "./roll.js";
+import { mountRecorded } from "./recorded.js";
 import { mountScore } from "./score.js";
 import { mountSession } from "./session.js";
 import { Store } from "./store.js";
@@ -65,6 +66,7 @@ function start(settings: Settings): void {
   mountHistory(byId("history"), editing);
   listenToPointers(editing);
   listenToKeys(editing);
+  mountRecorded(page, transport.player);
   for (const [id, mount] of MOUNTS) mount(byId(id), page);
   foldFiles(byId("file-menu") as HTMLDetailsElement);
   roll.showNotes();

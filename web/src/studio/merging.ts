@@ -36,8 +36,12 @@ export function merged(current: Piece, region: Region, { notes, until, done }: A
   const added = notes.map((note) => known.get(identity(note)) ?? note);
   const end = added.reduce((latest, note) => Math.max(latest, noteEnd(note)), Math.min(until, region.to));
   const begun = new Set(added.map(beginning)); // a given note that goes on longer than before comes anew
-  const given = current.notes.filter((note) => (!isWritten(note, region) || note.start >= reached) && !begun.has(beginning(note)));
-  return withNotes({ ...current, beats: Math.max(current.beats, end) }, [...given, ...added]);
+  const given = current.notes.filter((note) => {
+    if (noteEnd(note) < region.from - EPSILON || note.start > region.to + EPSILON) return true;
+    return (!isWritten(note, region) || note.start >= reached) && !begun.has(beginning(note));
+  });
+  const parts = [...current.parts, ...asked.parts.slice(current.parts.length)];
+  return withNotes({ ...current, parts, beats: Math.max(current.beats, end) }, [...given, ...added]);
 }
 
 /** The piece with what the region had before the question; notes elsewhere stay as they are now. */

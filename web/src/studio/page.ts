@@ -29,9 +29,11 @@ export interface Settings {
   readonly roots: readonly string[]; // names of the twelve pitch classes
   readonly scales: Readonly<Record<string, readonly number[]>>; // pitch classes above the root
   readonly beats_per_minute: readonly [number, number]; // lowest and highest
+  readonly max_takes: number; // of one request
   readonly max_file_bytes: number;
   readonly max_beats: number; // of a piece
   readonly scores: string | null; // null: notation can be drawn; else why not, as a sentence
+  readonly samples: string | null; // null: recorded instruments can be had; else why not
 }
 
 /** A note that is about to sound: velocities are MIDI's, `at` is a time of `performance.now()`. */

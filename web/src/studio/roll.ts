@@ -1,6 +1,6 @@
 // The piano roll that is the piece: a canvas that stays in view while the space behind it scrolls.
 
-import { html } from "../shared/elements.js";
+import { cssColours, html } from "../shared/elements.js";
 import { clamp, pitchName } from "../shared/music.js";
 import { type Bounds, noteAt } from "./edit.js";
 import {
@@ -36,11 +36,11 @@ export class Roll {
   silent: ReadonlySet<number> = new Set(); // parts that do not sound
 
   #page: Page;
+  #view: HTMLElement;
   #scroll: HTMLElement;
   #space: HTMLElement;
   #playhead: HTMLElement;
   #live: HTMLElement;
-  #probe: HTMLElement;
   #scale = { beat: 40, row: 13 };
   #cursor: Cell = { beat: 0, pitch: 60 };
   #indexed: { piece: Piece; index: NoteIndex } | null = null;
@@ -50,7 +50,7 @@ export class Roll {
 
   constructor(root: HTMLElement, page: Page, help: string) {
     this.#page = page;
-    const view = html("div", "roll", root);
+    const view = (this.#view = html("div", "roll", root));
     this.#scroll = html("div", "roll-scroll", view);
     this.#space = html("div", "roll-space", this.#scroll);
     this.canvas = html("canvas", "roll-canvas", this.#space);
@@ -62,7 +62,6 @@ export class Roll {
     this.#playhead = html("div", "roll-playhead", view);
     this.#live = html("p", "visually-hidden", view);
     this.#live.setAttribute("aria-live", "polite");
-    this.#probe = html("span", "visually-hidden", view);
     this.#scroll.addEventListener("scroll", () => this.refresh());
     new ResizeObserver(() => this.refresh()).observe(this.#scroll);
     const dark = matchMedia("(prefers-color-scheme: dark)");
@@ -216,7 +215,10 @@ export class Roll {
     const width = `${Math.ceil(KEYS + this.#page.store.piece.beats * beat)}px`;
     const height = `${Math.ceil(RULER + (highest - lowest + 1) * row)}px`;
     if (this.#space.style.width !== width) this.#space.style.width = width;
-    if (this.#space.style.height !== height) this.#space.style.height = height;
+    if (this.#space.style.height !== height) {
+      this.#space.style.height = height;
+      this.#view.style.maxHeight = `calc(${height} + 18px)`; // a few pitches leave no empty room below
+    }
     const ratio = devicePixelRatio;
     const { clientWidth, clientHeight } = this.#scroll;
     const [pixelsWide, pixelsHigh] = [Math.round(clientWidth * ratio), Math.round(clientHeight * ratio)];
@@ -248,7 +250,7 @@ export class Roll {
     };
     const { scrollLeft: left, scrollTop: top, clientWidth: width, clientHeight: height } = this.#scroll;
     context.setTransform(devicePixelRatio, 0, 0, devicePixelRatio, 0, 0);
-    paint(context, scene, { left, top, width, height }, (this.#colours ??= this.#readColours()));
+    paint(context, scene, { left, top, width, height }, (this.#colours ??= cssColours(COLOURS, this.#scroll)));
     this.#label();
   }
 
@@ -273,14 +275,5 @@ export class Roll {
       `Piece, ${count(notes.length, "note")}, ${count(parts.length, "part")}` +
       (selected ? `, ${selected} selected` : "");
     if (this.canvas.getAttribute("aria-label") !== label) this.canvas.setAttribute("aria-label", label);
-  }
-
-  // Canvases know no CSS variables, so an element shows what their colours are, in light and dark.
-  #readColours(): Colours {
-    const read = (name: string): string => {
-      this.#probe.style.color = `var(--pr-${name})`;
-      return getComputedStyle(this.#probe).color;
-    };
-    return Object.fromEntries(COLOURS.map((name) => [name, read(name)])) as unknown as Colours;
   }
 }

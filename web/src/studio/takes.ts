@@ -30,8 +30,9 @@ export function mountTakes(root: HTMLElement, page: Page): void {
     item.className = "bar";
     const name = html("span", "", item);
     name.textContent = `${take.name}: ${describeTake(take, asking.running)}${asking.heard === take.id ? " · in the piece" : ""}`;
+    const group = html("span", "pair", item); // the buttons stay together
     const add = (verb: string, act: (id: number) => void, said: string): void => {
-      const element = button(item, `${verb.toLowerCase()}-${take.id}`, verb, () => {
+      const element = button(group, `${verb.toLowerCase()}-${take.id}`, verb, () => {
         transport.unlock();
         act(take.id);
         page.status(said);

@@ -16,8 +16,7 @@ export function mountTransport(root: HTMLElement, more: HTMLElement, page: Page,
   const position = html("input", "position", root);
   Object.assign(position, { id: "position", type: "range", min: "0", step: "any" });
   position.setAttribute("aria-label", "Position");
-  const time = html("output", "time", root);
-  time.htmlFor.add("position");
+  const time = html("span", "time", root);
   position.addEventListener("input", () => transport.seek(Number(position.value)));
   position.addEventListener("keydown", (event) => {
     const steps: Record<string, number> = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1 };

@@ -16,7 +16,7 @@ The blue is lighter on a dark page; an image has the one after the comma."""
 _DASHES = ("", "6 3", "8 3 2 3", "2 3", "12 4")
 _THICK, _THIN = 2.5, 1.2
 _HEIGHT = 232
-_TOP, _BOTTOM, _LEFT, _RIGHT = 28, 38, 48, 12
+_TOP, _BOTTOM, _LEFT = 28, 38, 48
 """The room around the plot for its labels."""
 _LEGEND_ROW = 18
 _MAX_STEPS = 8
@@ -31,8 +31,7 @@ def curves_image(histories: Mapping[str, History]) -> str:
     """
     legend = _legend(histories)
     below = _TOP + _HEIGHT + _BOTTOM
-    width = f"width: calc(100% - {_LEFT + _RIGHT}px)"
-    size = f'x="{_LEFT}" y="{_TOP}" width="90%" height="{_HEIGHT}" style="{width}"'
+    size = f'x="{_LEFT}" y="{_TOP}" width="86%" height="{_HEIGHT}"'  # room for the labels from 350 pixels
     parts = [f'<svg {size} overflow="visible">{_plot(histories)}</svg>']
     for row, (swatch, label) in enumerate(legend):
         y = below + _LEGEND_ROW * row

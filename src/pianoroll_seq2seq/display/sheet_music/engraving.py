@@ -1,6 +1,7 @@
 """Engraving by Verovio, which draws MusicXML as SVG."""
 
 import re
+from importlib.resources import files
 
 from pianoroll_seq2seq.display.sheet_music.pages import SheetMusic
 from pianoroll_seq2seq.display.sheet_music.readable import readable
@@ -25,8 +26,9 @@ _OPTIONS = {
 _ONE_PAGE = {"breaks": "auto", "pageHeight": 60_000, "adjustPageHeight": True}
 """60,000 is the greatest height of a page that Verovio takes."""
 _OPENING_TAG = re.compile("<svg[^>]*>")
-_NOTE_SIGN = re.compile("[\ue1d5\ueca5]")
+_NOTE_SIGN = re.compile('font-family="Leipzig" font-size="720px">[\ue1d5\ueca5]')
 """The quarter note of a tempo mark in fonts for music, which readers of the file may not have."""
+_FONTS_WITH_NOTES = "DejaVu Sans, Segoe UI Symbol, Apple Symbols, Noto Music, sans-serif"
 
 
 def to_sheet_music(music: PianoRoll | Score, *, grid: BeatGrid | None = None, one_page: bool = False) -> SheetMusic:
@@ -58,7 +60,8 @@ def to_sheet_music(music: PianoRoll | Score, *, grid: BeatGrid | None = None, on
         raise MissingExtraError("verovio", "score", "Engraving sheet music") from error
     content = to_musicxml_bytes(readable(music, grid))
     verovio.enableLog(verovio.LOG_OFF)
-    toolkit = verovio.toolkit()
+    toolkit = verovio.toolkit(False)
+    toolkit.setResourcePath(str(files("verovio") / "data"))  # Verovio knows it in the thread of the import alone
     toolkit.setOptions({**_OPTIONS, **(_ONE_PAGE if one_page else {})})
     toolkit.loadData(content.decode())
     pages = [toolkit.renderToSVG(number) for number in range(1, toolkit.getPageCount() + 1)]
@@ -67,5 +70,5 @@ def to_sheet_music(music: PianoRoll | Score, *, grid: BeatGrid | None = None, on
 
 def _on_white(page: str) -> str:
     """An SVG document that can be read on a dark background too, in any font."""
-    page = _NOTE_SIGN.sub("\u2669", page)
+    page = _NOTE_SIGN.sub(f'font-family="{_FONTS_WITH_NOTES}" font-size="540px">\u2669', page)
     return _OPENING_TAG.sub(r'\g<0><rect width="100%" height="100%" style="fill:white;stroke:none"/>', page, count=1)

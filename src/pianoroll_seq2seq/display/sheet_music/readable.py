@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -127,7 +128,7 @@ def _in_few_voices(notes: NoteTable) -> Iterator[_Row]:
     rows = list(zip(notes.end_tick.tolist(), notes.pitch.tolist(), notes.velocity.tolist(), strict=True))
     chords: list[tuple[int, int, list[tuple[int, int, int]]]] = []  # onset, end, and notes
     running: list[int | None] = [None] * _VOICES  # the last chord of each voice
-    for onset, first, last in zip(onsets.tolist(), firsts.tolist(), [*firsts.tolist()[1:], len(rows)], strict=True):
+    for onset, (first, last) in zip(onsets.tolist(), pairwise([*firsts.tolist(), len(rows)]), strict=True):
         ends = [-1 if chord is None else chords[chord][1] for chord in running]
         free = sorted((voice for voice in range(_VOICES) if ends[voice] <= onset), key=lambda voice: -ends[voice])
         if not free:

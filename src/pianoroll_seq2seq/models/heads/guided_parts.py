@@ -1,0 +1,105 @@
+"""Monophonic parts, each decided by a network that is asked with and without a condition (classifier-free guidance)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from pianoroll_seq2seq.models.heads.monophonic_frame import Monophonic, PartsContext
+from pianoroll_seq2seq.models.note_columns import NoteColumns
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pianoroll_seq2seq.models.heads.monophonic import MonophonicHead
+
+
+@dataclass(frozen=True)
+class GuidedContext:
+    """The context of a frame with the condition, and without it."""
+
+    conditional: PartsContext
+    unconditional: PartsContext
+
+    def map(self, change: Any) -> "GuidedContext":
+        """With a function applied to every tensor."""
+        return GuidedContext(self.conditional.map(change), self.unconditional.map(change))
+
+    @property
+    def state(self) -> Tensor:
+        """The projected state of the decoder, with the condition."""
+        return self.conditional.state
+
+    @property
+    def batch(self) -> torch.Size:
+        """The batch shape."""
+        return self.conditional.batch
+
+
+@dataclass(frozen=True)
+class GuidedParts:
+    """A head and its network, whose decisions follow the condition more closely.
+
+    The log-probabilities of each decision are (1 + weight) * conditional - weight * unconditional, before they are
+    normalized; what one of the two rules out stays as the conditional one has it. So the chain rule over the parts
+    stays exact.
+    """
+
+    head: "MonophonicHead"
+    weight: float
+
+    @property
+    def columns(self) -> NoteColumns:
+        """The columns of a frame."""
+        return self.head.columns
+
+    @property
+    def network(self) -> "GuidedParts":
+        """Itself: it decides in the place of the head's network."""
+        return self
+
+    def ranks_of(self, order: "Sequence[str]") -> Tensor:
+        """See :meth:`~pianoroll_seq2seq.models.heads.monophonic.MonophonicHead.ranks_of`."""
+        return self.head.ranks_of(order)
+
+    def logits(
+        self, context: GuidedContext, states: Tensor, ranks: Tensor, chosen: list[Tensor] | None = None
+    ) -> Iterator[Tensor]:
+        """The logits of each part, given the parts before it, as the head's network has them."""
+        network = self.head.network
+        conditional = network.logits(context.conditional, states, ranks, chosen)
+        unconditional = network.logits(context.unconditional, states, ranks, chosen)
+        return (guided_logits(*pair, self.weight) for pair in zip(conditional, unconditional, strict=True))
+
+    def shared_hidden(self, context: GuidedContext) -> Tensor:
+        """What all parts share, of both contexts: (rows, 2, ...)."""
+        both = (context.conditional, context.unconditional)
+        return torch.stack([self.head.network.shared_hidden(one) for one in both], dim=1)
+
+    def part_logits(self, context: GuidedContext, shared: Tensor, states: Tensor, ranks: Tensor, part: int) -> Tensor:
+        """The logits of one part."""
+        network = self.head.network
+        conditional = network.part_logits(context.conditional, shared[:, 0], states, ranks, part)
+        unconditional = network.part_logits(context.unconditional, shared[:, 1], states, ranks, part)
+        return guided_logits(conditional, unconditional, self.weight)
+
+
+def guided_logits(conditional: Tensor, unconditional: Tensor, weight: float) -> Tensor:
+    """(1 + weight) * conditional - weight * unconditional, as log-probabilities over the last dimension.
+
+    What is impossible with or without the condition keeps its conditional log-probability.
+    """
+    conditional, unconditional = (torch.log_softmax(logits, dim=-1) for logits in (conditional, unconditional))
+    possible = conditional.isfinite() & unconditional.isfinite()
+    return torch.where(possible, (1 + weight) * conditional - weight * unconditional, conditional)
+
+
+def guided_parts(conditional: Monophonic, unconditional: Monophonic, weight: float) -> Monophonic:
+    """The distribution that follows the condition more closely, from those with and without it, of one head."""
+    head = conditional.head
+    if isinstance(head, GuidedParts):
+        raise TypeError("The distribution is guided already.")
+    context = GuidedContext(conditional.context, unconditional.context)
+    return replace(conditional, head=GuidedParts(head, weight), context=context)

@@ -1,0 +1,137 @@
+"""Files of the page: opened from the disk or by a drop, saved in every kind, and dragged out."""
+
+from pathlib import Path
+
+import pytest
+from chromium import opened_page
+from playwright.sync_api import Page, expect
+from studio_models import PITCHES
+from studio_page import expect_notes, notes, num_notes, press, saved
+from studio_server import Served
+
+from pianoroll_seq2seq.midi_io import read_midi, to_midi_bytes
+from pianoroll_seq2seq.score import NoteTable, Score
+from pianoroll_seq2seq.tempo import TempoMap
+
+TOP = PITCHES.highest
+DROP = """([name, bytes]) => {
+    const transfer = new DataTransfer();
+    transfer.items.add(new File([new Uint8Array(bytes)], name));
+    for (const type of ["dragover", "drop"]) {
+        document.body.dispatchEvent(new DragEvent(type, { dataTransfer: transfer, bubbles: true, cancelable: true }));
+    }
+}"""
+
+
+def midi_file() -> bytes:
+    """Two notes that small models know, and one that is too low for them."""
+    table = NoteTable([0, 480, 960], [480, 960, 1920], [60, 30, 62], [90] * 3, [0] * 3)
+    return to_midi_bytes(Score(table, TempoMap.from_bpm(75)))
+
+
+def drawn(page: Page, studio: Served) -> None:
+    page.goto(studio.address)
+    page.click("#clear")
+    press(page, 0, 60, highest=TOP)
+    press(page, 2, 64, highest=TOP)
+    expect_notes(page, 2)
+
+
+def test_a_midi_file_is_opened_and_what_was_changed_is_said(studio: Served, tmp_path: Path) -> None:
+    """Notes are dropped in silence, or opening cannot be undone, or a wrong file breaks the page."""
+    with opened_page(excused=["responded with a status of 4"]) as page:
+        drawn(page, studio)
+        before = notes(page, tmp_path)
+        page.set_input_files("#open-file", {"name": "a.tune.mid", "mimeType": "audio/midi", "buffer": midi_file()})
+        expect(page.locator("#status")).to_contain_text("a.tune.mid is open: 2 notes.")
+        expect(page.locator("#status")).to_contain_text("1 note")
+        assert [(pitch, start) for _, pitch, start, _ in notes(page, tmp_path)] == [(60, 0), (62, 2)]
+        assert float(page.input_value("#tempo")) == 75
+        assert page.input_value("#piece-name") == "a.tune"
+        page.click("#undo")
+        assert notes(page, tmp_path) == before
+        for buffer, words in ((b"no music", "MIDI"), (bytes(2**20), "the limit is 5000")):
+            page.set_input_files("#open-file", {"name": "b.mid", "mimeType": "audio/midi", "buffer": buffer})
+            expect(page.locator("#error")).to_contain_text(words)
+            assert num_notes(page) == 2
+
+
+def test_files_are_dropped_on_the_page(studio: Served) -> None:
+    """The browser leaves the page to show the file."""
+    with opened_page() as page:
+        drawn(page, studio)
+        page.evaluate(DROP, ["dropped.mid", list(midi_file())])
+        expect(page.locator("#status")).to_contain_text("dropped.mid is open")
+        expect(page.locator("body")).not_to_have_class("dropping")
+
+
+@pytest.mark.parametrize(
+    ("kind", "suffix", "magic"),
+    [
+        ("mid", ".mid", b"MThd"),
+        ("musicxml", ".musicxml", b"<?xml"),
+        ("wav", ".wav", b"RIFF"),
+        ("png", ".png", b"\x89PNG"),
+    ],
+)
+def test_the_piece_is_saved(studio: Served, tmp_path: Path, kind: str, suffix: str, magic: bytes) -> None:
+    """A saved file is empty, or of another kind than its name says."""
+    with opened_page() as page:
+        drawn(page, studio)
+        page.fill("#piece-name", "My: tune")
+        path = saved(page, kind, tmp_path)
+        assert path.name == f"My tune{suffix}"
+        assert path.read_bytes().startswith(magic)
+        expect(page.locator("#status")).to_have_text(f"My tune{suffix} is saved.")
+        if kind in ("mid", "musicxml"):  # which come back as they were
+            before = notes(page, tmp_path)
+            page.click("#clear")
+            page.set_input_files("#open-file", path)
+            expect_notes(page, 2)
+            assert [note[1:] for note in notes(page, tmp_path)] == [note[1:] for note in before]
+
+
+def test_scores_are_saved_and_shown_while_they_are_open(studio: Served, tmp_path: Path) -> None:
+    """The score stays as it was before an edit, or is drawn although nobody looks."""
+    pytest.importorskip("verovio")
+    with opened_page() as page:
+        drawn(page, studio)
+        assert b"<svg" in saved(page, "svg", tmp_path).read_bytes()[:500]
+        requests: list[str] = []
+        page.on("request", lambda request: requests.append(request.url) if "/export" in request.url else None)
+        press(page, 1, 62, highest=TOP)
+        page.wait_for_timeout(900)
+        assert not requests
+        page.click("#score-details summary")
+        image = page.locator("#score img")
+        expect(image).to_be_visible(timeout=20_000)
+        assert image.evaluate("image => image.decode().then(() => image.naturalWidth)") > 100
+        expect(image).to_have_attribute("alt", "Score of the piece, 4 bars, music")
+        first = image.get_attribute("src")
+        press(page, 3, 67, highest=TOP)
+        expect(image).not_to_have_attribute("src", first or "", timeout=20_000)
+
+
+def test_the_piece_is_dragged_out_as_midi(studio: Served) -> None:
+    """A drag carries nothing, or the piece of before."""
+    drag = """() => new Promise(resolve => {
+        const transfer = new DataTransfer();
+        const event = new DragEvent("dragstart", { dataTransfer: transfer, bubbles: true, cancelable: true });
+        document.getElementById("drag-midi").dispatchEvent(event);
+        resolve(event.defaultPrevented ? null : transfer.getData("DownloadURL"));
+    })"""
+    with opened_page() as page:
+        drawn(page, studio)
+        assert page.evaluate(drag) is None
+        page.hover("#drag-midi")
+        page.wait_for_function(f"async () => await ({drag})() !== null")
+        kind, name, address = page.evaluate(drag).split(":", 2)
+        assert (kind, name) == ("audio/midi", "piece.mid")
+        with page.expect_download() as download:  # what the browser does where it is dropped
+            page.evaluate("href => Object.assign(document.createElement('a'), { href, download: '' }).click()", address)
+        assert len(read_midi(download.value.path()).notes) == 2
+        press(page, 3, 67, highest=TOP)
+        assert page.evaluate(drag) is None
+        with page.expect_download() as download:
+            page.click("#drag-midi")
+        assert len(read_midi(download.value.path()).notes) == 3
