@@ -1,89 +1,71 @@
-"""Measures the studio's page in a browser: how soon it sounds, how long an answer takes, and whether the page stays fluent.
+"""Asks the shipped model of four voices as the studio's page does, and measures the time on one core.
 
-    python benchmarks/studio.py [--model bach-voices] [--repeats 5]
+    python benchmarks/studio.py [--rounds 5]
 
-Each time, a headless Chromium opens the page anew and presses Harmonise, or Continue if the model cannot harmonise. The
-melody that the page opens with has eight bars. Measured are the time from the click until the page plays, until the
-answer is complete, and the tasks of the page over 50 ms from the click until three seconds after the answer.
+Harmonises a melody of eight bars, in one take and in four; bar 3 of it alone; and two bars late in a melody of 64. It
+measures the seconds from the request to the first notes and to the end, and the processor's seconds; of each
+the median. The request is parsed, and the answer is written as lines of JSON, as the server does.
 """
 
 import argparse
-import shutil
+import json
 import statistics
-import sys
-from pathlib import Path
-from typing import NamedTuple
+import time
+from typing import Any
 
-sys.path[:0] = [str(Path(__file__).resolve().parent)]
+import torch
 
-from harness import table
-from playwright.sync_api import Browser, sync_playwright
-from scrolling import studio
+from pianoroll_seq2seq.pretrained.opening import open_model
+from pianoroll_seq2seq.studio.fill_request import parse_fill_request
+from pianoroll_seq2seq.studio.limits import StudioLimits
+from pianoroll_seq2seq.studio.take_stream import stream_takes
 
-_WATCH = """() => {
-    window.longTasks = [];
-    new PerformanceObserver((list) => window.longTasks.push(...list.getEntries().map(({duration}) => duration)))
-        .observe({type: "longtask"});
-    const [play, status, error] = ["play", "status", "error"].map((id) => document.getElementById(id));
-    const look = () => {
-        if (play.textContent === "Pause") window.sounded ??= performance.now() - window.clicked;
-        if (error.textContent || status.textContent.startsWith("Done")) window.done ??= performance.now() - window.clicked;
-    };
-    new MutationObserver(look).observe(document.body, {childList: true, subtree: true, characterData: true});
-    document.addEventListener("click", () => (window.clicked = performance.now()), {capture: true});
-}"""
+MODEL = "bach-voices"
+TUNE = (72, 74, 76, 77, 79, 77, 76, 74)
 
 
-class Pressed(NamedTuple):
-    """What followed one click, in milliseconds."""
+def piece(bars: int) -> dict[str, Any]:
+    """A melody in quarter notes, in the first of four parts."""
+    notes = [
+        {"part": 0, "pitch": TUNE[beat % len(TUNE)], "start": beat, "length": 1, "velocity": 64}
+        for beat in range(4 * bars)
+    ]
+    parts = [{"name": name, "program": 52, "is_drums": False} for name in ("soprano", "alto", "tenor", "bass")]
+    return {"beats_per_minute": 90, "beats_per_bar": 4, "beats": 4 * bars, "parts": parts, "notes": notes}
 
-    sounded: float
-    done: float
-    long_tasks: list[float]
+
+CASES: dict[str, dict[str, Any]] = {
+    "harmonise 8 bars": {"piece": piece(8), "task": "harmonise"},
+    "harmonise 8 bars, 4 takes": {"piece": piece(8), "task": "harmonise", "takes": 4},
+    "harmonise bar 3 of 8": {"piece": piece(8), "task": "harmonise", "bars": [3, 3]},
+    "harmonise bars 60 and 61": {"piece": piece(64), "task": "harmonise", "bars": [60, 61]},
+}
 
 
-def press(browser: Browser, address: str) -> Pressed:
-    """Opens the page and asks the model once."""
-    page = browser.new_page(viewport={"width": 1280, "height": 800})
-    page.goto(address)
-    page.evaluate(_WATCH)
-    can_harmonise = page.get_attribute("#harmonise", "aria-disabled") is None
-    page.click("#harmonise" if can_harmonise else "#continue")
-    while not page.evaluate("window.sounded && window.done"):
-        page.wait_for_timeout(100)
-    page.wait_for_timeout(3000)
-    if failure := page.inner_text("#error"):
-        raise SystemExit(failure)
-    found = Pressed(*page.evaluate("[window.sounded, window.done, window.longTasks]"))
-    page.context.close()
-    return found
+def seconds_of(request: dict[str, Any], *, seed: int) -> tuple[float, float, float]:
+    """The seconds to the first notes and to the end, and the processor's seconds."""
+    models = {MODEL: open_model(MODEL)}
+    raw = json.dumps(request | {"model": MODEL, "seed": seed}).encode()
+    begun, used, first = time.perf_counter(), time.process_time(), 0.0
+    for line in stream_takes(parse_fill_request(raw, models, StudioLimits())):
+        json.dumps(line)
+        if not first and line.get("notes"):
+            first = time.perf_counter() - begun
+    return first, time.perf_counter() - begun, time.process_time() - used
 
 
 def main() -> None:
+    """The command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", default="bach-voices", help="a name, a run or a checkpoint")
-    parser.add_argument("--repeats", type=int, default=5)
-    options = parser.parse_args()
-    executable = shutil.which("chromium")
-    if executable is None:
-        parser.error("Chromium is not on the path (on Debian: apt-get install chromium)")
-    arguments = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required"]
-    with (
-        studio(options.model) as address,
-        sync_playwright() as playwright,
-        playwright.chromium.launch(executable_path=executable, args=arguments) as browser,
-    ):
-        all_pressed = [press(browser, address) for _ in range(options.repeats)]
-    rows = [
-        [name, *(f"{value:.0f}" for value in (statistics.median(values), max(values)))]
-        for name, values in (
-            ("click to first sound, ms", [pressed.sounded for pressed in all_pressed]),
-            ("click to the end of the answer, ms", [pressed.done for pressed in all_pressed]),
-            ("tasks of the page over 50 ms", [len(pressed.long_tasks) for pressed in all_pressed]),
-            ("longest of them, ms", [max(pressed.long_tasks, default=0) for pressed in all_pressed]),
-        )
-    ]
-    print(table((f"{options.model}, {options.repeats} times", "median", "most"), rows))
+    parser.add_argument("--rounds", type=int, default=5)
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    seconds_of(CASES["harmonise bar 3 of 8"], seed=0)  # what is done once
+    print(f"{'':28}{'first notes':>12}{'end':>8}{'processor':>12}")
+    for name, request in CASES.items():
+        rounds = [seconds_of(request, seed=seed) for seed in range(arguments.rounds)]
+        first, end, used = (statistics.median(column) for column in zip(*rounds, strict=True))
+        print(f"{name:28}{first:11.2f}s{end:7.2f}s{used:11.2f}s")
 
 
 if __name__ == "__main__":

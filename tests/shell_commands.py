@@ -15,7 +15,7 @@ from unittest import mock
 import pytest
 from documents import ROOT
 
-ELSEWHERE = ("aconnect", "az", "docker", "fluidsynth", "hf", "pre-commit")
+ELSEWHERE = ("aconnect", "az", "docker", "fluidsynth", "hf", "mscore", "pre-commit")
 """Programs of other projects, whose options are not checked."""
 THEIR_OWN = ("train.py",)
 """Scripts of the reader."""

@@ -48,9 +48,11 @@ async function bundles() {
 }
 
 async function check() {
-  const different = (await bundles()).filter(({ path, text }) => !existsSync(path) || readFileSync(path, "utf8") !== text);
+  const isCommitted = ({ path, text }) => existsSync(path) && readFileSync(path, "utf8") === text;
+  const different = (await bundles()).filter((bundle) => !isCommitted(bundle));
   for (const { path } of different) {
-    console.error(`${relative(join(here, ".."), path)} is not what web/src makes: run \`npm run build\` in web/ and commit.`);
+    const name = relative(join(here, ".."), path);
+    console.error(`${name} is not what web/src makes: run \`npm run build\` in web/ and commit.`);
   }
   process.exitCode = different.length ? 1 : 0;
 }

@@ -116,5 +116,8 @@ print(chosen)
 print(compare_sets(generated, data))
 
 # %% [markdown]
+# Runs of the command line are compared by one command: `pianoroll-seq2seq compare runs/* --page comparison.html` writes
+# [a page](../listen.md#a-page-of-several-runs) with all of this, and plays their music side by side.
+#
 # `python examples/compare_epochs.py` does this for runs of 10, 50 and 100 epochs and writes a picture and a table.
 # `examples/sweep.py` searches settings with Optuna.

@@ -57,6 +57,7 @@ from .layout import FrameLayout as FrameLayout
 from .meter import Meter as Meter
 from .midi_io import read_midi as read_midi
 from .midi_io import write_midi as write_midi
+from .models.classifier_free_guidance import GuidedFillingModel as GuidedFillingModel
 from .models.classifier_free_guidance import GuidedModel as GuidedModel
 from .models.contract import SequenceModel as SequenceModel
 from .models.copying_lstm import CopyingLSTM as CopyingLSTM
@@ -109,6 +110,7 @@ from .sampling import fill as fill
 from .sampling import fill_frames as fill_frames
 from .sampling import generate as generate
 from .sampling import generate_frames as generate_frames
+from .sampling import given_to_vary as given_to_vary
 from .sampling import harmonize as harmonize
 from .sampling import infill as infill
 from .sampling import longest_run as longest_run

@@ -1,4 +1,4 @@
-"""The commands of the README, of docs/start.md and of docs/cli.md do what they say, one after another."""
+"""The commands of the README and of some pages do what they say, one after another."""
 
 import re
 import shlex
@@ -21,6 +21,7 @@ WRITTEN = {
         *("harmony.musicxml", "inner.mid", "take-4.mid", "tenor.mid"),
         "runs/mine/report.html",
     ),
+    DOCS / "musescore.md": ("chorale.musicxml", "chorale.pdf", "take-3.musicxml", "longer.svg", "harmony.musicxml"),
 }
 """The pages, and some of the files that their commands write."""
 
@@ -45,6 +46,7 @@ def test_every_command_of_the_page(page: Path, run: Run, midi: Path, here: Path)
         one = PianoRoll.from_midi(path)
         PianoRoll.stack({"MELODY": one, "PIANO": one.transpose(-3)}).to_midi(here / "songs" / path.name)
     write_chorale_files(here)
+    PianoRoll.from_midi(here / "melody.mid").to_musicxml(here / "melody.musicxml")
     (here / "run.yaml").write_text("epochs: 3\n")
     seen = set()
     for _, command, *arguments in commands(page):

@@ -15,6 +15,7 @@ from pianoroll_seq2seq import (
     Part,
     PianoRoll,
     PitchRange,
+    open_model,
     read_musicxml,
     save_pretrained,
 )
@@ -119,6 +120,27 @@ def test_parts_that_are_written_may_be_missing(run: Run, filling: Path, piece: P
     assert read(here / "out.mid")["alto"].notes().pitch.tolist() == [64, 65]
 
 
+def test_variations_keep_some_beats(run: Run, filling: Path, piece: Path, here: Path) -> None:
+    """All takes keep the same beats, other bars are written anew, or the library varies other beats for the seed."""
+    given = ("--model", filling, "--seed", 3, "--overwrite", "--output")
+    done = run("fill", piece, "--vary", "2-3", "--parts", "alto,bass", "--strength", 0.4, "--count", 2, *given, "v.mid")
+    assert done.code == 0, done.err
+    before, takes = read(piece), [read(here / f"v-{number}.mid") for number in (1, 2)]
+    for take in takes:
+        assert take["soprano"] == before["soprano"]
+        assert take[:16] == before[:16]
+        same = (take["alto"].active == before["alto"].active).all(axis=1)[16:].reshape(-1, 4).all(axis=1)
+        assert 1 < same.sum() < 8
+    assert takes[0] != takes[1]
+    model = open_model(filling)
+    first = model.vary(piece, (2, 3), parts=("alto", "bass"), keep=0.6, seed=3)
+    assert np.array_equal(takes[0].active, first.active)
+    assert run("fill", piece, "--vary", "all", "--given", "alto", *given, "all.mid").code == 0
+    assert read(here / "all.mid")["alto"] == before["alto"]
+    whole = model.vary(piece, parts=("soprano", "bass"), seed=3)
+    assert np.array_equal(read(here / "all.mid").active, whole.active)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -129,6 +151,13 @@ def test_parts_that_are_written_may_be_missing(run: Run, filling: Path, piece: P
         (("--bars", "2-4"), "'piece' has 3 bars of 4/4"),
         (("--bars", "3-2"), "expected bars such as 5-8"),
         (("--bars", "two"), "expected bars such as 5-8"),
+        (("--vary", "2-4"), "'piece' has 3 bars of 4/4"),
+        (("--vary", "some"), "expected bars such as 5-8"),
+        (("--vary", "2", "--bars", "3"), "--bars or --vary, not both"),
+        (("--vary", "2", "--harmonize"), "Leave out --vary"),
+        (("--vary", "2", "--parts", "tenor"), "no part 'tenor'"),
+        (("--vary", "2", "--strength", "0"), "--strength must be above 0 and at most 1"),
+        (("--bars", "2", "--strength", "0.5"), "--strength is for variations"),
         (("--harmonize",), "3 tracks have notes"),
         (("--harmonize", "--part", "tenor"), "no part 'tenor'"),
         (("--harmonize", "--track", "bass", "--octaves", "9"), "outside the range of soprano"),

@@ -102,7 +102,7 @@ def test_a_model_with_a_condition(run: Run, midi: Path, scale_run: Path, tmp_pat
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (("--output", "a.xyz"), ".mid, .midi, .musicxml, .mxl, .wav"),
+        (("--output", "a.xyz"), ".mid, .midi, .musicxml, .mxl, .svg, .pdf, .wav"),
         (("--output", "a.mid", "a.mid"), "named twice"),
         (("--output", "."), "one of .mid"),
         (("--output", "file/a.mid"), "not a folder that can be written to"),

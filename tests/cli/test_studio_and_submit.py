@@ -161,6 +161,7 @@ def test_what_is_sent_generates_as_it_would_here(
     [
         ("melody.mid", "--harmonize", "--part", "bass", "--octaves", "-1", "--count", 2),
         ("piece.mid", "--bars", "2-3", "--parts", "bass"),
+        ("piece.mid", "--vary", "2-3", "--strength", 0.4, "--count", 2),
     ],
 )
 def test_what_is_sent_fills_as_it_would_here(
@@ -201,6 +202,7 @@ def test_what_is_sent_fills_as_it_would_here(
         ((), "Nothing is to be written"),
         (("--parts", "viola"), "no part 'viola'"),
         (("--bars", "90-91"), "90"),
+        (("--vary", "90-91"), "90"),
         (("--harmonize", "--model", "bach-chorales"), "only continues music"),
         (("--harmonize", "--model", "nosuch"), "azureml:NAME:VERSION"),
         (("--harmonize", "--scale", "H major"), "H major"),

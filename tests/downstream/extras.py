@@ -21,6 +21,7 @@ from pianoroll_seq2seq import (
     RelativeWindow,
     Score,
     Seq2SeqLSTM,
+    SheetMusic,
     SlidingWindows,
     Store,
     TensorBoardTracker,
@@ -36,6 +37,7 @@ from pianoroll_seq2seq import (
     score_from_music21,
     score_to_music21,
     to_audio,
+    to_sheet_music,
     write_pypianoroll,
     write_report,
 )
@@ -47,6 +49,8 @@ def play_and_plot(roll: PianoRoll, history: History, evaluation: Evaluation, fol
     assert_type(sound, Audio)
     assert_type(to_audio(roll.to_score()), Audio)
     assert_type(sound.save(folder / "music.wav"), Path)
+    assert_type(roll.to_sheet_music(one_page=True), SheetMusic)
+    assert_type(to_sheet_music(roll.to_score()).save(folder / "music.pdf"), tuple[Path, ...])
     print(history.plot().get_title())
     assert_type(report_run(folder), Path)
     write_report(folder / "page.html", title="A run", pieces=[roll], evaluation=evaluation, history=history)

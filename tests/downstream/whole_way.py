@@ -30,6 +30,7 @@ from pianoroll_seq2seq import (
     Generations,
     Given,
     GivenFrames,
+    GuidedFillingModel,
     GuidedModel,
     Harmonization,
     History,
@@ -219,6 +220,11 @@ def filling(roll: PianoRoll) -> None:
     assert_type(accompany(model, duet, parts="low"), PianoRoll)
     assert_type(infill(model, duet, 1), PianoRoll)
     assert_type(vary(model, duet, keep=0.5), PianoRoll)
+    phrases = FillingLSTM(
+        FrameLayout.of(duet), hidden_size=8, encoder_size=4, condition_source=PhraseEnds(), head=NotesHead
+    )
+    ends = PhraseEnds()(duet, phrase_ends=[4])
+    assert_type(fill(GuidedFillingModel(phrases, 1.0), duet, given, condition=ends), PianoRoll)
     trained = TrainedModel(model, FrameLayout.of(duet))
     assert_type(trained.harmonize(roll, part="low"), PianoRoll)
     assert_type(trained.fill(duet, given), PianoRoll)

@@ -94,29 +94,18 @@ def test_selected_bars_and_parts_are_written_and_nothing_else(voices: Served, tm
 
 
 def test_the_seed_determines_the_answer(voices: Served, tmp_path: Path) -> None:
-    """The fields of the page have no effect."""
+    """Nobody can show an answer again."""
     with opened_page() as page:
         opened(page, voices)
         answers = []
-        for seed, temperature in (("5", "1"), ("5", "1"), ("6", "1"), ("5", "0.3")):
+        for seed in ("5", "5", "6"):
             page.fill("#seed", seed)
-            page.fill("#temperature", temperature)
             ask(page, "harmonise")
             answers.append(notes(page, tmp_path))
             page.click("#undo")
-            page.wait_for_timeout(20)
+            expect_notes(page, MELODY)
         assert answers[0] == answers[1]
         assert answers[0] != answers[2]
-        assert answers[0] != answers[3]
-        page.select_option("#model", "small")
-        page.select_option("#root", label="D")
-        page.select_option("#scale", label="major")
-        page.fill("#length", "4")
-        page.select_option("#unit", "seconds")
-        ask(page, "continue")
-        written = [(pitch, start) for _, pitch, start, _ in notes(page, tmp_path) if start >= MELODY]
-        assert {pitch % 12 for pitch, _ in written} <= {2, 4, 6, 7, 9, 11, 1}
-        assert MELODY + 2 < max(start for _, start in written) < MELODY + 4 * 90 / 60
 
 
 def test_the_answer_plays_while_it_arrives_and_stop_keeps_what_came(voices: Served, tmp_path: Path) -> None:

@@ -45,6 +45,17 @@ def test_the_mouse_draws_moves_stretches_and_removes(studio: Served, tmp_path: P
         assert notes(page, tmp_path) == [(0, 60, 0, 0.5), (0, 66, 3, 2.5)]
 
 
+def test_a_note_behind_the_end_makes_the_piece_longer(studio: Served, tmp_path: Path) -> None:
+    """The note lands in the last beat, or undo leaves the piece long."""
+    with opened_page() as page:
+        opened(page, studio)
+        press(page, 17, 60, highest=TOP)
+        assert notes(page, tmp_path) == [(0, 60, 17, 1)]
+        expect(page.locator("#bars")).to_have_value("5")
+        page.click("#undo")
+        expect(page.locator("#bars")).to_have_value("4")
+
+
 def test_loudness_is_drawn(studio: Served, tmp_path: Path) -> None:
     """Alt, or the tool for fingers, moves the note instead."""
     with opened_page() as page:
@@ -174,8 +185,10 @@ def test_a_tap_draws_and_a_swipe_scrolls(studio: Served, tmp_path: Path, width: 
         swipe(point(page, 2.2, 65, highest=TOP), point(page, 4.2, 67, highest=TOP, visible=False))
         assert notes(page, tmp_path) == [(0, 67, 4, 1)]
         assert scrolled() == before
-        for _ in range(2):
-            page.touchscreen.tap(*point(page, 4.2, 67, highest=TOP))
+        x, y = point(page, 4.2, 67, highest=TOP)
+        for _ in range(2):  # at once, whatever else this machine does
+            touch.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [{"x": x, "y": y}]})
+            touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
         expect_notes(page, 0)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
 

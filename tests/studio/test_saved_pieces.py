@@ -8,7 +8,7 @@ from chromium import opened_page
 from playwright.sync_api import Page, expect
 from studio_models import PITCHES
 from studio_page import expect_notes, notes, num_notes, piece, press, saved
-from studio_server import Served, waited
+from studio_server import Served
 
 TOP = PITCHES.highest
 CURRENT = "pianoroll-studio.current"
@@ -64,8 +64,7 @@ def test_a_saved_piece_that_cannot_be_read_is_set_aside(studio: Served, broken: 
     """A broken or older state leaves a blank page, or is lost."""
     with opened_page() as page:
         drawn(page, studio)
-        assert waited(lambda: page.evaluate("name => sessionStorage.getItem(name)", CURRENT) is not None)
-        page.wait_for_timeout(500)
+        page.wait_for_function("name => (localStorage.getItem(name) ?? '').split('pitch').length === 3", arg=CURRENT)
         state = json.loads(page.evaluate("name => localStorage.getItem(name)", CURRENT))
         state["version"] = 0 if broken == "old" else 1
         state["piece"]["notes"][0]["pitch"] = 300 if broken == "wrong" else 60

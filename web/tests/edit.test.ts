@@ -114,6 +114,15 @@ test("a drag is one step, and undo brings the selection's notes back", () => {
   assert.deepEqual(store.selection.notes, []); // none of them is in this piece
 });
 
+test("a piece grows by whole bars to hold a beat", () => {
+  const short = piece();
+  assert.equal(edit.reaching(short, 7.75, 100), short);
+  assert.equal(edit.reaching(short, 8, 100).beats, 12);
+  assert.equal(edit.reaching(short, 8, 10).beats, 10);
+  assert.equal(edit.reaching({ ...short, beats: 9 }, 9.5, 100).beats, 12);
+  assert.equal(edit.reaching(short, 20, 8), short);
+});
+
 test("a selection stays within the piece", () => {
   const store = new Store(piece());
   store.select({ bars: [1, 2], parts: [0, 1] });

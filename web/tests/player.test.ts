@@ -63,6 +63,17 @@ test("music that is changed while it plays goes on from the same position", () =
   assert.deepEqual(starts(audio).filter(([pitch]) => pitch === 65), [[65, 3]], "and each other note sounds once");
 });
 
+test("a cymbal that fades out is not cut when other notes change", () => {
+  const audio = openAudio();
+  const cymbal: TimedNote = [0, 0.1, 49, 0.8, 0];
+  const player = new Player({ notes: [cymbal], seconds: 8, parts: [{ program: 0, drums: true }] });
+  player.play();
+  audio.advance(0.5);
+  const until = audio.started.map((sound) => sound.until);
+  player.replace({ notes: [cymbal, [4, 5, 36, 0.8, 0]], seconds: 8, parts: [{ program: 0, drums: true }] });
+  assert.deepEqual(audio.started.map((sound) => sound.until), until);
+});
+
 test("muted parts are silent, a solo part is alone, and both are heard at once", () => {
   const audio = openAudio();
   const notes: TimedNote[] = [[0, 4, 60, 0.8, 0], [0, 4, 72, 0.8, 1]];

@@ -40,11 +40,11 @@ def fill(
     threads: Annotated[Count, Parameter(group=FILES)] = 1,
     **arguments: Any,
 ) -> Generated:
-    """Harmonizes a melody, accompanies parts, or writes some bars anew. What is given of the piece stays as it is.
+    """Harmonizes a melody, accompanies parts, writes some bars anew, or varies them. What is given stays as it is.
 
     Args:
         source: A MIDI or MusicXML file: the piece, or with --harmonize a melody.
-        output: Files to write: MIDI, MusicXML, sound or a picture, by their endings.
+        output: Files to write: MIDI, MusicXML, sheet music, sound or a picture, by their endings.
         model: Model that comes with the library, folder of a run, checkpoint, hf://USER/NAME on the Hugging Face Hub,
             or address of one in Azure Storage.
         what: what is given, and what is written.
@@ -85,10 +85,13 @@ def _fill(
 
     filling = require_filling(trained.model)
     roll, given = _read(source, trained, what, piece)
+    givens = [given] * sampling.count
+    if what.vary is not None:
+        givens = [what.variation(roll, sampling.seed + take) for take in range(sampling.count)]
     return fill_pieces(
         filling,
         [roll] * sampling.count,
-        given,
+        givens,
         sampler=sampler_of(sampling, trained),
         seed=sampling.seed,
         condition=conditions_of(sampling, trained, roll),
@@ -126,22 +129,24 @@ def check_fill(
 def _read(
     source: Path, trained: "TrainedModel", what: GivenOptions, piece: PieceOptions
 ) -> tuple["PianoRoll", "Given"]:
-    """The piece, and what of it is given.
+    """The piece, and what of it is given; for a variation, of one with the seed 0.
 
     Raises:
-        SettingsError: a part that the model does not have, or a given part without notes.
+        SettingsError: bars that the piece does not have, a part that the model lacks, or a given part without notes.
     """
     from pianoroll_seq2seq.given import Given
     from pianoroll_seq2seq.sampling.melodies import melody_part, with_melody
 
     given = what.expression()
-    if given is None:
+    if what.harmonize:
         part, layout = melody_part(trained.model, trained.layout, piece.part)
         melody = piece.read_melody(source, layout)
         roll = with_melody(trained.model, melody, part, layout, octaves=piece.octaves, chords=piece.chords)
         return roll, Given.parts(part.name)
     _check_names(what, trained)
     roll = piece.read(source, trained.layout, what)
+    if given is None:  # a variation, of which each take has its own
+        given = what.variation(roll, seed=0)
     mask = given.mask(roll)
     empty = [
         name
@@ -175,6 +180,7 @@ COMMAND = Command(
     pianoroll-seq2seq fill piece.mid --given soprano,bass --output piece-2.mid
     pianoroll-seq2seq fill piece.mid --bars 5-8 --seed 7 --count 4 --output take.mid
     pianoroll-seq2seq fill piece.mid --bars 5-8 --parts tenor --output take.mid
+    pianoroll-seq2seq fill piece.mid --vary 5-8 --strength 0.3 --count 4 --output variation.mid
     (endings: {", ".join(ENDINGS)})
     """,
     class_options=(TRACKER,),

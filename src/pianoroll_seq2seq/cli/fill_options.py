@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pianoroll_seq2seq.layout import FrameLayout
     from pianoroll_seq2seq.pianoroll import PianoRoll
 
+_DEFAULT_STRENGTH = 0.5
 READING = Group("Reading the piece", sort_key=10)
 
 
@@ -25,6 +26,11 @@ def _bars(_hint: Any, tokens: Sequence[Token]) -> tuple[int, int]:
     if found is None or int(found[1]) > int(found[2] or found[1]):
         raise CoercionError(msg="expected bars such as 5-8, or 5, with the first one first.", token=tokens[0])
     return int(found[1]), int(found[2] or found[1])
+
+
+def _varied(hint: Any, tokens: Sequence[Token]) -> tuple[int, int] | str:
+    """Converts as :func:`_bars`, or to ``all``."""
+    return "all" if tokens[0].value.strip() == "all" else _bars(hint, tokens)
 
 
 def _octaves(_hint: Any, tokens: Sequence[Token]) -> int | str:
@@ -49,28 +55,43 @@ class GivenOptions:
     bars: Annotated[tuple[int, int] | None, Parameter(metavar="BARS", converter=_bars, n_tokens=1)] = None
     """Bars that the model writes, such as 5-8, numbered as in a score: from 1, and an upbeat is bar 0. The others are
     given. With --parts, these parts there; with --given, all parts but these."""
+    vary: Annotated[
+        Literal["all"] | tuple[int, int] | None,
+        Parameter(metavar="all|BARS", show_choices=False, converter=_varied, n_tokens=1),
+    ] = None
+    """Bars of which the model writes a variation, such as 5-8, or all: some beats of each part stay, which the seed
+    chooses. With --parts, these parts there; with --given, all parts but these."""
+    strength: float | None = None
+    """With --vary: the probability that a beat of a part is written anew, above 0 and at most 1; 0.5 by default."""
 
     def __post_init__(self) -> None:
         """Validates that something is to be written, and that it is said once."""
-        chosen = [f"--{name}" for name in ("given", "parts", "bars") if getattr(self, name) is not None]
+        chosen = [f"--{name}" for name in ("given", "parts", "bars", "vary") if getattr(self, name) is not None]
         if self.harmonize and chosen:
             raise SettingsError(f"--harmonize writes all parts but the melody. Leave out {' and '.join(chosen)}.")
         if self.given is not None and self.parts is not None:
             raise SettingsError("Name the parts that are given or those to write, --given or --parts, not both.")
+        if self.bars is not None and self.vary is not None:
+            raise SettingsError("Name the bars to write anew or those to vary, --bars or --vary, not both.")
+        if self.strength is not None and self.vary is None:
+            raise SettingsError("--strength is for variations. Add --vary all, or --vary with bars, or leave it out.")
+        if self.strength is not None and not 0 < self.strength <= 1:
+            raise SettingsError(f"--strength must be above 0 and at most 1, got {self.strength}.")
 
     def expression(self) -> "Given | None":
-        """What is given; None for a melody.
+        """What is given; None for a melody, and for a variation, which depends on the piece.
 
         Raises:
             SettingsError: no option says what is to be written.
         """
         from pianoroll_seq2seq.given import Given, bars_of
 
-        if self.harmonize:
+        if self.harmonize or self.vary is not None:
             return None
         if (self.given, self.parts, self.bars) == (None, None, None):
             raise SettingsError(
-                "Nothing is to be written. Add --harmonize for a melody, --given PARTS, --parts PARTS or --bars 5-8."
+                "Nothing is to be written. Add --harmonize for a melody, --given PARTS, --parts PARTS, --bars 5-8 or "
+                "--vary 5-8."
             )
         written = ~Given.nothing() if self.bars is None else bars_of(self.bars)
         if self.parts is not None:
@@ -78,6 +99,22 @@ class GivenOptions:
         if self.given is not None:
             written &= ~Given.parts(*_names(self.given))
         return ~written
+
+    def variation(self, roll: "PianoRoll", seed: int) -> "Given":
+        """What is given of a piece to vary.
+
+        Args:
+            roll: the piece, with all parts of the model.
+            seed: chooses the beats that stay.
+        """
+        from pianoroll_seq2seq.sampling.arranging import given_to_vary
+
+        bars = None if self.vary == "all" else self.vary
+        parts = None if self.parts is None else _names(self.parts)
+        if self.given is not None:
+            parts = [name for name in roll.part_names if name not in _names(self.given)]
+        strength = _DEFAULT_STRENGTH if self.strength is None else self.strength
+        return given_to_vary(roll, bars, parts=parts, keep=1 - strength, seed=seed)
 
 
 @Parameter(name="*", group=READING)
@@ -105,7 +142,8 @@ class PieceOptions:
         """The piece, with all parts of the model. Without bars, those that the model writes may be missing."""
         from pianoroll_seq2seq.pretrained.pieces import read_piece
 
-        missing: Literal["error", "silent"] = "silent" if what.bars is None else "error"
+        writes_anew = what.bars is None and what.vary is None
+        missing: Literal["error", "silent"] = "silent" if writes_anew else "error"
         names = [] if what.given is None else _names(what.given)
         return read_piece(
             source,

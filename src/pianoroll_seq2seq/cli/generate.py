@@ -39,7 +39,7 @@ def generate(
     """Writes music with a trained model, from silence or as the continuation of a MIDI or MusicXML file.
 
     Args:
-        output: Files to write: MIDI, MusicXML, sound or a picture, by their endings.
+        output: Files to write: MIDI, MusicXML, sheet music, sound or a picture, by their endings.
         model: Model that comes with the library, folder of a run, checkpoint, hf://USER/NAME on the Hugging Face Hub,
             or address of one in Azure Storage.
         primer: the beginning and the length.

@@ -26,7 +26,7 @@ def fill(
     sampling: SamplingOptions = SamplingOptions(),
     files: RunFileOptions = RunFileOptions(),
 ) -> Submitted:
-    """Harmonizes a melody, accompanies parts, or writes some bars anew on Azure Machine Learning.
+    """Harmonizes a melody, accompanies parts, writes some bars anew, or varies them, on Azure Machine Learning.
 
     The workspace is the one that config.json in this folder names. The run does there what fill does here. Its
     music, pictures and metrics are in outputs/music; the metrics of the music are logged beside the losses of the
@@ -57,8 +57,10 @@ def fill(
     else:
         with naming_addresses():
             check_fill(source, model, what, piece, sampling, classes=find_classes(files.classes or ()))
-    bars = None if what.bars is None else "{}-{}".format(*what.bars)
-    return SentMusic("fill", model, job, files).submit(what, piece, sampling, piece=source, bars=bars)
+    bars, vary = (
+        "{}-{}".format(*value) if isinstance(value, tuple) else value for value in (what.bars, what.vary)
+    )  # as they are typed
+    return SentMusic("fill", model, job, files).submit(what, piece, sampling, piece=source, bars=bars, vary=vary)
 
 
 FILL = Command(

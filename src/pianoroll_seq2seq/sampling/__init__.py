@@ -1,6 +1,7 @@
 """From a trained model to new music: samplers, and the loop that feeds chosen frames back into the model."""
 
 from pianoroll_seq2seq.sampling.arranging import accompany as accompany
+from pianoroll_seq2seq.sampling.arranging import given_to_vary as given_to_vary
 from pianoroll_seq2seq.sampling.arranging import harmonize as harmonize
 from pianoroll_seq2seq.sampling.arranging import infill as infill
 from pianoroll_seq2seq.sampling.arranging import vary as vary

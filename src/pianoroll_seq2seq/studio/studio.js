@@ -942,6 +942,11 @@
     const notes = piece.notes.filter(({ start: start2 }) => start2 < beats - EPSILON3).map((note2) => noteEnd(note2) > beats ? { ...note2, length: beats - note2.start } : note2);
     return { ...piece, beats, notes };
   }
+  function reaching(piece, beat, most) {
+    const bars = Math.floor(beat / piece.beats_per_bar + EPSILON3) + 1;
+    const beats = Math.min(Math.max(bars * piece.beats_per_bar, piece.beats), most);
+    return beat < piece.beats - EPSILON3 || beats <= piece.beats ? piece : { ...piece, beats };
+  }
   function withPart(piece, index, change) {
     return { ...piece, parts: piece.parts.map((part, at) => at === index ? { ...part, ...change } : part) };
   }
@@ -984,11 +989,11 @@
     apply(label, edit, gesture = null) {
       this.page.store.change(label, edit.piece, gesture, edit.notes);
     }
-    /** Draws a note where nothing of its part sounds; returns it. */
+    /** Draws a note; returns it. Behind the end, the piece becomes longer. */
     draw(beat, pitch, gesture = null) {
       const { page, roll, velocity } = this;
       const note2 = { part: page.part, pitch, start: beat, length: this.length, velocity };
-      const edit = draw(page.store.piece, note2, roll.bounds);
+      const edit = draw(reaching(page.store.piece, beat, page.settings.max_beats), note2, roll.bounds);
       const [drawn] = edit.notes;
       if (!drawn) {
         const [lowest, highest] = roll.bounds.pitches(page.part);
@@ -2971,6 +2976,8 @@ Guitar fret noise|Breath noise|Seashore|Bird|Telephone|Helicopter|Applause|Gunsh
     #indexed = null;
     #colours = null;
     #frame = 0;
+    #isStale = true;
+    // the canvas shows something else than the piece
     #wasVisible = false;
     // the playhead, one frame ago
     constructor(root, page, help) {
@@ -3037,11 +3044,11 @@ Guitar fret noise|Breath noise|Seashore|Bird|Telephone|Helicopter|Applause|Gunsh
     hit({ x, y }) {
       return hit(this.index, this.geometry, x, y, this.#page.part);
     }
-    /** The cell of the grid at a point. */
+    /** The cell of the grid at a point, also behind the end of the piece. */
     cell({ x, y }) {
       const { step } = this.bounds;
       const beat = Math.floor(beatAt(this.geometry, x) / step + 1e-6) * step;
-      return { beat: this.#within(beat), pitch: pitchAt(this.geometry, y) };
+      return { beat: Math.max(beat, 0), pitch: pitchAt(this.geometry, y) };
     }
     moveCursor(cell) {
       const { lowest, highest } = this.geometry;
@@ -3108,15 +3115,20 @@ Guitar fret noise|Breath noise|Seashore|Bird|Telephone|Helicopter|Applause|Gunsh
     }
     /** Draws at the next animation frame. */
     refresh() {
-      this.#frame ||= requestAnimationFrame(() => {
-        this.#frame = 0;
-        this.#draw();
-        if (this.#page.transport.playing) this.refresh();
-      });
+      this.#isStale = true;
+      this.#frame ||= requestAnimationFrame(() => this.#animate());
+    }
+    // While it plays, only the playhead moves, until it leaves the view.
+    #animate() {
+      this.#frame = 0;
+      if (this.#isStale) this.#draw();
+      else this.#followPlayhead();
+      if (this.#page.transport.playing) this.#frame ||= requestAnimationFrame(() => this.#animate());
     }
     #resize() {
       const { beat, row, lowest, highest } = this.geometry;
-      const width = `${Math.ceil(KEYS + this.#page.store.piece.beats * beat)}px`;
+      const { beats, beats_per_bar: room } = this.#page.store.piece;
+      const width = `${Math.ceil(KEYS + (beats + room) * beat)}px`;
       const height = `${Math.ceil(RULER + (highest - lowest + 1) * row)}px`;
       if (this.#space.style.width !== width) this.#space.style.width = width;
       if (this.#space.style.height !== height) {
@@ -3132,6 +3144,7 @@ Guitar fret noise|Breath noise|Seashore|Bird|Telephone|Helicopter|Applause|Gunsh
       this.canvas.style.height = `${clientHeight}px`;
     }
     #draw() {
+      this.#isStale = false;
       this.#resize();
       this.#followPlayhead();
       const context = this.canvas.getContext("2d");
@@ -3544,6 +3557,7 @@ Guitar fret noise|Breath noise|Seashore|Bird|Telephone|Helicopter|Applause|Gunsh
   };
 
   // src/shared/player.ts
+  var NEARLY_OVER = 0.05;
   var startOf = ([start2]) => start2;
   var Player = class _Player {
     static AHEAD = 1;
@@ -3659,13 +3673,13 @@ Guitar fret noise|Breath noise|Seashore|Bird|Telephone|Helicopter|Applause|Gunsh
         return;
       }
       const position = this.position;
-      const old = new Set(before2.notes.map(String));
-      const kept = new Set(data.notes.map(String));
+      const old = new Set(held(before2.notes, position).map(String));
+      const kept = new Set(held(data.notes, position).map(String));
       this.#adjust(
         () => this.#data = data,
-        (note2) => kept.has(String(note2))
+        (note2) => note2[1] <= position + NEARLY_OVER || kept.has(String(note2))
       );
-      for (const note2 of this.#held(position)) if (!old.has(String(note2))) this.#playNote(note2, position);
+      for (const note2 of held(data.notes, position)) if (!old.has(String(note2))) this.#playNote(note2, position);
     }
     /** Adds notes and sets the new length. Notes whose start has passed begin at once. */
     extend(notes, seconds) {
@@ -3701,15 +3715,11 @@ Guitar fret noise|Breath noise|Seashore|Bird|Telephone|Helicopter|Applause|Gunsh
       const [from, to] = this.#range() ?? [0, 0];
       return this.#anchor.time + (this.#lap * (to - from) + position - this.#anchor.position) / this.#tempo;
     }
-    #held(position) {
-      const passed = this.#data.notes.slice(0, firstFrom(this.#data.notes, position, startOf));
-      return passed.filter((note2) => note2[1] > position + 0.05);
-    }
     /** Starts at a position, with the notes that are held there. */
     #start(position) {
       this.#mixer.start();
       this.#setAnchor(position, 0.02);
-      for (const note2 of this.#held(position)) this.#playNote(note2, position);
+      for (const note2 of held(this.#data.notes, position)) this.#playNote(note2, position);
       this.#schedule();
     }
     #setAnchor(position, delay) {
@@ -3757,7 +3767,7 @@ Guitar fret noise|Breath noise|Seashore|Bird|Telephone|Helicopter|Applause|Gunsh
         if (!range2 || this.#timeOf(end) >= until) return;
         this.#lap += 1;
         this.#continueFrom(range2[0]);
-        for (const note2 of this.#held(range2[0])) this.#playNote(note2, range2[0]);
+        for (const note2 of held(this.#data.notes, range2[0])) this.#playNote(note2, range2[0]);
       }
     }
     /** Schedules one note, from a position within it if it began before. */
@@ -3782,6 +3792,9 @@ Guitar fret noise|Breath noise|Seashore|Bird|Telephone|Helicopter|Applause|Gunsh
       return setTimeout(send, Math.max(delay - _Player.SENT_AHEAD, 0));
     }
   };
+  function held(notes, position) {
+    return notes.slice(0, firstFrom(notes, position, startOf)).filter(([, end]) => end > position + NEARLY_OVER);
+  }
 
   // src/studio/transport.ts
   var HEARD = { mute: false, solo: false };

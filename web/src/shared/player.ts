@@ -10,7 +10,8 @@
 //   player.mix(part, { mute, solo, volume })            any of the three; heard at once
 //   player.sound({ part, pitch, velocity, seconds })    one note now, whether it plays or not
 //   player.use(program, instrument)                     another sound than the synthesised one (see samples.ts)
-//   player.sendTo({ note, silence })                    also sends each note, for MIDI out; player.muted silences the page
+//   player.sendTo({ note, silence })                    also sends each note, for MIDI out
+//   player.muted = true                                 silences the page, not what is sent
 //   player.destroy()
 //
 // Only one player of a document plays at a time: when one starts, the others pause.
@@ -31,6 +32,8 @@ export interface NoteReceiver {
 export interface PlayerOptions {
   readonly onended?: () => void;
 }
+
+const NEARLY_OVER = 0.05; // seconds before the end of a note in which it does not begin again
 
 const startOf = ([start]: TimedNote | Click): number => start;
 
@@ -161,13 +164,13 @@ export class Player {
       return;
     }
     const position = this.position;
-    const old = new Set(before.notes.map(String));
-    const kept = new Set(data.notes.map(String));
+    const old = new Set(held(before.notes, position).map(String));
+    const kept = new Set(held(data.notes, position).map(String));
     this.#adjust(
       () => (this.#data = data),
-      (note) => kept.has(String(note)),
+      (note) => note[1] <= position + NEARLY_OVER || kept.has(String(note)),
     );
-    for (const note of this.#held(position)) if (!old.has(String(note))) this.#playNote(note, position);
+    for (const note of held(data.notes, position)) if (!old.has(String(note))) this.#playNote(note, position);
   }
 
   /** Adds notes and sets the new length. Notes whose start has passed begin at once. */
@@ -211,16 +214,11 @@ export class Player {
     return this.#anchor.time + (this.#lap * (to - from) + position - this.#anchor.position) / this.#tempo;
   }
 
-  #held(position: number): readonly TimedNote[] {
-    const passed = this.#data.notes.slice(0, firstFrom(this.#data.notes, position, startOf));
-    return passed.filter((note) => note[1] > position + 0.05);
-  }
-
   /** Starts at a position, with the notes that are held there. */
   #start(position: number): void {
     this.#mixer.start();
     this.#setAnchor(position, 0.02); // time to schedule the first notes
-    for (const note of this.#held(position)) this.#playNote(note, position);
+    for (const note of held(this.#data.notes, position)) this.#playNote(note, position);
     this.#schedule();
   }
 
@@ -275,7 +273,7 @@ export class Player {
       if (!range || this.#timeOf(end) >= until) return;
       this.#lap += 1;
       this.#continueFrom(range[0]);
-      for (const note of this.#held(range[0])) this.#playNote(note, range[0]);
+      for (const note of held(this.#data.notes, range[0])) this.#playNote(note, range[0]);
     }
   }
 
@@ -302,4 +300,9 @@ export class Player {
     const send = () => this.#mixer.level(part) > 0 && this.#receiver?.note(sent);
     return setTimeout(send, Math.max(delay - Player.SENT_AHEAD, 0));
   }
+}
+
+/** The notes that have begun before a position and go on after it. */
+function held(notes: readonly TimedNote[], position: number): TimedNote[] {
+  return notes.slice(0, firstFrom(notes, position, startOf)).filter(([, end]) => end > position + NEARLY_OVER);
 }

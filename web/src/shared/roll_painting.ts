@@ -94,7 +94,8 @@ function paintRows(context: CanvasRenderingContext2D, music: Music, stretch: Str
   }
 }
 
-function placed(note: TimedNote, music: Music, { scrolled, perSecond, height }: Stretch, palette: Palette): PaintedNote {
+function placed(note: TimedNote, music: Music, stretch: Stretch, palette: Palette): PaintedNote {
+  const { scrolled, perSecond, height } = stretch;
   const [start, end, pitch, velocity, part = 0] = note;
   const row = height / (music.highest - music.lowest + 1);
   const partColour = music.parts?.[part]?.colour;

@@ -28,7 +28,7 @@ export interface Timbre {
   readonly decay: number; // time constant in seconds of the fall to ...
   readonly sustain: number; // ... this share of the level
   readonly release: number; // time constant of the end, seconds
-  readonly cutoff: number; // where a filter that closes with `decay` begins, in multiples of the frequency; 0: no filter
+  readonly cutoff: number; // where a closing filter begins, in multiples of the frequency; 0: no filter
 }
 
 const timbre = (

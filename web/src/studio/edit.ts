@@ -179,6 +179,13 @@ export function withBeats(piece: Piece, beats: number): Piece {
   return { ...piece, beats, notes };
 }
 
+/** The piece, longer by whole bars if a beat lies behind its end, up to so many beats. */
+export function reaching(piece: Piece, beat: number, most: number): Piece {
+  const bars = Math.floor(beat / piece.beats_per_bar + EPSILON) + 1;
+  const beats = Math.min(Math.max(bars * piece.beats_per_bar, piece.beats), most);
+  return beat < piece.beats - EPSILON || beats <= piece.beats ? piece : { ...piece, beats };
+}
+
 export function withPart(piece: Piece, index: number, change: Partial<Part>): Piece {
   return { ...piece, parts: piece.parts.map((part, at) => (at === index ? { ...part, ...change } : part)) };
 }

@@ -1,6 +1,6 @@
 // How the piece is edited by hand, by pointer and by keyboard: the tools, and the steps that they share.
 
-import { copied, type Edit, louden, move, paste, replace, stretch, without, draw } from "./edit.js";
+import { copied, type Edit, louden, move, paste, reaching, replace, stretch, without, draw } from "./edit.js";
 import type { Page } from "./page.js";
 import type { Note } from "./piece.js";
 import type { Roll } from "./roll.js";
@@ -37,11 +37,11 @@ export class Editing {
     this.page.store.change(label, edit.piece, gesture, edit.notes);
   }
 
-  /** Draws a note where nothing of its part sounds; returns it. */
+  /** Draws a note; returns it. Behind the end, the piece becomes longer. */
   draw(beat: number, pitch: number, gesture: string | null = null): Note | undefined {
     const { page, roll, velocity } = this;
     const note: Note = { part: page.part, pitch, start: beat, length: this.length, velocity };
-    const edit = draw(page.store.piece, note, roll.bounds);
+    const edit = draw(reaching(page.store.piece, beat, page.settings.max_beats), note, roll.bounds);
     const [drawn] = edit.notes;
     if (!drawn) {
       const [lowest, highest] = roll.bounds.pitches(page.part);

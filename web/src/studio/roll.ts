@@ -46,6 +46,7 @@ export class Roll {
   #indexed: { piece: Piece; index: NoteIndex } | null = null;
   #colours: Colours | null = null;
   #frame = 0;
+  #isStale = true; // the canvas shows something else than the piece
   #wasVisible = false; // the playhead, one frame ago
 
   constructor(root: HTMLElement, page: Page, help: string) {
@@ -119,11 +120,11 @@ export class Roll {
     return hit(this.index, this.geometry, x, y, this.#page.part);
   }
 
-  /** The cell of the grid at a point. */
+  /** The cell of the grid at a point, also behind the end of the piece. */
   cell({ x, y }: { x: number; y: number }): Cell {
     const { step } = this.bounds;
     const beat = Math.floor(beatAt(this.geometry, x) / step + 1e-6) * step;
-    return { beat: this.#within(beat), pitch: pitchAt(this.geometry, y) };
+    return { beat: Math.max(beat, 0), pitch: pitchAt(this.geometry, y) };
   }
 
   moveCursor(cell: Cell): void {
@@ -203,16 +204,22 @@ export class Roll {
 
   /** Draws at the next animation frame. */
   refresh(): void {
-    this.#frame ||= requestAnimationFrame(() => {
-      this.#frame = 0;
-      this.#draw();
-      if (this.#page.transport.playing) this.refresh();
-    });
+    this.#isStale = true;
+    this.#frame ||= requestAnimationFrame(() => this.#animate());
+  }
+
+  // While it plays, only the playhead moves, until it leaves the view.
+  #animate(): void {
+    this.#frame = 0;
+    if (this.#isStale) this.#draw();
+    else this.#followPlayhead();
+    if (this.#page.transport.playing) this.#frame ||= requestAnimationFrame(() => this.#animate());
   }
 
   #resize(): void {
     const { beat, row, lowest, highest } = this.geometry;
-    const width = `${Math.ceil(KEYS + this.#page.store.piece.beats * beat)}px`;
+    const { beats, beats_per_bar: room } = this.#page.store.piece; // with room behind the end to draw more
+    const width = `${Math.ceil(KEYS + (beats + room) * beat)}px`;
     const height = `${Math.ceil(RULER + (highest - lowest + 1) * row)}px`;
     if (this.#space.style.width !== width) this.#space.style.width = width;
     if (this.#space.style.height !== height) {
@@ -229,6 +236,7 @@ export class Roll {
   }
 
   #draw(): void {
+    this.#isStale = false;
     this.#resize();
     this.#followPlayhead();
     const context = this.canvas.getContext("2d");

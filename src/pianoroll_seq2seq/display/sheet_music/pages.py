@@ -5,6 +5,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pianoroll_seq2seq._internal.atomic import writing
 from pianoroll_seq2seq._internal.display_hook import html_of
@@ -98,24 +99,20 @@ def _pdf_of(pages: Sequence[str]) -> bytes:
     from cairosvg.parser import Tree
     from cairosvg.surface import PDFSurface
 
-    class _Page(PDFSurface):
-        """A page of the file of the page before."""
+    def next_page(output: io.BytesIO, width: float, height: float) -> Any:
+        """The surface of all pages, which begins another page."""
+        if not made:
+            made.append(PDFSurface.surface_class(output, width, height))
+        else:
+            made[0].show_page()
+            made[0].set_size(width, height)
+        return made[0]
 
-        def __init__(self, page: str, before: "_Page | None") -> None:
-            self._before = before
-            super().__init__(Tree(bytestring=page.encode()), output, _PIXELS_PER_INCH)
-
-        def _create_surface(self, width: float, height: float) -> tuple[object, float, float]:
-            if self._before is None:
-                return super()._create_surface(width, height)
-            self._before.cairo.show_page()
-            self._before.cairo.set_size(width, height)
-            return self._before.cairo, width, height
-
-    output = io.BytesIO()
-    page = None
-    for content in pages:
-        page = _Page(content, page)
-    if page is not None:
-        page.finish()
-    return output.getvalue()
+    made: list[Any] = []
+    draw = type("_Page", (PDFSurface,), {"surface_class": staticmethod(next_page)})
+    file = io.BytesIO()
+    for page in pages:
+        draw(Tree(bytestring=page.encode()), file, _PIXELS_PER_INCH)
+    if made:
+        made[0].finish()
+    return file.getvalue()

@@ -1,27 +1,23 @@
 """Monophonic parts, each decided by a network that is asked with and without a condition (classifier-free guidance)."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from pianoroll_seq2seq.models.heads.monophonic_frame import Monophonic, PartsContext
+from pianoroll_seq2seq.models.heads.monophonic_context import PartsContext, PartsHead
+from pianoroll_seq2seq.models.heads.monophonic_frame import Monophonic
 from pianoroll_seq2seq.models.note_columns import NoteColumns
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from pianoroll_seq2seq.models.heads.monophonic import MonophonicHead
 
 
 @dataclass(frozen=True)
 class GuidedContext:
     """The context of a frame with the condition, and without it."""
 
-    conditional: PartsContext
-    unconditional: PartsContext
+    conditional: "PartsContext | GuidedContext"
+    unconditional: "PartsContext | GuidedContext"
 
     def map(self, change: Any) -> "GuidedContext":
         """With a function applied to every tensor."""
@@ -47,7 +43,7 @@ class GuidedParts:
     stays exact.
     """
 
-    head: "MonophonicHead"
+    head: PartsHead
     weight: float
 
     @property
@@ -60,18 +56,18 @@ class GuidedParts:
         """Itself: it decides in the place of the head's network."""
         return self
 
-    def ranks_of(self, order: "Sequence[str]") -> Tensor:
+    def ranks_of(self, order: Sequence[str]) -> Tensor:
         """See :meth:`~pianoroll_seq2seq.models.heads.monophonic.MonophonicHead.ranks_of`."""
         return self.head.ranks_of(order)
 
     def logits(
-        self, context: GuidedContext, states: Tensor, ranks: Tensor, chosen: list[Tensor] | None = None
-    ) -> Iterator[Tensor]:
+        self, context: GuidedContext, states: Tensor, ranks: Tensor, chosen: Sequence[Tensor] | None = None
+    ) -> list[Tensor]:
         """The logits of each part, given the parts before it, as the head's network has them."""
         network = self.head.network
         conditional = network.logits(context.conditional, states, ranks, chosen)
         unconditional = network.logits(context.unconditional, states, ranks, chosen)
-        return (guided_logits(*pair, self.weight) for pair in zip(conditional, unconditional, strict=True))
+        return [guided_logits(*pair, self.weight) for pair in zip(conditional, unconditional, strict=True)]
 
     def shared_hidden(self, context: GuidedContext) -> Tensor:
         """What all parts share, of both contexts: (rows, 2, ...)."""
@@ -98,8 +94,5 @@ def guided_logits(conditional: Tensor, unconditional: Tensor, weight: float) -> 
 
 def guided_parts(conditional: Monophonic, unconditional: Monophonic, weight: float) -> Monophonic:
     """The distribution that follows the condition more closely, from those with and without it, of one head."""
-    head = conditional.head
-    if isinstance(head, GuidedParts):
-        raise TypeError("The distribution is guided already.")
     context = GuidedContext(conditional.context, unconditional.context)
-    return replace(conditional, head=GuidedParts(head, weight), context=context)
+    return replace(conditional, head=GuidedParts(conditional.head, weight), context=context)

@@ -18,7 +18,8 @@ from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.layout import FrameLayout
 from pianoroll_seq2seq.models.given_frames import GivenFrames
 from pianoroll_seq2seq.models.heads.copy_features import split_features, state_size
-from pianoroll_seq2seq.models.heads.monophonic_frame import Monophonic, PartsContext
+from pianoroll_seq2seq.models.heads.monophonic_context import PartsContext
+from pianoroll_seq2seq.models.heads.monophonic_frame import Monophonic
 from pianoroll_seq2seq.models.heads.monophonic_network import PartNetwork, runs_of
 from pianoroll_seq2seq.models.heads.upcoming import Upcoming, upcoming
 from pianoroll_seq2seq.models.layers.exponential_average import ExponentialAverage, exponential_averages

@@ -2,75 +2,26 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from pianoroll_seq2seq.models.heads.monophonic_context import GivenParts, PartsContext, PartsHead
 from pianoroll_seq2seq.models.heads.monophonic_states import frames_of, means_of, num_states, states_of
 from pianoroll_seq2seq.models.heads.pitch_autoregression import by_rows, stratified_numbers
 from pianoroll_seq2seq.models.heads.precision import at_least_float32, check_temperature
 from pianoroll_seq2seq.models.heads.random_numbers import uniform
 
 if TYPE_CHECKING:
-    from pianoroll_seq2seq.models.heads.monophonic import MonophonicHead
+    from pianoroll_seq2seq.models.heads.guided_parts import GuidedContext
 
 _ENUMERATED = 64
 """A mean is exact if the parts but the last have no more than so many states together."""
 _SAMPLES = 32
 _ROWS = 1024
-
-
-@dataclass(frozen=True)
-class PartsContext:
-    """The context of a frame, known before its first part is decided: batch shape (...).
-
-    Args:
-        state: the projected state of the decoder for each part, (..., parts, channels).
-        candidates: copy candidates, (..., candidates, frame_size).
-        chroma: the tonal context, (..., rates, 12).
-        pitches: what each part sounded in some past frames, (..., past, parts), newest first: the pitch counted from
-            the lowest of all parts, or -1 for a rest. The last row is the note before the latest one.
-        sounded: the cells that sounded in the latest frame, (..., plane_size).
-        ahead: given pitches to come, (..., kinds, parts); no kinds for a head that does not look ahead.
-    """
-
-    state: Tensor
-    candidates: Tensor
-    chroma: Tensor
-    pitches: Tensor
-    sounded: Tensor
-    ahead: Tensor
-
-    def map(self, change: Any) -> "PartsContext":
-        """With a function applied to every tensor."""
-        return PartsContext(*(change(getattr(self, field.name)) for field in fields(self)))
-
-    @property
-    def batch(self) -> torch.Size:
-        """The batch shape."""
-        return self.sounded.shape[:-1]
-
-
-@dataclass(frozen=True)
-class GivenParts:
-    """The parts of a frame that are given.
-
-    Args:
-        frames: the frame, of which only these parts are read, (..., frame_size).
-        cells: its columns that are given, (..., frame_size).
-        mask: the parts that are given, (..., parts).
-    """
-
-    frames: Tensor
-    cells: Tensor
-    mask: Tensor
-
-    def map(self, change: Any) -> "GivenParts":
-        """With a function applied to every tensor."""
-        return GivenParts(change(self.frames), change(self.cells), change(self.mask))
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,8 +41,8 @@ class Monophonic:
 
     rowwise: ClassVar[bool] = True
 
-    head: "MonophonicHead"
-    context: PartsContext
+    head: PartsHead
+    context: "PartsContext | GuidedContext"
     ranks: Tensor
     temperature: float = 1.0
     known: GivenParts | None = None

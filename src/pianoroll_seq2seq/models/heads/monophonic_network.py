@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pianoroll_seq2seq.models.heads.interval_tables import interval_sums
-from pianoroll_seq2seq.models.heads.monophonic_frame import PartsContext
+from pianoroll_seq2seq.models.heads.monophonic_context import PartsContext
 from pianoroll_seq2seq.models.heads.precision import at_least_float32
 from pianoroll_seq2seq.models.heads.upcoming import NUM_FLAGS, Upcoming, num_kinds
 from pianoroll_seq2seq.models.layers.dropout import Dropout
