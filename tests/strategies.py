@@ -22,10 +22,11 @@ from hypothesis import strategies as st
 from pianoroll_seq2seq.controllers import CHANNEL_PRESSURE, CONTROL_CHANGE, KEY_PRESSURE, PITCH_BEND, Controllers
 from pianoroll_seq2seq.grid import BeatGrid, SecondsGrid
 from pianoroll_seq2seq.meter import Meter
+from pianoroll_seq2seq.note_table import NoteTable
 from pianoroll_seq2seq.parts import Part
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.pitches import PitchRange
-from pianoroll_seq2seq.score import NoteTable, Score
+from pianoroll_seq2seq.score import Score
 from pianoroll_seq2seq.signatures import KeySignature, TimeSignature
 from pianoroll_seq2seq.tempo import MAX_TICK, TempoMap
 

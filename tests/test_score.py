@@ -14,9 +14,10 @@ from pianoroll_seq2seq.controllers import CONTROL_CHANGE
 from pianoroll_seq2seq.errors import MidiError, PianoRollSeq2SeqError, ShapeError
 from pianoroll_seq2seq.grid import BeatGrid
 from pianoroll_seq2seq.meter import Meter, bar_ticks, beat_ticks
+from pianoroll_seq2seq.note_table import NoteTable
 from pianoroll_seq2seq.parts import Part
 from pianoroll_seq2seq.pianoroll import PianoRoll
-from pianoroll_seq2seq.score import NoteTable, Score
+from pianoroll_seq2seq.score import Score
 from pianoroll_seq2seq.signatures import KeySignature, TimeSignature
 from pianoroll_seq2seq.tempo import MAX_TICK, TempoMap
 

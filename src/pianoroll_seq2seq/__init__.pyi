@@ -83,6 +83,7 @@ from .models.seq2seq_lstm import Seq2SeqLSTM as Seq2SeqLSTM
 from .models.transformer import CausalTransformer as CausalTransformer
 from .musicxml import read_musicxml as read_musicxml
 from .musicxml import write_musicxml as write_musicxml
+from .note_table import NoteTable as NoteTable
 from .parts import Part as Part
 from .pianoroll import PianoRoll as PianoRoll
 from .pianoroll import concatenate as concatenate
@@ -116,7 +117,6 @@ from .sampling import infill as infill
 from .sampling import longest_run as longest_run
 from .sampling import vary as vary
 from .sampling.generations import Generations as Generations
-from .score import NoteTable as NoteTable
 from .score import Score as Score
 from .serving import load_service as load_service
 from .signatures import KeySignature as KeySignature

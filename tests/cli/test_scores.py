@@ -121,5 +121,6 @@ def test_the_page_of_a_run(run: Run, small_run: Path, tmp_path: Path) -> None:
     done = run("report", small_run, "--output", tmp_path / "page.html", "--title", "A small run", "--no-wav")
     assert done.code == 0, done.err
     assert "A small run" in (tmp_path / "page.html").read_text()
+    assert re.search(r"page\.html: \d+ KB\. Open it", done.out)  # and not 0.0 MB
     assert "page.html" in run("report", small_run, "--output", tmp_path / "page.html").refused()
     assert "not the folder of a run" in run("report", tmp_path).refused()

@@ -9,7 +9,7 @@ from command_line import Run
 
 from pianoroll_seq2seq import Part, PianoRoll, Score, TempoMap, concatenate, read_midi, write_midi, write_musicxml
 from pianoroll_seq2seq.cli import music_files
-from pianoroll_seq2seq.score import NoteTable
+from pianoroll_seq2seq.note_table import NoteTable
 
 BARS = re.compile('class="measure"')
 

@@ -38,10 +38,11 @@ from pianoroll_seq2seq.interop import (
 from pianoroll_seq2seq.layout import FrameLayout
 from pianoroll_seq2seq.midi_io import read_midi, to_midi_bytes
 from pianoroll_seq2seq.midi_io.write import to_mido
+from pianoroll_seq2seq.note_table import NoteTable
 from pianoroll_seq2seq.parts import Part
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.pitches import ALL_PITCHES, PitchRange
-from pianoroll_seq2seq.score import NoteTable, Score
+from pianoroll_seq2seq.score import Score
 from pianoroll_seq2seq.tempo import TempoMap
 
 SECONDS = {"grids": st.sampled_from([SecondsGrid(0.02), SecondsGrid(1 / 60)]), "tempi": PLAYABLE_TEMPI}

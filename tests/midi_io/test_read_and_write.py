@@ -26,8 +26,9 @@ from strategies import (
 
 from pianoroll_seq2seq.errors import MidiError, MidiNotFoundError, OverwriteError
 from pianoroll_seq2seq.midi_io import read_midi, to_midi_bytes, write_midi
+from pianoroll_seq2seq.note_table import NoteTable
 from pianoroll_seq2seq.parts import Part
-from pianoroll_seq2seq.score import NoteTable, Score
+from pianoroll_seq2seq.score import Score
 from pianoroll_seq2seq.tempo import TempoMap
 
 

@@ -38,11 +38,12 @@ from pianoroll_seq2seq.errors import (
 )
 from pianoroll_seq2seq.grid import BeatGrid, SecondsGrid
 from pianoroll_seq2seq.midi_io import read_midi, to_midi_bytes, write_midi
+from pianoroll_seq2seq.note_table import NoteTable
 from pianoroll_seq2seq.parts import Part
 from pianoroll_seq2seq.pianoroll import PianoRoll, concatenate
 from pianoroll_seq2seq.pitches import PIANO, PitchRange
 from pianoroll_seq2seq.quantize import rasterize
-from pianoroll_seq2seq.score import NoteTable, Score
+from pianoroll_seq2seq.score import Score
 from pianoroll_seq2seq.tempo import TempoMap
 
 ALL_PITCHES = PitchRange(0, 127)

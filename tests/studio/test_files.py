@@ -10,7 +10,8 @@ from studio_page import expect_notes, notes, num_notes, press, saved
 from studio_server import Served
 
 from pianoroll_seq2seq.midi_io import read_midi, to_midi_bytes
-from pianoroll_seq2seq.score import NoteTable, Score
+from pianoroll_seq2seq.note_table import NoteTable
+from pianoroll_seq2seq.score import Score
 from pianoroll_seq2seq.tempo import TempoMap
 
 TOP = PITCHES.highest

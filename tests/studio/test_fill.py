@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -26,6 +27,7 @@ from pianoroll_seq2seq.sampling import fill, harmonize
 from pianoroll_seq2seq.serving.errors import RequestError
 from pianoroll_seq2seq.studio.fill_request import FillRequest, parse_fill_request
 from pianoroll_seq2seq.studio.limits import StudioLimits
+from pianoroll_seq2seq.studio.page import page_html
 from pianoroll_seq2seq.studio.rolls import CONTEXT_BEATS_BEFORE
 from pianoroll_seq2seq.studio.take_stream import stream_takes
 
@@ -266,6 +268,15 @@ def test_a_variation_keeps_the_notes_of_the_page_exactly() -> None:
     assert 2 < len(kept) < 12
 
 
+def test_a_very_short_note_that_is_kept_has_a_length() -> None:
+    """The page refuses the answer to a piece with a note that is shorter than what the answer rounds to."""
+    notes = [note(0, 60 + index, index + 0.25, 1e-9) for index in range(12)]
+    request = {"model": "duet", "piece": piece_of(notes), "task": "vary", "parts": [0], "strength": 0.01}
+    (take,) = streamed(parsed(request))
+    assert len(take) >= 12
+    assert all(one["length"] > 0 for one in take)
+
+
 def test_a_note_that_the_model_holds_on_begins_when_the_page_says() -> None:
     """The last note of a melody is struck again, or moved, where the continuation begins."""
     notes = [note(0, 60 + index, index + 0.03, 0.96, 33 + index) for index in range(4)]
@@ -459,3 +470,48 @@ def test_the_roll_is_the_piece() -> None:
     assert sorted((int(a), float(b), float(c), int(d)) for a, b, c, d in rows) == sorted(expected)
     mask = request.given[0].mask(roll)
     assert (mask == (Given.parts("melody") | ~Given.bars(2)).mask(roll)).mean() > 0.9
+
+
+def test_temperature_and_scale_reach_the_sampler() -> None:
+    """A slider of the page does nothing."""
+    piece = piece_of(melody([60, 64, 67, 64]), ("lead",))
+    request = {"model": "bach-chorales", "piece": piece, "task": "continue", "beats": 8}
+    (plain,) = streamed(parsed(request))
+    (cold,) = streamed(parsed(request | {"temperature": 0.1}))
+    assert cold != plain
+    (kept,) = streamed(parsed(request | {"scale": [0, 4, 7]}))
+    assert kept
+    assert {one["pitch"] % 12 for one in kept} <= {0, 4, 7}
+    assert not {one["pitch"] % 12 for one in plain} <= {0, 4, 7}
+
+
+def test_the_page_knows_what_each_model_can_do() -> None:
+    """A button asks for what the model cannot do, or the roll offers notes that it cannot write."""
+    page = page_html(MODELS.values(), LIMITS)
+    (found,) = re.findall(r'<script[^>]*id="settings"[^>]*>(.*?)</script>', page, re.DOTALL)
+    settings = json.loads(found)
+    models = {model["name"]: model for model in settings["models"]}
+    assert [part["name"] for part in models["bach-voices"]["parts"]] == list(VOICES)
+    assert models["bach-voices"]["parts"][3] == {
+        "name": "bass",
+        "program": 0,
+        "is_drums": False,
+        "lowest": 34,
+        "highest": 66,
+    }
+    assert models["bach-chorales"]["parts"] is None
+    assert models["bach-voices"]["frames_per_beat"] == 4
+    assert models["in seconds"]["frames_per_beat"] is None
+    assert [name for name, model in models.items() if model["conditional"]] == ["scales"]
+    for name, model in models.items():
+        assert list(model["tasks"]) == ["continue", "fill", "harmonise", "vary"]
+        for task, problem in model["tasks"].items():
+            request = {"model": name, "piece": piece_of([]), "task": task, "scale": [0]}
+            if problem is not None:
+                with pytest.raises(RequestError, match=re.escape(problem)):
+                    parsed(request)
+    assert set(models["bach-voices"]["tasks"].values()) == {None}
+    assert models["piano"]["tasks"] | {"harmonise": None} == models["bach-voices"]["tasks"]
+    assert settings["max_file_bytes"] == LIMITS.request.max_midi_bytes
+    for installed in ("scores", "samples"):
+        assert settings[installed] is None or "pip install" in settings[installed]

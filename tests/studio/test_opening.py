@@ -14,11 +14,12 @@ from pianoroll_seq2seq.layout import FrameLayout
 from pianoroll_seq2seq.meter import Meter
 from pianoroll_seq2seq.midi_io import read_midi, to_midi_bytes
 from pianoroll_seq2seq.musicxml import to_musicxml_bytes
+from pianoroll_seq2seq.note_table import NoteTable
 from pianoroll_seq2seq.parts import Part
 from pianoroll_seq2seq.pitches import ALL_PITCHES, PitchRange
 from pianoroll_seq2seq.pretrained.opening import open_model
 from pianoroll_seq2seq.pretrained.trained_model import TrainedModel
-from pianoroll_seq2seq.score import NoteTable, Score
+from pianoroll_seq2seq.score import Score
 from pianoroll_seq2seq.serving.errors import RequestError
 from pianoroll_seq2seq.serving.limits import RequestLimits
 from pianoroll_seq2seq.signatures import TimeSignature

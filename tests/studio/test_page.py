@@ -13,8 +13,9 @@ from studio_page import expect_notes, num_notes, press, saved
 from studio_server import Served, served, waited
 
 from pianoroll_seq2seq.midi_io import to_midi_bytes
+from pianoroll_seq2seq.note_table import NoteTable
 from pianoroll_seq2seq.pianoroll import PianoRoll
-from pianoroll_seq2seq.score import NoteTable, Score
+from pianoroll_seq2seq.score import Score
 from pianoroll_seq2seq.tempo import TempoMap
 
 

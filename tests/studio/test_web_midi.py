@@ -19,6 +19,13 @@ FAKE_MIDI = """
     const synthesizer = { ...port("out-1", "Fake synthesizer"), send: (data, at) => sent.push([...data, at ?? -1]) };
     const access = { inputs: new Map([["in-1", keyboard]]), outputs: new Map([["out-1", synthesizer]]) };
     navigator.requestMIDIAccess = async () => access;
+    window.unplug = () => {
+        const gone = () => { throw new DOMException("disconnected", "InvalidStateError"); };
+        [synthesizer.send, keyboard.onmidimessage] = [gone, null];
+        access.inputs.clear();
+        access.outputs.clear();
+        access.onstatechange();
+    };
     window.key = (...data) => keyboard.onmidimessage({ data: new Uint8Array(data), timeStamp: performance.now() });
     window.tap = (pitch, from, until) => {
       setTimeout(() => key(0x90, pitch, 100), from);
@@ -160,3 +167,25 @@ def test_midi_that_is_not_allowed_is_reported(continuing: Served) -> None:
         page.click("#connect-midi")
         expect(page.locator("#error")).to_contain_text("did not allow MIDI")
         expect(page.locator("#record")).to_have_attribute("title", "Connect MIDI first.")
+
+
+def test_unplugged_ports_stop_nothing_but_themselves(continuing: Served) -> None:
+    """Without its keyboard, a recording cannot be ended; without its synthesizer, the page cannot pause."""
+    with opened_page() as page:
+        connected(page, continuing)
+        page.select_option("#midi-output", "out-1")
+        for button, said in (("#record", "The recording has ended."), ("#turns", "The call and response has ended.")):
+            page.click(button)
+            page.evaluate("key(0x90, 60, 100)")
+            page.evaluate("unplug()")
+            expect(page.locator("#midi-output")).to_have_value("")
+            expect(page.locator(button)).to_have_attribute("aria-pressed", "true")
+            page.click(button)
+            expect(page.locator("#status")).to_have_text(said)
+            expect(page.locator(button)).to_have_attribute("aria-disabled", "true")
+            page.click("#play")
+            expect(page.locator("#play")).to_have_text("Pause")
+            page.click("#play")
+            expect(page.locator("#play")).to_have_text("Play")
+            page.reload()
+            page.click("#connect-midi")

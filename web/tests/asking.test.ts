@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Asking, type Ask } from "../src/studio/asking.js";
 import { Choices } from "../src/studio/choices.js";
+import { addPart, removePart, withPart } from "../src/studio/edit.js";
 import { follow, type Following } from "../src/studio/following.js";
 import type { Piece } from "../src/studio/piece.js";
 import { withNotes } from "../src/studio/piece.js";
@@ -102,6 +103,30 @@ test("notes drawn while an answer arrives stay", async () => {
   await one.run("harmonise");
   assert.ok(store.piece.notes.includes(drawn));
   assert.deepEqual(pitches(store, 1), [65, 67]);
+});
+
+const OTHER = piece([note(0, 40, 0, 4), note(1, 41, 0, 4)], { beats: 4 });
+
+test("another piece or a part less ends an answer that arrives", async () => {
+  for (const next of [OTHER, removePart(MELODY, 0), removePart(MELODY, 3)]) {
+    const { asking: one, store } = asking([half, (store) => store.change("Open", next), rest, done, ...second], MELODY, { takes: 2 });
+    assert.equal(await one.run("harmonise"), "stopped");
+    assert.equal(store.piece, next);
+    assert.deepEqual([one.takes, one.heard], [[], null]);
+  }
+});
+
+test("takes are for their piece, also after undo and redo", async () => {
+  const { asking: one, store } = asking([half, rest, done, ...second], MELODY, { takes: 2 });
+  await one.run("harmonise");
+  store.change("Rename a part", withPart(store.piece, 1, { name: "mine" }));
+  store.change("Add a part", addPart(store.piece, MELODY.parts[0]!));
+  one.hear(one.takes[1]!.id);
+  assert.deepEqual([pitches(store, 1), store.piece.parts[1]!.name, one.takes.length], [[64], "mine", 2]);
+  store.change("Open", OTHER);
+  assert.deepEqual([one.takes, one.heard], [[], null]);
+  store.undo();
+  assert.deepEqual(one.takes, []);
 });
 
 test("an error has the server's words, and what arrived before can be undone", async () => {

@@ -78,3 +78,12 @@ test("notes are sent at their time with their program, and silence ends what sou
   receiver.silence();
   assert.equal(sent.length, 1);
 });
+
+test("an output that has been unplugged is not an error", () => {
+  const gone = (): never => {
+    throw new DOMException("The port is disconnected.", "InvalidStateError");
+  };
+  const receiver = new MidiReceiver({ send: gone, clear: gone }, () => PARTS, () => 0);
+  receiver.note({ part: 0, pitch: 60, velocity: 90, seconds: 1, at: 0 });
+  receiver.silence();
+});

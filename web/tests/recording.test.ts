@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { beforeEach, mock, test } from "node:test";
+import { removePart } from "../src/studio/edit.js";
 import { Recording } from "../src/studio/recording.js";
 import { Store } from "../src/studio/store.js";
 import { note, piece, QuietTransport } from "./examples.js";
@@ -112,4 +113,18 @@ test("a pause of the playback ends the recording", () => {
   transport.pause();
   pass(200);
   assert.equal(ended(), 1);
+});
+
+test("another piece or a part less ends the recording, and stays as it is", () => {
+  const other = piece([note(0, 40, 0)], { beats: 4 });
+  for (const next of [other, removePart(piece([note(0, 60, 0)]), 0), removePart(piece(), 3)]) {
+    const { store, one, pass, ended } = recording();
+    pass(5 * BEAT);
+    one.key(press(62), now);
+    pass(BEAT);
+    store.change("Open", next);
+    one.key(release(62), now);
+    pass(2 * BEAT);
+    assert.deepEqual([ended(), store.piece], [1, next]);
+  }
 });

@@ -139,3 +139,16 @@ test("a full browser is reported in words", () => {
   const sessions = new Sessions(new MapShelf(10), new MapShelf(10), SETTINGS);
   assert.throws(() => sessions.save(SESSION), /no room for more pieces/);
 });
+
+test("what cannot be read is offered also if the browser has no room to set it aside", () => {
+  const [shelf, tab] = [new MapShelf(10), new MapShelf()];
+  const sessions = new Sessions(shelf, tab, SETTINGS);
+  const broken = spoiled("version", 0);
+  tab.setItem("pianoroll-studio.current", broken);
+  const { session, changes } = sessions.restore();
+  assert.equal(session, null);
+  assert.match(changes.join(" "), /version: expected 1, got 0.*no room for more pieces/);
+  assert.equal(sessions.setAside, broken);
+  sessions.discardSetAside();
+  assert.equal(sessions.setAside, null);
+});

@@ -17,10 +17,10 @@ def studio(
     threads: Count = 1,
     token: bool = True,
 ) -> None:
-    """Serves a page on this machine where you draw or upload a primer and a model continues it, until Ctrl-C.
+    """Serves a page on this machine where you draw or open music and models add to it, until Ctrl-C.
 
     Args:
-        models: Folders of runs, or checkpoints, to choose from beside the model that comes with the library.
+        models: Folders of runs, or checkpoints, to choose from beside the models that come with the library.
         port: Port on 127.0.0.1; 0 takes a free one.
         browser: Do not open the page in the browser.
         threads: CPU threads for one piece.

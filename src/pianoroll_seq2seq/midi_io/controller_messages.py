@@ -6,8 +6,9 @@ import mido
 import numpy as np
 
 from pianoroll_seq2seq.controllers import CHANNEL_PRESSURE, CONTROL_CHANGE, KEY_PRESSURE, PITCH_BEND, Controllers
+from pianoroll_seq2seq.note_table import NoteTable
 from pianoroll_seq2seq.parts import Part
-from pianoroll_seq2seq.score import NoteTable, Score
+from pianoroll_seq2seq.score import Score
 
 _BANK, _FINE_BANK = 0, 32
 _DRUM_BANKS, _MELODIC_BANK = (120, 126, 127), 121

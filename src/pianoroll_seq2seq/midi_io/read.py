@@ -47,8 +47,9 @@ from pianoroll_seq2seq.midi_io.policy import (
 from pianoroll_seq2seq.midi_io.signature_events import Signatures
 from pianoroll_seq2seq.midi_io.source import MidiSource, bytes_of
 from pianoroll_seq2seq.midi_io.walk import VOICE_CHANNEL, VOICE_TRACK
+from pianoroll_seq2seq.note_table import NoteTable
 from pianoroll_seq2seq.parts import Part
-from pianoroll_seq2seq.score import NoteTable, Score
+from pianoroll_seq2seq.score import Score
 from pianoroll_seq2seq.tempo import MAX_TICK, TempoMap
 
 _MANY_TRACKS = 5_000  # are short, and take the careful reader less time than a call of symusic for each

@@ -16,8 +16,9 @@ from pianoroll_seq2seq._internal.names import as_text
 from pianoroll_seq2seq.errors import LimitError, SettingsError
 from pianoroll_seq2seq.midi_io.controller_messages import controller_messages
 from pianoroll_seq2seq.midi_io.message_list import END_OF_MUSIC
+from pianoroll_seq2seq.note_table import NoteTable
 from pianoroll_seq2seq.parts import DRUM_CHANNEL, Part
-from pianoroll_seq2seq.score import NoteTable, Score
+from pianoroll_seq2seq.score import Score
 
 _MELODIC_CHANNELS = tuple(channel for channel in range(16) if channel != DRUM_CHANNEL)
 _MAX_TRACKS = 2**16 - 1  # the header has two bytes for their number

@@ -8,8 +8,9 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from pianoroll_seq2seq.meter import Meter
+from pianoroll_seq2seq.note_table import NoteTable
 from pianoroll_seq2seq.parts import Part
-from pianoroll_seq2seq.score import NoteTable, Score
+from pianoroll_seq2seq.score import Score
 from pianoroll_seq2seq.signatures import KeySignature, TimeSignature
 from pianoroll_seq2seq.tempo import DEFAULT_TICKS_PER_BEAT, MAX_TICKS_PER_BEAT, TempoMap
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pianoroll_seq2seq.errors import LimitError, MusicXMLError
-from pianoroll_seq2seq.score import NoteTable
+from pianoroll_seq2seq.note_table import NoteTable
 
 _UNITS = 256  # of the shortest note, in a quarter note
 _TYPES = [("breve", 8), ("whole", 4), ("half", 2), ("quarter", 1), ("eighth", 1 / 2), ("16th", 1 / 4)]

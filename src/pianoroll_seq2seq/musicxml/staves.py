@@ -4,8 +4,8 @@ from xml.etree.ElementTree import Element, SubElement
 
 import numpy as np
 
+from pianoroll_seq2seq.note_table import NoteTable
 from pianoroll_seq2seq.parts import Part
-from pianoroll_seq2seq.score import NoteTable
 
 _MIDDLE_C = 60
 _ONE_STAFF, _CHORDS_ON_ONE_STAFF = 24, 16

@@ -24,8 +24,9 @@ from pianoroll_seq2seq.musicxml.conventions import OWN_END, OWN_TICKS
 from pianoroll_seq2seq.musicxml.notation import Segment, check_size, pieces_of_bar, segments_of, voices_of
 from pianoroll_seq2seq.musicxml.note_elements import Place, instrument_id, move, write_piece
 from pianoroll_seq2seq.musicxml.staves import clef_of, staves_of
+from pianoroll_seq2seq.note_table import NoteTable
 from pianoroll_seq2seq.parts import DRUM_CHANNEL, Part
-from pianoroll_seq2seq.score import NoteTable, Score
+from pianoroll_seq2seq.score import Score
 
 _HEAD = (
     '<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE score-partwise PUBLIC "-//Recordare//DTD MusicXML 4.0 '

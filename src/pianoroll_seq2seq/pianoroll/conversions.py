@@ -15,12 +15,13 @@ from pianoroll_seq2seq.errors import ShapeError
 from pianoroll_seq2seq.grid import FrameGrid
 from pianoroll_seq2seq.layout import FrameLayout
 from pianoroll_seq2seq.meter import Meter
+from pianoroll_seq2seq.note_table import NoteTable
 from pianoroll_seq2seq.part_selection import PartsOption, columns_by_part
 from pianoroll_seq2seq.parts import Part
 from pianoroll_seq2seq.pianoroll.columns import Plane, VelocityPlane
 from pianoroll_seq2seq.pitches import PIANO, PitchRange
 from pianoroll_seq2seq.quantize import Planes, lines_to_ticks, planes_to_notes, rasterize_parts
-from pianoroll_seq2seq.score import NoteTable, Score
+from pianoroll_seq2seq.score import Score
 from pianoroll_seq2seq.tempo import TempoMap
 
 DEFAULT_VELOCITY = 100

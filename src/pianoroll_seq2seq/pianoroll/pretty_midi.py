@@ -17,8 +17,9 @@ from pianoroll_seq2seq.errors import MidiError
 from pianoroll_seq2seq.meter import Meter
 from pianoroll_seq2seq.midi_io.message_list import END_OF_MUSIC
 from pianoroll_seq2seq.midi_io.write import channels_of, to_midi_bytes
+from pianoroll_seq2seq.note_table import NoteTable
 from pianoroll_seq2seq.parts import Part
-from pianoroll_seq2seq.score import NoteTable, Score
+from pianoroll_seq2seq.score import Score
 from pianoroll_seq2seq.signatures import KeySignature, TimeSignature, is_time_signature
 from pianoroll_seq2seq.tempo import MAX_TICK, TempoMap
 

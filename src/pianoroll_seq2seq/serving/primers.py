@@ -7,9 +7,10 @@ from pianoroll_seq2seq._internal.limits import Limits
 from pianoroll_seq2seq.errors import LimitError
 from pianoroll_seq2seq.grid import BeatGrid, FrameGrid
 from pianoroll_seq2seq.layout import FrameLayout
+from pianoroll_seq2seq.note_table import NoteTable
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.pianoroll.conversions import DEFAULT_VELOCITY
-from pianoroll_seq2seq.score import NoteTable, Score
+from pianoroll_seq2seq.score import Score
 from pianoroll_seq2seq.serving.errors import RequestError
 from pianoroll_seq2seq.serving.limits import RequestLimits
 from pianoroll_seq2seq.serving.requests import PrimerNote

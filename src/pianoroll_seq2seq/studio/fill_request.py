@@ -1,5 +1,6 @@
 """The page's request to write a part of its piece, parsed from JSON and checked."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -106,7 +107,7 @@ def parse_fill_request(raw: bytes, models: Mapping[str, TrainedModel], limits: S
         | given_notes_mask(notes, placed, region, section)
         for take in range(takes)
     ]
-    _check_work(section, takes, limits)
+    _check_work(piece, region, section, takes, limits)
     for mask in masks:
         check_chords(section.roll, mask, section.beats(), piece, trained)
     return FillRequest(
@@ -205,10 +206,9 @@ def _given(
     return ~(written if names is None else written & Given.parts(*names))
 
 
-def _check_work(section: PieceRoll, takes: int, limits: StudioLimits) -> None:
+def _check_work(piece: Piece, region: Region, section: PieceRoll, takes: int, limits: StudioLimits) -> None:
     """Refuses much music at once: the work grows with the frames that are read times those that are written."""
-    written = section.end - section.begin
-    if takes * written * len(section.roll) > limits.request.max_frame_pairs:
-        bars = f"{takes} takes of {written} frames" if takes > 1 else f"{written} frames"
-        problem = f"{bars} in a section of {len(section.roll)} are too many at once. Ask for fewer bars or takes."
-        raise RequestError(413, "bars", problem)
+    if takes * (section.end - section.begin) * len(section.roll) > limits.request.max_frame_pairs:
+        bars = f"{math.ceil((region.end - region.begin) / piece.beats_per_bar)} bars"
+        asked = f"{takes} takes of {bars}" if takes > 1 else bars
+        raise RequestError(413, "bars", f"{asked} are too many at once. Ask for fewer bars or takes.")

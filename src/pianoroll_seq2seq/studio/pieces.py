@@ -9,9 +9,10 @@ import numpy as np
 
 from pianoroll_seq2seq._internal.names import as_text, printable
 from pianoroll_seq2seq.meter import Meter
+from pianoroll_seq2seq.note_table import NoteTable
 from pianoroll_seq2seq.parts import Part
 from pianoroll_seq2seq.pianoroll.conversions import DEFAULT_VELOCITY
-from pianoroll_seq2seq.score import NoteTable, Score
+from pianoroll_seq2seq.score import Score
 from pianoroll_seq2seq.serving.errors import RequestError
 from pianoroll_seq2seq.serving.fields import integer_field, number_field, object_field, shown
 from pianoroll_seq2seq.signatures import TimeSignature
@@ -106,12 +107,12 @@ def part_name(name: str) -> str:
 
 
 def note_json(note: PieceNote) -> dict[str, Any]:
-    """A note as the page reads it."""
+    """A note as the page reads it. The shortest one lasts a ten-thousandth of a beat."""
     return {
         "part": note.part,
         "pitch": note.pitch,
         "start": round(note.start, 4),
-        "length": round(note.length, 4),
+        "length": max(round(note.length, 4), 1e-4),
         "velocity": note.velocity,
     }
 

@@ -7,8 +7,9 @@ from functools import lru_cache
 import numpy as np
 
 from pianoroll_seq2seq.errors import MissingExtraError
+from pianoroll_seq2seq.note_table import NoteTable
 from pianoroll_seq2seq.parts import Part
-from pianoroll_seq2seq.score import NoteTable, Score
+from pianoroll_seq2seq.score import Score
 from pianoroll_seq2seq.serving.errors import RequestError
 from pianoroll_seq2seq.tempo import TempoMap
 

@@ -45,6 +45,10 @@
   function withNotes(piece, notes) {
     return { ...piece, notes: sorted(notes) };
   }
+  function keepsParts(before2, after) {
+    if (after.parts.length < before2.parts.length) return false;
+    return after.notes === before2.notes || before2.parts.every((part, index) => part === after.parts[index]);
+  }
   function barBeats(piece, [first, last]) {
     return [(first - 1) * piece.beats_per_bar, Math.min(last * piece.beats_per_bar, piece.beats)];
   }
@@ -354,10 +358,8 @@
       this.choices = choices;
       this.transport = transport;
       this.ask = ask;
-      store.subscribe(() => {
-        if (this.#running && store.piece !== this.#seen && store.redoable !== null) this.stop();
-        this.#seen = store.piece;
-      });
+      this.#seen = store.piece;
+      store.subscribe(() => this.#onChange());
     }
     store;
     choices;
@@ -366,7 +368,7 @@
     static PAUSE = 80;
     // milliseconds between two changes of the piece
     #running = null;
-    #seen = null;
+    #seen;
     // the piece when the store changed last
     #takes = [];
     #heard = null;
@@ -456,7 +458,7 @@
       if (!take) return;
       const base = take.question.task === "silence" ? take.question.piece : this.store.piece;
       this.#heard = id;
-      this.store.change(LABELS[take.question.task], merged(base, take.question.region, take, take.question.piece), take.gesture);
+      this.#change(LABELS[take.question.task], merged(base, take.question.region, take, take.question.piece), take.gesture);
       this.#notify();
       this.transport.play(take.question.region.from);
     }
@@ -479,11 +481,28 @@
         if (next2) this.hear(next2.id);
         else {
           this.#heard = null;
-          this.store.change(`Drop ${take.name}`, restored(this.store.piece, take.question, take.before));
+          this.#change(`Drop ${take.name}`, restored(this.store.piece, take.question, take.before));
           this.transport.pause();
         }
       }
       this.#notify();
+    }
+    // Who takes back an answer that still arrives does not want the rest. Answers are for the parts of their piece.
+    #onChange() {
+      const { piece, redoable } = this.store;
+      const before2 = this.#seen;
+      if (piece === before2) return;
+      this.#seen = piece;
+      const isUndo = redoable !== null;
+      if (isUndo) this.stop();
+      if (keepsParts(before2, piece) || isUndo && keepsParts(piece, before2)) return;
+      this.stop();
+      [this.#takes, this.#heard] = [[], null];
+      this.#notify();
+    }
+    #change(label, piece, gesture = null) {
+      this.#seen = piece;
+      this.store.change(label, piece, gesture);
     }
     /** What is written is for the server to say: it knows the model's grid. */
     #setRegion({ from, to, parts }) {
@@ -509,7 +528,7 @@
       const base = this.#isFirst && asked.task === "silence" ? asked.piece : this.store.piece;
       this.#isFirst = false;
       this.#known = take.done ? Infinity : take.until;
-      this.store.change(LABELS[asked.task], merged(base, asked.region, take, asked.piece), take.gesture);
+      this.#change(LABELS[asked.task], merged(base, asked.region, take, asked.piece), take.gesture);
       this.#follow();
     }
     #end(outcome) {
@@ -1089,11 +1108,13 @@
     #base;
     #last;
     #current;
+    #isOver = false;
     static nextGesture() {
       return `drag ${_Drag.#count++}`;
     }
     to(label, change) {
       const { store } = this.editing.page;
+      if (this.#isOver ||= !keepsParts(this.#last, store.piece)) return this.#current;
       if (store.piece !== this.#last) this.#base = replace(store.piece, this.#current, this.notes).piece;
       const edit = change({ piece: this.#base, notes: this.notes });
       store.change(label, edit.piece, this.gesture, edit.notes);
@@ -1442,6 +1463,7 @@
   var SET_ASIDE = "pianoroll-studio.set-aside";
   var KEPT = "pianoroll-studio.kept.";
   var Sessions = class {
+    // as the browser has it, if it had room
     constructor(shelf, tab, settings) {
       this.shelf = shelf;
       this.tab = tab;
@@ -1450,6 +1472,7 @@
     shelf;
     tab;
     settings;
+    #setAside = null;
     /** @throws Error if the browser keeps nothing more. */
     save(session) {
       const source = sessionText(session);
@@ -1465,18 +1488,27 @@
           return readSession(source, this.settings);
         } catch (error) {
           shelf.removeItem(CURRENT);
-          this.#write(this.shelf, SET_ASIDE, source);
-          const why = error instanceof Error ? error.message : String(error);
-          return { session: null, changes: [`The saved piece cannot be read and was set aside. ${why}`] };
+          return { session: null, changes: [`The saved piece cannot be read and was set aside. ${messageOf(error)}`, ...this.#putAside(source)] };
         }
       }
       return { session: null, changes: [] };
     }
     /** The text of a session that could not be read, or null. */
     get setAside() {
-      return this.shelf.getItem(SET_ASIDE);
+      return this.#setAside ?? this.shelf.getItem(SET_ASIDE);
+    }
+    /** Returns what went wrong, as sentences. */
+    #putAside(source) {
+      this.#setAside = source;
+      try {
+        this.#write(this.shelf, SET_ASIDE, source);
+        return [];
+      } catch (error) {
+        return [messageOf(error)];
+      }
     }
     discardSetAside() {
+      this.#setAside = null;
       this.shelf.removeItem(SET_ASIDE);
     }
     /** Names of kept pieces, in order. */
@@ -2192,6 +2224,8 @@ Guitar fret noise|Breath noise|Seashore|Bird|Telephone|Helicopter|Applause|Gunsh
   var MidiReceiver = class {
     // notes that may still sound
     /**
+     * Messages to an output that has been unplugged are dropped.
+     *
      * @param parts the parts of the piece now.
      * @param now the present time of `performance.now()`; tests give their own.
      */
@@ -2212,20 +2246,30 @@ Guitar fret noise|Breath noise|Seashore|Bird|Telephone|Helicopter|Applause|Gunsh
       const program = parts[part]?.program ?? 0;
       if (channel !== DRUMS && this.#programs.get(channel) !== program) {
         this.#programs.set(channel, program);
-        this.output.send([192 | channel, program], at);
+        this.#send([192 | channel, program], at);
       }
-      this.output.send([144 | channel, pitch, Math.min(Math.max(Math.round(velocity), 1), 127)], at);
+      this.#send([144 | channel, pitch, Math.min(Math.max(Math.round(velocity), 1), 127)], at);
       const end = at + 1e3 * seconds;
-      this.output.send([128 | channel, pitch, 0], end);
+      this.#send([128 | channel, pitch, 0], end);
       for (const [key, note2] of this.#until) if (note2.end < this.now()) this.#until.delete(key);
       this.#until.set(`${channel} ${pitch}`, { channel, pitch, end });
     }
     silence() {
-      this.output.clear?.();
+      this.#whilePlugged(() => this.output.clear?.());
       for (const { channel, pitch, end } of this.#until.values()) {
-        if (end >= this.now()) this.output.send([128 | channel, pitch, 0]);
+        if (end >= this.now()) this.#send([128 | channel, pitch, 0]);
       }
       this.#until.clear();
+    }
+    #send(data, at) {
+      this.#whilePlugged(() => this.output.send(data, at));
+    }
+    #whilePlugged(act) {
+      try {
+        act();
+      } catch (error) {
+        if (!(error instanceof DOMException && error.name === "InvalidStateError")) throw error;
+      }
     }
   };
 
@@ -2372,7 +2416,7 @@ Guitar fret noise|Breath noise|Seashore|Bird|Telephone|Helicopter|Applause|Gunsh
     /**
      * @param from the beat at which it begins, after the count-in.
      * @param steps lines of the grid in a beat.
-     * @param onend called when it ends, by `stop` or because playback was paused.
+     * @param onend called when it ends, by `stop`, because playback was paused, or because its piece has lost parts.
      */
     constructor(store, transport, part, from, steps, onend) {
       this.store = store;
@@ -2383,6 +2427,8 @@ Guitar fret noise|Breath noise|Seashore|Bird|Telephone|Helicopter|Applause|Gunsh
       this.onend = onend;
       const { beats, beats_per_bar: count } = store.piece;
       this.#beats = beats;
+      this.#seen = store.piece;
+      this.#unsubscribe = store.subscribe(() => this.#onChange());
       this.#metronome = transport.metronome;
       transport.pause();
       clicks(Math.round(count), this.#milliseconds / 1e3);
@@ -2406,24 +2452,39 @@ Guitar fret noise|Breath noise|Seashore|Bird|Telephone|Helicopter|Applause|Gunsh
     // time at which the piece begins to play
     #timer = null;
     #metronome;
+    #seen;
+    #unsubscribe;
     /** A key, at a time of `performance.now()`. */
     key(event, at) {
-      this.#write(this.#keys.key(event, this.#beatAt(at)));
+      if (!this.#isOver) this.#write(this.#keys.key(event, this.#beatAt(at)));
     }
     stop() {
-      if (this.#countIn === null && this.#timer === null) return;
+      if (this.#isOver) return;
       this.#write(this.#keys.finish(this.#beatAt(performance.now())));
+      this.#trim();
+      this.#end();
+    }
+    #end() {
+      this.#unsubscribe();
       if (this.#countIn !== null) clearTimeout(this.#countIn);
       if (this.#timer !== null) clearInterval(this.#timer);
       this.#countIn = this.#timer = null;
       this.transport.pause();
       this.transport.metronome = this.#metronome;
-      this.#trim();
       this.store.endGesture();
       this.onend();
     }
+    get #isOver() {
+      return this.#countIn === null && this.#timer === null;
+    }
     get #milliseconds() {
       return 6e4 / this.store.piece.beats_per_minute;
+    }
+    // Another piece, or one without some part, is not what is recorded.
+    #onChange() {
+      const before2 = this.#seen;
+      this.#seen = this.store.piece;
+      if (!keepsParts(before2, this.#seen)) this.#end();
     }
     #begin() {
       this.#countIn = null;
@@ -2606,8 +2667,9 @@ Guitar fret noise|Breath noise|Seashore|Bird|Telephone|Helicopter|Applause|Gunsh
       const hasInput = (this.#access?.inputs.size ?? 0) > 0;
       const noInput = !hasMidi() ? NO_MIDI : !this.#access ? "Connect MIDI first." : hasInput ? null : "There is no MIDI input. Connect a keyboard to this computer.";
       refuse(this.#connect, hasMidi() ? null : NO_MIDI);
-      refuse(this.#record, this.#talk ? "End the call and response first." : noInput);
-      refuse(this.#turns, this.#recording ? "End the recording first." : noInput ?? choices.model.tasks.continue);
+      const beginning2 = { record: noInput, turns: noInput ?? choices.model.tasks.continue };
+      refuse(this.#record, this.#talk ? "End the call and response first." : this.#recording ? null : beginning2.record);
+      refuse(this.#turns, this.#recording ? "End the recording first." : this.#talk ? null : beginning2.turns);
       this.#record.textContent = this.#recording ? "Stop recording" : "Record";
       this.#record.setAttribute("aria-pressed", String(this.#recording !== null));
       this.#turns.setAttribute("aria-pressed", String(this.#talk !== null));

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from chromium import opened_page, painted_notes
+from chromium import opened_page, overflowing, painted_notes
 from layouts import active_windows
 from playwright.sync_api import Page, expect
 
@@ -210,6 +210,28 @@ def test_the_page_of_a_model_of_parts_and_velocities(tmp_path: Path) -> None:
         assert "The dashed line is the end of the primer. Click" in text
         assert "hatched" not in text
         assert page.locator(".pr-parts").inner_text().split() == ["melody", "bass"]
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_a_report_fits_a_phone(run: Path, *, dark: bool) -> None:
+    """Long values or names make the whole page scroll sideways; hashes of 64 digits stand between the facts."""
+    name = "a_name_that_no_screen_is_wide_enough_for_" * 3
+    page_path = write_report(
+        run.parent / f"phone-{dark}.html",
+        title=name,
+        pieces=[Piece(_roll(name), 8)],
+        evaluation=Evaluation.from_json(json.loads((run / "scores.json").read_text())["test"]),
+        history={name: HISTORY},
+        trained_on={name: {name: name, "data": {"content": "0123456789abcdef" * 4}, "word": "0123456789abcdef"}},
+        wav=False,
+    )
+    with opened_page(width=390, dark=dark) as page:
+        page.goto(page_path.as_uri())
+        page.locator("summary").click()
+        assert overflowing(page) == []
+        facts = page.locator(".pr-facts").inner_text()
+        assert "content: 0123456789ab…" in facts
+        assert "0123456789abcdef" in facts
 
 
 def test_missing_files_are_left_out(run: Path, tmp_path: Path) -> None:

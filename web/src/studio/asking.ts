@@ -4,7 +4,7 @@ import type { Choices, ChoiceValues } from "./choices.js";
 import { follow, type Following } from "./following.js";
 import { merged, NO_ANSWER, restored, type Answer } from "./merging.js";
 import type { Task, Transport } from "./page.js";
-import type { Piece } from "./piece.js";
+import { keepsParts, type Piece } from "./piece.js";
 import { fillLine, type FillLine } from "./protocol.js";
 import { question, type Question, type Region } from "./requests.js";
 import type { Store } from "./store.js";
@@ -41,7 +41,7 @@ export class Asking {
   static readonly PAUSE = 80; // milliseconds between two changes of the piece
 
   #running: AbortController | null = null;
-  #seen: Piece | null = null; // the piece when the store changed last
+  #seen: Piece; // the piece when the store changed last
   #takes: readonly Take[] = [];
   #heard: number | null = null; // id of the take in the piece
   #lastId = 0;
@@ -57,11 +57,8 @@ export class Asking {
     readonly transport: Transport,
     readonly ask: Ask = askServer,
   ) {
-    // Who takes back an answer that still arrives does not want the rest.
-    store.subscribe(() => {
-      if (this.#running && store.piece !== this.#seen && store.redoable !== null) this.stop();
-      this.#seen = store.piece;
-    });
+    this.#seen = store.piece;
+    store.subscribe(() => this.#onChange());
   }
 
   get running(): boolean {
@@ -146,7 +143,7 @@ export class Asking {
     if (!take) return;
     const base = take.question.task === "silence" ? take.question.piece : this.store.piece;
     this.#heard = id;
-    this.store.change(LABELS[take.question.task], merged(base, take.question.region, take, take.question.piece), take.gesture);
+    this.#change(LABELS[take.question.task], merged(base, take.question.region, take, take.question.piece), take.gesture);
     this.#notify();
     this.transport.play(take.question.region.from);
   }
@@ -171,11 +168,30 @@ export class Asking {
       if (next) this.hear(next.id);
       else {
         this.#heard = null;
-        this.store.change(`Drop ${take.name}`, restored(this.store.piece, take.question, take.before));
+        this.#change(`Drop ${take.name}`, restored(this.store.piece, take.question, take.before));
         this.transport.pause();
       }
     }
     this.#notify();
+  }
+
+  // Who takes back an answer that still arrives does not want the rest. Answers are for the parts of their piece.
+  #onChange(): void {
+    const { piece, redoable } = this.store;
+    const before = this.#seen;
+    if (piece === before) return;
+    this.#seen = piece;
+    const isUndo = redoable !== null;
+    if (isUndo) this.stop();
+    if (keepsParts(before, piece) || (isUndo && keepsParts(piece, before))) return;
+    this.stop();
+    [this.#takes, this.#heard] = [[], null];
+    this.#notify();
+  }
+
+  #change(label: string, piece: Piece, gesture: string | null = null): void {
+    this.#seen = piece;
+    this.store.change(label, piece, gesture);
   }
 
   /** What is written is for the server to say: it knows the model's grid. */
@@ -204,7 +220,7 @@ export class Asking {
     const base = this.#isFirst && asked.task === "silence" ? asked.piece : this.store.piece;
     this.#isFirst = false;
     this.#known = take.done ? Infinity : take.until;
-    this.store.change(LABELS[asked.task], merged(base, asked.region, take, asked.piece), take.gesture);
+    this.#change(LABELS[asked.task], merged(base, asked.region, take, asked.piece), take.gesture);
     this.#follow();
   }
 

@@ -2,7 +2,7 @@
 
 import { copied, type Edit, louden, move, paste, reaching, replace, stretch, without, draw } from "./edit.js";
 import type { Page } from "./page.js";
-import type { Note } from "./piece.js";
+import { keepsParts, type Note } from "./piece.js";
 import type { Roll } from "./roll.js";
 
 export type Tool = "draw" | "select" | "velocity";
@@ -137,13 +137,14 @@ export class Editing {
   }
 }
 
-/** A drag of notes: one step of the history, computed from where it began, also while a model adds notes. */
+/** A drag of notes: one step of the history, computed from where it began, also while a model adds notes. Another piece ends it. */
 export class Drag {
   static #count = 0;
 
   #base;
   #last;
   #current: readonly Note[];
+  #isOver = false;
 
   constructor(
     readonly editing: Editing,
@@ -160,6 +161,7 @@ export class Drag {
 
   to(label: string, change: (base: Edit) => Edit): readonly Note[] {
     const { store } = this.editing.page;
+    if ((this.#isOver ||= !keepsParts(this.#last, store.piece))) return this.#current;
     if (store.piece !== this.#last) this.#base = replace(store.piece, this.#current, this.notes).piece;
     const edit = change({ piece: this.#base, notes: this.notes });
     store.change(label, edit.piece, this.gesture, edit.notes);

@@ -72,8 +72,9 @@ class Live {
           ? null
           : "There is no MIDI input. Connect a keyboard to this computer.";
     refuse(this.#connect, hasMidi() ? null : NO_MIDI);
-    refuse(this.#record, this.#talk ? "End the call and response first." : noInput);
-    refuse(this.#turns, this.#recording ? "End the recording first." : (noInput ?? choices.model.tasks.continue));
+    const beginning = { record: noInput, turns: noInput ?? choices.model.tasks.continue }; // ending is always possible
+    refuse(this.#record, this.#talk ? "End the call and response first." : this.#recording ? null : beginning.record);
+    refuse(this.#turns, this.#recording ? "End the recording first." : this.#talk ? null : beginning.turns);
     this.#record.textContent = this.#recording ? "Stop recording" : "Record";
     this.#record.setAttribute("aria-pressed", String(this.#recording !== null));
     this.#turns.setAttribute("aria-pressed", String(this.#talk !== null));

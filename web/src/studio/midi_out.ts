@@ -22,6 +22,8 @@ export class MidiReceiver implements Receiver {
   #until = new Map<string, { channel: number; pitch: number; end: number }>(); // notes that may still sound
 
   /**
+   * Messages to an output that has been unplugged are dropped.
+   *
    * @param parts the parts of the piece now.
    * @param now the present time of `performance.now()`; tests give their own.
    */
@@ -37,20 +39,32 @@ export class MidiReceiver implements Receiver {
     const program = parts[part]?.program ?? 0;
     if (channel !== DRUMS && this.#programs.get(channel) !== program) {
       this.#programs.set(channel, program);
-      this.output.send([0xc0 | channel, program], at);
+      this.#send([0xc0 | channel, program], at);
     }
-    this.output.send([0x90 | channel, pitch, Math.min(Math.max(Math.round(velocity), 1), 127)], at);
+    this.#send([0x90 | channel, pitch, Math.min(Math.max(Math.round(velocity), 1), 127)], at);
     const end = at + 1000 * seconds;
-    this.output.send([0x80 | channel, pitch, 0], end);
+    this.#send([0x80 | channel, pitch, 0], end);
     for (const [key, note] of this.#until) if (note.end < this.now()) this.#until.delete(key);
     this.#until.set(`${channel} ${pitch}`, { channel, pitch, end });
   }
 
   silence(): void {
-    this.output.clear?.();
+    this.#whilePlugged(() => this.output.clear?.());
     for (const { channel, pitch, end } of this.#until.values()) {
-      if (end >= this.now()) this.output.send([0x80 | channel, pitch, 0]);
+      if (end >= this.now()) this.#send([0x80 | channel, pitch, 0]);
     }
     this.#until.clear();
+  }
+
+  #send(data: number[], at?: number): void {
+    this.#whilePlugged(() => this.output.send(data, at));
+  }
+
+  #whilePlugged(act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      if (!(error instanceof DOMException && error.name === "InvalidStateError")) throw error;
+    }
   }
 }

@@ -33,6 +33,12 @@ export function withNotes(piece: Piece, notes: readonly Note[]): Piece {
   return { ...piece, notes: sorted(notes) };
 }
 
+/** Whether the parts of a piece are those of the piece before, by index: renamed maybe, and more are possible. */
+export function keepsParts(before: Piece, after: Piece): boolean {
+  if (after.parts.length < before.parts.length) return false;
+  return after.notes === before.notes || before.parts.every((part, index) => part === after.parts[index]);
+}
+
 /** The first and the last beat of bars, numbered from 1, both included. */
 export function barBeats(piece: Piece, [first, last]: readonly [number, number]): [number, number] {
   return [(first - 1) * piece.beats_per_bar, Math.min(last * piece.beats_per_bar, piece.beats)];

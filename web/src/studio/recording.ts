@@ -4,7 +4,7 @@ import { click } from "../shared/synth.js";
 import { lay } from "./edit.js";
 import { KeyRecorder, quantised, type KeyEvent, type Played } from "./midi_in.js";
 import type { Transport } from "./page.js";
-import { noteEnd } from "./piece.js";
+import { keepsParts, noteEnd, type Piece } from "./piece.js";
 import type { Store } from "./store.js";
 
 const ROOM = 4; // bars that are added when the recording comes near the end
@@ -19,11 +19,13 @@ export class Recording {
   #began: number; // time at which the piece begins to play
   #timer: ReturnType<typeof setInterval> | null = null;
   #metronome: boolean;
+  #seen: Piece;
+  #unsubscribe: () => void;
 
   /**
    * @param from the beat at which it begins, after the count-in.
    * @param steps lines of the grid in a beat.
-   * @param onend called when it ends, by `stop` or because playback was paused.
+   * @param onend called when it ends, by `stop`, because playback was paused, or because its piece has lost parts.
    */
   constructor(
     readonly store: Store,
@@ -35,6 +37,8 @@ export class Recording {
   ) {
     const { beats, beats_per_bar: count } = store.piece;
     this.#beats = beats;
+    this.#seen = store.piece;
+    this.#unsubscribe = store.subscribe(() => this.#onChange());
     this.#metronome = transport.metronome;
     transport.pause();
     clicks(Math.round(count), this.#milliseconds / 1000);
@@ -45,24 +49,40 @@ export class Recording {
 
   /** A key, at a time of `performance.now()`. */
   key(event: KeyEvent, at: number): void {
-    this.#write(this.#keys.key(event, this.#beatAt(at)));
+    if (!this.#isOver) this.#write(this.#keys.key(event, this.#beatAt(at)));
   }
 
   stop(): void {
-    if (this.#countIn === null && this.#timer === null) return;
+    if (this.#isOver) return;
     this.#write(this.#keys.finish(this.#beatAt(performance.now())));
+    this.#trim();
+    this.#end();
+  }
+
+  #end(): void {
+    this.#unsubscribe();
     if (this.#countIn !== null) clearTimeout(this.#countIn);
     if (this.#timer !== null) clearInterval(this.#timer);
     this.#countIn = this.#timer = null;
     this.transport.pause();
     this.transport.metronome = this.#metronome;
-    this.#trim();
     this.store.endGesture();
     this.onend();
   }
 
+  get #isOver(): boolean {
+    return this.#countIn === null && this.#timer === null;
+  }
+
   get #milliseconds(): number {
     return 60_000 / this.store.piece.beats_per_minute;
+  }
+
+  // Another piece, or one without some part, is not what is recorded.
+  #onChange(): void {
+    const before = this.#seen;
+    this.#seen = this.store.piece;
+    if (!keepsParts(before, this.#seen)) this.#end();
   }
 
   #begin(): void {

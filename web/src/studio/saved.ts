@@ -4,6 +4,7 @@ import { checkedPiece, flag, integer, object, real, text } from "./checks.js";
 import { MAX_SEED, MAX_TAKES, TEMPERATURES, type ChoiceValues } from "./choices.js";
 import type { Settings } from "./page.js";
 import type { Piece } from "./piece.js";
+import { messageOf } from "./stream.js";
 
 export interface Session {
   readonly name: string; // of the piece, for file names
@@ -83,6 +84,8 @@ const KEPT = "pianoroll-studio.kept.";
  * has about 0.3 of its 5 MB. The present session is also in the tab's own storage, so that two tabs keep two pieces.
  */
 export class Sessions {
+  #setAside: string | null = null; // as the browser has it, if it had room
+
   constructor(
     readonly shelf: Shelf,
     readonly tab: Shelf,
@@ -105,9 +108,7 @@ export class Sessions {
         return readSession(source, this.settings);
       } catch (error) {
         shelf.removeItem(CURRENT);
-        this.#write(this.shelf, SET_ASIDE, source);
-        const why = error instanceof Error ? error.message : String(error);
-        return { session: null, changes: [`The saved piece cannot be read and was set aside. ${why}`] };
+        return { session: null, changes: [`The saved piece cannot be read and was set aside. ${messageOf(error)}`, ...this.#putAside(source)] };
       }
     }
     return { session: null, changes: [] };
@@ -115,10 +116,22 @@ export class Sessions {
 
   /** The text of a session that could not be read, or null. */
   get setAside(): string | null {
-    return this.shelf.getItem(SET_ASIDE);
+    return this.#setAside ?? this.shelf.getItem(SET_ASIDE);
+  }
+
+  /** Returns what went wrong, as sentences. */
+  #putAside(source: string): string[] {
+    this.#setAside = source;
+    try {
+      this.#write(this.shelf, SET_ASIDE, source);
+      return [];
+    } catch (error) {
+      return [messageOf(error)];
+    }
   }
 
   discardSetAside(): void {
+    this.#setAside = null;
     this.shelf.removeItem(SET_ASIDE);
   }
 

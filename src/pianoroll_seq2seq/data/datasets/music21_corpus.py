@@ -15,8 +15,9 @@ from pianoroll_seq2seq._internal.atomic import writing
 from pianoroll_seq2seq._internal.documents import read_json
 from pianoroll_seq2seq.errors import MidiError, MissingExtraError, ShapeError
 from pianoroll_seq2seq.meter import Meter
+from pianoroll_seq2seq.note_table import NoteTable
 from pianoroll_seq2seq.parts import Part
-from pianoroll_seq2seq.score import NoteTable, Score
+from pianoroll_seq2seq.score import Score
 from pianoroll_seq2seq.tempo import MAX_TICK, TempoMap
 
 Ticks = list[Annotated[int, Meta(ge=0, le=MAX_TICK)]]

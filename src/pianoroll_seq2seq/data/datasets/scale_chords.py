@@ -21,8 +21,9 @@ from typing import Any
 
 from pianoroll_seq2seq.errors import DownloadError, MissingExtraError, OverwriteError
 from pianoroll_seq2seq.midi_io import to_midi_bytes, write_midi
+from pianoroll_seq2seq.note_table import NoteTable
 from pianoroll_seq2seq.parts import Part
-from pianoroll_seq2seq.score import NoteTable, Score
+from pianoroll_seq2seq.score import Score
 from pianoroll_seq2seq.tempo import TempoMap
 
 ROOTS = ("c", "csharp", "d", "dsharp", "e", "f", "fsharp", "g", "gsharp", "a", "asharp", "b")

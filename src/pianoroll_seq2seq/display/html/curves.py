@@ -10,7 +10,7 @@ from html import escape
 from pianoroll_seq2seq.display.html.svg_images import FONT, svg_image, ticks
 from pianoroll_seq2seq.train.history import History
 
-_COLOURS = ("var(--pr-curve, #0072B2)", "#D55E00", "#009E73", "#CC79A7", "currentColor", "#56B4E9", "#E69F00")
+_COLOURS = ("var(--pr-curve, #0072B2)", "#D55E00", "#009E73", "#CC79A7", "currentColor", "#E69F00", "#56B4E9")
 """The colours of Okabe and Ito, distinguishable for colour-blind readers; in grey the curves differ by their dashes.
 The blue is lighter on a dark page; an image has the one after the comma."""
 _DASHES = ("", "6 3", "8 3 2 3", "2 3", "12 4")

@@ -11,10 +11,11 @@ from pianoroll_seq2seq.evaluation.keys import estimate_key
 from pianoroll_seq2seq.grid import SIXTEENTHS, BeatGrid
 from pianoroll_seq2seq.meter import Meter, begins_with_upbeat
 from pianoroll_seq2seq.musicxml.staves import staves_of
+from pianoroll_seq2seq.note_table import NoteTable
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.pitches import ALL_PITCHES
 from pianoroll_seq2seq.quantize import quantize
-from pianoroll_seq2seq.score import NoteTable, Score
+from pianoroll_seq2seq.score import Score
 from pianoroll_seq2seq.signatures import KeySignature, TimeSignature
 from pianoroll_seq2seq.tempo import TempoMap
 

@@ -1,6 +1,6 @@
 """Measures the studio's page in a browser: how soon it sounds, how long an answer takes, and whether it stays fluent.
 
-    python benchmarks/studio_page.py [--model bach-voices] [--repeats 5]
+    python benchmarks/browser.py [--model bach-voices] [--repeats 5]
 
 Each time, a headless Chromium opens the page anew and presses Harmonise, or Continue if the model cannot harmonise. The
 melody that the page opens with has eight bars. Measured are the time from the click until the page plays, until the
