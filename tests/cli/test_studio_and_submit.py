@@ -159,7 +159,7 @@ def test_what_is_sent_generates_as_it_would_here(
 @pytest.mark.parametrize(
     "what",
     [
-        ("melody.mid", "--harmonize", "--part", "bass", "--octaves", "-1", "--count", 2),
+        ("melody.mid", "--harmonize", "--part", "bass", "--octaves", "-1"),
         ("piece.mid", "--bars", "2-3", "--parts", "bass"),
         ("piece.mid", "--vary", "2-3", "--strength", 0.4, "--count", 2),
     ],

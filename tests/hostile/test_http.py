@@ -144,6 +144,32 @@ def test_thousands_of_notes() -> None:
     assert growth() < MOST_MEGABYTES
 
 
+@pytest.mark.parametrize("count", [pytest.param(60, id="quick"), pytest.param(2_000, id="all", marks=pytest.mark.slow)])
+def test_mutants_of_files_that_are_opened(count: int) -> None:
+    """A damaged file stops the studio, or gives a piece that no request may hold."""
+    piece, choice, growth, opened = parse_piece(PIECE, LIMITS), random.Random(2), peak_growth(), 0
+    files = [export_piece(piece, name).data for name in ("mid", "musicxml")]
+    models = [SMALL, filling_model()]
+    for _ in range(count):
+        data = bytearray(choice.choice(files))
+        for _ in range(choice.randrange(1, 6)):
+            data[choice.randrange(len(data))] = choice.randrange(256)
+        if choice.random() < 0.2:
+            del data[choice.randrange(len(data)) :]
+        begun = time.process_time()
+        try:
+            read, changes = open_file(bytes(data), choice.choice(models), LIMITS)
+        except RequestError as error:
+            json.dumps(error.to_json())
+        else:
+            opened += 1
+            parse_piece(json.loads(json.dumps(read.to_json(), allow_nan=False)), LIMITS)
+            assert all(change.endswith((".", "]'")) for change in changes), changes
+        assert time.process_time() - begun < MOST_SECONDS, bytes(data)
+    assert opened > count / 10
+    assert growth() < MOST_MEGABYTES
+
+
 @pytest.mark.parametrize("task", ["continue", "vary"])
 def test_the_studio_refuses_what_would_take_minutes(task: str) -> None:
     """A request of some bytes holds a core for minutes."""

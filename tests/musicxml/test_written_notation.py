@@ -70,3 +70,25 @@ def test_high_and_low_notes_have_two_staves_with_their_clefs():
 def test_a_melody_and_a_tenor_have_one_staff():
     root, _ = written([(24 * index, 24, pitch) for index, pitch in enumerate((50, 55, 62, 67))])
     assert root.find(".//staves") is None
+
+
+@pytest.mark.parametrize(
+    ("pitches", "sign", "octave"),
+    [
+        ((72, 74, 67, 65), "G", None),  # soprano
+        ((65, 67, 69, 64), "G", None),  # alto
+        ((57, 60, 62, 53), "G", "-1"),  # tenor: on the plain G clef most notes would be below the staff
+        ((48, 53, 43, 50), "F", None),  # bass
+    ],
+)
+def test_each_voice_has_the_clef_of_its_range(pitches, sign, octave):
+    root, notes = written([(24 * index, 24, pitch) for index, pitch in enumerate(pitches)])
+    assert [(clef.findtext("sign"), clef.findtext("clef-octave-change")) for clef in root.iter("clef")] == [
+        (sign, octave)
+    ]
+    assert notes[0].findtext("pitch/octave") == str(pitches[0] // 12 - 1)  # as it sounds
+
+
+def test_chords_below_middle_c_have_the_clef_of_a_left_hand():
+    root, _ = written([(0, 96, 55), (0, 96, 59)])
+    assert [(clef.findtext("sign"), clef.findtext("clef-octave-change")) for clef in root.iter("clef")] == [("F", None)]

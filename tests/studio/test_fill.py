@@ -195,14 +195,14 @@ def as_fill_has_it(request: FillRequest) -> list[list[Key]]:
 
 
 VOICES = ("soprano", "alto", "tenor", "bass")
-TUNE = melody([72, 74, 76, 74, 71, 72, 74, 72])
+TUNE = melody([72, 74, 76, 74])
 SILENCE: list[dict[str, Any]] = []
 CASES = {
     "harmonise": ("bach-voices", piece_of(TUNE, VOICES), {"task": "harmonise", "takes": 2}),
     "fill a bar": ("bach-voices", piece_of(TUNE, VOICES), {"task": "fill", "bars": [1, 1]}),
     "continue": ("bach-voices", piece_of(TUNE, VOICES), {"task": "continue", "beats": 3, "takes": 2}),
     "silence": ("bach-voices", piece_of(SILENCE, VOICES, beats=4), {"task": "fill"}),
-    "merged": ("bach-chorales", piece_of([*TUNE, note(1, 65, 0, 7.5)], ("oboe", "viola")), {"task": "continue"}),
+    "merged": ("bach-chorales", piece_of([*TUNE, note(1, 65, 0, 4.5)], ("oboe", "viola")), {"task": "continue", "beats": 4}),
     "merged silence": ("bach-chorales", piece_of(SILENCE), {"task": "continue", "beats": 6, "takes": 3}),
     "piano": ("piano", piece_of(random_notes(1)), {"task": "fill", "bars": [2, 3], "takes": 2}),
     "seconds": ("in seconds", piece_of(random_notes(2), beats_per_minute=100), {"task": "continue", "beats": 5}),
@@ -211,8 +211,7 @@ CASES = {
     "eighths": ("duet", piece_of(random_notes(5), beats_per_bar=3.5), {"task": "fill", "bars": [2, 3]}),
     **{
         f"{task} {model} {seed}": (model, piece_of(random_notes(seed)), {"task": task, "takes": 2, **more})
-        for seed in range(2)
-        for model in ("duet", "expressive")
+        for seed, model in ((0, "duet"), (1, "duet"), (1, "expressive"))
         for task, more in (
             ("continue", {"beats": 4}),
             ("fill", {"bars": [2, 3], "parts": [seed % 2]}),
@@ -235,7 +234,7 @@ def test_a_take_and_the_notes_that_stay_are_the_filled_piece(case: str) -> None:
         assert as_the_page_has_it(request, piece, take) == whole
 
 
-@pytest.mark.parametrize("case", ["harmonise", "fill duet 1", "vary expressive 1"])
+@pytest.mark.parametrize("case", ["harmonise duet 0", "fill duet 1", "vary expressive 1"])
 def test_what_is_outside_stays_and_takes_differ(case: str) -> None:
     """The other parts and bars are written again, or all takes are one."""
     model, piece, settings = CASES[case]
@@ -251,7 +250,7 @@ def test_harmonising_is_what_the_library_does() -> None:
     trained = MODELS["bach-voices"]
     (take,) = streamed(parsed({"model": "bach-voices", "piece": piece_of(TUNE, VOICES, beats=8), "task": "harmonise"}))
     roll = parsed({"model": "bach-voices", "piece": piece_of(TUNE, VOICES, beats=8), "task": "harmonise"}).section.roll
-    assert len(roll) == 32
+    assert len(roll) == 16
     made = harmonize(trained.model, roll["soprano"], part="soprano", layout=trained.layout)  # type: ignore[arg-type]
     notes = made.notes()
     rows = zip(notes.part, notes.pitch, notes.onset_frame / 4, notes.end_frame / 4, strict=True)
@@ -475,7 +474,7 @@ def test_the_roll_is_the_piece() -> None:
 def test_temperature_and_scale_reach_the_sampler() -> None:
     """A slider of the page does nothing."""
     piece = piece_of(melody([60, 64, 67, 64]), ("lead",))
-    request = {"model": "bach-chorales", "piece": piece, "task": "continue", "beats": 8}
+    request = {"model": "bach-chorales", "piece": piece, "task": "continue", "beats": 4}
     (plain,) = streamed(parsed(request))
     (cold,) = streamed(parsed(request | {"temperature": 0.1}))
     assert cold != plain

@@ -162,7 +162,7 @@ def _write_part(element: Element, part: Part, notes: NoteTable, bars: Bars, even
     voices = list(_voices(part, str(element.get("id")), staves, bars.lines))
     ticks = [event.tick for event in events]
     keys = [event for event in events if event.fifths is not None]
-    clefs = [clef_of(part, staff) for staff in staves]
+    clefs = [clef_of(part, staff, alone=len(staves) == 1) for staff in staves]
     signature = None
     for index, (start, end) in enumerate(pairwise(bars.lines.tolist())):
         number = index + 1 - bars.is_upbeat
