@@ -32,7 +32,7 @@ from tqdm import tqdm
 from pianoroll_seq2seq import PianoRoll, score_chorales
 from pianoroll_seq2seq._internal.atomic import writing
 from pianoroll_seq2seq.errors import PianoRollSeq2SeqError
-from pianoroll_seq2seq.layout import Part
+from pianoroll_seq2seq.parts import Part
 
 BAR = 16
 """Frames of a bar of 4/4."""
@@ -113,7 +113,7 @@ def examples(
     inside = np.zeros((BATCH, FRAMES), dtype=bool)
     batch, first = np.zeros((BATCH, FRAMES, len(sizes)), dtype=np.int64), np.zeros(BATCH, dtype=np.int64)
     for row in range(BATCH):
-        piece = pieces[rng.integers(len(pieces))]
+        piece = pieces[int(rng.integers(len(pieces)))]
         begin = int(rng.integers(max(1, len(piece) - FRAMES + 1)))
         stretch = piece[begin : begin + FRAMES]
         moved = np.where(stretch > 0, stretch + rng.integers(-MARGIN, MARGIN + 1), 0)
@@ -140,7 +140,7 @@ def train(pieces: Sequence[np.ndarray], sizes: Sequence[int], *, steps: int, see
         ]
         loss = torch.stack(losses).sum()
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         schedule.step()
