@@ -34,6 +34,7 @@ def velocity(
     dropout: float = 0.1,
     weight_decay: float = 0.01,
     input_dropout: float = 0.0,
+    input_noise: float = 0.0,
     ema_decay: float = 0.99,
     learning_rate: float = 3e-3,
     transposed_share: float = 0.5,
@@ -57,6 +58,7 @@ def velocity(
         dropout: dropout probability of the LSTM and of that network.
         weight_decay: of AdamW.
         input_dropout: probability that the LSTM does not read a frame in training.
+        input_noise: probability that a frame is read with wrong notes in training.
         ema_decay: decay of the averaged weights.
         learning_rate: highest learning rate of AdamW.
         transposed_share: share of the passages that are transposed, sampled anew in every epoch.
@@ -86,6 +88,7 @@ def velocity(
             num_copy_heads=num_copy_heads,
             dropout=dropout,
             input_dropout=input_dropout,
+            input_noise=input_noise,
             head=head,
         ),
         examples=examples,

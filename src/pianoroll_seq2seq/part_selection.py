@@ -118,11 +118,19 @@ def _like(found: Sequence[Part], wanted: Sequence[Part], label: str) -> list[Seq
     if any(len(of_kind[drums]) != sum(part.drums == drums for part in wanted) for drums in of_kind):
         raise MidiError(
             f"{label}: it needs tracks named {listed(part.name for part in wanted)}, or as many tracks in this order; "
-            f"it has {listed([part.name for part in found], quoted=True)}. Rename its tracks, or read it with "
-            f"parts={{{wanted[0].name!r}: ...}}."
+            f"it has {_with_their_names(found)}. Name its tracks, or in Python read it with "
+            f"parts={{{wanted[0].name!r}: ...}}. A file with a melody alone is for `fill --harmonize`, or harmonize()."
         )
     next_of_kind = {drums: iter(indices) for drums, indices in of_kind.items()}
     return [[next(next_of_kind[part.drums])] for part in wanted]
+
+
+def _with_their_names(found: Sequence[Part]) -> str:
+    """The number of tracks and their names, for a message."""
+    tracks = "one track" if len(found) == 1 else f"{len(found)} tracks"
+    if not any(part.name for part in found):
+        return f"{tracks} without {'a name' if len(found) == 1 else 'names'}"
+    return f"{tracks}, {listed([part.name for part in found], quoted=True)}"
 
 
 def _with_names(found: Sequence[Part], names: Sequence[str], wanted: Sequence[Part]) -> list[Sequence[int]] | None:

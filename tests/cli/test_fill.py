@@ -109,6 +109,21 @@ def test_bars_and_parts_are_written_anew(run: Run, filling: Path, piece: Path, h
     assert changed("--parts", "bass").tolist() == [[False, False, True]] * 3
 
 
+def test_parts_are_named_in_any_case(run: Run, filling: Path, piece: Path, here: Path) -> None:
+    """The name as notation programs write it, ``Alto``, is unknown, or another part is written."""
+    options = ("--model", filling, "--overwrite", "--output", "out.mid")
+    for names in (("--parts", "Alto"), ("--given", "SOPRANO,Bass"), ("--vary", "2", "--parts", "Alto")):
+        assert run("fill", piece, *names, *options).code == 0
+        assert read(here / "out.mid")[["soprano", "bass"]] == read(piece)[["soprano", "bass"]]
+
+
+def test_a_melody_alone_is_refused_with_the_option_for_it(run: Run, filling: Path, melody: Path, here: Path) -> None:
+    """The message shows an empty name, or only names an argument of Python."""
+    refused = run("fill", melody, "--bars", "2", "--model", filling, "--output", "out.mid").refused()
+    assert "one track without a name" in " ".join(refused.split()), refused
+    assert "--harmonize" in refused
+
+
 def test_parts_that_are_written_may_be_missing(run: Run, filling: Path, piece: Path, here: Path) -> None:
     """A file with the soprano alone is refused for want of a bass that is to be written."""
     outer = read(piece)[["soprano", "bass"]].to_midi(here / "outer.mid")

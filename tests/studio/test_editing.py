@@ -56,6 +56,44 @@ def test_a_note_behind_the_end_makes_the_piece_longer(studio: Served, tmp_path: 
         expect(page.locator("#bars")).to_have_value("4")
 
 
+COUNT_SOUNDS = """
+    window.sounds = 0;
+    const start = AudioScheduledSourceNode.prototype.start;
+    AudioScheduledSourceNode.prototype.start = function (...times) {
+      window.sounds += 1;
+      return start.apply(this, times);
+    };
+"""
+
+
+def test_every_press_sounds_at_once(studio: Served) -> None:
+    """A note is silent when it is drawn or moved, or sound waits for Play."""
+    with opened_page() as page:
+        page.add_init_script(COUNT_SOUNDS)
+        opened(page, studio)
+
+        def sounds() -> int:
+            count = int(page.evaluate("window.sounds"))
+            page.evaluate("window.sounds = 0")
+            return count
+
+        assert page.evaluate("window.pianorollAudio === undefined")  # browsers allow it only inside a press
+        press(page, 0, 60, highest=TOP)
+        assert page.evaluate("window.pianorollAudio.state") == "running"
+        assert sounds() > 0
+        press(page, 0.2, 60, highest=TOP, to=(0.2, 63))
+        assert sounds() > 1  # it is pressed, and has another pitch
+        x, y = point(page, 0, 64, highest=TOP)
+        page.mouse.click(x - 30, y)  # a key of the piano
+        assert sounds() > 0
+        assert num_notes(page) == 1
+        page.locator(".roll-canvas").press("Enter")
+        assert sounds() > 0
+        page.check("#metronome")
+        page.click("#play")
+        assert waited(lambda: sounds() >= 2)
+
+
 def test_loudness_is_drawn(studio: Served, tmp_path: Path) -> None:
     """Alt, or the tool for fingers, moves the note instead."""
     with opened_page() as page:

@@ -1,6 +1,7 @@
 """``fill``: writes what is not given of a piece, with a trained model."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -84,6 +85,7 @@ def _fill(
     from pianoroll_seq2seq.sampling import fill as fill_pieces
 
     filling = require_filling(trained.model)
+    what = _with_names_of(what, trained)
     roll, given = _read(source, trained, what, piece)
     givens = [given] * sampling.count
     if what.vary is not None:
@@ -121,7 +123,7 @@ def check_fill(
     what.expression()
     trained, _ = open_trained(model, classes)
     require_filling(trained.model)
-    roll, _ = _read(source, trained, what, piece)
+    roll, _ = _read(source, trained, _with_names_of(what, trained), piece)
     sampler_of(sampling, trained)
     conditions_of(sampling, trained, roll)
 
@@ -143,7 +145,6 @@ def _read(
         melody = piece.read_melody(source, layout)
         roll = with_melody(trained.model, melody, part, layout, octaves=piece.octaves, chords=piece.chords)
         return roll, Given.parts(part.name)
-    _check_names(what, trained)
     roll = piece.read(source, trained.layout, what)
     if given is None:  # a variation, of which each take has its own
         given = what.variation(roll, seed=0)
@@ -161,16 +162,30 @@ def _read(
     return roll, given
 
 
-def _check_names(what: GivenOptions, trained: "TrainedModel") -> None:
-    """Refuses parts that the model does not have, before the piece is read."""
+def _with_names_of(what: GivenOptions, trained: "TrainedModel") -> GivenOptions:
+    """The options with the names of parts as the model has them; capitals count only if they tell parts apart.
+
+    Raises:
+        SettingsError: a part that the model does not have; nothing has been read yet.
+    """
     names = [part.name for part in trained.parts]
+    of_any_case = {name.casefold(): name for name in names}
+    of_any_case = of_any_case if len(of_any_case) == len(names) else {}
+    found: dict[str, str] = {}
     for option in ("given", "parts"):
-        for name in (getattr(what, option) or "").split(","):
-            if getattr(what, option) is not None and name.strip() not in names:
+        text: str | None = getattr(what, option)
+        if text is None:
+            continue
+        asked = [name.strip() for name in text.split(",")]
+        known = [name if name in names else of_any_case.get(name.casefold()) for name in asked]
+        for name, one in zip(asked, known, strict=True):
+            if one is None:
                 raise SettingsError(
-                    f"--{option}: the model {trained.name} has no part {name.strip()!r}. Its parts are "
+                    f"--{option}: the model {trained.name} has no part {name!r}. Its parts are "
                     f"{', '.join(map(repr, names))}."
                 )
+        found[option] = ",".join(one for one in known if one is not None)
+    return replace(what, **found) if found else what
 
 
 COMMAND = Command(

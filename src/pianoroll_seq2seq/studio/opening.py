@@ -1,6 +1,7 @@
 """MIDI and MusicXML files as pieces of the page."""
 
 import math
+import threading
 import warnings
 from collections import Counter
 from collections.abc import Sequence
@@ -38,6 +39,8 @@ from pianoroll_seq2seq.studio.tasks import places_in
 _MIN_BEATS = 0.05
 _MOST_SILENT_BEATS = 64
 """Longer silence after the last note of a file is left out."""
+_ONE_FILE = threading.Lock()
+"""Warnings are those of the whole program, so files are read one after another."""
 _MIDI_STARTS = (b"MThd", b"RIFF")
 _MUSICXML_STARTS = (b"<", b"PK", b"\xef\xbb\xbf<", b"\xff\xfe", b"\xfe\xff")
 
@@ -79,7 +82,7 @@ def open_file(data: bytes, trained: TrainedModel, limits: StudioLimits) -> Opene
 def _read(data: bytes, limits: StudioLimits, changes: list[str]) -> Score:
     """The notes of a file. One that is damaged is read up to the damage."""
     bounds = Limits(max_file_bytes=limits.request.max_midi_bytes)
-    with warnings.catch_warnings(record=True) as caught:
+    with _ONE_FILE, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
             if data.lstrip()[:4].startswith(_MUSICXML_STARTS):

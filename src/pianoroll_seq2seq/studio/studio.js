@@ -4123,7 +4123,7 @@ Guitar fret noise|Breath noise|Seashore|Bird|Telephone|Helicopter|Applause|Gunsh
     roll.showNotes();
   }
   function foldFiles(menu) {
-    const wide = matchMedia("(min-width: 800px)");
+    const wide = matchMedia("(min-width: 1000px)");
     const fold = () => void (menu.open = wide.matches);
     wide.addEventListener("change", fold);
     fold();

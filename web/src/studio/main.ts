@@ -74,7 +74,7 @@ function start(settings: Settings): void {
 
 // On a narrow page the files are behind a summary.
 function foldFiles(menu: HTMLDetailsElement): void {
-  const wide = matchMedia("(min-width: 800px)");
+  const wide = matchMedia("(min-width: 1000px)");
   const fold = (): void => void (menu.open = wide.matches);
   wide.addEventListener("change", fold);
   fold();

@@ -42,7 +42,8 @@ def to_sheet_music(music: PianoRoll | Score, *, grid: BeatGrid | None = None, on
         music: the music.
         grid: where notes may begin and end. By default the grid of the roll, or the coarsest from sixteenths to
             twenty-fourths of a beat on which all notes are; sixteenths if there is none.
-        one_page: all systems on one page, as tall as they are.
+        one_page: all systems on one page, as tall as they are. Music of hundreds of bars has more such pages: Verovio's
+            are at most some six meters tall.
 
     Raises:
         MissingExtraError: Verovio is not installed.
