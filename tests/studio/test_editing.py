@@ -58,12 +58,15 @@ def test_a_note_behind_the_end_makes_the_piece_longer(studio: Served, tmp_path: 
 
 COUNT_SOUNDS = """
     window.sounds = 0;
-    const start = AudioScheduledSourceNode.prototype.start;
-    AudioScheduledSourceNode.prototype.start = function (...times) {
-      window.sounds += 1;
-      return start.apply(this, times);
-    };
+    for (const source of [AudioScheduledSourceNode, AudioBufferSourceNode]) {
+      const start = source.prototype.start;
+      source.prototype.start = function (...times) {
+        window.sounds += 1;
+        return start.apply(this, times);
+      };
+    }
 """
+"""Counts what begins to sound: synthesised notes, and recorded ones."""
 
 
 def test_every_press_sounds_at_once(studio: Served) -> None:

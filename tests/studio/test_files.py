@@ -136,3 +136,18 @@ def test_the_piece_is_dragged_out_as_midi(studio: Served) -> None:
         with page.expect_download() as download:
             page.click("#drag-midi")
         assert len(read_midi(download.value.path()).notes) == 3
+
+
+def test_a_pointer_on_the_way_over_an_empty_piece_is_no_error(studio: Served) -> None:
+    """Who moves the pointer or the focus over the buttons of an empty piece is told that something failed."""
+    with opened_page() as page:
+        page.goto(studio.address)
+        page.click("#clear")
+        expect_notes(page, 0)
+        requests: list[str] = []
+        page.on("request", lambda request: requests.append(request.url))
+        page.hover("#drag-midi")
+        page.focus("#drag-midi")
+        page.wait_for_timeout(200)
+        assert requests == []
+        expect(page.locator("#error")).to_have_text("")

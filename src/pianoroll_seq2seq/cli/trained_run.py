@@ -51,7 +51,9 @@ class TrainedRun:
     def __str__(self) -> str:
         """The same as text."""
         best = self._best()
-        lines = [f"{self.folder}: {len(self.history.epochs)} epochs, stopped by {self.history.stopped_by}"]
+        epochs = f"{len(self.history.epochs)} epoch{'s' * (len(self.history.epochs) != 1)}"
+        end = "complete" if self.history.stopped_by == "epochs" else f"stopped by {self.history.stopped_by}"
+        lines = [f"{self.folder}: {epochs}, {end}"]
         if best is not None:
             valid = "" if best.valid_loss is None else f", validation {best.valid_loss:.4f}"
             lines.append(f"best epoch {best.epoch}: training {best.train_loss:.4f}{valid} nats per frame")

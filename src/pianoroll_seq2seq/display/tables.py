@@ -28,7 +28,8 @@ def epochs_table(history: History) -> str:
 def epochs_summary(history: History) -> str:
     """The number of epochs and the best of them."""
     best = "" if history.best_epoch is None else f", the best after epoch {history.best_epoch}"
-    return f"{len(history.epochs)} epochs{best}; losses in nats per frame"
+    epochs = f"{len(history.epochs)} epoch{'s' * (len(history.epochs) != 1)}"
+    return f"{epochs}{best}; losses in nats per frame"
 
 
 def evaluation_table(evaluation: Evaluation) -> str:

@@ -1850,7 +1850,7 @@
     const kind2 = kindOf("mid");
     const prepare = async () => {
       const { piece } = page.store;
-      if (made?.piece === piece || making === piece) return;
+      if (!piece.notes.length || made?.piece === piece || making === piece) return;
       making = piece;
       try {
         const blob = await exported("mid", piece);
@@ -1874,7 +1874,7 @@
     handle.addEventListener("dragstart", (event) => {
       if (!event.dataTransfer || made?.piece !== page.store.piece) {
         event.preventDefault();
-        return page.status("The file is being made. Drag again.");
+        return page.status(page.store.piece.notes.length ? "The file is being made. Drag again." : "There are no notes to save.");
       }
       event.dataTransfer.effectAllowed = "copy";
       event.dataTransfer.setData("DownloadURL", downloadUrl(kind2.type, fileName(page.choices.name, kind2), made.url));

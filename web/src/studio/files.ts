@@ -124,7 +124,7 @@ function mountDrag(bar: HTMLElement, page: Page): void {
   const kind = kindOf("mid");
   const prepare = async (): Promise<void> => {
     const { piece } = page.store;
-    if (made?.piece === piece || making === piece) return;
+    if (!piece.notes.length || made?.piece === piece || making === piece) return;
     making = piece;
     try {
       const blob = await exported("mid", piece);
@@ -148,7 +148,7 @@ function mountDrag(bar: HTMLElement, page: Page): void {
   handle.addEventListener("dragstart", (event) => {
     if (!event.dataTransfer || made?.piece !== page.store.piece) {
       event.preventDefault();
-      return page.status("The file is being made. Drag again.");
+      return page.status(page.store.piece.notes.length ? "The file is being made. Drag again." : "There are no notes to save.");
     }
     event.dataTransfer.effectAllowed = "copy";
     event.dataTransfer.setData("DownloadURL", downloadUrl(kind.type, fileName(page.choices.name, kind), made.url));
