@@ -202,7 +202,11 @@ CASES = {
     "fill a bar": ("bach-voices", piece_of(TUNE, VOICES), {"task": "fill", "bars": [1, 1]}),
     "continue": ("bach-voices", piece_of(TUNE, VOICES), {"task": "continue", "beats": 3, "takes": 2}),
     "silence": ("bach-voices", piece_of(SILENCE, VOICES, beats=4), {"task": "fill"}),
-    "merged": ("bach-chorales", piece_of([*TUNE, note(1, 65, 0, 4.5)], ("oboe", "viola")), {"task": "continue", "beats": 4}),
+    "merged": (
+        "bach-chorales",
+        piece_of([*TUNE, note(1, 65, 0, 4.5)], ("oboe", "viola")),
+        {"task": "continue", "beats": 4},
+    ),
     "merged silence": ("bach-chorales", piece_of(SILENCE), {"task": "continue", "beats": 6, "takes": 3}),
     "piano": ("piano", piece_of(random_notes(1)), {"task": "fill", "bars": [2, 3], "takes": 2}),
     "seconds": ("in seconds", piece_of(random_notes(2), beats_per_minute=100), {"task": "continue", "beats": 5}),

@@ -1,7 +1,7 @@
 """The only way from values below ``display`` to ``display``: how they display themselves.
 
-``roll._repr_html_()``, ``history.plot()``, ``roll.to_audio()``, ``roll.to_sheet_music()`` and callbacks of ``fit`` call these functions; each
-imports ``display`` when it is called.
+``roll._repr_html_()``, ``history.plot()``, ``roll.to_audio()``, ``roll.to_sheet_music()`` and callbacks of ``fit`` call
+these functions; each imports ``display`` when it is called.
 """
 
 from pathlib import Path
