@@ -91,6 +91,7 @@ from pianoroll_seq2seq import (
     fit,
     generate,
     generate_frames,
+    given_to_vary,
     harmonize,
     infill,
     join_processes,
@@ -220,11 +221,12 @@ def filling(roll: PianoRoll) -> None:
     assert_type(accompany(model, duet, parts="low"), PianoRoll)
     assert_type(infill(model, duet, 1), PianoRoll)
     assert_type(vary(model, duet, keep=0.5), PianoRoll)
+    assert_type(given_to_vary(duet, keep=0.5), Given)
     phrases = FillingLSTM(
         FrameLayout.of(duet), hidden_size=8, encoder_size=4, condition_source=PhraseEnds(), head=NotesHead
     )
-    ends = PhraseEnds()(duet, phrase_ends=[4])
-    assert_type(fill(GuidedFillingModel(phrases, 1.0), duet, given, condition=ends), PianoRoll)
+    phrase_ends = PhraseEnds()(duet, phrase_ends=[4])
+    assert_type(fill(GuidedFillingModel(phrases, 1.0), duet, given, condition=phrase_ends), PianoRoll)
     trained = TrainedModel(model, FrameLayout.of(duet))
     assert_type(trained.harmonize(roll, part="low"), PianoRoll)
     assert_type(trained.fill(duet, given), PianoRoll)

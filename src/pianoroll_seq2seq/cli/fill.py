@@ -176,16 +176,16 @@ def _with_names_of(what: GivenOptions, trained: "TrainedModel") -> GivenOptions:
         text: str | None = getattr(what, option)
         if text is None:
             continue
-        asked = [name.strip() for name in text.split(",")]
-        known = [name if name in names else of_any_case.get(name.casefold()) for name in asked]
-        for name, one in zip(asked, known, strict=True):
+        words = [name.strip() for name in text.split(",")]
+        known = [name if name in names else of_any_case.get(name.casefold()) for name in words]
+        for name, one in zip(words, known, strict=True):
             if one is None:
                 raise SettingsError(
                     f"--{option}: the model {trained.name} has no part {name!r}. Its parts are "
                     f"{', '.join(map(repr, names))}."
                 )
         found[option] = ",".join(one for one in known if one is not None)
-    return replace(what, **found) if found else what
+    return replace(what, given=found.get("given"), parts=found.get("parts"))
 
 
 COMMAND = Command(
