@@ -198,7 +198,8 @@ class _Bars(Given):
             has = f"{highest} bars" if highest > 1 else "one bar" if highest == 1 else "no whole bar"
             unknown = "" if roll.meter.time_signatures else " of 4/4, since it has no time signature"
             upbeat = " and an upbeat, which is bar 0" if not lowest else ""
-            raise SettingsError(f"{self!r}: {_label(roll)} has {has}{unknown}{upbeat}.")
+            named = f"Bar {self.first}" if self.first == self.last else f"Bars {self.first} to {self.last}"
+            raise SettingsError(f"{named}: {_label(roll)} has {has}{unknown}{upbeat}.")
         ends = np.append(lines[1:], len(roll))
         mask = _none(roll)
         mask[lines[self.first - lowest] : ends[self.last - lowest]] = True
