@@ -34,7 +34,12 @@ const BUNDLES = [
     minify: true, // it is in every report and notebook
     footer: { js: `var { ${PLAYER_NAMES.join(", ")} } = pianoroll;` },
   },
-  { entryPoints: [source("studio", "main.ts")], outfile: packaged("studio", "studio.js"), format: "iife" },
+  {
+    entryPoints: [source("studio", "main.ts")],
+    outfile: packaged("studio", "studio.js"),
+    format: "iife",
+    minifyWhitespace: true, // the sources are in web/, the names stay for errors in the browser's console
+  },
 ];
 
 /** The text of each bundle, with its path in the package. */

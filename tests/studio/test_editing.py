@@ -258,6 +258,25 @@ def test_parts_are_named_muted_and_removed(studio: Served, tmp_path: Path) -> No
         expect_notes(page, 2)
 
 
+def test_the_longest_piece_follows_the_tempo(studio: Served) -> None:
+    """The page lets a piece grow to a length at which the server refuses it."""
+    with opened_page() as page:  # the server takes two minutes
+        page.goto(studio.address)
+        page.fill("#tempo", "120")
+        page.press("#tempo", "Tab")
+        page.fill("#bars", "100")
+        page.press("#bars", "Tab")
+        expect(page.locator("#bars")).to_have_value("60")
+        expect(page.locator("#status")).to_have_text("At this tempo and metre, a piece has at most 60 bars.")
+        page.fill("#tempo", "90")
+        page.press("#tempo", "Tab")
+        expect(page.locator("#tempo")).to_have_value("120")
+        expect(page.locator("#error")).to_contain_text("at most 45 bars. Shorten it first.")
+        page.fill("#tempo", "121")
+        page.press("#tempo", "Tab")
+        expect(page.locator("#error")).to_have_text("")
+
+
 def test_the_length_and_the_metre_of_the_piece(studio: Served, tmp_path: Path) -> None:
     """A shorter piece keeps notes behind its end, or a wrong number is taken."""
     with opened_page() as page:

@@ -113,6 +113,45 @@ def test_scores_are_saved_and_shown_while_they_are_open(studio: Served, tmp_path
         expect(image).not_to_have_attribute("src", first or "", timeout=20_000)
 
 
+def test_of_two_files_the_last_one_is_open(studio: Served) -> None:
+    """A large file that is opened first arrives last, and takes the place of the other one."""
+    with opened_page() as page:
+        page.add_init_script(
+            """const real = fetch;
+            let isFirst = true;
+            window.fetch = async (address, options) => {
+                if (String(address).startsWith("/open") && isFirst) {
+                    isFirst = false;
+                    await new Promise((resolve) => setTimeout(resolve, 1000));
+                }
+                return real(address, options);
+            };"""
+        )
+        page.goto(studio.address)
+        page.evaluate(DROP, ["first.mid", list(midi_file())])
+        page.evaluate(DROP, ["last.mid", list(midi_file())])
+        expect(page.locator("#status")).to_contain_text("last.mid is open")
+        page.wait_for_timeout(1500)
+        expect(page.locator("#status")).to_contain_text("last.mid is open")
+        assert page.input_value("#piece-name") == "last"
+        expect(page.locator("#error")).to_have_text("")
+
+
+def test_a_score_that_could_not_be_drawn_is_tried_again(studio: Served) -> None:
+    """After a failure, the score stays away until the next edit."""
+    pytest.importorskip("verovio")
+    with opened_page(excused=["Failed to load resource"]) as page:
+        drawn(page, studio)
+        page.route("**/export*", lambda route: route.abort())
+        page.click("#score-details summary")
+        expect(page.locator("#score")).to_contain_text("The score cannot be drawn. The studio does not answer.")
+        page.unroute("**/export*")
+        page.click("#score-details summary")
+        page.click("#score-details summary")
+        expect(page.locator("#score img")).to_be_visible(timeout=20_000)
+        expect(page.locator("#score")).not_to_contain_text("cannot be drawn")
+
+
 def test_the_piece_is_dragged_out_as_midi(studio: Served) -> None:
     """A drag carries nothing, or the piece of before."""
     drag = """() => new Promise(resolve => {

@@ -77,6 +77,10 @@ MODELS = {
         TrainedModel(Holding(), FrameLayout(BeatGrid(2), ONE, planes=("active",)), name="holding"),
         continuing_model("in seconds", FrameLayout(SecondsGrid(0.1), ONE, planes=("active",))),
         continuing_model("scales", FrameLayout(BeatGrid(2), ONE, planes=("active",)), condition_size=12),
+        continuing_model(
+            "kit",
+            FrameLayout(BeatGrid(2), planes=("active",), parts=(Part("kit", drums=True, pitches=PitchRange(35, 59)),)),
+        ),
         continuing_model("strange", FrameLayout(BeatGrid(2), ONE, planes=("active",)), condition_size=5),
     )
 }
@@ -323,6 +327,15 @@ def test_a_model_of_one_part_writes_into_the_chosen_one() -> None:
     assert {one["part"] for one in take} == {2}
 
 
+def test_a_model_of_drums_writes_into_the_drums() -> None:
+    """It gets the melody instead of the drums, or its part is not found."""
+    piece = piece_of([note(0, 62, 0, 9.0), note(1, 36, 0)], ("lead", "kit"))
+    request = parsed({"model": "kit", "piece": piece, "task": "continue", "beats": 4})
+    assert (request.region.parts, request.region.begin) == ((1,), 1.0)
+    (take,) = streamed(request)
+    assert {one["part"] for one in take} <= {1}
+
+
 def request_of(**changes: Any) -> dict[str, Any]:
     request = {"model": "duet", "piece": piece_of(random_notes(1)), "task": "fill", "bars": [2, 2]} | changes
     return {name: value for name, value in request.items() if value is not ...}
@@ -353,6 +366,7 @@ def changed(**changes: Any) -> dict[str, Any]:
         ({"model": "bach-voices"}, 422, "writes 4 parts, soprano, alto, tenor, bass, and the piece has 2. Add parts"),
         ({"piece": piece_of([], ("a", "b", "c"))}, 422, "the piece has 3. Remove parts"),
         (CONTINUING | {"piece": piece_of([], ("kit",))}, 422, "no drums"),
+        (CONTINUING | {"model": "kit", "piece": piece_of([], ("lead",))}, 422, "only drums"),
         ({"bars": None}, 422, "select the bars or the parts"),
         ({"bars": [2]}, 400, "the first and the last bar"),
         ({"bars": [2, 5]}, 422, "which has 4"),
@@ -506,10 +520,16 @@ def test_the_page_knows_what_each_model_can_do() -> None:
     assert models["bach-voices"]["frames_per_beat"] == 4
     assert models["in seconds"]["frames_per_beat"] is None
     assert [name for name, model in models.items() if model["conditional"]] == ["scales"]
+    assert [name for name, model in models.items() if model["is_drums"]] == ["kit"]
     for name, model in models.items():
         assert list(model["tasks"]) == ["continue", "fill", "harmonise", "vary"]
         for task, problem in model["tasks"].items():
-            request = {"model": name, "piece": piece_of([]), "task": task, "scale": [0]}
+            request = {
+                "model": name,
+                "piece": piece_of([], ("kit",) if name == "kit" else ("a", "b")),
+                "task": task,
+                "scale": [0],
+            }
             if problem is not None:
                 with pytest.raises(RequestError, match=re.escape(problem)):
                     parsed(request)

@@ -23,6 +23,25 @@ def drawn(page: Page, studio: Served) -> None:
     expect_notes(page, 2)
 
 
+def test_a_browser_that_keeps_nothing_stops_nothing(studio: Served, tmp_path: Path) -> None:
+    """A page without storage stays empty, or the user learns too late that nothing was saved."""
+    with opened_page() as page:
+        page.add_init_script(
+            """for (const name of ["localStorage", "sessionStorage"]) Object.defineProperty(window, name, {
+                get() { throw new DOMException("Access is denied for this document.", "SecurityError"); }
+            });"""
+        )
+        page.goto(studio.address)
+        expect(page.locator("#status")).to_contain_text("keeps nothing for this page, so your work is not saved")
+        page.click("#clear")
+        press(page, 0, 60, highest=TOP)
+        expect_notes(page, 1)
+        page.fill("#piece-name", "mine")
+        page.click("#keep-piece")
+        expect(page.locator("#error")).to_contain_text("Save it as a file")
+        assert len(piece(page, tmp_path)["notes"]) == 1
+
+
 def test_a_reload_loses_nothing(studio: Served, tmp_path: Path) -> None:
     """The piece of an hour is gone after a reload, or the settings are."""
     with opened_page() as page:

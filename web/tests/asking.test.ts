@@ -12,7 +12,7 @@ import { note, piece, QuietTransport, settings } from "./examples.js";
 const MELODY = piece([note(0, 72, 0, 4), note(0, 74, 4, 4)]);
 const CHORDS = [note(1, 65, 0, 4), note(2, 60, 0, 4), note(1, 67, 4, 4), note(2, 59, 4, 4)];
 
-type Step = object | ((store: Store) => void);
+type Step = object | ((store: Store) => unknown);
 
 /** An Asking whose server answers with some lines; functions between them act like a user. */
 function asking(lines: readonly Step[], from: Piece = MELODY, values = {}): { asking: Asking; store: Store; transport: QuietTransport } {
@@ -23,7 +23,7 @@ function asking(lines: readonly Step[], from: Piece = MELODY, values = {}): { as
   const ask: Ask = async function* (_request, signal) {
     for (const line of lines) {
       await new Promise((resolve) => setTimeout(resolve, 1));
-      if (typeof line === "function") line(store);
+      if (typeof line === "function") await line(store);
       else if (signal.aborted) throw new DOMException("aborted", "AbortError");
       else yield line;
     }
@@ -105,6 +105,27 @@ test("notes drawn while an answer arrives stay", async () => {
   assert.deepEqual(pitches(store, 1), [65, 67]);
 });
 
+test("an edit while an answer arrives is a step of its own, and the answer stays one", async () => {
+  const drawn = note(0, 79, 12);
+  const draw = (at: number) => (store: Store) =>
+    store.change("Draw", withNotes(store.piece, [...store.piece.notes.filter(({ start }) => start < 12), { ...drawn, start: at }]), "drag");
+  const third = { take: 0, until: 6, notes: [CHORDS[2]!] };
+  const last = { take: 0, until: 8, notes: [CHORDS[3]!] };
+  const later = () => new Promise((resolve) => setTimeout(resolve, Asking.PAUSE + 10));
+  const { asking: one, store } = asking([half, draw(12), later, third, draw(13), later, last, draw(14), done]);
+  await one.run("harmonise");
+  assert.ok(store.piece.notes.some(({ start }) => start === 14));
+  assert.equal(store.undoable, "Draw");
+  store.undo();
+  assert.deepEqual([pitches(store, 0), pitches(store, 1), pitches(store, 2)], [[72, 74], [65, 67], [60, 59]]);
+  assert.equal(store.undoable, "Harmonise");
+  store.undo();
+  assert.deepEqual([store.piece, store.undoable], [MELODY, null]);
+  store.redo();
+  store.redo();
+  assert.deepEqual([pitches(store, 0), pitches(store, 1)], [[72, 74, 79], [65, 67]]);
+});
+
 const OTHER = piece([note(0, 40, 0, 4), note(1, 41, 0, 4)], { beats: 4 });
 
 test("another piece or a part less ends an answer that arrives", async () => {
@@ -112,7 +133,7 @@ test("another piece or a part less ends an answer that arrives", async () => {
     const { asking: one, store } = asking([half, (store) => store.change("Open", next), rest, done, ...second], MELODY, { takes: 2 });
     assert.equal(await one.run("harmonise"), "stopped");
     assert.equal(store.piece, next);
-    assert.deepEqual([one.takes, one.heard], [[], null]);
+    assert.deepEqual([one.takes, one.current], [[], null]);
   }
 });
 
@@ -124,7 +145,7 @@ test("takes are for their piece, also after undo and redo", async () => {
   one.hear(one.takes[1]!.id);
   assert.deepEqual([pitches(store, 1), store.piece.parts[1]!.name, one.takes.length], [[64], "mine", 2]);
   store.change("Open", OTHER);
-  assert.deepEqual([one.takes, one.heard], [[], null]);
+  assert.deepEqual([one.takes, one.current], [[], null]);
   store.undo();
   assert.deepEqual(one.takes, []);
 });
@@ -148,7 +169,7 @@ test("takes are heard in turn, and all of them are one step", async () => {
   assert.deepEqual(one.takes.map(({ name }) => name), ["Take 1 · seed 3", "Take 2 · seed 3"]);
   const [first, other] = one.takes;
   one.hear(other!.id);
-  assert.deepEqual([pitches(store, 1), pitches(store, 2), one.heard], [[64], [], other!.id]);
+  assert.deepEqual([pitches(store, 1), pitches(store, 2), one.current], [[64], [], other!.id]);
   assert.equal(transport.calls.at(-1), "play 0");
   one.hear(first!.id);
   one.keep(other!.id);
@@ -163,7 +184,7 @@ test("a dropped take makes place for the next, and the last for what was there",
   one.drop(one.takes[0]!.id);
   assert.deepEqual([pitches(store, 1), one.takes.length], [[64], 1]);
   one.drop(one.takes[0]!.id);
-  assert.deepEqual([store.piece.notes, one.heard], [MELODY.notes, null]);
+  assert.deepEqual([store.piece.notes, one.current], [MELODY.notes, null]);
 });
 
 test("from silence the piece is new, and undo brings the old one back", async () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as edit from "../src/studio/edit.js";
-import type { Note, Piece } from "../src/studio/piece.js";
+import { isTooLong, mostBars, type Note, type Piece } from "../src/studio/piece.js";
 import { Store } from "../src/studio/store.js";
 
 const bounds: edit.Bounds = { step: 0.25, pitches: (part) => (part === 0 ? [60, 72] : [40, 60]) };
@@ -92,6 +92,14 @@ test("a shorter piece cuts its notes, and a removed part takes its notes with it
   assert.deepEqual(left.parts.map(({ name }) => name), ["low"]);
 });
 
+test("the longest piece follows its tempo and metre", () => {
+  const longest = { max_beats: 2400, max_seconds: 600 };
+  const most = (beats_per_minute: number, beats_per_bar: number) => mostBars({ ...piece(), beats_per_minute, beats_per_bar }, longest);
+  assert.deepEqual([most(90, 4), most(240, 4), most(400, 4), most(90, 3.5), most(20, 16)], [225, 600, 600, 257, 12]);
+  assert.ok(!isTooLong({ ...piece(), beats: 900 }, longest));
+  assert.ok(isTooLong({ ...piece(), beats: 900, beats_per_minute: 89 }, longest));
+});
+
 test("a drag is one step, and undo brings the selection's notes back", () => {
   const a = note(64, 0);
   const store = new Store(piece(a));
@@ -100,7 +108,8 @@ test("a drag is one step, and undo brings the selection's notes back", () => {
     const moved = edit.move(piece(a), [a], beats, 0, bounds);
     store.change("Move", moved.piece, "drag 1", moved.notes);
   }
-  store.endGesture();
+  store.endGesture("drag 0"); // another one
+  store.endGesture("drag 1");
   assert.equal(store.selection.notes[0]!.start, 3);
   const moved = edit.move(store.piece, store.selection.notes, 1, 0, bounds);
   store.change("Move", moved.piece, "drag 2", moved.notes);

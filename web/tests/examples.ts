@@ -22,6 +22,7 @@ export function model(values: Partial<ModelSettings> = {}): ModelSettings {
     highest: 81,
     frames_per_beat: 4,
     conditional: false,
+    is_drums: false,
     parts: NAMES.map((name) => ({ name, program: 52, is_drums: false, lowest: 36, highest: 81 })),
     tasks: { continue: null, fill: null, harmonise: null, vary: null },
     ...values,
@@ -37,6 +38,7 @@ export function settings(...models: ModelSettings[]): Settings {
     max_takes: 4,
     max_file_bytes: 1_000_000,
     max_beats: 2000,
+    max_seconds: 600,
     scores: null,
     samples: null,
   };

@@ -3,7 +3,7 @@ import { beforeEach, mock, test } from "node:test";
 import { removePart } from "../src/studio/edit.js";
 import { Recording } from "../src/studio/recording.js";
 import { Store } from "../src/studio/store.js";
-import { note, piece, QuietTransport } from "./examples.js";
+import { note, piece, QuietTransport, settings } from "./examples.js";
 
 const BEAT = 500; // milliseconds, at 120 beats per minute
 const press = (pitch: number) => ({ kind: "press", pitch, velocity: 90 }) as const;
@@ -27,11 +27,11 @@ beforeEach(() => {
 });
 
 /** A recording from bar 2 of four, and a function that lets time pass. */
-function recording(start = piece([note(0, 60, 0)], { beats_per_minute: 120 }), from = 4) {
+function recording(start = piece([note(0, 60, 0)], { beats_per_minute: 120 }), from = 4, longest = settings()) {
   const store = new Store(start);
   const transport = new QuietTransport();
   let ended = 0;
-  const one = new Recording(store, transport, 1, from, 4, () => (ended += 1));
+  const one = new Recording(store, transport, 1, from, 4, longest, () => (ended += 1));
   const pass = (milliseconds: number): void => {
     for (let left = milliseconds; left > 0; left -= 10) {
       now += 10;
@@ -84,6 +84,19 @@ test("a key just before the first beat belongs to it, and what is tried during t
   assert.deepEqual(store.piece.notes.slice(1), [note(1, 62, 4, 1, 90)]);
 });
 
+test("a key that a busy page gets late is recorded when it was played", () => {
+  const { store, one, pass } = recording();
+  pass(4 * BEAT);
+  const zero = now;
+  pass(3 * BEAT);
+  for (const beat of [0, 1, 2]) {
+    one.key(press(62 + beat), zero + beat * BEAT);
+    one.key(release(62 + beat), zero + (beat + 0.9) * BEAT);
+  }
+  one.stop();
+  assert.deepEqual(store.piece.notes.slice(1), [note(1, 62, 4, 1, 90), note(1, 63, 5, 1, 90), note(1, 64, 6, 1, 90)]);
+});
+
 test("keys that are held at the end are notes up to there", () => {
   const { store, one, pass } = recording();
   pass(4 * BEAT);
@@ -105,6 +118,12 @@ test("the piece grows while it is recorded, and keeps the bars that are used", (
   assert.equal(store.piece.beats, 12);
   store.undo();
   assert.equal(store.piece.beats, 4);
+});
+
+test("the piece grows to the longest that its tempo allows", () => {
+  const { store, pass } = recording(piece([], { beats: 4, beats_per_minute: 120 }), 0, { ...settings(), max_seconds: 7 });
+  pass(4 * BEAT + 6 * BEAT);
+  assert.equal(store.piece.beats, 12); // of 14
 });
 
 test("a pause of the playback ends the recording", () => {

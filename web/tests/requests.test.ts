@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Choices } from "../src/studio/choices.js";
+import { openingPiece } from "../src/studio/opening.js";
 import type { Piece } from "../src/studio/piece.js";
 import { before, placements, question, refusal, withModelParts, type Question } from "../src/studio/requests.js";
 import { NOTHING, type Selection } from "../src/studio/store.js";
@@ -51,6 +52,21 @@ test("a model of one part writes into the selected part", () => {
     question(task, CHORALE, { ...NOTHING, bars: [1, 1], parts }, choices.model, choices.values, null);
   assert.deepEqual([of("fill", [2]).request.parts, of("fill", [2]).region.parts], [[2], [0, 1, 2, 3]]);
   assert.deepEqual([of("continue", [2]).request.parts, of("continue", null).request.parts], [[2], null]);
+});
+
+test("a model of drums has the drums of the piece, and no other part", () => {
+  const drums = model({ parts: null, is_drums: true });
+  const parts = [{ name: "lead", program: 0, is_drums: false }, { name: "kit", program: 0, is_drums: true }];
+  const band = piece([note(0, 60, 0, 4), note(1, 36, 0, 1)], { parts });
+  assert.deepEqual(placements(band, drums), [null, 0]);
+  assert.deepEqual(placements(band, model({ parts: null })), [0, null]);
+  const choices = new Choices(settings(drums));
+  const asking = (task: Question["task"], from: Piece) => question(task, from, NOTHING, drums, choices.values, null);
+  assert.deepEqual([asking("continue", band).region.parts, asking("continue", band).region.from], [[1], 1]);
+  const solo = asking("silence", { ...band, parts: parts.slice(0, 1), notes: [] });
+  assert.deepEqual([solo.piece.parts.map(({ is_drums }) => is_drums), solo.region.parts], [[false, true], [1]]);
+  assert.deepEqual(openingPiece(drums).parts.map(({ is_drums }) => is_drums), [true]);
+  assert.deepEqual(withModelParts({ ...band, parts: parts.slice(1), notes: [] }, model({ parts: null })).parts[1]!.name, "music");
 });
 
 test("from silence, nothing of the piece is sent", () => {

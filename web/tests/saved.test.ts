@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Choices } from "../src/studio/choices.js";
-import { readSession, Sessions, sessionText, type Session, type Shelf } from "../src/studio/saved.js";
+import { readSession, Sessions, sessionText, usable, type Session, type Shelf } from "../src/studio/saved.js";
 import { model, note, piece, settings } from "./examples.js";
 
 const SETTINGS = settings(model(), model({ name: "other" }));
@@ -138,6 +138,31 @@ test("pieces are kept by name", () => {
 test("a full browser is reported in words", () => {
   const sessions = new Sessions(new MapShelf(10), new MapShelf(10), SETTINGS);
   assert.throws(() => sessions.save(SESSION), /no room for more pieces/);
+});
+
+const blocked = (): never => {
+  throw new DOMException("Access is denied for this document.", "SecurityError");
+};
+
+test("a browser that blocks its storage stops nothing, and keeping a piece says why it is not kept", () => {
+  const silent = Object.assign(new MapShelf(), { getItem: blocked, setItem: blocked });
+  for (const storage of [blocked, () => null, () => silent]) {
+    const sessions = new Sessions(usable(storage), usable(storage), SETTINGS);
+    assert.ok(sessions.isBlocked);
+    assert.deepEqual(sessions.restore(), { session: null, changes: [] });
+    assert.deepEqual([sessions.names, sessions.setAside], [[], null]);
+    assert.throws(() => sessions.keep(SESSION), /keeps nothing for this page.*Save it as a file/);
+    sessions.remove("tune");
+  }
+});
+
+test("where only one storage is blocked, the other one keeps the piece", () => {
+  for (const [shelf, tab] of [[new MapShelf(), null], [null, new MapShelf()]]) {
+    const sessions = new Sessions(shelf!, tab!, SETTINGS);
+    assert.ok(!sessions.isBlocked);
+    sessions.save(SESSION);
+    assert.deepEqual(sessions.restore().session, SESSION);
+  }
 });
 
 test("what cannot be read is offered also if the browser has no room to set it aside", () => {

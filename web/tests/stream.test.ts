@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
 import { fillLine, openedFile } from "../src/studio/protocol.js";
-import { isAbort, jsonLines, post } from "../src/studio/stream.js";
+import { loaded } from "../src/studio/recorded.js";
+import { exported } from "../src/studio/share.js";
+import { isAbort, jsonLines, Latest, post } from "../src/studio/stream.js";
 import { note, piece } from "./examples.js";
 
 const realFetch = globalThis.fetch;
@@ -52,6 +54,31 @@ test("requests name the page, and errors have the server's words", async () => {
   await assert.rejects(post("/fill", "{}"), /Is it still running/);
   globalThis.fetch = () => Promise.reject(new DOMException("stopped", "AbortError"));
   await assert.rejects(post("/fill", "{}"), isAbort);
+});
+
+test("a studio that has ended is said in words of its own, wherever the page asks", async () => {
+  const ways = [() => post("/open", "{}"), () => exported("mid", piece()), () => loaded(52)];
+  globalThis.fetch = () => Promise.reject(new TypeError("Failed to fetch"));
+  for (const ask of ways) await assert.rejects(ask(), /^Error: The studio does not answer. Is it still running\?$/);
+  globalThis.fetch = async () => new Response(streamed([new TextEncoder().encode('{"a"')], "break"));
+  for (const ask of ways.slice(1)) await assert.rejects(ask(), /^Error: The studio stopped answering in the middle of its answer.$/);
+  globalThis.fetch = async () => new Response(JSON.stringify({ error: { message: "No SoundFont." } }), { status: 404 });
+  await assert.rejects(loaded(52), /^Error: No SoundFont.$/);
+});
+
+test("of requests that overtake each other, the last one counts", async () => {
+  const answers: (() => void)[] = [];
+  globalThis.fetch = (address, options) =>
+    new Promise((resolve, reject) => {
+      options!.signal!.addEventListener("abort", () => reject(options!.signal!.reason));
+      answers.push(() => resolve(new Response(String(address))));
+    });
+  const opening = new Latest();
+  const first = post("/open?first", "", opening.next());
+  const last = post("/open?last", "", opening.next());
+  answers.reverse().forEach((answer) => answer());
+  await assert.rejects(first, isAbort);
+  assert.equal(await (await last).text(), "/open?last");
 });
 
 test("lines of an answer are checked field by field", () => {

@@ -27,6 +27,7 @@ const model = (harmonise: string | null, lowest: number, highest: number, numPar
   lowest,
   highest,
   conditional: false,
+  is_drums: false,
   frames_per_beat: 4,
   parts:
     numParts === 1 ? null : Array.from({ length: numParts }, (_, index) => ({ name: `p${index}`, program: 0, is_drums: false, lowest, highest })),

@@ -222,7 +222,8 @@ def _in_range(piece: Piece, trained: TrainedModel, changes: list[str]) -> Piece:
     for index, part in enumerate(piece.parts):
         pitches = trained.parts[0 if is_one else index].pitches
         own = [note for note in piece.notes if note.part == index]
-        notes += own if is_one and part.drums else _moved(own, pitches, part.name, changes)
+        is_read = not is_one or part.drums == trained.parts[0].drums
+        notes += _moved(own, pitches, part.name, changes) if is_read else own
     if not notes:
         raise RequestError(422, "file", f"none of its notes are in the range of {trained.name}.")
     return replace(piece, notes=tuple(sorted(notes, key=lambda note: (note.start, note.part, note.pitch))))

@@ -64,6 +64,7 @@ def _model_settings(trained: TrainedModel) -> dict[str, Any]:
         "highest": trained.pitches.highest,
         "conditional": reads_scale(trained),
         "parts": None if len(trained.parts) == 1 else [_part_settings(part) for part in trained.parts],
+        "is_drums": len(trained.parts) == 1 and trained.parts[0].drums,
         "frames_per_beat": getattr(trained.grid, "frames_per_beat", None),
         "tasks": abilities(trained),
         "card": {name: card[name] for name in ("what", "data", "not_for") if isinstance(card.get(name), str)},

@@ -54,7 +54,8 @@ def region_of(
     """
     read = tuple(index for index, own in enumerate(placed) if own is not None)
     if not read:
-        raise RequestError(422, "parts", "this model reads no drums, and the piece has no other parts. Add one.")
+        own, others = ("no drums", "other parts") if piece.parts[0].drums else ("only drums", "drums")
+        raise RequestError(422, "parts", f"this model reads {own}, and the piece has no {others}. Add a part.")
     chosen = _parts(fields.get("parts"), piece, read)
     bars = _bars(fields.get("bars"), piece)
     is_one = len(read) > len({placed[index] for index in read}) or len(placed) == 1

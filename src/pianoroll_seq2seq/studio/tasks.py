@@ -33,8 +33,8 @@ def reads_scale(trained: TrainedModel) -> bool:
 def model_parts(trained: TrainedModel, parts: Sequence[Part]) -> list[int | None]:
     """The part of a model that each part of a piece is, by index.
 
-    A model of one part takes all parts merged, without drums. Of another model, parts are found by their names; those
-    whose name no part of the model has are taken in their order.
+    A model of one part takes all parts merged, without drums; if its part is drums, it takes all drums. Of another
+    model, parts are found by their names; those whose name no part of the model has are taken in their order.
 
     Returns:
         An index for each part; None for drums, or others than drums, if the model does not read them.

@@ -43,7 +43,7 @@ export class Asking {
   #running: AbortController | null = null;
   #seen: Piece; // the piece when the store changed last
   #takes: readonly Take[] = [];
-  #heard: number | null = null; // id of the take in the piece
+  #current: number | null = null; // id of the take in the piece
   #lastId = 0;
   #following: Following = "off";
   #playsFrom = 0; // in beats
@@ -71,8 +71,8 @@ export class Asking {
   }
 
   /** The id of the take that is in the piece, or null. */
-  get heard(): number | null {
-    return this.#heard;
+  get current(): number | null {
+    return this.#current;
   }
 
   subscribe(listener: () => void): () => void {
@@ -108,7 +108,7 @@ export class Asking {
       before: store.piece,
       gesture: `answer ${first}`,
     }));
-    [this.#heard, this.#isFirst, this.#known] = [first, true, 0];
+    [this.#current, this.#isFirst, this.#known] = [first, true, 0];
     this.#following = "starting";
     this.#playsFrom = chosen.from_start ? 0 : asked.region.from;
     this.#notify();
@@ -142,7 +142,7 @@ export class Asking {
     const take = this.#takes.find((one) => one.id === id);
     if (!take) return;
     const base = take.question.task === "silence" ? take.question.piece : this.store.piece;
-    this.#heard = id;
+    this.#current = id;
     this.#change(LABELS[take.question.task], merged(base, take.question.region, take, take.question.piece), take.gesture);
     this.#notify();
     this.transport.play(take.question.region.from);
@@ -152,9 +152,9 @@ export class Asking {
   keep(id: number): void {
     const take = this.#takes.find((one) => one.id === id);
     if (!take) return;
-    if (this.#heard !== id) this.hear(id);
+    if (this.#current !== id) this.hear(id);
     this.#takes = [];
-    this.store.endGesture();
+    this.store.endGesture(take.gesture);
     this.#notify();
   }
 
@@ -163,11 +163,11 @@ export class Asking {
     const take = this.#takes.find((one) => one.id === id);
     if (!take) return;
     this.#takes = this.#takes.filter((one) => one.id !== id);
-    if (this.#heard === id) {
+    if (this.#current === id) {
       const [next] = this.#takes;
       if (next) this.hear(next.id);
       else {
-        this.#heard = null;
+        this.#current = null;
         this.#change(`Drop ${take.name}`, restored(this.store.piece, take.question, take.before));
         this.transport.pause();
       }
@@ -185,7 +185,7 @@ export class Asking {
     if (isUndo) this.stop();
     if (keepsParts(before, piece) || (isUndo && keepsParts(piece, before))) return;
     this.stop();
-    [this.#takes, this.#heard] = [[], null];
+    [this.#takes, this.#current] = [[], null];
     this.#notify();
   }
 
@@ -209,28 +209,31 @@ export class Asking {
       return { ...take, notes: [...take.notes, ...line.notes], until: Math.max(take.until, line.until) };
     });
     if (line.kind === "done") this.#notify();
-    return id === this.#heard;
+    return id === this.#current;
   }
 
   /** Shows what has arrived of the take in the piece. */
   #show(): void {
-    const take = this.#takes.find((one) => one.id === this.#heard);
+    const take = this.#takes.find((one) => one.id === this.#current);
     if (!take) return;
     const { question: asked } = take;
     const base = this.#isFirst && asked.task === "silence" ? asked.piece : this.store.piece;
     this.#isFirst = false;
     this.#known = take.done ? Infinity : take.until;
-    this.#change(LABELS[asked.task], merged(base, asked.region, take, asked.piece), take.gesture);
+    const change = (piece: Piece): Piece => merged(piece, asked.region, take, asked.piece);
+    this.#seen = change(base);
+    this.store.amend(LABELS[asked.task], this.#seen, take.gesture, change);
     this.#follow();
   }
 
   #end(outcome: Outcome): void {
     this.#running = null;
+    const [first] = this.#takes;
     const offered = this.#takes.filter((take) => take.done || take.notes.length > 0);
     if (outcome === "done") this.#follow();
     this.#following = "off";
     this.#takes = offered.length > 1 ? offered : [];
-    if (this.#takes.length === 0) this.store.endGesture();
+    if (first && this.#takes.length === 0) this.store.endGesture(first.gesture);
     this.#notify();
   }
 

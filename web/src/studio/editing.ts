@@ -2,7 +2,7 @@
 
 import { copied, type Edit, louden, move, paste, reaching, replace, stretch, without, draw } from "./edit.js";
 import type { Page } from "./page.js";
-import { keepsParts, type Note } from "./piece.js";
+import { keepsParts, mostBars, type Note } from "./piece.js";
 import type { Roll } from "./roll.js";
 
 export type Tool = "draw" | "select" | "velocity";
@@ -41,7 +41,9 @@ export class Editing {
   draw(beat: number, pitch: number, gesture: string | null = null): Note | undefined {
     const { page, roll, velocity } = this;
     const note: Note = { part: page.part, pitch, start: beat, length: this.length, velocity };
-    const edit = draw(reaching(page.store.piece, beat, page.settings.max_beats), note, roll.bounds);
+    const { piece } = page.store;
+    const longer = reaching(piece, beat, mostBars(piece, page.settings) * piece.beats_per_bar);
+    const edit = draw(longer, note, roll.bounds);
     const [drawn] = edit.notes;
     if (!drawn) {
       const [lowest, highest] = roll.bounds.pitches(page.part);
@@ -170,7 +172,7 @@ export class Drag {
   }
 
   end(): void {
-    this.editing.page.store.endGesture();
+    this.editing.page.store.endGesture(this.gesture);
   }
 }
 

@@ -7,9 +7,9 @@ import type { Piece } from "./piece.js";
 import { pictureOf } from "./picture.js";
 import { openedFile } from "./protocol.js";
 import { readSession, sessionText } from "./saved.js";
-import { openSession } from "./session.js";
+import { opening, openSession } from "./session.js";
 import { bringsFiles, downloadUrl, exported, fileName, isSessionFile, kindOf, KINDS, pieceName, type SaveFormat } from "./share.js";
-import { messageOf, post } from "./stream.js";
+import { isAbort, messageOf, post, whole } from "./stream.js";
 import { countNotes } from "./takes.js";
 
 const ACCEPTED = ".mid,.midi,.musicxml,.xml,.mxl,.json,audio/midi";
@@ -28,24 +28,27 @@ async function attempt(page: Page, act: () => Promise<string>): Promise<void> {
   try {
     page.status(await act());
   } catch (error) {
-    page.error(messageOf(error));
+    if (!isAbort(error)) page.error(messageOf(error));
   }
 }
 
 /** Opens a file: a session here, music by the server. Returns what happened, in words. */
 async function open(file: File, page: Page): Promise<string> {
   const { settings, store, choices } = page;
+  const signal = opening.next();
   if (file.size > settings.max_file_bytes) throw new Error(`${file.name}: ${file.size} bytes; the limit is ${settings.max_file_bytes}.`);
   const name = pieceName(file.name);
   if (isSessionFile(file)) {
     const { session, changes } = readNamed(file.name, await file.text(), page);
+    signal.throwIfAborted();
     openSession(page, session);
     choices.name = session.name;
     return [`${file.name} is open, with its settings.`, ...changes].join(" ");
   }
   const query = new URLSearchParams({ model: choices.model.name });
-  const response = await post(`/open?${query}`, file);
-  const { piece, changes } = openedFile(await response.json());
+  const response = await post(`/open?${query}`, file, signal);
+  const { piece, changes } = openedFile(await whole(response.json()));
+  signal.throwIfAborted();
   store.change(`Open ${name}`, piece);
   choices.name = name;
   return [`${file.name} is open: ${countNotes(piece.notes.length)}.`, ...changes].join(" ");

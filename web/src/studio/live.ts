@@ -142,7 +142,7 @@ class Live {
   }
 
   #toggleRecording(): void {
-    const { status, store, transport, part } = this.#page;
+    const { status, settings, store, transport, part } = this.#page;
     if (isRefused(this.#record)) return status(this.#record.title);
     if (this.#recording) return this.#recording.stop();
     transport.unlock();
@@ -154,7 +154,7 @@ class Live {
       this.show();
       status("The recording has ended.");
     };
-    this.#recording = new Recording(store, transport, part, from, this.#beat().steps, ended);
+    this.#recording = new Recording(store, transport, part, from, this.#beat().steps, settings, ended);
     status(`Recording into ${piece.parts[part]!.name || "the part"} from bar ${bar}, after a bar of clicks.`);
     this.show();
   }

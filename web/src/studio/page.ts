@@ -20,6 +20,7 @@ export interface ModelSettings {
   readonly frames_per_beat: number | null; // null: the model counts in seconds
   readonly conditional: boolean; // the scale is a condition of the model; else it bounds the notes
   readonly parts: readonly ModelPart[] | null; // null: a model of one part, which takes all parts together
+  readonly is_drums: boolean; // a model of one part: it takes all drums, and no other parts
   readonly tasks: Readonly<Record<Task, string | null>>; // null: the model can; else why not, as a sentence
 }
 
@@ -32,6 +33,7 @@ export interface Settings {
   readonly max_takes: number; // of one request
   readonly max_file_bytes: number;
   readonly max_beats: number; // of a piece
+  readonly max_seconds: number; // of a piece
   readonly scores: string | null; // null: notation can be drawn; else why not, as a sentence
   readonly samples: string | null; // null: recorded instruments can be had; else why not
 }

@@ -17,7 +17,7 @@ export function mountParts(root: HTMLElement, page: Page, transport: StudioTrans
     const model = page.choices.model.parts?.[piece.parts.length];
     const part: Part = model
       ? { name: model.name, program: model.program, is_drums: model.is_drums }
-      : { name: `part ${piece.parts.length + 1}`, program: 0, is_drums: false };
+      : { name: `part ${piece.parts.length + 1}`, program: 0, is_drums: page.choices.model.is_drums };
     store.change("Add a part", addPart(piece, part));
     page.choosePart(piece.parts.length);
   });

@@ -47,4 +47,20 @@ export function barBeats(piece: Piece, [first, last]: readonly [number, number])
 /** The number of the bar that holds a beat, from 1. */
 export const barAt = (piece: Piece, beat: number): number => Math.floor(beat / piece.beats_per_bar + 1e-9) + 1;
 
+/** What a piece may last. */
+export interface Longest {
+  readonly max_beats: number;
+  readonly max_seconds: number;
+}
+
+/** The most bars of a piece, by its tempo and metre. */
+export function mostBars({ beats_per_minute, beats_per_bar }: Piece, { max_beats, max_seconds }: Longest): number {
+  return Math.max(Math.floor(Math.min(max_beats, (max_seconds * beats_per_minute) / 60) / beats_per_bar + 1e-9), 1);
+}
+
+/** Whether a piece lasts longer than it may. */
+export function isTooLong({ beats, beats_per_minute }: Piece, { max_beats, max_seconds }: Longest): boolean {
+  return beats > Math.min(max_beats, (max_seconds * beats_per_minute) / 60) + 1e-6;
+}
+
 export const countBars = (piece: Piece): number => Math.max(Math.ceil(piece.beats / piece.beats_per_bar - 1e-9), 1);

@@ -5,16 +5,15 @@ import type { Player } from "../shared/player.js";
 import { decoded, type SampleFile, sampled } from "../shared/samples.js";
 import type { Instrument } from "../shared/synth.js";
 import type { Page } from "./page.js";
-import { messageOf } from "./stream.js";
+import { get, messageOf, whole } from "./stream.js";
 
 /** Milliseconds before the next instrument loads: what the user does first has priority. */
 export const LOADING_PAUSE = 1500;
 
 /** @throws Error if the server does not send the instrument. */
-async function loaded(program: number): Promise<Instrument> {
-  const response = await fetch(`/samples/${program}.json`);
-  if (!response.ok) throw new Error(`The studio answered with status ${response.status}.`);
-  return sampled(await decoded((await response.json()) as SampleFile));
+export async function loaded(program: number): Promise<Instrument> {
+  const response = await get(`/samples/${program}.json`);
+  return sampled(await decoded((await whole(response.json())) as SampleFile));
 }
 
 export function mountRecorded(page: Page, player: Pick<Player, "use">, load = loaded): void {

@@ -4,7 +4,7 @@ import { click } from "../shared/synth.js";
 import { lay } from "./edit.js";
 import { KeyRecorder, quantised, type KeyEvent, type Played } from "./midi_in.js";
 import type { Transport } from "./page.js";
-import { keepsParts, noteEnd, type Piece } from "./piece.js";
+import { keepsParts, mostBars, noteEnd, type Longest, type Piece } from "./piece.js";
 import type { Store } from "./store.js";
 
 const ROOM = 4; // bars that are added when the recording comes near the end
@@ -25,6 +25,7 @@ export class Recording {
   /**
    * @param from the beat at which it begins, after the count-in.
    * @param steps lines of the grid in a beat.
+   * @param longest what the piece may grow to; the recording ends there.
    * @param onend called when it ends, by `stop`, because playback was paused, or because its piece has lost parts.
    */
   constructor(
@@ -33,6 +34,7 @@ export class Recording {
     readonly part: number,
     readonly from: number,
     readonly steps: number,
+    readonly longest: Longest,
     readonly onend: () => void,
   ) {
     const { beats, beats_per_bar: count } = store.piece;
@@ -66,7 +68,7 @@ export class Recording {
     this.#countIn = this.#timer = null;
     this.transport.pause();
     this.transport.metronome = this.#metronome;
-    this.store.endGesture();
+    this.store.endGesture(this.#gesture);
     this.onend();
   }
 
@@ -111,7 +113,9 @@ export class Recording {
     const bar = piece.beats_per_bar;
     const position = this.transport.playing ? this.transport.position : this.from;
     if (position + bar <= piece.beats) return;
-    const beats = Math.ceil(position / bar - 1e-6) * bar + ROOM * bar;
+    const bars = Math.min(Math.ceil(position / bar - 1e-6) + ROOM, mostBars(piece, this.longest));
+    if (bars * bar <= piece.beats) return;
+    const beats = bars * bar;
     this.store.change("Record", { ...piece, beats }, this.#gesture);
   }
 

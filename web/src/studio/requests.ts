@@ -29,7 +29,7 @@ const sameName = (a: Part, b: Part): boolean => a.name.trim().toLowerCase() === 
  */
 export function placements(piece: Piece, model: ModelSettings): (number | null)[] {
   const own = model.parts;
-  if (!own) return piece.parts.map((part) => (part.is_drums ? null : 0));
+  if (!own) return piece.parts.map((part) => (part.is_drums === model.is_drums ? 0 : null));
   const placed: (number | null)[] = piece.parts.map(() => null);
   own.forEach((part, index) => {
     const at = piece.parts.findIndex((one, place) => placed[place] === null && sameName(one, part));
@@ -39,10 +39,16 @@ export function placements(piece: Piece, model: ModelSettings): (number | null)[
   return placed.map((part) => part ?? left.shift() ?? null);
 }
 
+/** The part that a model of one part writes, if the piece has none for it. */
+const onlyPart = ({ is_drums }: ModelSettings): Part => ({ name: is_drums ? "drums" : "music", program: 0, is_drums });
+
+/** The parts of a model, as parts of a piece. */
+export const partsOf = (model: ModelSettings): readonly Part[] => model.parts ?? [onlyPart(model)];
+
 /** The piece with the parts of the model that it lacks, without notes, at the end of its parts. */
 export function withModelParts(piece: Piece, model: ModelSettings): Piece {
   const placed = placements(piece, model);
-  const missing = (model.parts ?? []).filter((_, index) => !placed.includes(index));
+  const missing = partsOf(model).filter((_, index) => !placed.includes(index));
   if (!missing.length) return piece;
   const parts = missing.map(({ name, program, is_drums }) => ({ name, program, is_drums }));
   return { ...piece, parts: [...piece.parts, ...parts] };

@@ -73,6 +73,31 @@ function readChoices(value: unknown, settings: Settings, changes: string[]): Cho
 /** Where sessions are kept: the browser's storage, or a map in tests. */
 export type Shelf = Pick<Storage, "getItem" | "setItem" | "removeItem" | "key" | "length">;
 
+export const BLOCKED = "The browser keeps nothing for this page, so your work is not saved. Save it as a file.";
+const FULL = "The browser has no room for more pieces. Remove some, or save this one as a file.";
+
+/** A storage of the browser, or null if the browser blocks it. */
+export function usable(storage: () => Shelf | null): Shelf | null {
+  try {
+    const shelf = storage();
+    shelf?.getItem(CURRENT); // some browsers complain only now
+    return shelf;
+  } catch {
+    return null;
+  }
+}
+
+/** Stands for a storage that the browser blocks: it is empty and takes nothing. */
+const NO_SHELF: Shelf = {
+  length: 0,
+  key: () => null,
+  getItem: () => null,
+  setItem: () => {
+    throw new DOMException(BLOCKED, "SecurityError");
+  },
+  removeItem: () => undefined,
+};
+
 const CURRENT = "pianoroll-studio.current";
 const SET_ASIDE = "pianoroll-studio.set-aside";
 const KEPT = "pianoroll-studio.kept.";
@@ -86,13 +111,24 @@ const KEPT = "pianoroll-studio.kept.";
 export class Sessions {
   #setAside: string | null = null; // as the browser has it, if it had room
 
-  constructor(
-    readonly shelf: Shelf,
-    readonly tab: Shelf,
-    readonly settings: Settings,
-  ) {}
+  readonly shelf: Shelf;
+  readonly tab: Shelf;
 
-  /** @throws Error if the browser keeps nothing more. */
+  /**
+   * @param shelf the browser's storage, or null if it is blocked. One that is blocked is replaced by the other.
+   * @param tab the tab's own.
+   */
+  constructor(shelf: Shelf | null, tab: Shelf | null, readonly settings: Settings) {
+    this.shelf = shelf ?? tab ?? NO_SHELF;
+    this.tab = tab ?? this.shelf;
+  }
+
+  /** Whether the browser keeps nothing at all. */
+  get isBlocked(): boolean {
+    return this.shelf === NO_SHELF;
+  }
+
+  /** @throws Error if the browser keeps nothing, or nothing more. */
   save(session: Session): void {
     const source = sessionText(session);
     this.#write(this.tab, CURRENT, source);
@@ -159,8 +195,8 @@ export class Sessions {
   #write(shelf: Shelf, key: string, source: string): void {
     try {
       shelf.setItem(key, source);
-    } catch {
-      throw new Error("The browser has no room for more pieces. Remove some, or save this one as a file.");
+    } catch (error) {
+      throw new Error(error instanceof DOMException && error.name === "SecurityError" ? BLOCKED : FULL);
     }
   }
 }

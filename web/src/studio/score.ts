@@ -22,6 +22,7 @@ export function mountScore(root: HTMLElement, page: Page): void {
   const picture = html("img", "score-page", details);
   picture.hidden = true;
   let drawn: Piece | null = null;
+  let failed = false;
   let timer: ReturnType<typeof setTimeout> | null = null;
 
   const draw = async (): Promise<void> => {
@@ -38,7 +39,9 @@ export function mountScore(root: HTMLElement, page: Page): void {
       picture.alt = `Score of the piece, ${bars} ${bars === 1 ? "bar" : "bars"}, ${piece.parts.map(({ name }) => name).join(", ")}`;
       picture.hidden = false;
       note.textContent = "";
+      failed = false;
     } catch (error) {
+      failed = true;
       picture.hidden = true;
       note.textContent = `The score cannot be drawn. ${messageOf(error)}`;
     }
@@ -47,7 +50,10 @@ export function mountScore(root: HTMLElement, page: Page): void {
     if (timer !== null) clearTimeout(timer);
     if (details.open && store.piece !== drawn) timer = setTimeout(() => void draw(), PAUSE);
   };
-  details.addEventListener("toggle", () => void draw());
+  details.addEventListener("toggle", () => {
+    if (failed) drawn = null; // tried again
+    void draw();
+  });
   store.subscribe(later);
 }
 

@@ -3,10 +3,13 @@
 import { html } from "../shared/elements.js";
 import { button, field, setOptions } from "./form.js";
 import type { Page } from "./page.js";
-import { Sessions, type Session } from "./saved.js";
-import { messageOf } from "./stream.js";
+import { BLOCKED, Sessions, usable, type Session } from "./saved.js";
+import { Latest, messageOf } from "./stream.js";
 
 const DELAY = 400; // milliseconds after the last change
+
+/** Pieces that are opened, from files or kept ones: the last one that is asked for counts. */
+export const opening = new Latest();
 
 /** Puts a session into the page, as one step that undo takes back. */
 export function openSession({ store, choices }: Page, { piece, choices: values, name }: Session): void {
@@ -17,8 +20,9 @@ export function openSession({ store, choices }: Page, { piece, choices: values, 
 export function mountSession(root: HTMLElement, page: Page): void {
   root.setAttribute("role", "group");
   root.setAttribute("aria-label", "Your pieces");
-  const sessions = new Sessions(localStorage, sessionStorage, page.settings);
+  const sessions = new Sessions(usable(() => localStorage), usable(() => sessionStorage), page.settings);
   restore(page, sessions);
+  if (sessions.isBlocked) page.status(BLOCKED);
   const name = mountName(root, page);
   const flush = saveByItself(page, sessions);
   mountKept(page, sessions, name, flush);
@@ -63,6 +67,7 @@ function saveByItself(page: Page, sessions: Sessions): () => void {
     if (timer === null) return;
     clearTimeout(timer);
     timer = null;
+    if (sessions.isBlocked) return; // said at the start
     try {
       sessions.save(current(page));
       complained = false;
@@ -109,6 +114,7 @@ function mountKept(page: Page, sessions: Sessions, name: HTMLInputElement, flush
   const open = button(bar, "open-kept", "Open", () =>
     attempt(() => {
       flush();
+      opening.next();
       const { session, changes } = sessions.kept(kept.value);
       openSession(page, session);
       page.choices.name = session.name;

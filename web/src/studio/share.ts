@@ -2,7 +2,7 @@
 
 import type { Piece } from "./piece.js";
 import type { ExportFormat } from "./protocol.js";
-import { post } from "./stream.js";
+import { post, whole } from "./stream.js";
 
 export type SaveFormat = ExportFormat | "png" | "json";
 
@@ -43,7 +43,7 @@ export const isSessionFile = ({ name, type }: Pick<File, "name" | "type">): bool
 /** A file of the piece from the server. */
 export async function exported(format: ExportFormat, piece: Piece): Promise<Blob> {
   const response = await post(`/export?format=${format}`, JSON.stringify(piece));
-  return new Blob([await response.arrayBuffer()], { type: kindOf(format).type });
+  return new Blob([await whole(response.arrayBuffer())], { type: kindOf(format).type });
 }
 
 /** What a drag of a file out of the page carries: Chromium writes the file where it is dropped. */

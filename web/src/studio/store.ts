@@ -13,13 +13,19 @@ export const NOTHING: Selection = { bars: null, parts: null, notes: [] };
 
 type Listener = () => void;
 
+interface Step {
+  readonly label: string;
+  readonly piece: Piece; // before the step, or after it if it can be done again
+  readonly gesture: string | null;
+}
+
 export class Store {
   static readonly KEPT = 200; // steps that can be undone
 
   #piece: Piece;
   #selection: Selection = NOTHING;
-  #past: { label: string; piece: Piece }[] = [];
-  #future: { label: string; piece: Piece }[] = [];
+  #past: Step[] = [];
+  #future: Step[] = [];
   #gesture: string | null = null;
   #listeners = new Set<Listener>();
 
@@ -57,7 +63,7 @@ export class Store {
   change(label: string, piece: Piece, gesture: string | null = null, selected?: readonly Note[]): void {
     if (piece === this.#piece) return;
     if (gesture === null || gesture !== this.#gesture) {
-      this.#past.push({ label, piece: this.#piece });
+      this.#past.push({ label, piece: this.#piece, gesture });
       if (this.#past.length > Store.KEPT) this.#past.shift();
     }
     this.#gesture = gesture;
@@ -66,8 +72,20 @@ export class Store {
     this.#show(piece);
   }
 
-  endGesture(): void {
-    this.#gesture = null;
+  /**
+   * Goes on with a gesture, also after other changes: they stay steps of their own behind it, and undoing them keeps it.
+   * `piece` takes the place of the present one; `change` does the same to the pieces between those steps.
+   */
+  amend(label: string, piece: Piece, gesture: string, change: (piece: Piece) => Piece): void {
+    const at = this.#past.map((step) => step.gesture).lastIndexOf(gesture);
+    if (at < 0) return this.change(label, piece, gesture);
+    this.#past = this.#past.map((step, index) => (index > at ? { ...step, piece: change(step.piece) } : step));
+    this.#future = [];
+    this.#show(piece);
+  }
+
+  endGesture(gesture: string): void {
+    if (this.#gesture === gesture) this.#gesture = null;
   }
 
   select(selection: Partial<Selection>): void {
@@ -90,10 +108,10 @@ export class Store {
     this.#show(piece);
   }
 
-  #step(from: { label: string; piece: Piece }[], to: { label: string; piece: Piece }[]): boolean {
+  #step(from: Step[], to: Step[]): boolean {
     const step = from.pop();
     if (!step) return false;
-    to.push({ label: step.label, piece: this.#piece });
+    to.push({ ...step, piece: this.#piece });
     this.#gesture = null;
     this.#show(step.piece);
     return true;

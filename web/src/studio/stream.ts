@@ -8,14 +8,24 @@ export const isAbort = (error: unknown): boolean => error instanceof DOMExceptio
 export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 /**
+ * Asks for a file of the server.
+ *
+ * @throws Error with the message of the server, or saying that it does not answer.
+ */
+export const get = (address: string): Promise<Response> => request(address, {});
+
+/**
  * Sends a request.
  *
  * @throws Error with the message of the server, or saying that it does not answer.
  */
-export async function post(address: string, body: BodyInit, signal: AbortSignal | null = null): Promise<Response> {
+export const post = (address: string, body: BodyInit, signal: AbortSignal | null = null): Promise<Response> =>
+  request(address, { method: "POST", headers: { "X-Studio-Page": PAGE_ID }, body, signal });
+
+async function request(address: string, options: RequestInit): Promise<Response> {
   let response: Response;
   try {
-    response = await fetch(address, { method: "POST", headers: { "X-Studio-Page": PAGE_ID }, body, signal });
+    response = await fetch(address, options);
   } catch (error) {
     if (isAbort(error)) throw error;
     throw new Error("The studio does not answer. Is it still running?");
@@ -23,6 +33,31 @@ export async function post(address: string, body: BodyInit, signal: AbortSignal 
   if (response.ok) return response;
   const answer: unknown = await response.json().catch(() => null);
   throw new Error(errorMessage(answer) ?? `The studio answered with status ${response.status}.`);
+}
+
+/**
+ * The body of a response.
+ *
+ * @throws Error if the answer breaks off.
+ */
+export async function whole<Body>(body: Promise<Body>): Promise<Body> {
+  try {
+    return await body;
+  } catch (error) {
+    if (isAbort(error)) throw error;
+    throw new Error("The studio stopped answering in the middle of its answer.");
+  }
+}
+
+/** Requests of which only the last one counts: each of them ends the one before. */
+export class Latest {
+  #controller: AbortController | null = null;
+
+  next(): AbortSignal {
+    this.#controller?.abort();
+    this.#controller = new AbortController();
+    return this.#controller.signal;
+  }
 }
 
 function errorMessage(answer: unknown): string | null {

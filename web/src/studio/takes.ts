@@ -29,7 +29,7 @@ export function mountTakes(root: HTMLElement, page: Page): void {
     const item = document.createElement("li");
     item.className = "bar";
     const name = html("span", "", item);
-    name.textContent = `${take.name}: ${describeTake(take, asking.running)}${asking.heard === take.id ? " · in the piece" : ""}`;
+    name.textContent = `${take.name}: ${describeTake(take, asking.running)}${asking.current === take.id ? " · in the piece" : ""}`;
     const group = html("span", "pair", item); // the buttons stay together
     const add = (verb: string, act: (id: number) => void, said: string): void => {
       const element = button(group, `${verb.toLowerCase()}-${take.id}`, verb, () => {

@@ -11,7 +11,7 @@ export interface Mix {
   readonly solo: boolean;
 }
 
-const HEARD: Mix = { mute: false, solo: false };
+const AUDIBLE: Mix = { mute: false, solo: false };
 
 /** The piece as the player takes it, in beats. */
 export function playable(piece: Piece): Playable {
@@ -84,7 +84,7 @@ export class StudioTransport implements Transport {
   }
 
   mixOf(part: number): Mix {
-    return this.#mixes[part] ?? HEARD;
+    return this.#mixes[part] ?? AUDIBLE;
   }
 
   /** The parts that do not sound. */
@@ -106,7 +106,7 @@ export class StudioTransport implements Transport {
     const mixes = Array.from(this.#store.piece.parts, (_, index) => this.mixOf(index));
     mixes.splice(part, 1);
     this.#mixes = mixes;
-    [...mixes, HEARD].forEach((mix, index) => this.#player.mix(index, mix));
+    [...mixes, AUDIBLE].forEach((mix, index) => this.#player.mix(index, mix));
     this.#notify();
   }
 

@@ -4,7 +4,7 @@ import { html } from "../shared/elements.js";
 import { withBeats } from "./edit.js";
 import { boundNumber, button, checkbox, field, numberField } from "./form.js";
 import type { Page } from "./page.js";
-import { barAt, countBars } from "./piece.js";
+import { barAt, countBars, isTooLong, mostBars, type Piece } from "./piece.js";
 import type { StudioTransport } from "./transport.js";
 
 /** Play and the position go into `root`, the fields of the piece into `more`. */
@@ -29,16 +29,27 @@ export function mountTransport(root: HTMLElement, more: HTMLElement, page: Page,
   checkbox(root, "metronome", "Metronome", (on) => (transport.metronome = on));
   const number = (text: string, id: string, min: number, max: number, step: number | "any"): HTMLInputElement =>
     field(more, text, numberField(id, text, { min, max, step }));
-  const tempo = boundNumber(number("Tempo", "tempo", ...settings.beats_per_minute, "any"), (beats_per_minute) =>
-    store.change("Change the tempo", { ...store.piece, beats_per_minute }),
-  );
+  const tempo = boundNumber(number("Tempo", "tempo", ...settings.beats_per_minute, "any"), (beats_per_minute) => {
+    const piece = { ...store.piece, beats_per_minute };
+    page.error("");
+    if (isTooLong(piece, settings)) page.error(`${longest(piece)} Shorten it first.`);
+    else store.change("Change the tempo", piece);
+    show();
+  });
   const metre = boundNumber(number("Beats in a bar", "beats-per-bar", 1, 16, 0.5), (beats_per_bar) =>
     store.change("Change the metre", { ...store.piece, beats_per_bar }),
   );
   const bars = boundNumber(number("Bars", "bars", 1, settings.max_beats, 1), (count) => {
-    const beats = Math.min(count * store.piece.beats_per_bar, settings.max_beats);
-    store.change("Change the length", withBeats(store.piece, beats));
+    const { piece } = store;
+    const most = mostBars(piece, settings);
+    if (count > most) page.status(longest(piece));
+    store.change("Change the length", withBeats(piece, Math.min(count, most) * piece.beats_per_bar));
+    show();
   });
+
+  function longest(piece: Piece): string {
+    return `At this tempo and metre, a piece has at most ${mostBars(piece, settings)} bars.`;
+  }
 
   function show(): void {
     const { piece, selection } = store;
