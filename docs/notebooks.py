@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
 TUTORIALS = Path(__file__).parent / "tutorials"
-EXTRAS = "plot,audio,studio,datasets,metrics,azure"
+EXTRAS = "plot,audio,score,studio,datasets,metrics,azure"
 """Those with which the build of the docs runs the tutorials."""
 _COLAB = "https://colab.research.google.com/github"
 _BRANCH = "gh-pages"

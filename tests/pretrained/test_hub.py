@@ -15,7 +15,7 @@ from documents import DOCS, blocks_of
 from hub_server import READER, WRITER, HubServer, Repo
 
 from pianoroll_seq2seq import FrameLayout, PitchRange, Seq2SeqLSTM, TrainedModel, open_model, push_to_hub
-from pianoroll_seq2seq.cli.submit_generate import _send_model
+from pianoroll_seq2seq.cli.submit_music import _send_model
 from pianoroll_seq2seq.errors import (
     CheckpointError,
     CheckpointNotFoundError,

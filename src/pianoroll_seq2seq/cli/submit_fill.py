@@ -26,7 +26,7 @@ def fill(
     sampling: SamplingOptions = SamplingOptions(),
     files: RunFileOptions = RunFileOptions(),
 ) -> Submitted:
-    """Harmonizes a melody, accompanies parts, writes some bars anew, or varies them, on Azure Machine Learning.
+    """Writes what is not given of a piece, on Azure Machine Learning.
 
     The workspace is the one that config.json in this folder names. The run does there what fill does here. Its
     music, pictures and metrics are in outputs/music; the metrics of the music are logged beside the losses of the
