@@ -1,5 +1,6 @@
 """The roll of the studio, edited by mouse, finger and keyboard."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -206,11 +207,13 @@ def test_a_tap_draws_and_a_swipe_scrolls(studio: Served, tmp_path: Path, width: 
 
         def swipe(start: tuple[float, float], end: tuple[float, float]) -> None:
             steps = [(start[0] + (end[0] - start[0]) * i / 8, start[1] + (end[1] - start[1]) * i / 8) for i in range(9)]
+            began = time.time() - 1
             for index, (x, y) in enumerate(steps):
                 kind = "touchMove" if index else "touchStart"
-                touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y}]})
-            page.wait_for_timeout(150)  # at rest, so that the roll does not go on scrolling
-            touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+                event = {"type": kind, "touchPoints": [{"x": x, "y": y}], "timestamp": began + 0.03 * index}
+                touch.send("Input.dispatchTouchEvent", event)
+            # By its time the finger rests before it leaves, so that the roll does not go on scrolling.
+            touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": [], "timestamp": began + 0.9})
 
         def scrolled() -> float:
             return float(page.locator(".roll-scroll").evaluate("roll => roll.scrollLeft"))

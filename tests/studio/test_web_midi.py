@@ -120,10 +120,10 @@ def test_the_model_answers_after_a_bar_of_silence_to_the_output(continuing: Serv
         assert [(pitch, start) for _, pitch, start, _ in call] == [(60, 0), (64, 1), (67, 2), (72, 3)]
         assert answer
         assert max(start + length for _, _, start, length in answer) <= 8
-        assert waited(lambda: len(note_ons(page)) >= len(answer), 10)
-        sent = Counter(pitch for pitch, _ in note_ons(page))
-        assert Counter(pitch for _, pitch, _, _ in answer) <= sent  # a note that waits for the model is struck again
-        assert {pitch for _, pitch, _, _ in answer} == set(sent)
+        written = Counter(pitch for _, pitch, _, _ in answer)
+        # A note that waits for the model is sent again, so there may be more.
+        assert waited(lambda: written <= Counter(pitch for pitch, _ in note_ons(page)), 10)
+        assert set(written) == {pitch for pitch, _ in note_ons(page)}
         page.click("#turns")
         expect(page.locator("#turns")).to_have_attribute("aria-pressed", "false")
 
