@@ -37,6 +37,9 @@ def pytest_configure(config: pytest.Config) -> None:
         from jaxtyping import install_import_hook
 
         install_import_hook("pianoroll_seq2seq", "typechecker.check")
+        # beartype checks a random item of a list, also where a strategy builds a score.
+        drawn = "ignore:Do not use the `random` module inside strategies"
+        config.addinivalue_line("filterwarnings", drawn)
 
 
 def _data_folder(name: str) -> Path:

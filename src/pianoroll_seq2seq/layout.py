@@ -7,7 +7,7 @@ checkpoints store it, and generation uses it to convert rolls to frames and back
 
 import operator
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, get_args
+from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float32, Int64
@@ -24,6 +24,7 @@ _PLANES: tuple[Plane, ...] = get_args(Plane)
 _PARTS_SHOWN = 12  # in a message
 
 
+@runtime_checkable
 class OnGrid(Protocol):
     """Anything with a grid and parts, such as a :class:`~pianoroll_seq2seq.pianoroll.PianoRoll`."""
 
