@@ -83,3 +83,12 @@ def select_bars(page: Page, first: int, last: int) -> None:
     page.mouse.down()
     page.mouse.move(box["x"] + KEYS + (4 * last - 3) * BEAT, y)
     page.mouse.up()
+
+
+def draw_two_notes(page: Page, address: str, *, highest: int) -> None:
+    """Opens the page with a piece of two notes."""
+    page.goto(address)
+    page.click("#clear")
+    press(page, 0, 60, highest=highest)
+    press(page, 2, 64, highest=highest)
+    expect_notes(page, 2)

@@ -5,19 +5,13 @@ import json
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
+from voice_music import chorale
 
 BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-
-def chorale(num_bars: int, seed: int) -> list[list[int]]:
-    """Four voices with a new pitch on each beat."""
-    steps = np.random.default_rng(seed).integers(-3, 4, size=(4 * num_bars, 4))
-    return np.repeat(steps + np.array([72, 67, 60, 50]), 4, axis=0).tolist()
 
 
 def test_chorales_are_written_and_measured(

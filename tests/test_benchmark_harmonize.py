@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-import numpy as np
 import pytest
+from voice_music import chorale
 
 from pianoroll_seq2seq import FillingLSTM, FrameLayout, MonophonicHead, save
 from pianoroll_seq2seq.midi_io import read_midi
@@ -25,12 +25,6 @@ def benchmark(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.setattr(module, "TIMED_FRAMES", 32)
     monkeypatch.setattr(module, "ROUNDS", 1)
     return module
-
-
-def chorale(num_bars: int, seed: int) -> list[list[int]]:
-    """Four voices with a new pitch on each beat."""
-    steps = np.random.default_rng(seed).integers(-3, 4, size=(4 * num_bars, 4))
-    return np.repeat(steps + np.array([72, 67, 60, 50]), 4, axis=0).tolist()
 
 
 def test_a_model_is_measured_beside_bach(

@@ -28,3 +28,9 @@ def voices(*, grid: FrameGrid = SIXTEENTHS, key: KeySignature | None = None, **p
 def in_beats(*pitches: int) -> list[int]:
     """Pitches that last a beat each, in sixteenths."""
     return [pitch for pitch in pitches for _ in range(4)]
+
+
+def chorale(num_bars: int, seed: int) -> list[list[int]]:
+    """The pitches of four voices in sixteenths, (frames, voices), with a new one on each beat."""
+    steps = np.random.default_rng(seed).integers(-3, 4, size=(4 * num_bars, 4))
+    return np.repeat(steps + np.array([72, 67, 60, 50]), 4, axis=0).tolist()

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 from chromium import opened_page
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 from studio_models import PITCHES
-from studio_page import expect_notes, notes, num_notes, press, saved
+from studio_page import draw_two_notes, expect_notes, notes, num_notes, press, saved
 from studio_server import Served
 
 from pianoroll_seq2seq.midi_io import read_midi, to_midi_bytes
@@ -30,18 +30,10 @@ def midi_file() -> bytes:
     return to_midi_bytes(Score(table, TempoMap.from_bpm(75)))
 
 
-def drawn(page: Page, studio: Served) -> None:
-    page.goto(studio.address)
-    page.click("#clear")
-    press(page, 0, 60, highest=TOP)
-    press(page, 2, 64, highest=TOP)
-    expect_notes(page, 2)
-
-
 def test_a_midi_file_is_opened_and_what_was_changed_is_said(studio: Served, tmp_path: Path) -> None:
     """Notes are dropped in silence, or opening cannot be undone, or a wrong file breaks the page."""
     with opened_page(excused=["responded with a status of 4"]) as page:
-        drawn(page, studio)
+        draw_two_notes(page, studio.address, highest=TOP)
         before = notes(page, tmp_path)
         page.set_input_files("#open-file", {"name": "a.tune.mid", "mimeType": "audio/midi", "buffer": midi_file()})
         expect(page.locator("#status")).to_contain_text("a.tune.mid is open: 2 notes.")
@@ -60,7 +52,7 @@ def test_a_midi_file_is_opened_and_what_was_changed_is_said(studio: Served, tmp_
 def test_files_are_dropped_on_the_page(studio: Served) -> None:
     """The browser leaves the page to show the file."""
     with opened_page() as page:
-        drawn(page, studio)
+        draw_two_notes(page, studio.address, highest=TOP)
         page.evaluate(DROP, ["dropped.mid", list(midi_file())])
         expect(page.locator("#status")).to_contain_text("dropped.mid is open")
         expect(page.locator("body")).not_to_have_class("dropping")
@@ -78,7 +70,7 @@ def test_files_are_dropped_on_the_page(studio: Served) -> None:
 def test_the_piece_is_saved(studio: Served, tmp_path: Path, kind: str, suffix: str, magic: bytes) -> None:
     """A saved file is empty, or of another kind than its name says."""
     with opened_page() as page:
-        drawn(page, studio)
+        draw_two_notes(page, studio.address, highest=TOP)
         page.fill("#piece-name", "My: tune")
         path = saved(page, kind, tmp_path)
         assert path.name == f"My tune{suffix}"
@@ -96,7 +88,7 @@ def test_scores_are_saved_and_shown_while_they_are_open(studio: Served, tmp_path
     """The score stays as it was before an edit, or is drawn although nobody looks."""
     pytest.importorskip("verovio")
     with opened_page() as page:
-        drawn(page, studio)
+        draw_two_notes(page, studio.address, highest=TOP)
         assert b"<svg" in saved(page, "svg", tmp_path).read_bytes()[:500]
         requests: list[str] = []
         page.on("request", lambda request: requests.append(request.url) if "/export" in request.url else None)
@@ -141,7 +133,7 @@ def test_a_score_that_could_not_be_drawn_is_tried_again(studio: Served) -> None:
     """After a failure, the score stays away until the next edit."""
     pytest.importorskip("verovio")
     with opened_page(excused=["Failed to load resource"]) as page:
-        drawn(page, studio)
+        draw_two_notes(page, studio.address, highest=TOP)
         page.route("**/export*", lambda route: route.abort())
         page.click("#score-details summary")
         expect(page.locator("#score")).to_contain_text("The score cannot be drawn. The studio does not answer.")
@@ -154,18 +146,18 @@ def test_a_score_that_could_not_be_drawn_is_tried_again(studio: Served) -> None:
 
 def test_the_piece_is_dragged_out_as_midi(studio: Served) -> None:
     """A drag carries nothing, or the piece of before."""
-    drag = """() => new Promise(resolve => {
+    drag = """() => {
         const transfer = new DataTransfer();
         const event = new DragEvent("dragstart", { dataTransfer: transfer, bubbles: true, cancelable: true });
         document.getElementById("drag-midi").dispatchEvent(event);
-        resolve(event.defaultPrevented ? null : transfer.getData("DownloadURL"));
-    })"""
+        return event.defaultPrevented ? null : transfer.getData("DownloadURL");
+    }"""
     with opened_page() as page:
-        drawn(page, studio)
+        draw_two_notes(page, studio.address, highest=TOP)
         assert page.evaluate(drag) is None
         page.hover("#drag-midi")
-        page.wait_for_function(f"async () => await ({drag})() !== null")
-        kind, name, address = page.evaluate(drag).split(":", 2)
+        made = page.wait_for_function(drag).json_value()
+        kind, name, address = made.split(":", 2)
         assert (kind, name) == ("audio/midi", "piece.mid")
         with page.expect_download() as download:  # what the browser does where it is dropped
             page.evaluate("href => Object.assign(document.createElement('a'), { href, download: '' }).click()", address)

@@ -5,22 +5,13 @@ from pathlib import Path
 
 import pytest
 from chromium import opened_page
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 from studio_models import PITCHES
-from studio_page import expect_notes, notes, num_notes, piece, press, saved
+from studio_page import draw_two_notes, expect_notes, notes, num_notes, piece, press, saved
 from studio_server import Served
 
 TOP = PITCHES.highest
 CURRENT = "pianoroll-studio.current"
-
-
-def drawn(page: Page, studio: Served) -> None:
-    """A piece of two notes."""
-    page.goto(studio.address)
-    page.click("#clear")
-    press(page, 0, 60, highest=TOP)
-    press(page, 2, 64, highest=TOP)
-    expect_notes(page, 2)
 
 
 def test_a_browser_that_keeps_nothing_stops_nothing(studio: Served, tmp_path: Path) -> None:
@@ -45,7 +36,7 @@ def test_a_browser_that_keeps_nothing_stops_nothing(studio: Served, tmp_path: Pa
 def test_a_reload_loses_nothing(studio: Served, tmp_path: Path) -> None:
     """The piece of an hour is gone after a reload, or the settings are."""
     with opened_page() as page:
-        drawn(page, studio)
+        draw_two_notes(page, studio.address, highest=TOP)
         page.select_option("#model", "slow")
         page.fill("#seed", "77")
         page.fill("#temperature", "0.65")
@@ -82,7 +73,7 @@ def test_a_reload_loses_nothing(studio: Served, tmp_path: Path) -> None:
 def test_a_saved_piece_that_cannot_be_read_is_set_aside(studio: Served, broken: str, words: str) -> None:
     """A broken or older state leaves a blank page, or is lost."""
     with opened_page() as page:
-        drawn(page, studio)
+        draw_two_notes(page, studio.address, highest=TOP)
         page.wait_for_function("name => (localStorage.getItem(name) ?? '').split('pitch').length === 3", arg=CURRENT)
         state = json.loads(page.evaluate("name => localStorage.getItem(name)", CURRENT))
         state["version"] = 0 if broken == "old" else 1
@@ -107,7 +98,7 @@ def test_a_saved_piece_that_cannot_be_read_is_set_aside(studio: Served, broken: 
 def test_pieces_are_kept_by_name(studio: Served, tmp_path: Path) -> None:
     """Opening another piece loses the one before."""
     with opened_page() as page:
-        drawn(page, studio)
+        draw_two_notes(page, studio.address, highest=TOP)
         page.fill("#piece-name", "first")
         page.click("#keep-piece")
         expect(page.locator("#status")).to_contain_text("first is kept")
@@ -129,7 +120,7 @@ def test_pieces_are_kept_by_name(studio: Served, tmp_path: Path) -> None:
 def test_a_session_file_holds_piece_and_settings(studio: Served, tmp_path: Path) -> None:
     """A shared file opens with other notes or settings, or a wrong one breaks the page."""
     with opened_page() as page:
-        drawn(page, studio)
+        draw_two_notes(page, studio.address, highest=TOP)
         page.fill("#seed", "9")
         page.fill("#piece-name", "shared")
         path = saved(page, "json", tmp_path)

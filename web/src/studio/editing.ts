@@ -1,5 +1,6 @@
 // How the piece is edited by hand, by pointer and by keyboard: the tools, and the steps that they share.
 
+import { pitchName } from "../shared/music.js";
 import { copied, type Edit, louden, move, paste, reaching, replace, stretch, without, draw } from "./edit.js";
 import type { Page } from "./page.js";
 import { keepsParts, mostBars, type Note } from "./piece.js";
@@ -47,7 +48,7 @@ export class Editing {
     const [drawn] = edit.notes;
     if (!drawn) {
       const [lowest, highest] = roll.bounds.pitches(page.part);
-      page.status(`${page.store.piece.parts[page.part]?.name ?? "The part"} is written between MIDI pitches ${lowest} and ${highest}.`);
+      page.status(`${page.store.piece.parts[page.part]?.name ?? "The part"} has the pitches ${pitchName(lowest)} to ${pitchName(highest)}.`);
       return undefined;
     }
     this.apply("Draw a note", edit, gesture);
