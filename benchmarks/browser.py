@@ -1,6 +1,6 @@
 """Measures the studio's page in a browser: how soon it sounds, how long an answer takes, and whether it stays fluent.
 
-    python benchmarks/browser.py [--model bach-voices] [--repeats 5]
+    python benchmarks/browser.py [--model bach-chorales] [--repeats 5]
 
 Each time, a headless Chromium opens the page anew and presses Harmonise, or Continue if the model cannot harmonise. The
 melody that the page opens with has eight bars. Measured are the time from the click until the page plays, until the
@@ -80,7 +80,7 @@ def main_thread(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", default="bach-voices", help="a name, a run or a checkpoint")
+    parser.add_argument("--model", default="bach-chorales", help="a name, a run or a checkpoint")
     parser.add_argument("--repeats", type=int, default=5)
     options = parser.parse_args()
     executable = shutil.which("chromium")

@@ -20,7 +20,7 @@ from pianoroll_seq2seq.studio.fill_request import parse_fill_request
 from pianoroll_seq2seq.studio.limits import StudioLimits
 from pianoroll_seq2seq.studio.take_stream import stream_takes
 
-MODEL = "bach-voices"
+MODEL = "bach-chorales"
 TUNE = (72, 74, 76, 77, 79, 77, 76, 74)
 
 

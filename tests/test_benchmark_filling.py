@@ -64,3 +64,25 @@ def test_a_second_run_trains_no_more(
     figures = json.loads(path.read_text(encoding="utf-8"))
     gain = figures["lower_past"] - figures["lower"]
     assert f"{gain:.3f}" in next(line for line in first.splitlines() if line.startswith("alto, tenor, bass"))
+
+
+def test_the_bound_is_by_the_chain_rule(benchmark: ModuleType) -> None:
+    """1.4 frame by frame, of which the others cost 1 given the soprano's past: so the soprano costs 0.4 given all."""
+    runs = [{"continue": 1.4, "lower_past": 1.0, "lower": 0.9}] * 2
+    text = benchmark.bound(runs, [0.4, 0.5])
+    assert "given its own past 0.450, given the past of all 0.400" in text
+    assert "is worth 0.050" in text
+    assert "soprano first 1.350, frame by frame 1.400" in text
+
+
+def test_the_melody_alone_is_scored_by_a_model_of_one_part(
+    benchmark: ModuleType, chorales: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Other voices are read as well, or the result of a finished run is lost."""
+    data = benchmark.jsb16(chorales)
+    nats = benchmark.melody_alone(data, chorales / "run", seed=0, split="valid", steps=2)
+    model = benchmark.load(chorales / "run" / benchmark.BEST)
+    assert [part.name for part in model.layout.parts] == ["soprano"]
+    assert nats == pytest.approx(likelihood(model, [roll[["soprano"]] for roll in data.valid]).nats, abs=1e-4)
+    monkeypatch.setattr(benchmark, "train", None)
+    assert benchmark.melody_alone(data, chorales / "run", seed=0, split="valid") == nats

@@ -170,7 +170,7 @@ def test_chorales_have_four_voices_their_metre_and_their_phrases(monkeypatch: py
     """The shipped model learns five voices as four, or rests of an orchestra, or takes an upbeat for a downbeat."""
     pytest.importorskip("music21")
     monkeypatch.syspath_prepend(str(EXAMPLES))
-    script = runpy.run_path(str(EXAMPLES / "train_bach_voices.py"), run_name="script")
+    script = runpy.run_path(str(EXAMPLES / "train_bach_chorales.py"), run_name="script")
     names = ["bwv269", "bwv153.1", "bwv339", "bwv27.6", "bwv248.23-2"]
     chorales = script["chorales"](names)
     rolls = {roll.name: roll for part in chorales.split for roll in part}

@@ -13,7 +13,7 @@
 # %% [markdown]
 # # A melody in, four voices out
 #
-# The model `bach-voices`, which comes with the library, writes alto, tenor and bass to a melody of yours, in the style
+# The model `bach-chorales`, which comes with the library, writes alto, tenor and bass to a melody of yours, in the style
 # of Bach's chorales. Any MIDI or MusicXML file with one melody will do. Here it is the hymn "Ode to Joy", eight bars:
 
 # %%
@@ -52,7 +52,7 @@ main(["fill", "melody.mid", "--harmonize", "--output", "chorale.mid", "chorale.w
 # `harmonize` returns a roll with all voices. In a notebook it displays itself with a player:
 
 # %%
-trained = open_model("bach-voices")
+trained = open_model("bach-chorales")
 chorale = trained.harmonize("melody.mid", seed=1)
 chorale
 

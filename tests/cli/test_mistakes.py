@@ -27,7 +27,7 @@ MISTAKES = (
     ("generate --output a.mid --model music", "music: no such model. Pass a checkpoint, the folder of a run"),
     ("generate --output a.mid --scale 'H major'", "unknown scale 'H major'. Give a root and one of major, minor, "),
     ("generate --output a.mid --scale 'C ionan'", "unknown scale 'C ionan'."),
-    ("generate --output a.mid --condition C major", "the model bach-chorales takes no condition. Leave it out."),
+    ("generate --output a.mid --condition C major", "bach-chorales computes its conditions from the piece"),
     ("generate --output a.mid --beats four", 'Invalid value for --beats: unable to convert "four" into float.'),
     ("train --data nosuch", "nosuch: neither a folder of MIDI files or a corpus, nor one of the data sets"),
     (f"train --data {'x' * 300}", "x: neither a folder of MIDI files or a corpus"),

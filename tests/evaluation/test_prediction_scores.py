@@ -12,11 +12,13 @@ from hypothesis import strategies as st
 from layouts import active_windows
 from torch import Tensor, nn
 
+from pianoroll_seq2seq.data.condition_sources import MetricPosition
 from pianoroll_seq2seq.errors import GridError, PitchRangeError, ShapeError
 from pianoroll_seq2seq.evaluation.prediction_scores import Evaluation, Predictor, Scores, evaluate
 from pianoroll_seq2seq.grid import BeatGrid
 from pianoroll_seq2seq.layout import FrameLayout
-from pianoroll_seq2seq.models.heads.bernoulli import Bernoulli
+from pianoroll_seq2seq.models.filling_lstm import FillingLSTM
+from pianoroll_seq2seq.models.heads.bernoulli import Bernoulli, BernoulliHead
 from pianoroll_seq2seq.models.heads.velocity import VelocityHead
 from pianoroll_seq2seq.models.parallel_lstm import ParallelSeq2SeqLSTM
 from pianoroll_seq2seq.models.seq2seq_lstm import Seq2SeqLSTM
@@ -312,6 +314,17 @@ def test_windows_with_onsets_need_a_model_with_onsets():
     with pytest.raises(ShapeError, match="planes"):
         evaluate(lstm(layout=FrameLayout.of(roll, onsets=False)), windows)
     assert evaluate(lstm(layout=both), windows).num_frames == 16
+
+
+def test_conditions_that_a_model_computes() -> None:
+    """A model that knows where in the bar it is cannot be evaluated on windows without conditions."""
+    roll, source = music(40, 0), MetricPosition()
+    layout = FrameLayout.of(roll, onsets=False)
+    model = FillingLSTM(layout, hidden_size=8, encoder_size=4, head=BernoulliHead, condition_source=source)
+    windows = SlidingWindows([roll], input_frames=INPUT, target_frames=4, hop=1, layout=layout)
+    expected = evaluate(model, windows.with_conditions(source))
+    assert evaluate(model, windows) == expected
+    assert evaluate(model, windows.with_conditions(np.zeros((1, source.size)))) != expected
 
 
 def test_velocities_have_scores_of_their_own() -> None:

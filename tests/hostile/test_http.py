@@ -18,7 +18,7 @@ from starlette.types import Receive, Scope, Send
 from studio_models import LIMITS, SMALL, filling_model, slow_model, small_model
 from studio_server import Served, serve, served, waited
 
-from pianoroll_seq2seq.pretrained.opening import open_model
+from pianoroll_seq2seq.pretrained import open_model, pretrained_names
 from pianoroll_seq2seq.serving import RequestError, RequestLimits, Service, load_service
 from pianoroll_seq2seq.serving.requests import parse_json
 from pianoroll_seq2seq.studio import connections
@@ -185,13 +185,13 @@ def test_the_studio_refuses_what_would_take_minutes(task: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("model", ["bach-voices", "bach-chorales"])
+@pytest.mark.parametrize("model", pretrained_names())
 def test_the_heaviest_requests_that_the_studio_accepts(model: str) -> None:
     """A click holds a core for a minute, or takes the memory of the machine."""
     models, limits = {model: open_model(model)}, StudioLimits()
     parts = [{"name": part.name, "program": 0} for part in models[model].parts]
     piece = PIECE | {"parts": parts, "notes": [], "beats_per_minute": 400}
-    beats = 250 if model == "bach-voices" else 232  # and 16 of silence
+    beats = 250 if len(parts) > 1 else 232  # and 16 of silence
     request = {"model": model, "piece": piece, "task": "continue", "beats": beats, "takes": 4}
     growth, begun = peak_growth(), time.process_time()
     *_, done = stream_takes(parse_fill_request(json.dumps(request).encode(), models, limits))
@@ -227,7 +227,7 @@ def test_numbers_that_are_none(number: str) -> None:
 def test_the_heaviest_requests_that_are_accepted(primer_frames: int, num_frames: int) -> None:
     """A request holds a core for a minute, or takes the memory of the machine."""
     service = load_service("bach-chorales")
-    note = {"pitch": 60, "start_beat": 0, "duration_beats": primer_frames / 4}
+    note = {"part": "soprano", "pitch": 72, "start_beat": 0, "duration_beats": primer_frames / 4}
     growth, begun = peak_growth(), time.process_time()
     assert service.answer({"primer_notes": [note], "num_frames": num_frames})["num_frames"] == num_frames
     assert time.process_time() - begun < 10

@@ -46,7 +46,7 @@ def some_roll(num_frames: int = 8, layout: FrameLayout = LAYOUT, tempo: TempoMap
 def test_opens_the_default_model() -> None:
     """Without a name there is still music."""
     trained = open_model()
-    assert (trained.name, trained.grid, trained.pitches) == ("bach-chorales", BeatGrid(4), PitchRange(36, 81))
+    assert (trained.name, trained.grid, trained.pitches) == ("bach-chorales", BeatGrid(4), PitchRange(34, 83))
     assert not trained.model.training
     assert "chorales" in trained.card["what"]
 

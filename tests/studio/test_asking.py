@@ -21,7 +21,7 @@ MELODY = 8
 @pytest.fixture(scope="module")
 def voices() -> Iterator[Served]:
     """A studio whose first model writes four voices, and fills."""
-    with served([quartet_model(), open_model("bach-voices"), small_model(), SLOW, FAILING]) as running:
+    with served([quartet_model(), open_model("bach-chorales"), small_model(), SLOW, FAILING]) as running:
         yield running
 
 
@@ -46,7 +46,7 @@ def test_a_melody_is_harmonised_and_undone_as_one_step(voices: Served, tmp_path:
     """The melody changes, voices are missing, or undo takes back a single note of the answer."""
     with opened_page() as page:
         opened(page, voices)
-        page.select_option("#model", "bach-voices")
+        page.select_option("#model", "bach-chorales")
         melody = notes(page, tmp_path)
         assert len(melody) == MELODY
         ask(page, "harmonise")

@@ -68,13 +68,13 @@ ONE = PitchRange(48, 71)
 MODELS = {
     trained.name: trained
     for trained in (
-        open_model("bach-voices"),
         open_model("bach-chorales"),
         filling_model("duet", FrameLayout(BeatGrid(4), planes=NOTES, parts=DUET)),
         filling_model("expressive", FrameLayout(BeatGrid(2), planes=(*NOTES, "velocity"), parts=DUET)),
         filling_model("slow", FrameLayout(BeatGrid(1), planes=NOTES, parts=DUET)),
         filling_model("piano", FrameLayout(BeatGrid(2), ONE, planes=NOTES), head=NotesHead),
         TrainedModel(Holding(), FrameLayout(BeatGrid(2), ONE, planes=("active",)), name="holding"),
+        continuing_model("continuing", FrameLayout(BeatGrid(4), ONE, planes=NOTES)),
         continuing_model("in seconds", FrameLayout(SecondsGrid(0.1), ONE, planes=("active",))),
         continuing_model("scales", FrameLayout(BeatGrid(2), ONE, planes=("active",)), condition_size=12),
         continuing_model(
@@ -202,16 +202,16 @@ VOICES = ("soprano", "alto", "tenor", "bass")
 TUNE = melody([72, 74, 76, 74])
 SILENCE: list[dict[str, Any]] = []
 CASES = {
-    "harmonise": ("bach-voices", piece_of(TUNE, VOICES), {"task": "harmonise", "takes": 2}),
-    "fill a bar": ("bach-voices", piece_of(TUNE, VOICES), {"task": "fill", "bars": [1, 1]}),
-    "continue": ("bach-voices", piece_of(TUNE, VOICES), {"task": "continue", "beats": 3, "takes": 2}),
-    "silence": ("bach-voices", piece_of(SILENCE, VOICES, beats=4), {"task": "fill"}),
+    "harmonise": ("bach-chorales", piece_of(TUNE, VOICES), {"task": "harmonise", "takes": 2}),
+    "fill a bar": ("bach-chorales", piece_of(TUNE, VOICES), {"task": "fill", "bars": [1, 1]}),
+    "continue": ("bach-chorales", piece_of(TUNE, VOICES), {"task": "continue", "beats": 3, "takes": 2}),
+    "silence": ("bach-chorales", piece_of(SILENCE, VOICES, beats=4), {"task": "fill"}),
     "merged": (
-        "bach-chorales",
-        piece_of([*TUNE, note(1, 65, 0, 4.5)], ("oboe", "viola")),
+        "continuing",
+        piece_of([*melody([60, 62, 64, 62]), note(1, 65, 0, 4.5)], ("oboe", "viola")),
         {"task": "continue", "beats": 4},
     ),
-    "merged silence": ("bach-chorales", piece_of(SILENCE), {"task": "continue", "beats": 6, "takes": 3}),
+    "merged silence": ("continuing", piece_of(SILENCE), {"task": "continue", "beats": 6, "takes": 3}),
     "piano": ("piano", piece_of(random_notes(1)), {"task": "fill", "bars": [2, 3], "takes": 2}),
     "seconds": ("in seconds", piece_of(random_notes(2), beats_per_minute=100), {"task": "continue", "beats": 5}),
     "scale": ("scales", piece_of(random_notes(3)), {"task": "continue", "beats": 5, "scale": [0, 4, 7]}),
@@ -255,9 +255,9 @@ def test_what_is_outside_stays_and_takes_differ(case: str) -> None:
 
 def test_harmonising_is_what_the_library_does() -> None:
     """The page harmonises another melody than the one that was drawn."""
-    trained = MODELS["bach-voices"]
-    (take,) = streamed(parsed({"model": "bach-voices", "piece": piece_of(TUNE, VOICES, beats=8), "task": "harmonise"}))
-    roll = parsed({"model": "bach-voices", "piece": piece_of(TUNE, VOICES, beats=8), "task": "harmonise"}).section.roll
+    trained = MODELS["bach-chorales"]
+    (take,) = streamed(parsed({"model": "bach-chorales", "piece": piece_of(TUNE, VOICES, beats=8), "task": "harmonise"}))
+    roll = parsed({"model": "bach-chorales", "piece": piece_of(TUNE, VOICES, beats=8), "task": "harmonise"}).section.roll
     assert len(roll) == 16
     made = harmonize(trained.model, roll["soprano"], part="soprano", layout=trained.layout)  # type: ignore[arg-type]
     notes = made.notes()
@@ -321,7 +321,7 @@ def test_parts_are_found_by_their_names() -> None:
 def test_a_model_of_one_part_writes_into_the_chosen_one() -> None:
     """Its notes appear in a part that is not selected, or it reads the drums."""
     piece = piece_of([note(0, 62, 0), note(1, 36, 0, 9.0), note(2, 60, 1)], ("lead", "kit", "pad"))
-    request = parsed({"model": "bach-chorales", "piece": piece, "task": "continue", "beats": 4, "parts": [2]})
+    request = parsed({"model": "continuing", "piece": piece, "task": "continue", "beats": 4, "parts": [2]})
     assert request.region.begin == 2.0
     (take,) = streamed(request)
     assert {one["part"] for one in take} == {2}
@@ -341,7 +341,7 @@ def request_of(**changes: Any) -> dict[str, Any]:
     return {name: value for name, value in request.items() if value is not ...}
 
 
-CONTINUING = {"model": "bach-chorales", "task": "continue", "bars": None}
+CONTINUING = {"model": "continuing", "task": "continue", "bars": None}
 DUO = piece_of(random_notes(1))
 
 
@@ -359,11 +359,11 @@ def changed(**changes: Any) -> dict[str, Any]:
         ({"task": "sing"}, 422, "one of continue, fill, harmonise, vary"),
         ({"task": ["fill"]}, 422, "one of continue"),
         ({"root": 3}, 400, "unknown field"),
-        ({"model": "bach-chorales"}, 422, "only continues music"),
+        ({"model": "continuing"}, 422, "only continues music"),
         ({"model": "piano", "task": "harmonise"}, 422, "writes one part"),
         ({"model": "strange", "task": "continue", "bars": None}, 422, "conditions that the studio does not have"),
         ({"model": "scales", "task": "continue", "bars": None}, 422, "needs a scale"),
-        ({"model": "bach-voices"}, 422, "writes 4 parts, soprano, alto, tenor, bass, and the piece has 2. Add parts"),
+        ({"model": "bach-chorales"}, 422, "writes 4 parts, soprano, alto, tenor, bass, and the piece has 2. Add parts"),
         ({"piece": piece_of([], ("a", "b", "c"))}, 422, "the piece has 3. Remove parts"),
         (CONTINUING | {"piece": piece_of([], ("kit",))}, 422, "no drums"),
         (CONTINUING | {"model": "kit", "piece": piece_of([], ("lead",))}, 422, "only drums"),
@@ -492,7 +492,7 @@ def test_the_roll_is_the_piece() -> None:
 def test_temperature_and_scale_reach_the_sampler() -> None:
     """A slider of the page does nothing."""
     piece = piece_of(melody([60, 64, 67, 64]), ("lead",))
-    request = {"model": "bach-chorales", "piece": piece, "task": "continue", "beats": 4}
+    request = {"model": "continuing", "piece": piece, "task": "continue", "beats": 4}
     (plain,) = streamed(parsed(request))
     (cold,) = streamed(parsed(request | {"temperature": 0.1}))
     assert cold != plain
@@ -508,16 +508,16 @@ def test_the_page_knows_what_each_model_can_do() -> None:
     (found,) = re.findall(r'<script[^>]*id="settings"[^>]*>(.*?)</script>', page, re.DOTALL)
     settings = json.loads(found)
     models = {model["name"]: model for model in settings["models"]}
-    assert [part["name"] for part in models["bach-voices"]["parts"]] == list(VOICES)
-    assert models["bach-voices"]["parts"][3] == {
+    assert [part["name"] for part in models["bach-chorales"]["parts"]] == list(VOICES)
+    assert models["bach-chorales"]["parts"][3] == {
         "name": "bass",
         "program": 0,
         "is_drums": False,
         "lowest": 34,
         "highest": 66,
     }
-    assert models["bach-chorales"]["parts"] is None
-    assert models["bach-voices"]["frames_per_beat"] == 4
+    assert models["continuing"]["parts"] is None
+    assert models["bach-chorales"]["frames_per_beat"] == 4
     assert models["in seconds"]["frames_per_beat"] is None
     assert [name for name, model in models.items() if model["conditional"]] == ["scales"]
     assert [name for name, model in models.items() if model["is_drums"]] == ["kit"]
@@ -533,8 +533,8 @@ def test_the_page_knows_what_each_model_can_do() -> None:
             if problem is not None:
                 with pytest.raises(RequestError, match=re.escape(problem)):
                     parsed(request)
-    assert set(models["bach-voices"]["tasks"].values()) == {None}
-    assert models["piano"]["tasks"] | {"harmonise": None} == models["bach-voices"]["tasks"]
+    assert set(models["bach-chorales"]["tasks"].values()) == {None}
+    assert models["piano"]["tasks"] | {"harmonise": None} == models["bach-chorales"]["tasks"]
     assert settings["max_file_bytes"] == LIMITS.request.max_midi_bytes
     for installed in ("scores", "samples"):
         assert settings[installed] is None or "pip install" in settings[installed]

@@ -24,7 +24,7 @@ SOPRANO = (67, 69, 71, 72, 74, 72, 71, 69, 71, 69, 67, 66, 67)
 
 @pytest.fixture(scope="module")
 def bach() -> Iterator[Served]:
-    with served([open_model("bach-voices")]) as running:
+    with served([open_model("bach-chorales")]) as running:
         yield running
 
 
@@ -92,7 +92,7 @@ def test_draw_harmonise_change_regenerate_undo_play_and_save(bach: Served, tmp_p
         page.click("#play")
         expect(page.locator("#play")).to_have_text("Play")
 
-        roll = PianoRoll.from_midi(saved(page, "mid", tmp_path), pitches=open_model("bach-voices").pitches)
+        roll = PianoRoll.from_midi(saved(page, "mid", tmp_path), pitches=open_model("bach-chorales").pitches)
         assert len(roll) == 64
         assert re.match(rb"<\?xml", saved(page, "musicxml", tmp_path).read_bytes())
         page.reload()

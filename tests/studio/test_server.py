@@ -11,6 +11,8 @@ import httpx
 import pytest
 
 from pianoroll_seq2seq.errors import CheckpointNotFoundError, MissingExtraError, SettingsError
+from pianoroll_seq2seq.pretrained import open_model, pretrained_names
+from pianoroll_seq2seq.pretrained.opening import DEFAULT_MODEL
 from pianoroll_seq2seq.studio import run_studio
 from pianoroll_seq2seq.studio.server import listen, make_server
 
@@ -28,15 +30,16 @@ def test_it_opens_on_this_machine_alone_and_ends_with_ctrl_c() -> None:
             assert httpx.get(address.partition("?")[0], trust_env=False).status_code == 403
             client = httpx.Client(trust_env=False, follow_redirects=True)
             page = client.get(address).raise_for_status()
-            assert page.text.index('"bach-voices"') < page.text.index('"bach-chorales"')  # the one that can do all
+            named = [page.text.index(f'"{name}"') for name in dict.fromkeys((DEFAULT_MODEL, *pretrained_names()))]
+            assert named == sorted(named)  # the default model first, as in every command
             request: dict[str, Any] = {
-                "model": "bach-chorales",
+                "model": DEFAULT_MODEL,
                 "piece": {
                     "beats_per_minute": 300,
                     "beats_per_bar": 4,
                     "beats": 4,
-                    "parts": [{"name": "melody"}],
-                    "notes": [{"part": 0, "pitch": 60, "start": 0, "length": 4}],
+                    "parts": [{"name": part.name} for part in open_model().parts],
+                    "notes": [{"part": 0, "pitch": 72, "start": 0, "length": 4}],
                 },
                 "task": "continue",
                 "beats": 450,

@@ -76,7 +76,7 @@ def load(path: str | os.PathLike[str], *, classes: Iterable[type] = ()) -> Any:
     Example:
         >>> from pianoroll_seq2seq.pretrained import pretrained_path
         >>> load(pretrained_path("bach-chorales")).frame_size
-        46
+        226
     """
     header, shapes = read_index(path)
     model = build_for(header["model"], strip_prefix("model", shapes), classes=classes, label=os.fspath(path))

@@ -30,7 +30,7 @@ def fill(
     /,
     *,
     output: Annotated[list[Path], Parameter(group=BASIC)],
-    model: Annotated[str, Parameter(group=BASIC, metavar="MODEL")] = "bach-voices",
+    model: Annotated[str, Parameter(group=BASIC, metavar="MODEL")] = "bach-chorales",
     what: GivenOptions = GivenOptions(),
     piece: PieceOptions = PieceOptions(),
     sampling: SamplingOptions = SamplingOptions(),

@@ -99,7 +99,7 @@ def condition_of(options: SamplerOptions, trained: "TrainedModel") -> "np.ndarra
     """The condition as numbers, if there is one.
 
     Raises:
-        SettingsError: an unknown scale, or other numbers than the model's.
+        SettingsError: an unknown scale, other numbers than the model's, or a model that takes none.
     """
     if not options.condition:
         return None
@@ -107,6 +107,7 @@ def condition_of(options: SamplerOptions, trained: "TrainedModel") -> "np.ndarra
 
     from pianoroll_seq2seq.cli.scales import pitch_classes_of
     from pianoroll_seq2seq.data.conditions import pitch_class_vector
+    from pianoroll_seq2seq.models.contract import source_of
 
     try:
         numbers = np.array([float(text) for text in options.condition], dtype=np.float32)
@@ -114,6 +115,11 @@ def condition_of(options: SamplerOptions, trained: "TrainedModel") -> "np.ndarra
         numbers = pitch_class_vector(pitch_classes_of(" ".join(options.condition)))
     if not trained.condition_size:
         raise SettingsError(f"--condition: the model {trained.name} takes no condition. Leave it out.")
+    if source_of(trained.model) is not None:
+        raise SettingsError(
+            f"--condition: the model {trained.name} computes its conditions from the piece, such as where bars begin. "
+            f"Leave it out. --scale keeps to a scale."
+        )
     if len(numbers) != trained.condition_size or not np.isfinite(numbers).all():
         raise SettingsError(
             f"--condition: the model {trained.name} expects {trained.condition_size} finite numbers, got "

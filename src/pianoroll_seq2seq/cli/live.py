@@ -48,7 +48,7 @@ def live(
     in_port: Annotated[str | None, Parameter(name="--in", metavar="PORT")] = None,
     out_port: Annotated[str | None, Parameter(name="--out", metavar="PORT")] = None,
     list_ports: Annotated[bool, Parameter(name="--list", negative=())] = False,
-    model: Annotated[str, Parameter(metavar="MODEL")] = "bach-voices",
+    model: Annotated[str, Parameter(metavar="MODEL")] = "bach-chorales",
     turns: TurnOptions = TurnOptions(),
     sampling: SamplerOptions = SamplerOptions(),
     classes: Annotated[list[str] | None, Parameter(group=GENERAL, metavar="CLASS...")] = None,

@@ -33,7 +33,7 @@ from pianoroll_seq2seq._internal.progress import tqdm
 from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.evaluation.likelihood import NoteVelocities, VelocityScores, velocity_scores
 from pianoroll_seq2seq.layout import FrameLayout
-from pianoroll_seq2seq.models.contract import SequenceModel, device_of, layout_of, predict
+from pianoroll_seq2seq.models.contract import SequenceModel, device_of, layout_of, predict, source_of
 from pianoroll_seq2seq.models.heads.contract import FrameDistribution
 from pianoroll_seq2seq.models.heads.velocity_frame import Velocity
 from pianoroll_seq2seq.models.modes import inference
@@ -122,8 +122,9 @@ def evaluate(
 
     Args:
         model: any sequence model.
-        windows: held-out windows, with their conditions if there are any. Their hop is set to ``target_frames``, so
-            that each frame counts once.
+        windows: held-out windows, with their conditions if there are any; by default those that a model's
+            ``condition_source`` computes, if it has one. Their hop is set to ``target_frames``, so that each frame
+            counts once.
         threshold: marginal probability from which a pitch counts as predicted, for precision and recall.
         batch_size: windows per batch.
         progress: whether to show a progress bar.
@@ -152,7 +153,7 @@ def evaluate(
     layout = layout_of(model)
     if layout is not None:
         layout.check_same(windows.layout, "The set of windows")
-    windows = windows.with_hop(windows.target_frames)
+    windows = windows_for(model, windows.with_hop(windows.target_frames))
     device, active = device_of(model), windows.layout.columns("active")
     note_size = windows.layout.plane_size * min(len(windows.layout.planes), 2)
     log_probs, predicted, previous, last_input, truth, velocities = [], [], [], [], [], []
@@ -180,6 +181,12 @@ def evaluate(
         *(torch.cat(parts) for parts in (previous, last_input, truth)),
     )
     return replace(compared, velocities=velocity_scores(velocities, windows.layout))
+
+
+def windows_for(model: object, windows: SlidingWindows) -> SlidingWindows:
+    """Windows with the conditions that a model's source computes, if it has one and they have none."""
+    source = source_of(model)
+    return windows if source is None or windows.condition_size else windows.with_conditions(source)
 
 
 def _notes_of(distribution: FrameDistribution) -> FrameDistribution:

@@ -108,7 +108,7 @@ def run_live(
     ended when it ends, whatever the reason.
 
     Args:
-        trained: any model, such as ``open_model("bach-voices")``.
+        trained: any model, such as ``open_model("bach-chorales")``.
         input_name: a MIDI input, or a part of its name; a virtual port by default.
         output_name: a MIDI output, or a part of its name; a virtual port by default.
         settings: the tempo and the turns.

@@ -129,7 +129,7 @@ class GuidedModel(nn.Module):
 
 
 class GuidedFillingModel(GuidedModel):
-    """The same of a model that fills what is not given, such as ``bach-voices``, whose phrases then end more clearly.
+    """The same of a model that fills what is not given, such as ``bach-chorales``, whose phrases then end more clearly.
 
     Args:
         model: a model that fills.

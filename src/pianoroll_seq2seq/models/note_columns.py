@@ -65,6 +65,26 @@ class NoteColumns:
         return self.num_planes * self.plane_size
 
     @cached_property
+    def sizes(self) -> Tensor:
+        """The number of columns of each part in a plane: (parts,)."""
+        return torch.tensor([block.size for block in self.blocks])
+
+    @cached_property
+    def starts(self) -> Tensor:
+        """The first column of each part in a plane: (parts,)."""
+        return torch.tensor([block.start for block in self.blocks])
+
+    @cached_property
+    def _by_part(self) -> Tensor:
+        """The columns of each part, as many as the largest has; for the others ``plane_size``: (parts, largest)."""
+        place = torch.arange(max(block.size for block in self.blocks))
+        return torch.where(place < self.sizes.unsqueeze(1), self.starts.unsqueeze(1) + place, self.plane_size)
+
+    def by_part(self, planes: Tensor) -> Tensor:
+        """The columns of each part in planes (..., plane_size), then zeros: (..., parts, columns of the largest)."""
+        return functional.pad(planes, (0, 1))[..., self._by_part.to(planes.device)]
+
+    @cached_property
     def num_pitches(self) -> int:
         """The size of the range that spans the pitches of all parts."""
         return max(block.lowest + block.size for block in self.blocks)

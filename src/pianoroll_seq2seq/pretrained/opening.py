@@ -18,7 +18,7 @@ from pianoroll_seq2seq.pretrained.trained_model import TrainedModel
 from pianoroll_seq2seq.train.run_files import BEST
 
 DEFAULT_MODEL = "bach-chorales"
-"""The default model."""
+"""The model of every function and command that is called without one."""
 
 
 def open_model(

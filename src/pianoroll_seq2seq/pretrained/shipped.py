@@ -15,7 +15,7 @@ def pretrained_names() -> tuple[str, ...]:
 
     Example:
         >>> pretrained_names()
-        ('bach-chorales', 'bach-voices')
+        ('airds-airs', 'bach-chorales')
     """
     return tuple(sorted(path.stem for path in _FOLDER.glob("*.safetensors")))
 

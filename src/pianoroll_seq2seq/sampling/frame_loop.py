@@ -125,7 +125,8 @@ class FrameLoop:
         Yields:
             The next frame of every piece, of shape (batch, frame_size): bool, or uint8 with a velocity plane.
         """
-        with self.evaluating, torch.inference_mode():
+        evaluating = self.evaluating
+        with evaluating, torch.inference_mode():
             distribution, state = start()
             sampler = self.sampler
             frame = self.choose(sampler, distribution, before, given, 0)
@@ -137,7 +138,7 @@ class FrameLoop:
             if given is not None and step == given.frames.shape[1]:
                 return
             # Gradients are on again while the caller has the frame: the caller may be training.
-            with self.evaluating, torch.inference_mode():
+            with evaluating, torch.inference_mode():
                 distribution, state = self.model.advance(frame, state)
                 sampler = next_sampler(sampler, frame)
                 frame = self.choose(sampler, distribution, frame, given, step)

@@ -258,7 +258,7 @@ def load_service(
 
     Example:
         >>> service = load_service("bach-chorales")
-        >>> note = {"pitch": 60, "start_beat": 0, "duration_beats": 1}
+        >>> note = {"part": "soprano", "pitch": 72, "start_beat": 0, "duration_beats": 1}
         >>> answer = service.answer({"primer_notes": [note], "num_frames": 8})
         >>> sorted(answer)
         ['midi', 'notes', 'num_frames', 'seed']

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
 _LOOPBACK = "127.0.0.1"
-_SHIPPED = ("bach-voices", "bach-chorales")
-"""Offered in every studio. The first one can do all that the page asks for."""
 _SHUTDOWN_SECONDS = 10
 """Longest wait for what models and files are being computed; connections end sooner."""
 
@@ -30,7 +28,7 @@ def run_studio(
 
     Args:
         models: models to offer beside those that come with the library: names, folders of runs, or checkpoints. The
-            first one is selected when the page opens; ``bach-voices`` by default.
+            first one is selected when the page opens; ``bach-chorales`` by default.
         port: the port on 127.0.0.1; 0 for any free port.
         open_browser: whether to open the page in the default browser.
         threads: PyTorch's threads for one piece. One is fastest for most models, since a single frame is little work.
@@ -43,14 +41,15 @@ def run_studio(
     """
     import torch
 
-    from pianoroll_seq2seq.pretrained.opening import open_model
+    from pianoroll_seq2seq.pretrained.opening import DEFAULT_MODEL, open_model
+    from pianoroll_seq2seq.pretrained.shipped import pretrained_names
     from pianoroll_seq2seq.studio.access import AccessToken
     from pianoroll_seq2seq.studio.app import studio_app
 
     if threads < 1:
         raise SettingsError(f"threads must be at least 1, got {threads}.")
     access = AccessToken() if token else None
-    opened = [open_model(name) for name in dict.fromkeys((*models, *_SHIPPED))]
+    opened = [open_model(name) for name in dict.fromkeys((*models, DEFAULT_MODEL, *pretrained_names()))]
     server = make_server(studio_app(opened, token=access))
     listener = listen(port)
     page = f"http://{_LOOPBACK}:{listener.getsockname()[1]}/"

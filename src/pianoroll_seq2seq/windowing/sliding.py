@@ -167,6 +167,15 @@ class SlidingWindows(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
 
     def with_hop(self, hop: int) -> "SlidingWindows":
         """The same windows at another hop. With ``hop=target_frames`` each target frame occurs once."""
+        return self._with(hop=hop, conditions=self.conditions)
+
+    def with_conditions(self, conditions: ConditionSource | Sequence[np.ndarray] | np.ndarray) -> "SlidingWindows":
+        """The same windows with other conditions, such as those that a model's ``condition_source`` computes."""
+        return self._with(hop=self.hop, conditions=conditions)
+
+    def _with(
+        self, *, hop: int, conditions: ConditionSource | Sequence[np.ndarray] | np.ndarray | None
+    ) -> "SlidingWindows":
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # the warning about short pieces was given before
             return SlidingWindows(
@@ -177,7 +186,7 @@ class SlidingWindows(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
                 layout=self.layout,
                 short=self.short,
                 augmentation=self.augmentation,
-                conditions=self.conditions,
+                conditions=conditions,
                 pitch_classes=self.pitch_classes,
                 tasks=self.tasks,
             )

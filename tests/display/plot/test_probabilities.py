@@ -12,7 +12,18 @@ from matplotlib.collections import QuadMesh
 from matplotlib.image import AxesImage, PcolorImage
 from plot_contents import bars, legend, some_roll
 
-from pianoroll_seq2seq import BeatGrid, FrameLayout, Part, PianoRoll, PitchRange, Seq2SeqLSTM, SlidingWindows
+from pianoroll_seq2seq import (
+    BeatGrid,
+    BernoulliHead,
+    FillingLSTM,
+    FrameLayout,
+    MetricPosition,
+    Part,
+    PianoRoll,
+    PitchRange,
+    Seq2SeqLSTM,
+    SlidingWindows,
+)
 from pianoroll_seq2seq.display.plot import plot_probabilities
 from pianoroll_seq2seq.errors import GridError, PitchRangeError, SettingsError
 
@@ -153,6 +164,19 @@ def test_conditions_are_used() -> None:
     of_window, _ = _map(plot_probabilities(model, windows))
     assert np.abs(shown - other).max() > 1e-3
     np.testing.assert_allclose(shown, of_window, atol=1e-6)
+
+
+def test_conditions_that_a_model_computes_are_used() -> None:
+    """A model that knows where in the bar it is cannot be drawn without conditions."""
+    roll, source = some_roll(), MetricPosition()
+    layout = FrameLayout.of(roll, onsets=False)
+    model = FillingLSTM(layout, hidden_size=8, encoder_size=4, head=BernoulliHead, condition_source=source)
+    expected, _ = _map(plot_probabilities(model, roll, primer_frames=4, condition=source(roll)))
+    drawn, _ = _map(plot_probabilities(model, roll, primer_frames=4))
+    assert np.array_equal(drawn, expected)
+    windows = SlidingWindows([roll], input_frames=4, target_frames=len(roll) - 4, hop=1, layout=layout)
+    of_window, _ = _map(plot_probabilities(model, windows))
+    assert np.array_equal(of_window, expected)
 
 
 def test_the_model_is_left_as_it_was(model: Seq2SeqLSTM) -> None:

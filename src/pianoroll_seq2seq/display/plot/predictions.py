@@ -12,8 +12,9 @@ from torch import Tensor
 
 from pianoroll_seq2seq.data.conditions import stack_conditions
 from pianoroll_seq2seq.errors import SettingsError
+from pianoroll_seq2seq.evaluation.prediction_scores import windows_for
 from pianoroll_seq2seq.layout import FrameLayout
-from pianoroll_seq2seq.models.contract import SequenceModel, choose_layout, device_of, layout_for, predict
+from pianoroll_seq2seq.models.contract import SequenceModel, choose_layout, device_of, layout_for, predict, source_of
 from pianoroll_seq2seq.models.heads.velocity_frame import Velocity
 from pianoroll_seq2seq.models.modes import inference
 from pianoroll_seq2seq.pianoroll import PianoRoll
@@ -43,7 +44,8 @@ def predict_roll(
         model: any sequence model.
         roll: the roll, on the grid and of the pitches of the model.
         primer_frames: the number of first frames that the model reads as the primer.
-        condition: of shape (size,) or (frames, size), or None.
+        condition: of shape (size,) or (frames, size); by default what a model's ``condition_source`` computes, if it
+            has one.
         layout: the layout of a model that does not carry one; by default the active plane on the roll's grid.
         part: the part to keep; by default all parts but drums, in one.
 
@@ -60,7 +62,9 @@ def predict_roll(
         )
     layout = layout_for(model, roll, layout)
     layout.check(roll, "The roll")
-    conditions = None
+    conditions, source = None, source_of(model)
+    if condition is None and source is not None:
+        condition = source(roll)
     if condition is not None:
         conditions = torch.from_numpy(stack_conditions([condition], 1, num_frames=len(roll)))
         conditions = conditions[:, : len(roll)].expand(1, len(roll), -1)
@@ -81,6 +85,7 @@ def predict_window(
     if not 0 <= window < len(windows):
         raise SettingsError(f"window must be in 0..{len(windows) - 1}, got {window}.")
     choose_layout(model, windows.layout)
+    windows = windows_for(model, windows)
     inputs, targets, condition = windows.conditioned_batch([window])
     piece, layout = windows.piece_of(window), windows.layout
     frames = layout.from_float(torch.cat([inputs, targets], dim=1)[0].numpy())

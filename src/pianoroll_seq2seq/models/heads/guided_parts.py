@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pianoroll_seq2seq.models.heads.monophonic_context import PartsContext, PartsHead
+from pianoroll_seq2seq.models.heads.monophonic_context import PartsContext, PartsHead, SharedContext
 from pianoroll_seq2seq.models.heads.monophonic_frame import Monophonic
 from pianoroll_seq2seq.models.note_columns import NoteColumns
 
@@ -32,6 +32,18 @@ class GuidedContext:
     def batch(self) -> torch.Size:
         """The batch shape."""
         return self.conditional.batch
+
+
+@dataclass(frozen=True)
+class GuidedShared:
+    """What the decisions of all parts have in common, with the condition, and without it."""
+
+    conditional: "SharedContext | GuidedShared"
+    unconditional: "SharedContext | GuidedShared"
+
+    def map(self, change: Any) -> "GuidedShared":
+        """With a function applied to every tensor."""
+        return GuidedShared(self.conditional.map(change), self.unconditional.map(change))
 
 
 @dataclass(frozen=True)
@@ -69,16 +81,18 @@ class GuidedParts:
         unconditional = network.logits(context.unconditional, states, ranks, chosen)
         return [guided_logits(*pair, self.weight) for pair in zip(conditional, unconditional, strict=True)]
 
-    def shared_hidden(self, context: GuidedContext) -> Tensor:
-        """What all parts share, of both contexts: (rows, 2, ...)."""
-        both = (context.conditional, context.unconditional)
-        return torch.stack([self.head.network.shared_hidden(one) for one in both], dim=1)
+    def shared(self, context: GuidedContext) -> GuidedShared:
+        """What the decisions of all parts have in common."""
+        network = self.head.network
+        return GuidedShared(network.shared(context.conditional), network.shared(context.unconditional))
 
-    def part_logits(self, context: GuidedContext, shared: Tensor, states: Tensor, ranks: Tensor, part: int) -> Tensor:
+    def part_logits(
+        self, context: GuidedContext, shared: GuidedShared, states: Tensor, ranks: Tensor, part: int
+    ) -> Tensor:
         """The logits of one part."""
         network = self.head.network
-        conditional = network.part_logits(context.conditional, shared[:, 0], states, ranks, part)
-        unconditional = network.part_logits(context.unconditional, shared[:, 1], states, ranks, part)
+        conditional = network.part_logits(context.conditional, shared.conditional, states, ranks, part)
+        unconditional = network.part_logits(context.unconditional, shared.unconditional, states, ranks, part)
         return guided_logits(conditional, unconditional, self.weight)
 
 

@@ -26,11 +26,13 @@ def interval_sums(sources: Tensor, tables: Tensor, *, lowest: int, size: int) ->
     width, highest = tables.shape[1], tables.shape[1] // 2  # intervals, and the highest pitch
     present = sources >= 0
     if len(sources) <= _FEW_ROWS:
-        begins = torch.arange(lowest + highest, len(tables) * width, width, device=sources.device)
-        first = (begins - sources).masked_fill(~present, 0).unsqueeze(1)
-        index = (first + torch.arange(size, device=sources.device).unsqueeze(1)).flatten(0, 1)
-        weights = present.to(tables.dtype).repeat_interleave(size, dim=0)
-        sums = functional.embedding_bag(index, tables.flatten(0, 1), mode="sum", per_sample_weights=weights)
+        place = torch.arange(lowest + highest, lowest + highest + size, device=sources.device)
+        begins = torch.arange(0, len(tables) * width, width, device=sources.device)
+        index = (place.unsqueeze(1) + begins) - sources.clamp(min=0).unsqueeze(1)  # (rows, size, tables)
+        weights = present.to(tables.dtype).unsqueeze(1).expand_as(index)
+        sums = functional.embedding_bag(
+            index.flatten(0, 1), tables.flatten(0, 1), mode="sum", per_sample_weights=weights.flatten(0, 1)
+        )
     else:
         number = torch.arange(len(tables), device=sources.device)
         index = number * (highest + 1) + highest - sources

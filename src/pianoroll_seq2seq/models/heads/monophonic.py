@@ -96,6 +96,7 @@ class MonophonicHead(nn.Module):
 
     _decays: Tensor
     _chroma_weights: Tensor
+    _places: Tensor
     _ranks: Tensor
 
     def __init__(
@@ -162,6 +163,9 @@ class MonophonicHead(nn.Module):
         self.register_buffer("_decays", torch.tensor(list(decays)), persistent=False)
         self.register_buffer("_chroma_weights", self.columns.chroma_weights(), persistent=False)
         names = [block.name for block in self.columns.blocks]
+        largest = max(block.size for block in self.columns.blocks)
+        lowest = torch.tensor([block.lowest for block in self.columns.blocks])
+        self.register_buffer("_places", lowest[:, None] + torch.arange(1, largest + 1), persistent=False)
         self.register_buffer("_ranks", self.ranks_of(names if order is None else order), persistent=False)
 
     def ranks_of(self, order: Sequence[str]) -> Tensor:
@@ -254,14 +258,11 @@ class MonophonicHead(nn.Module):
         Of several pitches of a part, which input noise may bring, the highest counts.
         """
         planes = torch.unflatten(frames, 2, (self.columns.num_planes, self.columns.plane_size)) > 0
-        pitches, begins = [], []
-        for block in self.columns.blocks:
-            active = planes[:, :, 0, block.columns]
-            place = torch.arange(block.lowest + 1, block.lowest + block.size + 1, device=frames.device)
-            pitches.append((active * place).amax(dim=2) - 1)
-            onset = planes[:, :, -1, block.columns] if self.columns.has_onsets else torch.zeros_like(active)
-            begins.append(onset.any(dim=2))
-        return torch.stack(pitches, dim=2), torch.stack(begins, dim=2)
+        by_part = self.columns.by_part(planes)
+        active = by_part[:, :, 0]
+        pitches = (active * self._places).amax(dim=3) - 1
+        begins = by_part[:, :, 1].any(dim=3) if self.columns.has_onsets else torch.zeros_like(pitches, dtype=torch.bool)
+        return pitches, begins
 
     def _chroma(self, frames: Tensor) -> Tensor:
         """How many pitches of each class sound: (..., frame_size) to (..., 12)."""

@@ -41,6 +41,27 @@ class PartsContext:
         return self.sounded.shape[:-1]
 
 
+@dataclass(frozen=True)
+class SharedContext:
+    """What the decisions of all parts have in common, computed once for a frame.
+
+    Args:
+        hidden: hidden values of each pitch, (rows, num_pitches, channels), or only of each pitch class,
+            (rows, 12, channels).
+        before: the interval from each part to each other one before, as a pitch class, 12 for none,
+            (rows, parts, parts).
+        rests: the probability that each part rests by each copy candidate, (rows, candidates, parts).
+    """
+
+    hidden: Tensor
+    before: Tensor
+    rests: Tensor
+
+    def map(self, change: Any) -> "SharedContext":
+        """With a function applied to every tensor."""
+        return SharedContext(change(self.hidden), change(self.before), change(self.rests))
+
+
 class PartsNetwork(Protocol):
     """The network that decides: see :class:`~pianoroll_seq2seq.models.heads.monophonic_network.PartNetwork`."""
 
@@ -50,11 +71,11 @@ class PartsNetwork(Protocol):
         """The logits of each part's states."""
         ...
 
-    def shared_hidden(self, context: Any) -> Tensor:
-        """What all parts share: (rows, ...)."""
+    def shared(self, context: Any) -> Any:
+        """What the decisions of all parts have in common: tensors, with ``map`` as of a context."""
         ...
 
-    def part_logits(self, context: Any, shared: Tensor, states: Tensor, ranks: Tensor, part: int) -> Tensor:
+    def part_logits(self, context: Any, shared: Any, states: Tensor, ranks: Tensor, part: int) -> Tensor:
         """The logits of one part's states."""
         ...
 

@@ -34,7 +34,7 @@ class Monophonic:
     Args:
         head: the head whose network computes the log-odds.
         context: the context of the frame, batch shape (...).
-        ranks: the place of each part in the order of decisions, (..., parts).
+        ranks: numbers by which the parts are decided, the lowest first, (..., parts).
         temperature: divides the logits of every decision.
         known: the parts that are given, if any: see :meth:`given`.
     """
@@ -126,7 +126,7 @@ class Monophonic:
     def _flat(self) -> "Monophonic":
         """With the batch shape flattened."""
         last = len(self.context.batch) - 1
-        return self._map(lambda values: values[None] if last < 0 else values.flatten(0, last))
+        return self if last == 0 else self._map(lambda values: values[None] if last < 0 else values.flatten(0, last))
 
     def _map(self, change: Any) -> "Monophonic":
         """With a function applied to every tensor."""
@@ -166,15 +166,18 @@ class Monophonic:
         if known is not None:
             states = torch.where(known.mask, self._given_states(known), states)
         conditionals: list[Tensor] = [numbers.new_zeros(0)] * self.ranks.shape[1]
-        shared = head.network.shared_hidden(self.context)
+        shared = head.network.shared(self.context)
         for part, rows in self._decisions():
+            if rows is None:
+                logits = head.network.part_logits(self.context, shared, states, self.ranks, part)
+                conditionals[part] = torch.softmax(logits / self.temperature, dim=1)
+                states[:, part] = _by_number(conditionals[part], numbers[:, part])
+                continue
             context = self.context.map(lambda values, rows=rows: values[rows])
-            logits = head.network.part_logits(context, shared[rows], states[rows], self.ranks[rows], part)
+            some = shared.map(lambda values, rows=rows: values[rows])
+            logits = head.network.part_logits(context, some, states[rows], self.ranks[rows], part)
             probabilities = torch.softmax(logits / self.temperature, dim=1)
             states[rows, part] = _by_number(probabilities, numbers[rows, part])
-            if isinstance(rows, slice):
-                conditionals[part] = probabilities
-                continue
             if not len(conditionals[part]):
                 conditionals[part] = probabilities.new_zeros(len(states), probabilities.shape[1])
             conditionals[part][rows] = probabilities
@@ -183,14 +186,17 @@ class Monophonic:
             frames = torch.where(known.cells, known.frames.to(frames.dtype), frames)
         return frames, conditionals
 
-    def _decisions(self) -> Iterator[tuple[int, Tensor | slice]]:
-        """The parts that are not given in the order of decisions, each with the rows in which it comes next."""
+    def _decisions(self) -> Iterator[tuple[int, Tensor | None]]:
+        """The parts that are not given in the order of decisions, each with the rows in which it comes next, or None.
+
+        None stands for all rows.
+        """
         given = None if self.known is None else self.known.mask.tolist()
         for parts in self.ranks.argsort(dim=1).T.tolist():
             for part in sorted(set(parts)):
                 rows = [row for row, one in enumerate(parts) if one == part and not (given and given[row][part])]
                 if len(rows) == len(parts):
-                    yield part, slice(None)
+                    yield part, None
                 elif rows:
                     yield part, torch.tensor(rows, device=self.ranks.device)
 
@@ -229,7 +235,7 @@ class Monophonic:
         """The same, over all states of the parts but the last of the order."""
         head, rows = self.head, len(self.ranks)
         means = [at_least_float32(self.context.state).new_zeros(rows, size) for size in num_states(head.columns)]
-        shared = head.network.shared_hidden(self.context)
+        shared = head.network.shared(self.context)
         weighted = [(torch.zeros_like(self.ranks), at_least_float32(self.context.state).new_ones(rows))]
         for part in order:
             following = []
@@ -248,8 +254,8 @@ class Monophonic:
 
 
 def _given_first(ranks: Tensor, mask: Tensor) -> Tensor:
-    """The order of decisions, (..., parts), with the given parts before all others."""
-    return torch.where(mask, ranks - ranks.shape[-1], ranks).argsort(dim=-1).argsort(dim=-1)
+    """The order of decisions, (..., parts), with the given parts before all others, by numbers below 0."""
+    return torch.where(mask, ranks - ranks.shape[-1], ranks)
 
 
 def _by_number(probabilities: Tensor, numbers: Tensor) -> Tensor:

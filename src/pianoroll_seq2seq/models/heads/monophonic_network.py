@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from pianoroll_seq2seq.models.heads.interval_tables import interval_sums
-from pianoroll_seq2seq.models.heads.monophonic_context import PartsContext
+from pianoroll_seq2seq.models.heads.monophonic_context import PartsContext, SharedContext
 from pianoroll_seq2seq.models.heads.precision import at_least_float32
 from pianoroll_seq2seq.models.heads.upcoming import NUM_FLAGS, Upcoming, num_kinds
 from pianoroll_seq2seq.models.layers.dropout import Dropout
@@ -44,7 +45,7 @@ class PartNetwork(nn.Module):
     _cell_pitches: Tensor
     _lowest: Tensor
     _sizes: Tensor
-    _starts: Tensor
+    _first_columns: Tensor
     _is_part: Tensor
 
     def __init__(
@@ -100,9 +101,12 @@ class PartNetwork(nn.Module):
         )
         self.register_buffer("_rotation", rotations(), persistent=False)
         self.register_buffer("_cell_pitches", columns.pitches(), persistent=False)
+        self.register_buffer("_cell_classes", columns.pitches() % OCTAVE, persistent=False)
+        self.register_buffer("_classes", torch.arange(OCTAVE)[:, None], persistent=False)
         self.register_buffer("_lowest", torch.tensor([block.lowest for block in columns.blocks]), persistent=False)
         self.register_buffer("_sizes", torch.tensor([block.size for block in columns.blocks]), persistent=False)
-        self.register_buffer("_starts", torch.tensor([block.start for block in columns.blocks]), persistent=False)
+        first = torch.tensor([block.start - block.lowest for block in columns.blocks])
+        self.register_buffer("_first_columns", first, persistent=False)
         of_column = torch.arange(parts).repeat_interleave(self._sizes)
         self.register_buffer("_is_part", (of_column[:, None] == torch.arange(parts)).float(), persistent=False)
 
@@ -127,12 +131,18 @@ class PartNetwork(nn.Module):
         projected: Tensor = hidden.view(*state.shape[:-1], len(self.columns.blocks), -1)
         return projected
 
-    def shared_hidden(self, context: PartsContext) -> Tensor:
-        """Hidden values that all parts have in common, from the tonal context and from the given pitches to come.
+    def shared(self, context: PartsContext) -> SharedContext:
+        """What the decisions of all parts have in common."""
+        latest = context.pitches[:, 0]
+        silent = latest < 0
+        before = (latest.unsqueeze(2) - latest.unsqueeze(1)) % OCTAVE
+        before = before.masked_fill(silent.unsqueeze(2) | silent.unsqueeze(1), OCTAVE)
+        active = context.candidates[..., : self.columns.plane_size]
+        rests = 1 - active @ self._is_part.to(active.dtype)
+        return SharedContext(self._shared_hidden(context), before, rests)
 
-        Returns:
-            Those of each pitch, (rows, num_pitches, channels), or only of each pitch class, (rows, 12, channels).
-        """
+    def _shared_hidden(self, context: PartsContext) -> Tensor:
+        """Hidden values that all parts have in common, from the tonal context and from the given pitches to come."""
         rotated = context.chroma[..., self._rotation].transpose(1, 2).flatten(2)  # (rows, 12, rates * 12)
         tones: Tensor = self.chroma_proj(rotated)
         if self.ahead_intervals is None:
@@ -152,18 +162,22 @@ class PartNetwork(nn.Module):
             ranks: the place of each part in the order of decisions, (rows, parts).
             chosen: for each part the rows that are computed, and returned; all by default.
         """
-        shared = self.shared_hidden(context)
+        shared = self.shared(context)
+        size = shared.hidden.shape[1]
         hidden, conditions, contexts, places = [], [], [], []
         for part, block in enumerate(self.columns.blocks):
             rows = torch.arange(len(states), device=states.device) if chosen is None else chosen[part]
-            some = context if chosen is None else context.map(lambda values, rows=rows: values[rows])
-            of_part, condition = self._hidden(some, states[rows], ranks[rows], part)
+            some, of_rows = context, shared
+            if chosen is not None:
+                some = context.map(lambda values, rows=rows: values[rows])
+                of_rows = replace(shared, before=shared.before[rows], rests=shared.rests[rows])
+            of_part, condition = self._hidden(some, of_rows, states[rows], ranks[rows], part)
             hidden.append(of_part.flatten(0, 1))
             conditions.append(condition)
             contexts.append(some)
-            pitches = self._cell_pitches[block.columns] % shared.shape[1]
-            places.append((rows[:, None] * shared.shape[1] + pitches).flatten())
-        cells = torch.cat(hidden) + shared.flatten(0, 1).index_select(0, torch.cat(places))
+            pitches = self._cell_pitches[block.columns] % size
+            places.append((rows[:, None] * size + pitches).flatten())
+        cells = torch.cat(hidden) + shared.hidden.flatten(0, 1).index_select(0, torch.cat(places))
         split = torch.split(self._cell_logits(cells), [len(of_part) for of_part in hidden])
         return [
             self._part_logits(
@@ -172,19 +186,21 @@ class PartNetwork(nn.Module):
             for part, (some, condition) in enumerate(zip(contexts, conditions, strict=True))
         ]
 
-    def part_logits(self, context: PartsContext, shared: Tensor, states: Tensor, ranks: Tensor, part: int) -> Tensor:
+    def part_logits(
+        self, context: PartsContext, shared: SharedContext, states: Tensor, ranks: Tensor, part: int
+    ) -> Tensor:
         """The logits of one part's states: see :meth:`logits`.
 
         Args:
             context: the context, batch shape (rows,).
-            shared: the result of :meth:`shared_hidden` for these rows.
+            shared: the result of :meth:`shared` for these rows.
             states: the state of every part.
             ranks: the place of each part in the order of decisions.
             part: the part.
         """
-        hidden, condition = self._hidden(context, states, ranks, part)
-        pitches = self._cell_pitches[self.columns.blocks[part].columns] % shared.shape[1]
-        return self._part_logits(context, self._cell_logits(hidden + shared[:, pitches]), condition, part)
+        hidden, condition = self._hidden(context, shared, states, ranks, part)
+        pitches = self._cell_pitches[self.columns.blocks[part].columns] % shared.hidden.shape[1]
+        return self._part_logits(context, self._cell_logits(hidden + shared.hidden[:, pitches]), condition, part)
 
     def _part_logits(self, context: PartsContext, cells: Tensor, condition: Tensor, part: int) -> Tensor:
         """From cells (rows, pitches, planes): rest, held pitches if there is an onset plane, and pitches that begin."""
@@ -193,7 +209,7 @@ class PartNetwork(nn.Module):
         if not self.columns.has_onsets:
             return torch.cat([rest, begins], dim=1)
         sounded = context.sounded[:, self.columns.blocks[part].columns] > 0
-        after_silence = begins + _HELD_LOGIT if self.training else torch.full_like(begins, -math.inf)
+        after_silence = begins + _HELD_LOGIT if self.training else -math.inf
         return torch.cat([rest, torch.where(sounded, cells[..., 1], after_silence), begins], dim=1)
 
     def _cell_logits(self, hidden: Tensor) -> Tensor:
@@ -203,7 +219,9 @@ class PartNetwork(nn.Module):
             hidden = hidden + functional.silu(mix(hidden))
         return at_least_float32(self.logit(hidden))
 
-    def _hidden(self, context: PartsContext, states: Tensor, ranks: Tensor, part: int) -> tuple[Tensor, Tensor]:
+    def _hidden(
+        self, context: PartsContext, shared: SharedContext, states: Tensor, ranks: Tensor, part: int
+    ) -> tuple[Tensor, Tensor]:
         """A part's own hidden values, (rows, pitches, channels), and what its pitches have in common."""
         block = self.columns.blocks[part]
         decided = ranks < ranks[:, part : part + 1]
@@ -212,30 +230,28 @@ class PartNetwork(nn.Module):
         condition = context.state[:, part]
         sources = [context.pitches[:, 0], context.pitches[:, 1:, part]]
         if self.decided_proj is not None:
-            flags = torch.stack([decided, decided & (pitches < 0), moves], dim=2).to(condition.dtype)
+            flags = torch.stack([decided, decided & (pitches < 0), moves], dim=2).flatten(1).to(condition.dtype)
             weight = torch.unflatten(self.decided_proj.weight, 0, (len(self.columns.blocks), -1))[part]
-            condition = condition + functional.linear(flags.flatten(1), weight)
+            condition = condition + functional.linear(flags, weight)
             sources += [torch.where(moves, -1, known), torch.where(moves, known, -1)]
         intervals = torch.cat(sources, dim=1)
         hidden = interval_sums(intervals, self.intervals[part], lowest=block.lowest, size=block.size)
         hidden = hidden + self.position[block.columns] + condition.unsqueeze(1)
         if self.progressions is not None:
-            progressions = self._progression_hidden(context, known, moves, part)
-            hidden = hidden + progressions[:, self._cell_pitches[block.columns] % OCTAVE]
+            progressions = self._progression_hidden(shared.before[:, part], known, moves, part)
+            hidden = hidden + progressions[:, self._cell_classes[block.columns]]
         if self.candidate_proj is not None:
-            hidden = hidden + self.candidate_proj(self._candidate_features(context, known, decided, part))
+            features = self._candidate_features(context.candidates, shared.rests, known, decided, part)
+            hidden = hidden + self.candidate_proj(features)
         return hidden, condition
 
-    def _progression_hidden(self, context: PartsContext, known: Tensor, moves: Tensor, part: int) -> Tensor:
+    def _progression_hidden(self, before: Tensor, known: Tensor, moves: Tensor, part: int) -> Tensor:
         """What a part's intervals to the decided parts, before and now, say of each pitch class: (rows, 12, channels).
 
         The sum over sources cannot say it: parallel fifths are two intervals, neither of which is wrong alone.
         """
         assert self.progressions is not None
-        latest = context.pitches[:, 0]
-        own = latest[:, part : part + 1]
-        before = torch.where((latest < 0) | (own < 0), OCTAVE, (own - latest) % OCTAVE)
-        now = (torch.arange(OCTAVE, device=known.device)[:, None] - known.unsqueeze(1)) % OCTAVE
+        now = (self._classes - known.unsqueeze(1)) % OCTAVE
         index = (moves * _PROGRESSIONS + before * OCTAVE).unsqueeze(1) + now  # (rows, 12, parts)
         table = self.progressions[part]
         weights = (known >= 0).to(table.dtype).unsqueeze(1).expand_as(index)
@@ -250,17 +266,16 @@ class PartNetwork(nn.Module):
         pitches = torch.where(states > 0, (states - 1) % self._sizes + self._lowest, -1)
         return pitches, begins if self.columns.has_onsets else begins & (pitches != context.pitches[:, 0])
 
-    def _candidate_features(self, context: PartsContext, known: Tensor, decided: Tensor, part: int) -> Tensor:
+    def _candidate_features(
+        self, candidates: Tensor, rests: Tensor, known: Tensor, decided: Tensor, part: int
+    ) -> Tensor:
         """The candidates' probabilities of a part's pitches, and those of their mixture: (rows, pitches, 2 * planes).
 
         In the mixture each candidate counts as much as it agrees with the parts decided so far.
         """
-        size = self.columns.plane_size
-        planes = context.candidates.view(*context.candidates.shape[:2], self.columns.num_planes, size)
-        active = planes[:, :, 0]
-        columns = (known - self._lowest + self._starts).clamp(min=0).unsqueeze(1)  # of the decided pitches
-        at_pitch = active.gather(2, columns.expand(-1, active.shape[1], -1))
-        rests = 1 - active @ self._is_part.to(active.dtype)
+        planes = torch.unflatten(candidates, 2, (self.columns.num_planes, -1))
+        columns = (known + self._first_columns).clamp(min=0).unsqueeze(1)  # of the decided pitches
+        at_pitch = candidates.gather(2, columns.expand_as(rests))  # the active plane comes first
         agreement = torch.where(known.unsqueeze(1) < 0, rests, at_pitch).clamp(0.01, 1).log()
         weights = torch.where(decided.unsqueeze(1), agreement, 0.0).sum(dim=2).softmax(dim=1)
         own = planes[..., self.columns.blocks[part].columns]

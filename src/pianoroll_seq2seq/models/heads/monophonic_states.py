@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from pianoroll_seq2seq.models.note_columns import NoteColumns
 
@@ -22,35 +21,25 @@ def states_of(columns: NoteColumns, frames: Tensor) -> tuple[Tensor, Tensor]:
         held, and then one for each that begins. And booleans (rows,).
     """
     planes = frames.view(len(frames), columns.num_planes, columns.plane_size) > 0
-    sizes, starts = _sizes_and_starts(columns, frames.device)
-    # The columns of each part, up to those of the largest one. After the columns of a plane there is a silent one.
-    place = torch.arange(int(sizes.max()), device=frames.device)
-    index = torch.where(place < sizes.unsqueeze(1), starts.unsqueeze(1) + place, columns.plane_size)
-    by_part = functional.pad(planes, (0, 1))[:, :, index]  # (rows, planes, parts, pitches)
+    by_part = columns.by_part(planes)  # (rows, planes, parts, pitches)
     active = by_part[:, 0]
     count, place = active.sum(dim=2), active.to(torch.uint8).argmax(dim=2)
     states = torch.where(count > 0, 1 + place, 0)
     possible = (count <= 1).all(dim=1)
     if columns.has_onsets:
         begins = by_part[:, 1].any(dim=2) & (count > 0)
-        states = torch.where(begins, states + sizes, states)
+        states = torch.where(begins, states + columns.sizes.to(states.device), states)
         possible = possible & ~(planes[:, 1] & ~planes[:, 0]).any(dim=1)
     return states, possible
 
 
 def frames_of(columns: NoteColumns, states: Tensor) -> Tensor:
     """The inverse of :func:`states_of`: booleans (rows, frame_size)."""
-    sizes, starts = _sizes_and_starts(columns, states.device)
+    sizes, starts = columns.sizes.to(states.device), columns.starts.to(states.device)
     place = (states - 1) % sizes + starts
     planes = [states > 0, states > sizes] if columns.has_onsets else [states > 0]
     silent = torch.zeros(len(states), columns.plane_size, dtype=torch.bool, device=states.device)
     return torch.cat([silent.scatter(1, place, plane) for plane in planes], dim=1)
-
-
-def _sizes_and_starts(columns: NoteColumns, device: torch.device) -> tuple[Tensor, Tensor]:
-    """The number of columns of each part in a plane, and the first one: twice (parts,)."""
-    sizes, starts = zip(*((block.size, block.start) for block in columns.blocks), strict=True)
-    return torch.tensor(sizes, device=device), torch.tensor(starts, device=device)
 
 
 def means_of(columns: NoteColumns, probabilities: Sequence[Tensor]) -> Tensor:

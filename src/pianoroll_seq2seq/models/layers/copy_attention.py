@@ -134,7 +134,8 @@ class CopyAttention(nn.Module):
         """Candidates for the next frame; ``state`` (batch, state) is the model's state before it."""
         states = state.unsqueeze(1)
         count = memory.frames.shape[1]
-        scores = torch.einsum("bthd,bshd->bhts", self._by_head(self.query, states), memory.keys) / math.sqrt(self.size)
+        queries = self._by_head(self.query, states).transpose(1, 2)
+        scores = queries @ memory.keys.permute(0, 2, 3, 1) / math.sqrt(self.size)
         scores = scores + memory.distance_bias[:, :count].flip(1).unsqueeze(1)
         return self._attend(scores + self._match_scores(memory.match_length.unsqueeze(1)), states, memory.frames)
 
@@ -209,7 +210,8 @@ class CopyAttention(nn.Module):
     def _attend(self, scores: Tensor, states: Tensor, frames: Tensor) -> CopyCandidates:
         no_copy = self.no_copy(states).transpose(1, 2).unsqueeze(3)
         weights = torch.cat([scores, no_copy.to(scores.dtype)], dim=3).softmax(dim=3)
-        copied = weights[..., :-1] @ frames.unsqueeze(1).to(weights.dtype)
+        copied = weights.flatten(1, 2)[..., :-1] @ frames.to(weights.dtype)  # of all heads: (batch, heads * steps, ...)
+        copied = torch.unflatten(copied, 1, (self.num_heads, -1))
         return CopyCandidates(copied.transpose(1, 2), weights[..., -1].transpose(1, 2))
 
 

@@ -48,6 +48,7 @@ class PastFeatures(nn.Module):
     """
 
     _decays: Tensor
+    _cycles: Tensor
     _chroma_weights: Tensor
     _compared: Tensor
 
@@ -60,6 +61,7 @@ class PastFeatures(nn.Module):
         self.size: int = 2 * frame_size + len(_DECAYS) * OCTAVE + repeats + 2 * len(_CYCLES) + 1
         self.register_buffer("_compared", compared, persistent=False)
         self.register_buffer("_decays", torch.tensor(_DECAYS), persistent=False)
+        self.register_buffer("_cycles", torch.tensor(_CYCLES), persistent=False)
         self.register_buffer("_chroma_weights", self.columns.chroma_weights(), persistent=False)
 
     def forward(self, read: Tensor, frames: Tensor) -> Tensor:
@@ -105,7 +107,7 @@ class PastFeatures(nn.Module):
         """
         # Single precision at least: 16 bits have no frame 257.
         moment = position.to(torch.promote_types(latest.dtype, torch.float32))[:, None]
-        angle = 2 * math.pi * moment / torch.tensor(_CYCLES, device=latest.device, dtype=moment.dtype)
+        angle = 2 * math.pi * moment / self._cycles
         clock = torch.cat([angle.sin(), angle.cos(), (1 + moment).log() / 4], dim=1).to(latest.dtype)
         parts = [
             latest,
