@@ -47,6 +47,7 @@ def training(model: str, batch_size: int, data: Path, given: argparse.Namespace)
             label,
             [sys.executable, str(HERE / "worker.py"), name, "--row", label, *options],
             missing=no_bfloat16(name, given.device),
+            keeps_memory=name.startswith("fit") and given.device == "cpu",
         )
         for name in names
         if not given.only or any(word in name for word in given.only.split(";"))

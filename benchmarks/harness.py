@@ -27,7 +27,8 @@ _THREADS = (
     *("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"),
 )
 # glibc may return large blocks of memory to the system and request them again, depending on the history of a process:
-# the same loop took a quarter more time in one process than in the next. With these settings all processes keep them.
+# the same loop took a quarter more time in one process than in the next. With these settings the processes of loops
+# that are written by hand keep them, as `fit` does itself.
 _MEMORY = {"MALLOC_TRIM_THRESHOLD_": "4000000000", "MALLOC_MMAP_THRESHOLD_": "33554432", "MALLOC_TOP_PAD_": "67108864"}
 _MACHINE_KEYS = (
     *("perf_version", "date", "cpu_model_name", "cpu_count", "cpu_freq", "load_avg_1min"),
@@ -45,12 +46,15 @@ class Contender:
         command: its command line; ``{round}`` in it becomes the number of the round, such as for a seed.
         cores: number of its cores: one for each of its processes, which have a single thread.
         missing: why it cannot run; empty if it can.
+        keeps_memory: whether it makes glibc keep freed memory itself, as ``fit`` does. For others environment
+            variables do.
     """
 
     name: str
     command: Sequence[str]
     cores: int = 1
     missing: str = ""
+    keeps_memory: bool = False
 
 
 @dataclass(frozen=True)
@@ -195,7 +199,7 @@ def save_results(folder: Path, name: str, results: Results, text: str) -> None:
 def _run(contender: Contender, turn: int) -> list[Measurement]:
     """Runs a contender. If it fails, raises SystemExit with the end of its standard error."""
     command = [part.replace("{round}", str(turn)) for part in contender.command]
-    environment = os.environ | dict.fromkeys(_THREADS, "1") | _MEMORY
+    environment = os.environ | dict.fromkeys(_THREADS, "1") | ({} if contender.keeps_memory else _MEMORY)
     with _affinity(cores()[-contender.cores :]):
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603 (our own)
     if done.returncode:

@@ -2,10 +2,10 @@
 
     python benchmarks/ingest.py path/to/midi --grids 50hz,16th --rounds 5
 
-One process on one core. Each round takes the files by the score, and each contender in turn reads them, so that
-what else the machine does meets all of them. Slow contenders read a sample, every so manieth file; what is said
-of seconds, files and frames is of that sample for all of them. Ratios are taken within each round, over the files
-that both read.
+One process on one core, by processor time. Each round takes the files by the score, and each contender in turn reads
+them, so that what else the machine does meets all of them. Slow contenders read a sample, every so manieth file; what
+is said of seconds, files and frames is of that sample for all of them. Ratios are taken within each round, over the
+files that both read.
 
 Right is what an exact reference says: plain Python with fractions over mido's events, each onset and end to the
 nearest line of the grid, halves up, at least one frame a note. Agreement is the intersection over union of the
@@ -36,7 +36,7 @@ from importlib.metadata import PackageNotFoundError, version
 from itertools import pairwise
 from math import floor
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 from typing import Any
 
 import mido
@@ -426,9 +426,9 @@ def time_round(chosen: list[Contender], results: dict[str, Measured], paths: lis
             some = [path for path in paths[start : start + FILES_AT_A_TIME] if path in measured.frames]
             gc.collect()
             for path in [*some[:1], *some]:
-                began = perf_counter()
+                began = process_time()
                 contender.read(path)  # what it gives is freed before the clock stops
-                measured.seconds[-1][path] = perf_counter() - began
+                measured.seconds[-1][path] = process_time() - began
 
 
 def measure(

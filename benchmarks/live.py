@@ -1,6 +1,6 @@
 """Plays with models through MIDI ports without devices, and measures how promptly they answer.
 
-    taskset -c 0 python benchmarks/live.py [bach-chorales bach-chorales] [--phrases 40] [--tempo 120] [--pause 0.25]
+    taskset -c 0 python benchmarks/live.py [bach-chorales ...] [--phrases 40] [--tempo 120] [--pause 0.25]
 
 A player plays phrases through the program's own backend of mido (``pianoroll_seq2seq.live.memory_backend``), at times
 that are on no beat, and listens. Half of the answers are interrupted. Measured are
@@ -205,7 +205,7 @@ def percentiles(values: Sequence[float]) -> tuple[float, float, float]:
 def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("models", nargs="*", default=["bach-chorales", "bach-chorales"], help="shipped ones, or folders")
+    parser.add_argument("models", nargs="*", default=["bach-chorales"], help="shipped ones, or folders")
     parser.add_argument("--phrases", type=int, default=40)
     parser.add_argument("--tempo", type=float, default=120.0, help="beats per minute")
     parser.add_argument("--pause", type=float, default=0.25, help="beats of silence that end the player's turn")

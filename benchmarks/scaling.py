@@ -46,7 +46,7 @@ class Point:
             command += ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={self.processes}"]
         command += [str(WORKER), f"fit, {self.precision}", "--row", str(self), "--data", str(data)]
         command += ["--batch-size", str(self.batch_size), "--hidden", str(self.hidden), "--epochs", str(epochs)]
-        return Contender(str(self), command, cores=self.processes, missing=self.missing())
+        return Contender(str(self), command, cores=self.processes, missing=self.missing(), keeps_memory=True)
 
     def missing(self) -> str:
         """Why it cannot be run, if so."""

@@ -81,6 +81,7 @@ class Comparison:
                 name,
                 [sys.executable, str(HERE / "worker.py"), name, *options],
                 missing="" if is_product(name) else no_bfloat16(name),
+                keeps_memory=name.startswith("fit"),
             )
             for name in [*ON_A_CPU, *PRODUCTS.values()]
             if chosen(name, given.only)

@@ -12,7 +12,7 @@ from unittest import mock
 
 import pytest
 
-from pianoroll_seq2seq import History, open_model, read_midi
+from pianoroll_seq2seq import History, MetricPosition, open_model, read_midi
 from pianoroll_seq2seq.data.datasets.scale_chords import write_scale_chords
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
@@ -163,7 +163,7 @@ def test_music_in_a_scale(tmp_path: Path) -> None:
     assert "unknown scale 'H major'" in run_example("condition_on_scale.py", "--scale", "H major").stderr
 
 
-# ---- The shipped model of Bach's chorales
+# ---- The shipped models
 
 
 def test_chorales_have_four_voices_their_metre_and_their_phrases(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,3 +183,18 @@ def test_chorales_have_four_voices_their_metre_and_their_phrases(monkeypatch: py
     assert minuet[:, 4].nonzero()[0][:3].tolist() == [4, 16, 28]  # after an upbeat, bars of three beats
     assert minuet[:, 8].nonzero()[0][:2].tolist() == [47, 83]
     assert (minuet[:, 10] == 1).all()
+
+
+def test_tunes_are_one_voice_on_the_grid_with_their_metre(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The shipped model learns tunes with rounded notes, two notes at once, or jigs as if they were reels."""
+    pytest.importorskip("music21")
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    script = runpy.run_path(str(EXAMPLES / "train_airds_airs.py"), run_name="script")
+    names = ["aird-0001", "aird-0004", "aird-0011", "aird-0052"]
+    rolls = {roll.name: roll for part in script["tunes"](names) for roll in part}
+    assert sorted(rolls) == names[:3]  # the last one has triplets
+    for roll in rolls.values():
+        assert len(roll.parts) == 1
+        assert roll.active.sum(axis=1).max() == 1
+    jig = MetricPosition()(rolls["aird-0004"])
+    assert jig[:, 4].nonzero()[0][:3].tolist() == [2, 14, 26]  # after an upbeat, bars of six quavers

@@ -8,7 +8,9 @@ import pytest
 from command_line import Run
 
 from pianoroll_seq2seq import BeatGrid, NoteTable, PianoRoll, PitchRange, Score, TempoMap, write_midi
+from pianoroll_seq2seq.cli import fill, live, submit_fill
 from pianoroll_seq2seq.cli import generate as command
+from pianoroll_seq2seq.cli.evaluate import EvaluateOptions
 from pianoroll_seq2seq.cli.scales import pitch_classes_of
 from pianoroll_seq2seq.data.datasets.scale_chords import COMMON_FIRST, ROOTS, SCALES
 from pianoroll_seq2seq.errors import SettingsError
@@ -133,9 +135,10 @@ def test_mistakes(run: Run, small_run: Path, here: Path, options: tuple[object, 
     assert [path.name for path in here.iterdir()] == ["file"]
 
 
-def test_the_default_model_is_that_of_the_library() -> None:
-    """The help names another model than the one that plays."""
-    assert inspect.signature(command.generate).parameters["model"].default == DEFAULT_MODEL
+def test_every_command_has_the_default_model_of_the_library() -> None:
+    """Two commands that are called without a model play with two."""
+    for call in (command.generate, EvaluateOptions, fill.fill, live.live, submit_fill.fill):
+        assert inspect.signature(call).parameters["model"].default == DEFAULT_MODEL
 
 
 def test_scales_by_their_names() -> None:

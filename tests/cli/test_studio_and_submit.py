@@ -11,9 +11,10 @@ import pytest
 import yaml
 from command_line import Run, write_chorale_files
 
-from pianoroll_seq2seq import History, studio, write_midi
+from pianoroll_seq2seq import FrameLayout, History, PitchRange, Seq2SeqLSTM, studio, write_midi
 from pianoroll_seq2seq.backends import azureml
 from pianoroll_seq2seq.backends.azureml import RegisteredModel, StoredFolder, model_addresses
+from pianoroll_seq2seq.checkpoint import save
 from pianoroll_seq2seq.cli.generate_options import SamplingOptions
 from pianoroll_seq2seq.cli.submit_options import as_arguments
 from pianoroll_seq2seq.data.datasets.scale_chords import scale_chords
@@ -203,7 +204,7 @@ def test_what_is_sent_fills_as_it_would_here(
         (("--parts", "viola"), "no part 'viola'"),
         (("--bars", "90-91"), "90"),
         (("--vary", "90-91"), "90"),
-        (("--harmonize", "--model", "bach-chorales"), "only continues music"),
+        (("--harmonize", "--model", "continuing"), "only continues music"),
         (("--harmonize", "--model", "nosuch"), "azureml:NAME:VERSION"),
         (("--harmonize", "--scale", "H major"), "H major"),
         (("--harmonize", "--scale", "H major", "--model", "azureml:voices:1"), "H major"),
@@ -216,6 +217,8 @@ def test_filling_that_would_fail_is_not_sent(
 ) -> None:
     """A run waits for a machine, only to fail with a mistake that could be seen before."""
     write_chorale_files(tmp_path)
+    save(Seq2SeqLSTM(FrameLayout(pitches=PitchRange(60, 72)), hidden_size=4), tmp_path / "continuing")
+    changes = tuple(str(tmp_path / change) if change == "continuing" else change for change in changes)
     model = () if "--model" in changes else ("--model", tmp_path / "filling")
     song = tmp_path / ("melody.mid" if "--harmonize" in changes else "piece.mid")
     assert reason in run("submit", "fill", song, *model, *changes, "--compute", "cluster").refused()

@@ -55,15 +55,6 @@ def test_infilling_leaves_out_stretches_of_all_parts() -> None:
     assert not any(mask.all() for mask in drawn(FillTasks(**ONLY | {"infilling": 1.0}, stretch_frames=(8, 30))))
 
 
-def test_lengths_of_stretches_are_drawn_log_uniformly() -> None:
-    masks = drawn(FillTasks(**ONLY | {"infilling": 1.0}, stretch_frames=(1, 63)), frames=2000)
-    lengths = np.array([length for mask in masks for length in runs(mask[:, 0])])
-    assert lengths.min() == 1
-    assert lengths.max() == 63
-    for shortest in (1, 2, 4, 8, 16, 32):  # an octave of lengths is as frequent as another
-        assert 0.15 < np.mean((lengths >= shortest) & (lengths < 2 * shortest)) < 0.185
-
-
 def test_both_gives_some_parts_and_the_others_outside_stretches() -> None:
     masks = drawn(FillTasks(**ONLY | {"both": 1.0}, stretch_frames=(8, 8)))
     for mask in masks:

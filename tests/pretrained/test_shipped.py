@@ -58,6 +58,19 @@ def test_the_chorales_model_generates_a_chorale() -> None:
     assert np.mean([scale_consistency(roll, weight="frames") for roll in pieces]) > 0.85
 
 
+def test_the_airs_model_continues_infills_and_varies_a_tune() -> None:
+    """One note at a time, in a key, and what is given stays."""
+    trained = open_model("airds-airs")
+    tune = trained.generate(beats=32, sampler=Draw(0.9), seed=2)
+    assert tune.active.sum(axis=1).max() == 1
+    assert scale_consistency(tune, weight="frames") > 0.9
+    filled, varied = trained.infill(tune, bars=(3, 4), seed=1), trained.vary(tune, seed=1)
+    assert np.array_equal(filled.active[:32], tune.active[:32])
+    assert np.array_equal(filled.active[64:], tune.active[64:])
+    for roll in (filled, varied):
+        assert 0.3 < (roll.active == tune.active).all(axis=1).mean() < 1
+
+
 def test_unknown_names_are_refused() -> None:
     with pytest.raises(SettingsError, match=r"'bach'.*bach-chorales"):
         model_card("bach")

@@ -256,8 +256,9 @@ def test_what_is_outside_stays_and_takes_differ(case: str) -> None:
 def test_harmonising_is_what_the_library_does() -> None:
     """The page harmonises another melody than the one that was drawn."""
     trained = MODELS["bach-chorales"]
-    (take,) = streamed(parsed({"model": "bach-chorales", "piece": piece_of(TUNE, VOICES, beats=8), "task": "harmonise"}))
-    roll = parsed({"model": "bach-chorales", "piece": piece_of(TUNE, VOICES, beats=8), "task": "harmonise"}).section.roll
+    request = {"model": "bach-chorales", "piece": piece_of(TUNE, VOICES, beats=8), "task": "harmonise"}
+    (take,) = streamed(parsed(request))
+    roll = parsed(request).section.roll
     assert len(roll) == 16
     made = harmonize(trained.model, roll["soprano"], part="soprano", layout=trained.layout)  # type: ignore[arg-type]
     notes = made.notes()

@@ -67,6 +67,6 @@ FILL = Command(
     fill,
     examples="""
     pianoroll-seq2seq submit fill melody.mid --harmonize --compute cpu-cluster --count 8
-    pianoroll-seq2seq submit fill piece.mid --bars 5-8 --model azureml:bach-chorales:2 --compute cpu-cluster --wav --wait
+    pianoroll-seq2seq submit fill piece.mid --bars 5-8 --model azureml:chorales:2 --compute cpu-cluster --wav --wait
     """,
 )

@@ -23,9 +23,9 @@ class FillTasks:
         both: some parts are given throughout, and the others outside some stretches.
         subsets: the names of the parts that may be given throughout, each a tuple of names, drawn with equal
             probability; any of the parts, but not all, by default.
-        stretch_frames: the shortest and the longest stretch that is left out, and that is given between two of them;
-            their lengths are drawn log-uniformly. The last frames of a stretch depend most on what follows it, and many
-            short stretches have many of these. A piece of no more frames than the shortest is left out as a whole.
+        stretch_frames: the shortest and the longest stretch that is left out, and that is given between two of them. The
+            last frames of a stretch depend most on what follows it, and many short stretches have many of these. A
+            piece of no more frames than the shortest is left out as a whole.
         known_end: probability that the model knows where the piece ends, in tasks other than continuing.
 
     Raises:
@@ -43,7 +43,7 @@ class FillTasks:
     infilling: float = 0.2
     both: float = 0.1
     subsets: tuple[tuple[str, ...], ...] = ()
-    stretch_frames: tuple[int, int] = (1, 64)
+    stretch_frames: tuple[int, int] = (1, 32)
     known_end: float = 0.75
 
     def __post_init__(self) -> None:
@@ -107,9 +107,7 @@ class FillTasks:
         given = np.zeros(num_frames, dtype=bool)
         if shortest == num_frames:
             return given
-        size = 2 + num_frames // shortest
-        lengths = np.exp(generator.uniform(np.log(shortest), np.log(longest + 1), size=size))
-        lengths = lengths.astype(np.int64).clip(shortest, longest)  # of rounding
+        lengths = generator.integers(shortest, longest + 1, size=2 + num_frames // shortest)
         ends = np.cumsum(lengths) - int(generator.integers(lengths[0] + 1))  # the first one has begun before the piece
         number = np.searchsorted(ends, np.arange(num_frames), side="right")
         given[number % 2 == int(generator.integers(2))] = True

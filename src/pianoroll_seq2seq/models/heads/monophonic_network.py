@@ -43,6 +43,8 @@ class PartNetwork(nn.Module):
 
     _rotation: Tensor
     _cell_pitches: Tensor
+    _cell_classes: Tensor
+    _classes: Tensor
     _lowest: Tensor
     _sizes: Tensor
     _first_columns: Tensor
