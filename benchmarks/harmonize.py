@@ -1,6 +1,6 @@
 """Harmonizes the sopranos of test chorales, fills two bars of each at three places, and measures the music.
 
-    python benchmarks/harmonize.py MODEL --data FOLDER [--pieces 100] [--temperature 1.0] [--output music]
+    python benchmarks/harmonize.py MODEL --data FOLDER [--pieces 100] [--temperature 1.0] [--parallels 1.0]
 
 ``MODEL`` is the checkpoint of a model that fills (``FillingLSTM``), trained on the training pieces of ``jsb16``. Its
 chorales are beside Bach's own: the grade of Fang and others (2020) with the training pieces as reference, errors of
@@ -29,6 +29,7 @@ from pianoroll_seq2seq import (
     ChoraleScores,
     Draw,
     Given,
+    ParallelControl,
     PianoRoll,
     SeamOverlap,
     fill,
@@ -139,6 +140,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="folder of Jsb16thSeparated.json; by default that of the environment")
     parser.add_argument("--pieces", type=int, default=100, help="harmonizations")
     parser.add_argument("--temperature", type=float, default=1.0)
+    parser.add_argument("--parallels", type=float, default=1.0, help="factor on parallel fifths and octaves")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", type=Path, help="folder for MIDI files and figures.json")
     arguments = parser.parse_args()
@@ -147,10 +149,13 @@ def main() -> None:
         data, model = jsb16(arguments.data), load(arguments.model)
     except PianoRollSeq2SeqError as error:
         parser.error(str(error))
+    sampler: Sampler = Draw(arguments.temperature)
+    if arguments.parallels != 1.0:
+        sampler = ParallelControl(model.layout, sampler, arguments.parallels)
     scores, seams, seconds = measure(
         model,
         data,
-        Draw(arguments.temperature),
+        sampler,
         pieces=arguments.pieces,
         seed=arguments.seed,
         folder=arguments.output,

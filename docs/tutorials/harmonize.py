@@ -14,7 +14,8 @@
 # # A melody in, four voices out
 #
 # The model `bach-chorales`, which comes with the library, writes alto, tenor and bass to a melody of yours, in the
-# style of Bach's chorales. Any MIDI or MusicXML file with one melody will do. Here it is the hymn "Ode to Joy", eight bars:
+# style of Bach's chorales. Any MIDI or MusicXML file with one melody will do. Here it is the hymn "Ode to Joy", eight
+# bars:
 
 # %%
 from pathlib import Path

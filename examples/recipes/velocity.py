@@ -24,8 +24,8 @@ INNER: dict[str, HeadFactory] = {
 }
 """Heads for the notes, by name: pitches that are independent, that depend on those below, and by their surroundings.
 
-Music of the first fills up with notes until all sound: its chords are drawn pitch by pitch, and it cannot take back what
-does not fit. The last one takes about twice as long to train, and is by far the best.
+Music of the first fills up with notes until all sound: its chords are drawn pitch by pitch, and wrong notes stay. The
+last one takes about twice as long to train, and is by far the best.
 """
 
 

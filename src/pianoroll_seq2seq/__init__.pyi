@@ -95,6 +95,7 @@ from .pretrained import save_pretrained as save_pretrained
 from .pretrained.opening import open_model as open_model
 from .pretrained.trained_model import TrainedModel as TrainedModel
 from .sampling import Draw as Draw
+from .sampling import ParallelControl as ParallelControl
 from .sampling import RepetitionControl as RepetitionControl
 from .sampling import Sampler as Sampler
 from .sampling import ScaleConstrained as ScaleConstrained

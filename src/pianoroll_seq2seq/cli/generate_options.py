@@ -69,6 +69,8 @@ class SamplerOptions:
     """Sample from the most likely frames only, those that together have this probability."""
     threshold: float | None = None
     """Do not sample: every pitch with at least this probability sounds. The music tends to freeze."""
+    parallels: Annotated[float | None, Parameter(validator=Number(gte=0, lte=1), metavar="FACTOR")] = None
+    """Multiply the probability of parallel fifths and octaves by this, such as 0.1, for a model of several parts."""
     scale: Annotated[str | None, Parameter(metavar="SCALE")] = None
     """Keep to a scale, such as 'C major' or f#_dorian."""
     condition: Annotated[list[str] | None, Parameter(metavar="SCALE|NUMBERS")] = None
@@ -77,12 +79,13 @@ class SamplerOptions:
     """The same seed gives the same music."""
 
     def __post_init__(self) -> None:
-        """Validates that a threshold has no temperature and no top-p."""
-        if self.threshold is not None and self.top_p is not None:
-            raise SettingsError(
-                f"--threshold {self.threshold} samples nothing, so --top-p {self.top_p} has no effect. Leave one of "
-                f"them out."
-            )
+        """Validates that a threshold comes without what is for samples."""
+        for option, value in (("--top-p", self.top_p), ("--parallels", self.parallels)):
+            if self.threshold is not None and value is not None:
+                raise SettingsError(
+                    f"--threshold {self.threshold} samples nothing, so {option} {value} has no effect. Leave one of "
+                    f"them out."
+                )
         if self.threshold is not None and self.temperature != 1.0:
             raise SettingsError(
                 f"--threshold {self.threshold} samples nothing, so --temperature {self.temperature} has no effect. "

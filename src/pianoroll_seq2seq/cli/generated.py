@@ -82,14 +82,20 @@ def sampler_of(options: SamplerOptions, trained: "TrainedModel") -> "Sampler":
     """The sampler.
 
     Raises:
-        SettingsError: an unknown scale, or a threshold out of range.
+        SettingsError: an unknown scale, a threshold out of range, or parallels of a model of one part.
     """
     from pianoroll_seq2seq.cli.scales import pitch_classes_of
-    from pianoroll_seq2seq.sampling import Draw, ScaleConstrained, Threshold, TopP
+    from pianoroll_seq2seq.sampling import Draw, ParallelControl, ScaleConstrained, Threshold, TopP
 
     sampler: Sampler = Draw(options.temperature) if options.threshold is None else Threshold(options.threshold)
     if options.top_p is not None:
         sampler = TopP(options.top_p, temperature=options.temperature)
+    if options.parallels is not None:
+        if trained.layout is None or len(trained.layout.parts) < 2:
+            raise SettingsError(
+                f"--parallels {options.parallels}: the model {trained.name} writes one part. Leave it out."
+            )
+        sampler = ParallelControl(trained.layout, sampler, options.parallels)
     if options.scale is None:
         return sampler
     return ScaleConstrained(sampler, pitch_classes_of(options.scale), trained.layout)

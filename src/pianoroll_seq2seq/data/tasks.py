@@ -23,8 +23,8 @@ class FillTasks:
         both: some parts are given throughout, and the others outside some stretches.
         subsets: the names of the parts that may be given throughout, each a tuple of names, drawn with equal
             probability; any of the parts, but not all, by default.
-        stretch_frames: the shortest and the longest stretch that is left out, and that is given between two of them. The
-            last frames of a stretch depend most on what follows it, and many short stretches have many of these. A
+        stretch_frames: the shortest and the longest stretch that is left out, and that is given between two of them.
+            The last frames of a stretch depend most on what follows it, and many short stretches have many of these. A
             piece of no more frames than the shortest is left out as a whole.
         known_end: probability that the model knows where the piece ends, in tasks other than continuing.
 

@@ -16,6 +16,7 @@ from pianoroll_seq2seq.sampling.generation import generate_frames as generate_fr
 from pianoroll_seq2seq.sampling.generations import Generations as Generations
 from pianoroll_seq2seq.sampling.length import Length as Length
 from pianoroll_seq2seq.sampling.samplers import Draw as Draw
+from pianoroll_seq2seq.sampling.samplers import ParallelControl as ParallelControl
 from pianoroll_seq2seq.sampling.samplers import RepetitionControl as RepetitionControl
 from pianoroll_seq2seq.sampling.samplers import Sampler as Sampler
 from pianoroll_seq2seq.sampling.samplers import ScaleConstrained as ScaleConstrained

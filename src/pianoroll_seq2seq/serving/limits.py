@@ -9,9 +9,9 @@ from pianoroll_seq2seq.errors import SettingsError
 class RequestLimits:
     """Bounds on one request.
 
-    The defaults allow two minutes of music at 120 beats per minute and four frames a beat. Of the model that comes with
-    the library, which takes 7 to 8 ms of processor time a frame, no request takes more than 10 s on one core, or 400
-    MB. For a larger model set lower bounds: ``max_num_frames`` is in proportion to the time.
+    The defaults allow one minute of music at 120 beats per minute and four frames a beat. Of ``bach-chorales``, which
+    takes 7 to 18 ms of processor time a frame, more after long primers, no request takes more than 10 s on one core, or
+    400 MB. For a larger model set lower bounds: ``max_num_frames`` is in proportion to the time.
 
     Args:
         max_request_bytes: size of the request's JSON, in bytes.
@@ -32,8 +32,8 @@ class RequestLimits:
     max_midi_bytes: int = 2**19
     max_primer_notes: int = 10_000
     max_primer_frames: int = 10_000
-    max_num_frames: int = 1_000
-    max_frame_pairs: int = 4_000_000
+    max_num_frames: int = 500
+    max_frame_pairs: int = 2_000_000
     min_temperature: float = 0.05
     max_temperature: float = 10.0
 

@@ -6,7 +6,12 @@ from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.serving.limits import RequestLimits
 
 _REQUEST = RequestLimits(
-    max_request_bytes=2**22, max_midi_bytes=2**21, max_primer_notes=20_000, max_num_frames=50_000, max_temperature=5.0
+    max_request_bytes=2**22,
+    max_midi_bytes=2**21,
+    max_primer_notes=20_000,
+    max_num_frames=50_000,
+    max_frame_pairs=4_000_000,
+    max_temperature=5.0,
 )
 
 

@@ -139,9 +139,13 @@ class PartNetwork(nn.Module):
         silent = latest < 0
         before = (latest.unsqueeze(2) - latest.unsqueeze(1)) % OCTAVE
         before = before.masked_fill(silent.unsqueeze(2) | silent.unsqueeze(1), OCTAVE)
+        return SharedContext(self._shared_hidden(context), before, self._rests(context))
+
+    def _rests(self, context: PartsContext) -> Tensor:
+        """The probability that each part rests by each copy candidate, (rows, candidates, parts)."""
         active = context.candidates[..., : self.columns.plane_size]
-        rests = 1 - active @ self._is_part.to(active.dtype)
-        return SharedContext(self._shared_hidden(context), before, rests)
+        rests: Tensor = 1 - active @ self._is_part.to(active.dtype)
+        return rests
 
     def _shared_hidden(self, context: PartsContext) -> Tensor:
         """Hidden values that all parts have in common, from the tonal context and from the given pitches to come."""
@@ -172,7 +176,7 @@ class PartNetwork(nn.Module):
             some, of_rows = context, shared
             if chosen is not None:
                 some = context.map(lambda values, rows=rows: values[rows])
-                of_rows = replace(shared, before=shared.before[rows], rests=shared.rests[rows])
+                of_rows = replace(shared, before=shared.before[rows], rests=self._rests(some))
             of_part, condition = self._hidden(some, of_rows, states[rows], ranks[rows], part)
             hidden.append(of_part.flatten(0, 1))
             conditions.append(condition)

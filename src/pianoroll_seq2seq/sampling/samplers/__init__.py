@@ -7,6 +7,7 @@ from pianoroll_seq2seq.sampling.samplers.contract import sample_rows as sample_r
 from pianoroll_seq2seq.sampling.samplers.contract import select_rows as select_rows
 from pianoroll_seq2seq.sampling.samplers.contract import start_sampler as start_sampler
 from pianoroll_seq2seq.sampling.samplers.draw import Draw as Draw
+from pianoroll_seq2seq.sampling.samplers.parallel_control import ParallelControl as ParallelControl
 from pianoroll_seq2seq.sampling.samplers.repetition_control import RepetitionControl as RepetitionControl
 from pianoroll_seq2seq.sampling.samplers.repetition_control import longest_run as longest_run
 from pianoroll_seq2seq.sampling.samplers.scale_constrained import ScaleConstrained as ScaleConstrained

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -12,9 +13,9 @@ from pianoroll_seq2seq.layout import FrameLayout
 from pianoroll_seq2seq.models.heads.contract import FrameDistribution
 from pianoroll_seq2seq.models.heads.random_numbers import uniform
 from pianoroll_seq2seq.pianoroll import PianoRoll
-from pianoroll_seq2seq.sampling.free_cells import FreeCells
 from pianoroll_seq2seq.sampling.samplers.contract import Sampler, next_sampler, start_sampler
 from pianoroll_seq2seq.sampling.samplers.draw import Draw
+from pianoroll_seq2seq.sampling.samplers.rejection import sample_accepted
 
 
 @dataclass(frozen=True)
@@ -91,24 +92,16 @@ class RepetitionControl:
 
     def __call__(self, distribution: FrameDistribution, *, generator: torch.Generator) -> Tensor:
         """The sampled frames, of batch shape (batch,) once there are latest frames."""
-        frame = self.sampler(distribution, generator=generator)
         if self.latest is None or not self.latest.shape[1] or (self.weight == 1.0 and self.max_run is None):
-            return frame
-        rejected = ~self._accepted(distribution, frame, generator)
-        for _ in range(self.tries - 1):
-            if not rejected.any():
-                break
-            again = self.sampler(distribution, generator=generator)
-            frame = torch.where(rejected.unsqueeze(-1), again, frame)
-            rejected = rejected & ~self._accepted(distribution, frame, generator)
-        return frame
+            return self.sampler(distribution, generator=generator)
+        return sample_accepted(
+            self.sampler, distribution, partial(self._accepted, generator), tries=self.tries, generator=generator
+        )
 
-    def _accepted(self, distribution: FrameDistribution, frame: Tensor, generator: torch.Generator) -> Tensor:
+    def _accepted(self, generator: torch.Generator, frame: Tensor) -> Tensor:
         """Which frames (batch, frame_size) are kept, (batch,)."""
         assert self.latest is not None
         assert self.run is not None
-        if isinstance(distribution, FreeCells):
-            frame = distribution.whole(frame)
         same = (self._compared(frame).unsqueeze(1) == self.latest).all(dim=2)
         chance = torch.where(same.any(dim=1), self.weight, 1.0) / max(1.0, self.weight)
         if self.max_run is not None:
