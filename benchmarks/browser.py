@@ -2,7 +2,7 @@
 
     python benchmarks/browser.py [--model bach-chorales] [--repeats 5]
 
-Each time, a headless Chromium opens the page anew and presses Harmonise, or Continue if the model cannot harmonise. The
+Each time, a headless Chromium opens the page anew and presses Harmonize, or Continue if the model cannot harmonize. The
 melody that the page opens with has eight bars. Measured are the time from the click until the page plays, until the
 answer is complete, and the tasks of the page's main thread from the click until three seconds after the answer: by the
 clock, which counts other programs of the machine too, and by the time that the thread itself ran.
@@ -50,9 +50,9 @@ def press(browser: Browser, address: str) -> Pressed:
     page = browser.new_page(viewport={"width": 1280, "height": 800})
     page.goto(address)
     page.evaluate(_WATCH)
-    can_harmonise = page.get_attribute("#harmonise", "aria-disabled") is None
+    can_harmonize = page.get_attribute("#harmonize", "aria-disabled") is None
     browser.start_tracing(page=page, categories=["disabled-by-default-devtools.timeline"])
-    page.click("#harmonise" if can_harmonise else "#continue")
+    page.click("#harmonize" if can_harmonize else "#continue")
     while not page.evaluate("window.sounded && window.done"):
         page.wait_for_timeout(100)
     page.wait_for_timeout(3000)

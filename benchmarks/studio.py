@@ -2,7 +2,7 @@
 
     python benchmarks/studio.py [--rounds 5]
 
-Harmonises a melody of eight bars, in one take and in four; bar 3 of it alone; and two bars late in a melody of 64. It
+Harmonizes a melody of eight bars, in one take and in four; bar 3 of it alone; and two bars late in a melody of 64. It
 measures the seconds from the request to the first notes and to the end, and the processor's seconds; of each
 the median. The request is parsed, and the answer is written as lines of JSON, as the server does.
 """
@@ -35,10 +35,10 @@ def piece(bars: int) -> dict[str, Any]:
 
 
 CASES: dict[str, dict[str, Any]] = {
-    "harmonise 8 bars": {"piece": piece(8), "task": "harmonise"},
-    "harmonise 8 bars, 4 takes": {"piece": piece(8), "task": "harmonise", "takes": 4},
-    "harmonise bar 3 of 8": {"piece": piece(8), "task": "harmonise", "bars": [3, 3]},
-    "harmonise bars 60 and 61": {"piece": piece(64), "task": "harmonise", "bars": [60, 61]},
+    "harmonize 8 bars": {"piece": piece(8), "task": "harmonize"},
+    "harmonize 8 bars, 4 takes": {"piece": piece(8), "task": "harmonize", "takes": 4},
+    "harmonize bar 3 of 8": {"piece": piece(8), "task": "harmonize", "bars": [3, 3]},
+    "harmonize bars 60 and 61": {"piece": piece(64), "task": "harmonize", "bars": [60, 61]},
 }
 
 
@@ -60,7 +60,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    seconds_of(CASES["harmonise bar 3 of 8"], seed=0)  # what is done once
+    seconds_of(CASES["harmonize bar 3 of 8"], seed=0)  # what is done once
     print(f"{'':28}{'first notes':>12}{'end':>8}{'processor':>12}")
     for name, request in CASES.items():
         rounds = [seconds_of(request, seed=seed) for seed in range(arguments.rounds)]

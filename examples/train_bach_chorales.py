@@ -92,7 +92,7 @@ class Chorales(NamedTuple):
 
 
 def recipe(pieces: Chorales) -> Recipe:
-    """Whole chorales, of which a model learns to continue, to harmonise and to infill; with onsets."""
+    """Whole chorales, of which a model learns to continue, to harmonize and to infill; with onsets."""
     return filling(
         pieces.split.train,
         onsets=True,
@@ -166,7 +166,7 @@ def card(trained: Trained, figures: Mapping[str, Any], comparison: Mapping[str, 
     """Facts about the model for its users."""
     return {
         "name": NAME,
-        "what": "Harmonises melodies, continues, infills and begins music for four voices in the style of Bach's "
+        "what": "Harmonizes melodies, continues, infills and begins music for four voices in the style of Bach's "
         "chorales, in sixteenths.",
         "data": "J. S. Bach's chorales as music21's corpus has them (public domain): "
         f"{len(split.train)} to train, {len(split.valid)} to validate, {len(split.test)} to test, split by hymn tune.",

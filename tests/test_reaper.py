@@ -84,7 +84,7 @@ def test_parts_without_notes_are_added_to_a_melody(studio: Served) -> None:
     project = Project(
         [item("high", *[72, 74, 76, 77] * 4), item("low", first=4, last=6)],
         (0, 16),
-        [address(studio), "duet", "harmonise", "0.9"],
+        [address(studio), "duet", "harmonize", "0.9"],
     )
     melody = project.items[0].music()
     project.run()

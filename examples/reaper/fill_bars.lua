@@ -263,7 +263,7 @@ end
 
 ---------------------------------------------------------------------------------------------------------- the script
 
-local QUESTIONS = { "Address of the studio", "Model", "Task: fill / harmonise / vary", "Temperature" }
+local QUESTIONS = { "Address of the studio", "Model", "Task: fill / harmonize / vary", "Temperature" }
 local KEYS, DEFAULTS = { "address", "model", "task", "temperature" }, { "", "bach-chorales", "fill", "1.0" }
 
 --- The answers of the dialog; nil if it was cancelled.

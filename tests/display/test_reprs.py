@@ -106,11 +106,11 @@ def test_a_card_is_text() -> None:
     assert card == model_card("bach-chorales")
     text = str(card)
     assert text == repr(card)
-    assert text.startswith("bach-chorales\nWhat it is: Harmonises melodies, continues, infills and begins music")
+    assert text.startswith("bach-chorales\nWhat it is: Harmonizes melodies, continues, infills and begins music")
     assert "\nHow good it is\n  - valid nats: 1.528\n" in text
     assert "{" not in text
     assert max(map(len, text.splitlines())) <= 88
     markdown = card._repr_markdown_()  # type: ignore[attr-defined]  # what a notebook shows
-    assert "**What it is**\n\nHarmonises melodies" in markdown
+    assert "**What it is**\n\nHarmonizes melodies" in markdown
     assert str(Card(license="mit", extra={"a": 1})) == "License: mit\nExtra\n  - a: 1"
     assert str(Card()) == ""

@@ -1,4 +1,4 @@
-"""The page asks models: harmonise, fill, vary and continue, several takes, stop, undo."""
+"""The page asks models: harmonize, fill, vary and continue, several takes, stop, undo."""
 
 import re
 from collections.abc import Iterator
@@ -42,14 +42,14 @@ def parts_of(found: list[tuple[int, int, float, float]], part: int) -> list[tupl
     return [note for note in found if note[0] == part]
 
 
-def test_a_melody_is_harmonised_and_undone_as_one_step(voices: Served, tmp_path: Path) -> None:
+def test_a_melody_is_harmonized_and_undone_as_one_step(voices: Served, tmp_path: Path) -> None:
     """The melody changes, voices are missing, or undo takes back a single note of the answer."""
     with opened_page() as page:
         opened(page, voices)
         page.select_option("#model", "bach-chorales")
         melody = notes(page, tmp_path)
         assert len(melody) == MELODY
-        ask(page, "harmonise")
+        ask(page, "harmonize")
         found = notes(page, tmp_path)
         assert parts_of(found, 0) == melody
         for part in (1, 2, 3):
@@ -59,14 +59,14 @@ def test_a_melody_is_harmonised_and_undone_as_one_step(voices: Served, tmp_path:
         assert notes(page, tmp_path) == melody
         page.click("#redo")
         assert notes(page, tmp_path) == found
-        expect(page.locator("#harmonise")).to_have_attribute("aria-disabled", "true")
+        expect(page.locator("#harmonize")).to_have_attribute("aria-disabled", "true")
 
 
 def test_selected_bars_and_parts_are_written_and_nothing_else(voices: Served, tmp_path: Path) -> None:
     """Filling or varying a bar changes its neighbours."""
     with opened_page() as page:
         opened(page, voices)
-        ask(page, "harmonise")
+        ask(page, "harmonize")
         before = notes(page, tmp_path)
         select_bars(page, 2, 2)
         page.fill("#seed", "11")
@@ -100,7 +100,7 @@ def test_the_seed_determines_the_answer(voices: Served, tmp_path: Path) -> None:
         answers = []
         for seed in ("5", "5", "6"):
             page.fill("#seed", seed)
-            ask(page, "harmonise")
+            ask(page, "harmonize")
             answers.append(notes(page, tmp_path))
             page.click("#undo")
             expect_notes(page, MELODY)
@@ -135,7 +135,7 @@ def test_takes_are_heard_kept_and_dropped(voices: Served, tmp_path: Path) -> Non
         opened(page, voices)
         page.fill("#seed", "3")
         page.select_option("#take-count", "3")
-        ask(page, "harmonise")
+        ask(page, "harmonize")
         rows = page.locator("#takes li")
         expect(rows).to_have_count(3)
         expect(rows.nth(1)).to_contain_text("Take 2 · seed 3")
@@ -169,7 +169,7 @@ def test_what_cannot_be_done_says_why(voices: Served) -> None:
         page.keyboard.press("Enter")
         expect(page.locator("#status")).to_have_text("Select the bars or the parts to fill.")
         page.select_option("#model", "small")
-        expect(page.locator("#harmonise")).to_have_attribute("title", re.compile("only continues"))
+        expect(page.locator("#harmonize")).to_have_attribute("title", re.compile("only continues"))
         expect(page.locator("#continue")).not_to_have_attribute("aria-disabled", "true")
 
 

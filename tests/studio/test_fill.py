@@ -202,7 +202,7 @@ VOICES = ("soprano", "alto", "tenor", "bass")
 TUNE = melody([72, 74, 76, 74])
 SILENCE: list[dict[str, Any]] = []
 CASES = {
-    "harmonise": ("bach-chorales", piece_of(TUNE, VOICES), {"task": "harmonise", "takes": 2}),
+    "harmonize": ("bach-chorales", piece_of(TUNE, VOICES), {"task": "harmonize", "takes": 2}),
     "fill a bar": ("bach-chorales", piece_of(TUNE, VOICES), {"task": "fill", "bars": [1, 1]}),
     "continue": ("bach-chorales", piece_of(TUNE, VOICES), {"task": "continue", "beats": 3, "takes": 2}),
     "silence": ("bach-chorales", piece_of(SILENCE, VOICES, beats=4), {"task": "fill"}),
@@ -223,7 +223,7 @@ CASES = {
         for task, more in (
             ("continue", {"beats": 4}),
             ("fill", {"bars": [2, 3], "parts": [seed % 2]}),
-            ("harmonise", {"parts": [seed % 2]}),
+            ("harmonize", {"parts": [seed % 2]}),
             ("vary", {"bars": [1, 2], "strength": 0.4}),
         )
     },
@@ -242,7 +242,7 @@ def test_a_take_and_the_notes_that_stay_are_the_filled_piece(case: str) -> None:
         assert as_the_page_has_it(request, piece, take) == whole
 
 
-@pytest.mark.parametrize("case", ["harmonise duet 0", "fill duet 1", "vary expressive 1"])
+@pytest.mark.parametrize("case", ["harmonize duet 0", "fill duet 1", "vary expressive 1"])
 def test_what_is_outside_stays_and_takes_differ(case: str) -> None:
     """The other parts and bars are written again, or all takes are one."""
     model, piece, settings = CASES[case]
@@ -253,10 +253,10 @@ def test_what_is_outside_stays_and_takes_differ(case: str) -> None:
     assert streamed(parsed({"model": model, "piece": piece, "seed": 1} | settings))[0] != first
 
 
-def test_harmonising_is_what_the_library_does() -> None:
-    """The page harmonises another melody than the one that was drawn."""
+def test_harmonizing_is_what_the_library_does() -> None:
+    """The page harmonizes another melody than the one that was drawn."""
     trained = MODELS["bach-chorales"]
-    request = {"model": "bach-chorales", "piece": piece_of(TUNE, VOICES, beats=8), "task": "harmonise"}
+    request = {"model": "bach-chorales", "piece": piece_of(TUNE, VOICES, beats=8), "task": "harmonize"}
     (take,) = streamed(parsed(request))
     roll = parsed(request).section.roll
     assert len(roll) == 16
@@ -310,12 +310,12 @@ def test_a_long_piece_is_read_around_the_bars() -> None:
 
 
 def test_parts_are_found_by_their_names() -> None:
-    """The melody of a piece whose parts are in another order is harmonised as a bass."""
-    request = parsed({"model": "duet", "piece": piece_of([note(1, 65, 0)], ("BASS", "Melody")), "task": "harmonise"})
+    """The melody of a piece whose parts are in another order is harmonized as a bass."""
+    request = parsed({"model": "duet", "piece": piece_of([note(1, 65, 0)], ("BASS", "Melody")), "task": "harmonize"})
     assert request.placed == (1, 0)
     (take,) = streamed(request)
     assert {one["part"] for one in take} == {0}
-    other = parsed({"model": "duet", "piece": piece_of([note(1, 50, 0)], ("Melody", "left")), "task": "harmonise"})
+    other = parsed({"model": "duet", "piece": piece_of([note(1, 50, 0)], ("Melody", "left")), "task": "harmonize"})
     assert other.placed == (0, 1)
 
 
@@ -357,11 +357,11 @@ def changed(**changes: Any) -> dict[str, Any]:
         ({"model": "none"}, 422, '"none" is not open'),
         ({"model": ...}, 400, "missing"),
         ({"model": ["duet"]}, 422, "is not open"),
-        ({"task": "sing"}, 422, "one of continue, fill, harmonise, vary"),
+        ({"task": "sing"}, 422, "one of continue, fill, harmonize, vary"),
         ({"task": ["fill"]}, 422, "one of continue"),
         ({"root": 3}, 400, "unknown field"),
         ({"model": "continuing"}, 422, "only continues music"),
-        ({"model": "piano", "task": "harmonise"}, 422, "writes one part"),
+        ({"model": "piano", "task": "harmonize"}, 422, "writes one part"),
         ({"model": "strange", "task": "continue", "bars": None}, 422, "conditions that the studio does not have"),
         ({"model": "scales", "task": "continue", "bars": None}, 422, "needs a scale"),
         ({"model": "bach-chorales"}, 422, "writes 4 parts, soprano, alto, tenor, bass, and the piece has 2. Add parts"),
@@ -383,9 +383,9 @@ def changed(**changes: Any) -> dict[str, Any]:
         ({"parts": [2]}, 422, "in 0..1"),
         ({"parts": "bass"}, 400, "a list of the parts"),
         (CONTINUING | {"piece": piece_of([], ("a", "kit")), "parts": [1]}, 422, "does not write 'kit'"),
-        ({"task": "harmonise"}, 422, "all parts have notes"),
-        ({"task": "harmonise", "parts": [0, 1]}, 422, "no melody to harmonise"),
-        ({"task": "harmonise", "piece": piece_of([])}, 422, "no melody to harmonise"),
+        ({"task": "harmonize"}, 422, "all parts have notes"),
+        ({"task": "harmonize", "parts": [0, 1]}, 422, "no melody to harmonize"),
+        ({"task": "harmonize", "piece": piece_of([])}, 422, "no melody to harmonize"),
         ({"task": "vary", "piece": piece_of([])}, 422, "no notes to vary"),
         ({"task": "vary", "strength": 0}, 422, "above 0"),
         ({"task": "vary", "strength": 1e-300}, 422, "above 0"),
@@ -475,7 +475,7 @@ def test_a_model_that_fails_ends_with_a_sentence(monkeypatch: pytest.MonkeyPatch
 def test_the_roll_is_the_piece() -> None:
     """The model reads other notes, or another tempo or metre, than the page shows."""
     piece = piece_of(random_notes(6), beats_per_minute=120, beats_per_bar=3)
-    request = parsed({"model": "duet", "piece": piece, "task": "harmonise", "parts": [1], "bars": [2, 2]})
+    request = parsed({"model": "duet", "piece": piece, "task": "harmonize", "parts": [1], "bars": [2, 2]})
     roll = request.section.roll
     assert isinstance(roll, PianoRoll)
     assert len(roll) % 12 == 0
@@ -523,7 +523,7 @@ def test_the_page_knows_what_each_model_can_do() -> None:
     assert [name for name, model in models.items() if model["conditional"]] == ["scales"]
     assert [name for name, model in models.items() if model["is_drums"]] == ["kit"]
     for name, model in models.items():
-        assert list(model["tasks"]) == ["continue", "fill", "harmonise", "vary"]
+        assert list(model["tasks"]) == ["continue", "fill", "harmonize", "vary"]
         for task, problem in model["tasks"].items():
             request = {
                 "model": name,
@@ -535,7 +535,7 @@ def test_the_page_knows_what_each_model_can_do() -> None:
                 with pytest.raises(RequestError, match=re.escape(problem)):
                     parsed(request)
     assert set(models["bach-chorales"]["tasks"].values()) == {None}
-    assert models["piano"]["tasks"] | {"harmonise": None} == models["bach-chorales"]["tasks"]
+    assert models["piano"]["tasks"] | {"harmonize": None} == models["bach-chorales"]["tasks"]
     assert settings["max_file_bytes"] == LIMITS.request.max_midi_bytes
     for installed in ("scores", "samples"):
         assert settings[installed] is None or "pip install" in settings[installed]

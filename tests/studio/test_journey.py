@@ -41,7 +41,7 @@ def position(page: Page) -> float:
     return float(page.input_value("#position"))
 
 
-def test_draw_harmonise_change_regenerate_undo_play_and_save(bach: Served, tmp_path: Path) -> None:
+def test_draw_harmonize_change_regenerate_undo_play_and_save(bach: Served, tmp_path: Path) -> None:
     """The parts of the page do not work together."""
     highest = 83  # of the model
     with opened_page(width=1280, height=900) as page:
@@ -55,7 +55,7 @@ def test_draw_harmonise_change_regenerate_undo_play_and_save(bach: Served, tmp_p
         melody = notes(page, tmp_path)
         assert [pitch for _, pitch, _, _ in melody] == list(SOPRANO)
         page.fill("#seed", "4")
-        page.click("#harmonise")
+        page.click("#harmonize")
         expect(page.locator("#status")).to_contain_text("Done", timeout=60_000)
         assert waited(lambda: position(page) > 2, 30)  # it plays
         picture(page, "studio", tmp_path)

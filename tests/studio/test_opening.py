@@ -163,7 +163,7 @@ def test_tracks_become_the_parts_of_the_model() -> None:
 
 
 def test_notes_out_of_range_are_moved_by_octaves_or_left_out() -> None:
-    """A melody that is an octave too low cannot be harmonised, or notes go without a word."""
+    """A melody that is an octave too low cannot be harmonized, or notes go without a word."""
     low = score_of((0, 0, 1, 50), (0, 1, 2, 55), parts=(Part("soprano"),))
     piece, changes = opened(to_midi_bytes(low), VOICES)
     assert rows_of(piece) == [(0, 0, 1, 62), (0, 1, 2, 67)]

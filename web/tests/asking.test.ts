@@ -40,11 +40,11 @@ const done = { take: 0, done: true };
 
 test("an answer is one step, the melody stays the same values, and it plays", async () => {
   const { asking: one, store, transport } = asking([half, rest, done]);
-  assert.equal(await one.run("harmonise"), "done");
+  assert.equal(await one.run("harmonize"), "done");
   assert.deepEqual([pitches(store, 1), pitches(store, 2)], [[65, 67], [60, 59]]);
   for (const given of MELODY.notes) assert.ok(store.piece.notes.includes(given));
   assert.deepEqual(transport.calls, ["play 0"]);
-  assert.deepEqual([store.undoable, one.running, one.takes], ["Harmonise", false, []]);
+  assert.deepEqual([store.undoable, one.running, one.takes], ["Harmonize", false, []]);
   assert.ok(store.undo());
   assert.equal(store.piece, MELODY);
   assert.equal(store.undoable, null);
@@ -52,7 +52,7 @@ test("an answer is one step, the melody stays the same values, and it plays", as
 
 test("two answers are two steps", async () => {
   const { asking: one, store } = asking([half, rest, done]);
-  await one.run("harmonise");
+  await one.run("harmonize");
   const first = store.piece;
   await one.run("continue");
   store.undo();
@@ -67,7 +67,7 @@ test("the server says what is written", async () => {
 
 test("Stop keeps what has arrived", async () => {
   const { asking: one, store } = asking([half, () => one.stop(), rest, done]);
-  assert.equal(await one.run("harmonise"), "stopped");
+  assert.equal(await one.run("harmonize"), "stopped");
   assert.deepEqual(pitches(store, 1), [65]);
   store.undo();
   assert.equal(store.piece, MELODY);
@@ -75,7 +75,7 @@ test("Stop keeps what has arrived", async () => {
 
 test("undo while an answer arrives ends it", async () => {
   const { asking: one, store } = asking([half, (store) => store.undo(), rest, done]);
-  assert.equal(await one.run("harmonise"), "stopped");
+  assert.equal(await one.run("harmonize"), "stopped");
   assert.equal(store.piece, MELODY);
 });
 
@@ -83,14 +83,14 @@ test("a selection while an answer arrives does not end it, also after an undo", 
   const { asking: one, store } = asking([(store) => store.select({ parts: [0] }), half, (store) => store.select({ parts: null }), rest, done]);
   store.change("Draw", withNotes(store.piece, [...store.piece.notes, note(0, 79, 12)]));
   store.undo();
-  assert.equal(await one.run("harmonise"), "done");
+  assert.equal(await one.run("harmonize"), "done");
   assert.deepEqual(pitches(store, 1), [65, 67]);
 });
 
 test("a part that is missing by now comes back with its notes", async () => {
   const solo = { ...MELODY, parts: MELODY.parts.slice(0, 1) };
   const { asking: one, store } = asking([half, rest, done, ...second], solo, { takes: 2 });
-  await one.run("harmonise");
+  await one.run("harmonize");
   store.undo();
   assert.equal(store.piece.parts.length, 1);
   one.hear(one.takes[0]!.id);
@@ -100,7 +100,7 @@ test("a part that is missing by now comes back with its notes", async () => {
 test("notes drawn while an answer arrives stay", async () => {
   const drawn = note(0, 79, 12);
   const { asking: one, store } = asking([half, (store) => store.change("Draw", withNotes(store.piece, [...store.piece.notes, drawn])), rest, done]);
-  await one.run("harmonise");
+  await one.run("harmonize");
   assert.ok(store.piece.notes.includes(drawn));
   assert.deepEqual(pitches(store, 1), [65, 67]);
 });
@@ -113,12 +113,12 @@ test("an edit while an answer arrives is a step of its own, and the answer stays
   const last = { take: 0, until: 8, notes: [CHORDS[3]!] };
   const later = () => new Promise((resolve) => setTimeout(resolve, Asking.PAUSE + 10));
   const { asking: one, store } = asking([half, draw(12), later, third, draw(13), later, last, draw(14), done]);
-  await one.run("harmonise");
+  await one.run("harmonize");
   assert.ok(store.piece.notes.some(({ start }) => start === 14));
   assert.equal(store.undoable, "Draw");
   store.undo();
   assert.deepEqual([pitches(store, 0), pitches(store, 1), pitches(store, 2)], [[72, 74], [65, 67], [60, 59]]);
-  assert.equal(store.undoable, "Harmonise");
+  assert.equal(store.undoable, "Harmonize");
   store.undo();
   assert.deepEqual([store.piece, store.undoable], [MELODY, null]);
   store.redo();
@@ -131,7 +131,7 @@ const OTHER = piece([note(0, 40, 0, 4), note(1, 41, 0, 4)], { beats: 4 });
 test("another piece or a part less ends an answer that arrives", async () => {
   for (const next of [OTHER, removePart(MELODY, 0), removePart(MELODY, 3)]) {
     const { asking: one, store } = asking([half, (store) => store.change("Open", next), rest, done, ...second], MELODY, { takes: 2 });
-    assert.equal(await one.run("harmonise"), "stopped");
+    assert.equal(await one.run("harmonize"), "stopped");
     assert.equal(store.piece, next);
     assert.deepEqual([one.takes, one.current], [[], null]);
   }
@@ -139,7 +139,7 @@ test("another piece or a part less ends an answer that arrives", async () => {
 
 test("takes are for their piece, also after undo and redo", async () => {
   const { asking: one, store } = asking([half, rest, done, ...second], MELODY, { takes: 2 });
-  await one.run("harmonise");
+  await one.run("harmonize");
   store.change("Rename a part", withPart(store.piece, 1, { name: "mine" }));
   store.change("Add a part", addPart(store.piece, MELODY.parts[0]!));
   one.hear(one.takes[1]!.id);
@@ -152,7 +152,7 @@ test("takes are for their piece, also after undo and redo", async () => {
 
 test("an error has the server's words, and what arrived before can be undone", async () => {
   const { asking: one, store } = asking([half, { error: { message: "The model failed." } }]);
-  await assert.rejects(one.run("harmonise"), /The model failed/);
+  await assert.rejects(one.run("harmonize"), /The model failed/);
   assert.deepEqual([pitches(store, 1), one.running], [[65], false]);
   store.undo();
   assert.equal(store.piece, MELODY);
@@ -160,12 +160,12 @@ test("an error has the server's words, and what arrived before can be undone", a
 
 test("a wrong line is an error that names the field", async () => {
   const { asking: one } = asking([{ take: 0, until: 4, notes: [{ ...CHORDS[0], pitch: -1 }] }]);
-  await assert.rejects(one.run("harmonise"), /notes\[0\].pitch/);
+  await assert.rejects(one.run("harmonize"), /notes\[0\].pitch/);
 });
 
 test("takes are heard in turn, and all of them are one step", async () => {
   const { asking: one, store, transport } = asking([half, second[0]!, rest, done, second[1]!], MELODY, { takes: 2 });
-  await one.run("harmonise");
+  await one.run("harmonize");
   assert.deepEqual(one.takes.map(({ name }) => name), ["Take 1 · seed 3", "Take 2 · seed 3"]);
   const [first, other] = one.takes;
   one.hear(other!.id);
@@ -180,7 +180,7 @@ test("takes are heard in turn, and all of them are one step", async () => {
 
 test("a dropped take makes place for the next, and the last for what was there", async () => {
   const { asking: one, store } = asking([half, rest, done, ...second], MELODY, { takes: 2 });
-  await one.run("harmonise");
+  await one.run("harmonize");
   one.drop(one.takes[0]!.id);
   assert.deepEqual([pitches(store, 1), one.takes.length], [[64], 1]);
   one.drop(one.takes[0]!.id);

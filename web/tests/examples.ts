@@ -24,7 +24,7 @@ export function model(values: Partial<ModelSettings> = {}): ModelSettings {
     conditional: false,
     is_drums: false,
     parts: NAMES.map((name) => ({ name, program: 52, is_drums: false, lowest: 36, highest: 81 })),
-    tasks: { continue: null, fill: null, harmonise: null, vary: null },
+    tasks: { continue: null, fill: null, harmonize: null, vary: null },
     ...values,
   };
 }

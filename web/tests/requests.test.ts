@@ -16,8 +16,8 @@ function asked(task: Question["task"], from: Piece, selection: Partial<Selection
   return question(task, from, { ...NOTHING, ...selection }, choices.model, choices.values, choices.pitchClasses);
 }
 
-test("Harmonise writes the parts without notes, in the bars of the melody", () => {
-  const { request, region } = asked("harmonise", MELODY);
+test("Harmonize writes the parts without notes, in the bars of the melody", () => {
+  const { request, region } = asked("harmonize", MELODY);
   assert.deepEqual([request.bars, request.parts], [[1, 2], [1, 2, 3]]);
   assert.deepEqual(region, { from: 0, to: 8, parts: [1, 2, 3] });
   assert.equal(request.piece, MELODY);
@@ -88,7 +88,7 @@ test("parts of the model that a piece lacks are added without changing the other
   assert.deepEqual(whole.parts.map(({ name }) => name), ["Soprano", "alto", "tenor", "bass"]);
   assert.equal(withModelParts(MELODY, model()), MELODY);
   assert.equal(withModelParts(duet, model({ parts: null })), duet);
-  assert.deepEqual(asked("harmonise", duet).request.parts, [1, 2, 3]);
+  assert.deepEqual(asked("harmonize", duet).request.parts, [1, 2, 3]);
   const piano = { ...duet, parts: [{ name: "Piano", program: 0, is_drums: false }] };
   assert.deepEqual(withModelParts(piano, model()).parts.map(({ name }) => name), ["Piano", "alto", "tenor", "bass"]);
   const swapped = { ...duet, parts: ["Bass", "x", "soprano", "y"].map((name) => ({ name, program: 0, is_drums: false })) };
@@ -96,26 +96,26 @@ test("parts of the model that a piece lacks are added without changing the other
 });
 
 test("the scale that is sent has its root", () => {
-  assert.equal(asked("harmonise", MELODY).request.scale, null);
-  assert.deepEqual(asked("harmonise", MELODY, {}, { root: 2, scale: "major" }).request.scale, [2, 4, 6, 7, 9, 11, 1]);
+  assert.equal(asked("harmonize", MELODY).request.scale, null);
+  assert.deepEqual(asked("harmonize", MELODY, {}, { root: 2, scale: "major" }).request.scale, [2, 4, 6, 7, 9, 11, 1]);
 });
 
 test("what cannot be done has its reason", () => {
-  const reason = (task: "continue" | "fill" | "harmonise" | "vary", from: Piece, selection: Partial<Selection> = {}, of = model()) =>
+  const reason = (task: "continue" | "fill" | "harmonize" | "vary", from: Piece, selection: Partial<Selection> = {}, of = model()) =>
     refusal(task, from, { ...NOTHING, ...selection }, of);
   assert.match(reason("continue", piece())!, /no notes/);
-  assert.match(reason("harmonise", piece())!, /melody/);
+  assert.match(reason("harmonize", piece())!, /melody/);
   assert.match(reason("vary", piece())!, /nothing to vary/);
   assert.match(reason("fill", MELODY)!, /Select/);
-  assert.match(reason("harmonise", CHORALE)!, /All parts have notes/);
-  assert.match(reason("harmonise", MELODY, { parts: [0] })!, /All parts with notes are selected/);
-  assert.match(reason("harmonise", MELODY, { bars: [4, 4] })!, /no notes in these bars/);
+  assert.match(reason("harmonize", CHORALE)!, /All parts have notes/);
+  assert.match(reason("harmonize", MELODY, { parts: [0] })!, /All parts with notes are selected/);
+  assert.match(reason("harmonize", MELODY, { bars: [4, 4] })!, /no notes in these bars/);
   assert.match(reason("vary", MELODY, { bars: [4, 4] })!, /no notes in these bars/);
-  const cannot = { continue: null, fill: "Only continues.", harmonise: "Only continues.", vary: "Only continues." };
+  const cannot = { continue: null, fill: "Only continues.", harmonize: "Only continues.", vary: "Only continues." };
   assert.equal(reason("fill", MELODY, { bars: [1, 1] }, model({ tasks: cannot })), "Only continues.");
   const five = { ...MELODY, parts: [...MELODY.parts, { name: "organ", program: 19, is_drums: false }] };
-  assert.match(reason("harmonise", five)!, /writes 4 parts, soprano, .* and the piece has 5/);
-  for (const task of ["continue", "fill", "harmonise", "vary"] as const) {
+  assert.match(reason("harmonize", five)!, /writes 4 parts, soprano, .* and the piece has 5/);
+  for (const task of ["continue", "fill", "harmonize", "vary"] as const) {
     assert.equal(reason(task, MELODY, task === "fill" ? { bars: [1, 1] } : {}), null);
   }
   assert.equal(reason("continue", five, {}, model({ parts: null })), null);

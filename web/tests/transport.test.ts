@@ -21,7 +21,7 @@ test("the player gets beats, and clicks that are accented where bars begin", () 
   assert.deepEqual(clicks, [[0, true], [1, false], [2, false], [3, true]]);
 });
 
-const model = (harmonise: string | null, lowest: number, highest: number, numParts: number): ModelSettings => ({
+const model = (harmonize: string | null, lowest: number, highest: number, numParts: number): ModelSettings => ({
   name: "m",
   card: {},
   lowest,
@@ -31,7 +31,7 @@ const model = (harmonise: string | null, lowest: number, highest: number, numPar
   frames_per_beat: 4,
   parts:
     numParts === 1 ? null : Array.from({ length: numParts }, (_, index) => ({ name: `p${index}`, program: 0, is_drums: false, lowest, highest })),
-  tasks: { continue: null, fill: null, harmonise, vary: null },
+  tasks: { continue: null, fill: null, harmonize, vary: null },
 });
 
 test("the page opens with a melody in the model's pitches, or with what it can continue", () => {

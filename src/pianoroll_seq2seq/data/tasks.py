@@ -1,4 +1,4 @@
-"""What is given in training: tasks drawn from a mixture, so that one model learns to continue, harmonise and infill."""
+"""What is given in training: tasks drawn from a mixture, so that one model learns to continue, harmonize and infill."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -82,7 +82,7 @@ class FillTasks:
 
         Args:
             num_frames: frames of the piece.
-            parts: its parts. With one part there is nothing to harmonise: these examples infill.
+            parts: its parts. With one part there is nothing to harmonize: these examples infill.
             generator: draws the task.
         """
         shares = np.array(self._shares) / sum(self._shares)

@@ -1,4 +1,4 @@
-"""An encoder-decoder that fills what is not given of a piece: it continues, harmonises, accompanies and infills."""
+"""An encoder-decoder that fills what is not given of a piece: it continues, harmonizes, accompanies and infills."""
 
 from functools import partial
 from typing import Any, cast

@@ -78,7 +78,7 @@ def parse_fill_request(raw: bytes, models: Mapping[str, TrainedModel], limits: S
 
     Args:
         raw: a JSON object with ``model``, ``piece`` (:func:`~pianoroll_seq2seq.studio.pieces.parse_piece`) and
-            ``task``: ``"continue"``, ``"fill"``, ``"harmonise"`` or ``"vary"``. It may have ``bars``, the first and the
+            ``task``: ``"continue"``, ``"fill"``, ``"harmonize"`` or ``"vary"``. It may have ``bars``, the first and the
             last one that are written, counted from 1; ``parts``, the parts that are written, by index; ``beats``, how
             many are written to continue; ``takes``; ``temperature``; ``scale``, a list of pitch classes; ``seed``; and
             ``strength``, above 0 and at most 1: the probability that a beat of a part is varied.

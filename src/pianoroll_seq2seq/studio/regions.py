@@ -68,8 +68,8 @@ def region_of(
     first, last = bars or (1, piece.bar_of(max(piece.end - 1e-9, 0)) if piece.notes else piece.num_bars)
     begin, end = (first - 1) * piece.beats_per_bar, last * piece.beats_per_bar
     inside = [note for note in piece.notes if note.part in read and note.start < end and note.end > begin]
-    if task == "harmonise":
-        parts = _harmonised(chosen, read, {note.part for note in inside})
+    if task == "harmonize":
+        parts = _harmonized(chosen, read, {note.part for note in inside})
     else:
         parts = read if chosen is None or is_one else chosen
     if task == "vary" and not any(note.part in parts for note in inside):
@@ -97,11 +97,11 @@ def _continued(
     return Region("continue", float(begin), begin + length, read, (chosen or read)[0], None)
 
 
-def _harmonised(chosen: tuple[int, ...] | None, read: tuple[int, ...], sounding: set[int]) -> tuple[int, ...]:
+def _harmonized(chosen: tuple[int, ...] | None, read: tuple[int, ...], sounding: set[int]) -> tuple[int, ...]:
     """The parts to be written to the others."""
     parts = tuple(index for index in read if index not in sounding) if chosen is None else chosen
     if not sounding - set(parts):
-        raise RequestError(422, "parts", "there is no melody to harmonise. Draw one, or fill the bars.")
+        raise RequestError(422, "parts", "there is no melody to harmonize. Draw one, or fill the bars.")
     if not parts:
         raise RequestError(422, "parts", "all parts have notes there. Select the parts that are to be written.")
     return parts

@@ -11,7 +11,7 @@ from pianoroll_seq2seq.serving.errors import RequestError
 NUM_PITCH_CLASSES = 12
 """A conditional model of this condition size is given the pitch classes of the scale."""
 
-Task = Literal["continue", "fill", "harmonise", "vary"]
+Task = Literal["continue", "fill", "harmonize", "vary"]
 TASKS: tuple[Task, ...] = get_args(Task)
 
 
@@ -22,7 +22,7 @@ def abilities(trained: TrainedModel) -> dict[Task, str | None]:
         return dict.fromkeys(TASKS, f"{name} reads conditions that the studio does not have.")
     fills = None if isinstance(trained.model, FillingModel) else f"{name} only continues music. Choose one that fills."
     alone = f"{name} writes one part, so it cannot add others to a melody." if len(trained.parts) == 1 else None
-    return {"continue": None, "fill": fills, "harmonise": fills or alone, "vary": fills}
+    return {"continue": None, "fill": fills, "harmonize": fills or alone, "vary": fills}
 
 
 def reads_scale(trained: TrainedModel) -> bool:

@@ -8,7 +8,7 @@ import type { Page, Task } from "./page.js";
 import { refusal, type Question } from "./requests.js";
 import { messageOf } from "./stream.js";
 
-const TASKS: readonly Question["task"][] = ["continue", "fill", "harmonise", "vary", "silence"];
+const TASKS: readonly Question["task"][] = ["continue", "fill", "harmonize", "vary", "silence"];
 
 export function mountAsk(root: HTMLElement, page: Page): void {
   heading(root, "ask", "Ask a model");

@@ -26,7 +26,7 @@ export type Ask = (request: Question["request"], signal: AbortSignal) => AsyncIt
 export const LABELS: Readonly<Record<Question["task"], string>> = {
   continue: "Continue",
   fill: "Fill",
-  harmonise: "Harmonise",
+  harmonize: "Harmonize",
   vary: "Vary",
   silence: "Start from silence",
 };

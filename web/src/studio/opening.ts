@@ -13,10 +13,10 @@ const BEAT = [[36, 42], [38, 42], [36, 42], [38, 42]];
 // A cadence in C.
 const CADENCE = [[48, 64, 67, 72], [53, 65, 69, 72], [55, 62, 67, 71], [48, 64, 67, 72]];
 
-/** A melody to harmonise, if the model can; a cadence or a beat of drums to continue otherwise. */
+/** A melody to harmonize, if the model can; a cadence or a beat of drums to continue otherwise. */
 export function openingPiece(model: ModelSettings): Piece {
   const parts = partsOf(model).map(({ name, program, is_drums }) => ({ name, program, is_drums }));
-  const melody = model.tasks.harmonise === null && parts.length > 1;
+  const melody = model.tasks.harmonize === null && parts.length > 1;
   const empty: Piece = { beats_per_minute: 90, beats_per_bar: 4, beats: melody ? MELODY.length : 16, parts, notes: [] };
   return withNotes(empty, melody ? melodyOf(model) : beginningOf(model, parts[0]!.is_drums ? BEAT : CADENCE));
 }

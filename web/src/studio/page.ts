@@ -5,7 +5,7 @@ import type { Choices } from "./choices.js";
 import type { Part } from "./piece.js";
 import type { Store } from "./store.js";
 
-export type Task = "continue" | "fill" | "harmonise" | "vary";
+export type Task = "continue" | "fill" | "harmonize" | "vary";
 
 export interface ModelPart extends Part {
   readonly lowest: number; // MIDI pitches that the model can write

@@ -85,7 +85,7 @@ function writtenParts(task: Task, piece: Piece, selection: Selection, model: Mod
   if (task === "continue" || !model.parts) return known;
   if (selection.parts) return selection.parts.filter((part) => known.includes(part));
   const sounding = soundingParts(piece, ...barBeats(piece, barsOf(piece, selection)));
-  if (task === "harmonise") return known.filter((part) => !sounding.includes(part));
+  if (task === "harmonize") return known.filter((part) => !sounding.includes(part));
   return task === "vary" ? known.filter((part) => sounding.includes(part)) : known;
 }
 
@@ -96,7 +96,7 @@ export function refusal(task: Task, piece: Piece, selection: Selection, model: M
   const whole = withModelParts(piece, model);
   if (!piece.notes.length) {
     if (task === "continue") return "The piece has no notes. Draw some, or start from silence.";
-    if (task === "harmonise") return "There is nothing to harmonise. Draw a melody first.";
+    if (task === "harmonize") return "There is nothing to harmonize. Draw a melody first.";
     if (task === "vary") return "There is nothing to vary. Draw some notes first.";
   }
   const own = model.parts;
@@ -106,7 +106,7 @@ export function refusal(task: Task, piece: Piece, selection: Selection, model: M
   }
   if (task === "fill" && !selection.bars && !selection.parts) return "Select the bars or the parts to fill.";
   const parts = writtenParts(task, whole, selection, model);
-  if (task === "harmonise") {
+  if (task === "harmonize") {
     const sounding = soundingParts(whole, ...barBeats(whole, barsOf(whole, selection)));
     if (!sounding.some((part) => !parts.includes(part))) {
       return selection.parts ? "All parts with notes are selected. Select the parts to write." : "There are no notes in these bars.";
