@@ -23,6 +23,7 @@ from torch import nn
 
 from pianoroll_seq2seq import (
     BeatGrid,
+    FillingLSTM,
     FillTasks,
     Given,
     PianoRoll,
@@ -113,6 +114,7 @@ def music(model: SequenceModel, split: Split, folder: Path, *, seed: int) -> tup
     originals = [roll[PRIMER : PRIMER + CONTINUATION] for roll in tunes]
     for tune, continuation in zip(tunes, written, strict=True):
         (tune[:PRIMER] + continuation).to_midi(folder / f"{tune.name}.mid", overwrite=True)
+    assert isinstance(model, FillingLSTM)
     for tune in tunes[:8]:
         vary(model, tune, seed=seed).to_midi(folder / f"{tune.name}-varied.mid", overwrite=True)
     silence = PianoRoll.silent(PRIMER, grid=GRID, pitches=PITCHES)

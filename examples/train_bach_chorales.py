@@ -54,9 +54,9 @@ SOURCE = JoinedConditions((MetricPosition(), PhraseEnds()))
 LONGEST_REST = 16
 """Frames. In a few chorales instruments play between the lines, while all voices rest for longer."""
 TASKS = FillTasks(
-    continuing=0.2,
-    harmonizing=0.35,
-    infilling=0.35,
+    continuing=0.25,
+    harmonizing=0.4,
+    infilling=0.25,
     both=0.1,
     subsets=(("soprano",), ("soprano",), ("soprano", "bass"), ("bass",), ("soprano", "alto", "tenor")),
 )

@@ -91,7 +91,7 @@ def sampler_of(options: SamplerOptions, trained: "TrainedModel") -> "Sampler":
     if options.top_p is not None:
         sampler = TopP(options.top_p, temperature=options.temperature)
     if options.parallels is not None:
-        if trained.layout is None or len(trained.layout.parts) < 2:
+        if len(trained.layout.parts) < 2:
             raise SettingsError(
                 f"--parallels {options.parallels}: the model {trained.name} writes one part. Leave it out."
             )

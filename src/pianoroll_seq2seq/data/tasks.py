@@ -43,7 +43,7 @@ class FillTasks:
     infilling: float = 0.2
     both: float = 0.1
     subsets: tuple[tuple[str, ...], ...] = ()
-    stretch_frames: tuple[int, int] = (1, 32)
+    stretch_frames: tuple[int, int] = (8, 64)
     known_end: float = 0.75
 
     def __post_init__(self) -> None:
