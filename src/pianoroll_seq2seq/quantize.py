@@ -300,7 +300,7 @@ def _refuse_empty(pitch: np.ndarray, parts: Sequence[Part], label: str) -> NoRet
     ranges = parts[0].pitches if len(parts) == 1 else "the pitches of their parts"
     raise PitchRangeError(
         f"{label}: {len(pitch)} of {len(pitch)} notes are outside {ranges}; the piece needs "
-        f"PitchRange({pitch.min()}, {pitch.max()}). Widen the range."
+        f"PitchRange({pitch.min()}, {pitch.max()}). Widen the range, or transpose the music."
     )
 
 

@@ -14,7 +14,7 @@ from pianoroll_seq2seq.cli.evaluate import EvaluateOptions
 from pianoroll_seq2seq.cli.scales import pitch_classes_of
 from pianoroll_seq2seq.data.datasets.scale_chords import COMMON_FIRST, ROOTS, SCALES
 from pianoroll_seq2seq.errors import SettingsError
-from pianoroll_seq2seq.pretrained.opening import DEFAULT_MODEL
+from pianoroll_seq2seq.pretrained.opening import DEFAULT_MODEL, READS_ANY
 
 
 def roll(path: Path, grid: BeatGrid = BeatGrid(4)) -> PianoRoll:
@@ -135,10 +135,21 @@ def test_mistakes(run: Run, small_run: Path, here: Path, options: tuple[object, 
     assert [path.name for path in here.iterdir()] == ["file"]
 
 
-def test_every_command_has_the_default_model_of_the_library() -> None:
-    """Two commands that are called without a model play with two."""
-    for call in (command.generate, EvaluateOptions, fill.fill, live.live, submit_fill.fill):
+def test_every_command_has_a_default_model_of_the_library() -> None:
+    """Two commands that write voices play with two models, or music of any kind is refused."""
+    for call in (fill.fill, live.live, submit_fill.fill):
         assert inspect.signature(call).parameters["model"].default == DEFAULT_MODEL
+    assert inspect.signature(EvaluateOptions).parameters["model"].default == READS_ANY
+    assert inspect.signature(command.generate).parameters["model"].default is None  # by the primer
+
+
+def test_any_music_is_continued_without_naming_a_model(run: Run, tmp_path: Path) -> None:
+    """A piano piece in one track is refused, since the default model has four voices."""
+    assert DEFAULT_MODEL in run("generate", "--beats", 4, "--output", tmp_path / "voices.mid").out
+    primer = PianoRoll.from_active(np.eye(88, dtype=bool)[[40, 44, 47, 40]].repeat(8, axis=0))
+    primer.to_midi(tmp_path / "song.mid")
+    more = run("generate", "--primer", tmp_path / "song.mid", "--beats", 4, "--output", tmp_path / "more.mid")
+    assert READS_ANY in more.out
 
 
 def test_scales_by_their_names() -> None:

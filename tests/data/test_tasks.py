@@ -102,8 +102,6 @@ def test_whole_pieces_draw_tasks_from_the_generator_and_validate_with_fixed_ones
     [
         ONLY,
         {"continuing": -1.0},
-        {"stretch_frames": (0, 4)},
-        {"stretch_frames": (8, 4)},
         {"known_end": 1.5},
     ],
     ids=str,
@@ -111,6 +109,12 @@ def test_whole_pieces_draw_tasks_from_the_generator_and_validate_with_fixed_ones
 def test_refuses_numbers_out_of_range(settings: dict) -> None:
     with pytest.raises(SettingsError, match="shares of the tasks must be at least 0"):
         FillTasks(**settings)
+
+
+@pytest.mark.parametrize("lengths", [(0, 4), (8, 4), (1.5, 2.5), (4,), (1, 2, 3), ("a", "b")], ids=str)
+def test_refuses_other_stretches(lengths: tuple) -> None:
+    with pytest.raises(SettingsError, match=r"stretch_frames must be two whole numbers .* got \("):
+        FillTasks(stretch_frames=lengths)
 
 
 def test_refuses_subsets_of_other_parts_or_of_all() -> None:

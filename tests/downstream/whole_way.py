@@ -49,6 +49,7 @@ from pianoroll_seq2seq import (
     NotesHead,
     NoteTable,
     NoTracker,
+    ParallelControl,
     Part,
     PhraseEnds,
     PianoRoll,
@@ -215,7 +216,8 @@ def filling(roll: PianoRoll) -> None:
     assert_type(GivenFrames.of(examples[0][1], masks, examples.layout, end=ends), GivenFrames)
     print(given.mask(duet).shape)
     assert_type(fill(model, duet, given, seed=1), PianoRoll)
-    assert_type(fill(model, [duet, duet[:8]], Given.nothing(), seed=1), Generations)
+    fewer: SteppingSampler = ParallelControl(FrameLayout.of(duet), Draw(0.9), weight=0.1)
+    assert_type(fill(model, [duet, duet[:8]], Given.nothing(), sampler=fewer, seed=1), Generations)
     print(next(fill_frames(model, duet, given)).shape)
     assert_type(harmonize(model, roll, part="low", seed=1), PianoRoll)
     assert_type(accompany(model, duet, parts="low"), PianoRoll)

@@ -104,7 +104,7 @@ def test_a_short_request_for_much_work_is_refused() -> None:
     service = Service(SMALL.model, SMALL.layout)
     note = {"pitch": 60, "start_beat": 0, "duration_beats": 2_500}
     growth, begun = peak_growth(), time.process_time()
-    for num_frames, words in ((10_000, "the limit is 1000 frames"), (1_000, "at most 400 frames after this primer")):
+    for num_frames, words in ((10_000, "the limit is 500 frames"), (500, "at most 200 frames after this primer")):
         with pytest.raises(RequestError, match=words) as caught:
             service.answer({"primer_notes": [note], "num_frames": num_frames})
         assert caught.value.status == 413

@@ -91,7 +91,7 @@ def test_commands(run: Run, music: Path, tmp_path: Path) -> None:
 def test_pages_and_cards(music: Path, tmp_path: Path) -> None:
     """A roll, a model or a studio from a stranger runs a script in a notebook or in the browser."""
     roll = PianoRoll.from_midi(music / f"{NAME}1.mid").renamed(PART)
-    trained = replace(open_model("bach-chorales"), name=PART)
+    trained = replace(open_model("bach-chords"), name=PART)
     pieces = trained.generate(num_frames=4, seed=1)
     line = PART.replace("\n", "")  # a card has several
     texts = {"name": line, "what": line, "data": line, "not_for": line, "own": {line: line}}

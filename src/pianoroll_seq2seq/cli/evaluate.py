@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class EvaluateOptions:
     """What is scored, and how."""
 
-    model: Annotated[str, Parameter(group=BASIC, metavar="MODEL")] = "bach-chorales"
+    model: Annotated[str, Parameter(group=BASIC, metavar="MODEL")] = "bach-chords"
     """Model that comes with the library, folder of a run, checkpoint, or hf://USER/NAME on the Hugging Face Hub."""
     outside: Literal["error", "drop"] = "error"
     """Refuse a file with notes outside the model's pitches, or drop these notes."""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def generate(
     *,
     output: Annotated[list[Path], Parameter(group=BASIC)],
-    model: Annotated[str, Parameter(group=BASIC, metavar="MODEL")] = "bach-chorales",
+    model: Annotated[str | None, Parameter(group=BASIC, metavar="MODEL")] = None,
     primer: PrimerOptions = PrimerOptions(),
     sampling: SamplingOptions = SamplingOptions(),
     files: FileOptions = FileOptions(),
@@ -41,7 +41,8 @@ def generate(
     Args:
         output: Files to write: MIDI, MusicXML, sheet music, sound or a picture, by their endings.
         model: Model that comes with the library, folder of a run, checkpoint, hf://USER/NAME on the Hugging Face Hub,
-            or address of one in Azure Storage.
+            or address of one in Azure Storage. By default bach-chorales, which writes four voices; after a primer
+            bach-chords, which reads music of any parts as one.
         primer: the beginning and the length.
         sampling: how frames are chosen.
         files: how the files are written.
@@ -56,7 +57,13 @@ def generate(
     check_outputs(paths, overwrite=files.overwrite)
     with records.open(paths, TRACKER.choose(tracker, arguments), overwrite=files.overwrite) as recorder:
         generated = _generate(
-            paths_of_pieces, model, primer, sampling, files, classes=find_classes(classes or ()), threads=threads
+            paths_of_pieces,
+            model or _default_model(primer),
+            primer,
+            sampling,
+            files,
+            classes=find_classes(classes or ()),
+            threads=threads,
         )
         params: dict[str, Value] = {"model": generated.model, "pieces": len(generated.pieces)}
         recorder.record(generated, {**params, "seed": sampling.seed, "temperature": sampling.temperature})
@@ -101,6 +108,13 @@ def _generate(
         primer_frames = 0 if kept is None else len(kept)
         written.append(write_piece(piece, continuation, paths, files, primer_frames=primer_frames))
     return Generated(trained.name, sampling.seed, tuple(written), mean_metrics(continuations), epoch)
+
+
+def _default_model(primer: PrimerOptions) -> str:
+    """The shipped model that writes four voices, or the one that continues any music."""
+    from pianoroll_seq2seq.pretrained.opening import DEFAULT_MODEL, READS_ANY
+
+    return DEFAULT_MODEL if primer.primer is None else READS_ANY
 
 
 def check_options(

@@ -67,7 +67,7 @@ class SamplerOptions:
     """Below 1 for safer music, above 1 for bolder."""
     top_p: Annotated[float | None, Parameter(validator=Number(gt=0, lte=1))] = None
     """Sample from the most likely frames only, those that together have this probability."""
-    threshold: float | None = None
+    threshold: Annotated[float | None, Parameter(validator=Number(gt=0, lte=1))] = None
     """Do not sample: every pitch with at least this probability sounds. The music tends to freeze."""
     parallels: Annotated[float | None, Parameter(validator=Number(gte=0, lte=1), metavar="FACTOR")] = None
     """Multiply the probability of parallel fifths and octaves by this, such as 0.1, for a model of several parts."""

@@ -50,11 +50,19 @@ class FillTasks:
         """Validates the numbers. Lists, as in JSON, become tuples."""
         object.__setattr__(self, "subsets", tuple(tuple(subset) for subset in self.subsets))
         object.__setattr__(self, "stretch_frames", tuple(self.stretch_frames))
-        shares, (shortest, longest) = self._shares, self.stretch_frames
-        if min(shares) < 0 or not sum(shares) or not 1 <= shortest <= longest or not 0 <= self.known_end <= 1:
+        shares, lengths = self._shares, self.stretch_frames
+        if (
+            len(lengths) != 2
+            or not all(isinstance(length, int) for length in lengths)
+            or not 1 <= lengths[0] <= lengths[1]
+        ):
             raise SettingsError(
-                f"The shares of the tasks must be at least 0 and not all 0, 1 <= shortest <= longest stretch, and "
-                f"known_end in [0, 1], got {self}."
+                f"stretch_frames must be two whole numbers of frames, the shortest at least 1 and the longest no less, "
+                f"such as (8, 64), got {lengths}."
+            )
+        if min(shares) < 0 or not sum(shares) or not 0 <= self.known_end <= 1:
+            raise SettingsError(
+                f"The shares of the tasks must be at least 0 and not all 0, and known_end in [0, 1], got {self}."
             )
 
     @property

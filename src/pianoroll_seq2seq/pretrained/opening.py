@@ -18,7 +18,9 @@ from pianoroll_seq2seq.pretrained.trained_model import TrainedModel
 from pianoroll_seq2seq.train.run_files import BEST
 
 DEFAULT_MODEL = "bach-chorales"
-"""The model of every function and command that is called without one."""
+"""The model of every function and command that is called without one, but for those that read music of any kind."""
+READS_ANY = "bach-chords"
+"""The model of ``evaluate``, and of ``generate`` after a primer, without one: it reads all parts as one."""
 
 
 def open_model(

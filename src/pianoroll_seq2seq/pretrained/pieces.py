@@ -1,6 +1,7 @@
 """A MIDI or MusicXML file as a piece to fill, or as a melody to harmonize."""
 
 import os
+import warnings
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from pianoroll_seq2seq.part_selection import choose_parts
 from pianoroll_seq2seq.parts import Part, listed
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.pitches import ALL_PITCHES, PIANO
+from pianoroll_seq2seq.pretrained.primers import notes_outside
 from pianoroll_seq2seq.sampling.melodies import melody_part, with_missing_parts
 from pianoroll_seq2seq.score import Score
 
@@ -43,7 +45,7 @@ def read_piece(
             the others must be found by their names.
         alone: with ``missing="silent"``: the part that a single track with notes is, if no track has the name of a
             part.
-        outside: raise an error for notes outside the model's pitches, or leave them out.
+        outside: raise an error for notes outside the model's pitches, or leave them out with a warning.
         on_damage: raise an error for a damaged file, or read it up to the damage.
 
     Raises:
@@ -52,7 +54,13 @@ def read_piece(
         PitchRangeError: notes outside the pitches and ``outside="error"``.
     """
     score = _read(path, layout, on_damage)
-    return piece_of_score(score, layout, missing=missing, alone=alone, outside=outside).renamed(Path(path).stem)
+    piece = piece_of_score(score, layout, missing=missing, alone=alone, outside=outside).renamed(Path(path).stem)
+    if outside == "drop":
+        read, parts = _named_parts(score, layout, alone) if missing == "silent" else (score, layout.parts)
+        message = notes_outside(read, parts, os.fspath(path))
+        if message:
+            warnings.warn(f"{message}.", UserWarning, stacklevel=2)
+    return piece
 
 
 def piece_of_score(

@@ -3,6 +3,7 @@
 import math
 import os
 import warnings
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -17,6 +18,7 @@ from pianoroll_seq2seq.midi_io import read_midi
 from pianoroll_seq2seq.midi_io.source import NamedBytes
 from pianoroll_seq2seq.musicxml import midi_bytes_of
 from pianoroll_seq2seq.part_selection import choose_parts
+from pianoroll_seq2seq.parts import Part
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.pitches import PIANO
 from pianoroll_seq2seq.sampling import Length
@@ -70,30 +72,30 @@ def read_primer(
                 f"{label}: the primer has {len(roll)} frames instead of {num_frames}, because the file has no more "
                 f"from its first note on."
             )
-    _warn_of_pitches(score, layout, label, start, num_frames)
+    onset_frame = grid.lines_at(score.notes.onset_tick, score.tempo)
+    end = math.inf if num_frames is None else start + num_frames
+    read = replace(score, notes=score.notes.where((onset_frame >= start) & (onset_frame < end)))
+    message = notes_outside(read, layout.parts, label)
+    if message:
+        _warn(f"{message} of the primer.")
     return roll
 
 
-def _warn_of_pitches(score: Score, layout: FrameLayout, label: str, start: int, num_frames: int | None) -> None:
-    """Warns of notes of the primer that are outside the model's pitches."""
-    onset_frame = layout.grid.lines_at(score.notes.onset_tick, score.tempo)
-    end = math.inf if num_frames is None else start + num_frames
-    notes = score.notes.where((onset_frame >= start) & (onset_frame < end))
-    _, indices = choose_parts(score.parts, layout.parts, pitches=PIANO, drums=None, label=label)
+def notes_outside(score: Score, parts: Sequence[Part], label: str) -> str:
+    """How many notes of a score are outside the pitches of the parts that read them; empty if none are."""
+    _, indices = choose_parts(score.parts, parts, pitches=PIANO, drums=None, label=label)
     count = num_outside = 0
-    for part, chosen in zip(layout.parts, indices, strict=True):
-        pitch = notes.pitch[np.isin(notes.part, chosen)]
+    for part, chosen in zip(parts, indices, strict=True):
+        pitch = score.notes.pitch[np.isin(score.notes.part, chosen)]
         count += len(pitch)
         num_outside += int((~part.pitches.contains(pitch)).sum())
-    if num_outside:
-        names = ", ".join(
-            f"{part.name} {part.pitches.name_of(0)} to {part.pitches.name_of(len(part.pitches) - 1)}".strip()
-            for part in layout.parts
-        )
-        _warn(
-            f"{label}: {num_outside} of {count} notes are outside the model's pitches, {names}, and are left out of "
-            f"the primer."
-        )
+    if not num_outside:
+        return ""
+    names = ", ".join(
+        f"{part.name} {part.pitches.name_of(0)} to {part.pitches.name_of(len(part.pitches) - 1)}".strip()
+        for part in parts
+    )
+    return f"{label}: {num_outside} of {count} notes are outside the model's pitches, {names}, and are left out"
 
 
 def _first_frame(roll: PianoRoll) -> int:

@@ -15,7 +15,7 @@ def pretrained_names() -> tuple[str, ...]:
 
     Example:
         >>> pretrained_names()
-        ('airds-airs', 'bach-chorales')
+        ('airds-airs', 'bach-chorales', 'bach-chords')
     """
     return tuple(sorted(path.stem for path in _FOLDER.glob("*.safetensors")))
 

@@ -77,6 +77,17 @@ SAMPLERS: dict[str, Any] = {
 }
 
 
+def test_a_set_is_a_scale() -> None:
+    """A set counts as one pitch class that no note has, so that every note is dropped."""
+    given = primers(1)[0]
+    of_tuple, of_set = (
+        generate(model(), given, num_frames=16, sampler=ScaleConstrained(Draw(), scale, LAYOUT), seed=1)
+        for scale in ((0, 2, 4, 5), frozenset({0, 2, 4, 5}))
+    )
+    assert of_set == of_tuple
+    assert of_set.active.any()
+
+
 @pytest.mark.parametrize("sampler", SAMPLERS.values(), ids=SAMPLERS)
 def test_a_piece_does_not_depend_on_the_others(sampler: Any) -> None:
     """Latest frames of one piece, or their number, are taken for those of another."""

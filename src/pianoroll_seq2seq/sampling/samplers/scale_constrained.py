@@ -1,5 +1,6 @@
 """Samples whose notes are in a scale."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -40,12 +41,13 @@ class ScaleConstrained:
     """
 
     sampler: Sampler
-    scale: tuple[int, ...]
+    scale: Collection[int]
     layout: FrameLayout
     tries: int = 16
 
     def __post_init__(self) -> None:
-        """Validates the scale and the tries."""
+        """Validates the scale and the tries. A set becomes a tuple."""
+        object.__setattr__(self, "scale", tuple(self.scale))
         if not pitch_class_vector(self.scale).any() or self.tries < 1:
             raise SettingsError(
                 f"ScaleConstrained needs at least one pitch class and one try, got {self.scale} and tries={self.tries}."
@@ -89,5 +91,7 @@ class ScaleConstrained:
             )
         parts = self.layout.parts
         drums = np.repeat([part.drums for part in parts], [len(part.pitches) for part in parts])
-        in_scale = np.isin(self.layout.column_pitches() % 12, self.scale) | np.tile(drums, len(self.layout.planes))
+        in_scale = np.isin(self.layout.column_pitches() % 12, tuple(self.scale)) | np.tile(
+            drums, len(self.layout.planes)
+        )
         return torch.as_tensor(in_scale, dtype=frame.dtype, device=frame.device)
