@@ -235,7 +235,7 @@ def test_filling_that_would_fail_is_not_sent(
         (("--store", "music"), "https://ACCOUNT.blob.core.windows.net/CONTAINER/PATH"),
         (("--primer", "none.mid"), "none.mid"),
         (("--scale", "H major"), "H major"),
-        (("--threshold", "0"), "probability"),
+        (("--threshold", "0"), "threshold"),
         (("--condition", "C major"), "takes no condition"),
         (("--soundfont", "none.sf2"), "none.sf2"),
         (("--send", "none.py"), "none.py"),
