@@ -58,7 +58,7 @@ class FillTasks:
         ):
             raise SettingsError(
                 f"stretch_frames must be two whole numbers of frames, the shortest at least 1 and the longest no less, "
-                f"such as (8, 64), got {lengths}."
+                f"such as (8, 64), got {self.stretch_frames}."
             )
         if min(shares) < 0 or not sum(shares) or not 0 <= self.known_end <= 1:
             raise SettingsError(
@@ -130,3 +130,11 @@ class FillTasks:
             return np.array([part.name in subset for part in parts])
         number = int(generator.integers(1, 2 ** len(parts) - 1))  # not none, and not all
         return number >> np.arange(len(parts)) & 1 > 0
+
+
+def _is_range(lengths: Sequence[object]) -> bool:
+    """Whether there are two whole numbers from 1 on, the second no less than the first."""
+    match lengths:
+        case [int(shortest), int(longest)]:
+            return 1 <= shortest <= longest
+    return False
