@@ -50,12 +50,8 @@ class FillTasks:
         """Validates the numbers. Lists, as in JSON, become tuples."""
         object.__setattr__(self, "subsets", tuple(tuple(subset) for subset in self.subsets))
         object.__setattr__(self, "stretch_frames", tuple(self.stretch_frames))
-        shares, lengths = self._shares, self.stretch_frames
-        if (
-            len(lengths) != 2
-            or not all(isinstance(length, int) for length in lengths)
-            or not 1 <= lengths[0] <= lengths[1]
-        ):
+        shares = self._shares
+        if not _is_range(self.stretch_frames):
             raise SettingsError(
                 f"stretch_frames must be two whole numbers of frames, the shortest at least 1 and the longest no less, "
                 f"such as (8, 64), got {self.stretch_frames}."
