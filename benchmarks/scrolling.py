@@ -114,7 +114,7 @@ def measure_studio(page: Page, roll: PianoRoll, seconds: float) -> dict[str, lis
 
 
 @contextmanager
-def studio(model: str = "bach-chorales") -> Iterator[str]:
+def studio(model: str = "bach-chords") -> Iterator[str]:
     """Serves the studio with a model on a free port; its address."""
     listener = listen(0)
     server = make_server(studio_app([open_model(model)]))
