@@ -216,7 +216,7 @@ def filling(roll: PianoRoll) -> None:
     assert_type(GivenFrames.of(examples[0][1], masks, examples.layout, end=ends), GivenFrames)
     print(given.mask(duet).shape)
     assert_type(fill(model, duet, given, seed=1), PianoRoll)
-    fewer: SteppingSampler = ParallelControl(FrameLayout.of(duet), Draw(0.9), weight=0.1)
+    fewer = ParallelControl(FrameLayout.of(duet), Draw(0.9), weight=0.1)
     assert_type(fill(model, [duet, duet[:8]], Given.nothing(), sampler=fewer, seed=1), Generations)
     print(next(fill_frames(model, duet, given)).shape)
     assert_type(harmonize(model, roll, part="low", seed=1), PianoRoll)
