@@ -31,7 +31,10 @@ def melody_part(model: object, layout: FrameLayout | None, name: str | None) -> 
     """
     own = _layout(model, layout)
     if len(own.parts) < 2:
-        raise SettingsError("This model has one part, so it cannot write others to a melody. Use one of several parts.")
+        raise SettingsError(
+            "This model has one part, so it cannot write others to a melody. Use one of several parts, such as "
+            "bach-chorales."
+        )
     found = [part for part in own.parts if part.name == name or (name is None and not part.drums)]
     if not found:
         raise SettingsError(
