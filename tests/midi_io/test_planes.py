@@ -66,7 +66,8 @@ def test_notes_outside_the_range_are_refused_or_dropped(notes):
         ):
             assert np.array_equal(plane, other)
     else:
-        left = rf"{len(rows)} of {len(rows)} notes are outside.*{needed}\. Widen the range, or transpose the music\.$"  # nothing to pass
+        count = len(rows)  # all of them: nothing to pass
+        left = rf"{count} of {count} notes are outside.*{needed}\. Widen the range, or transpose the music\.$"
         with pytest.raises(PitchRangeError, match=left):
             _rasterized(rows, pitches=narrow, outside="drop")
 
