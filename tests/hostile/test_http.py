@@ -191,7 +191,7 @@ def test_the_heaviest_requests_that_the_studio_accepts(model: str) -> None:
     models, limits = {model: open_model(model)}, StudioLimits()
     parts = [{"name": part.name, "program": 0} for part in models[model].parts]
     piece = PIECE | {"parts": parts, "notes": [], "beats_per_minute": 400}
-    beats = 250
+    beats = 232 if model == "bach-chords" else 250  # it is given 16 of silence
     request = {"model": model, "piece": piece, "task": "continue", "beats": beats, "takes": 4}
     growth, begun = peak_growth(), time.process_time()
     *_, done = stream_takes(parse_fill_request(json.dumps(request).encode(), models, limits))
