@@ -11,6 +11,7 @@ from torch import nn
 from pianoroll_seq2seq import CopyingLSTM, PianoRoll, PitchRange, fit, likelihood
 from pianoroll_seq2seq.errors import SettingsError, ShapeError
 from pianoroll_seq2seq.models.heads.bernoulli import BernoulliHead
+from pianoroll_seq2seq.models.layers.blocked_copies import SPANS, match_levels
 from pianoroll_seq2seq.models.layers.copy_attention import CopyAttention
 
 PITCHES = 13
@@ -78,15 +79,15 @@ def test_match_lengths_are_those_of_a_plain_loop() -> None:
     music[:, 20:58] = music[:, 1:39].clone()
     hashes = attention.frame_hash(music)
     assert [len(set(hashes[0, :, kind].tolist())) for kind in range(3)] == [8, 4, 4]
-    lengths = attention._match_lengths(hashes)
+    levels = match_levels(hashes, 0, 60)
     for now in range(60):
         for then in range(now):
             for kind in range(3):
                 run = 0
                 while run < then and hashes[0, now - 1 - run, kind] == hashes[0, then - 1 - run, kind]:
                     run += 1
-                longest = max([span for span in (1, 2, 4, 8, 16, 32) if span <= run], default=0)
-                assert lengths[0, now, then, kind] == longest, (now, then, kind)
+                longest = max([span for span in SPANS if span <= run], default=0)
+                assert (0, *SPANS)[levels[0, kind, 59 - now, then]] == longest, (now, then, kind)
 
 
 def test_weights_are_on_earlier_frames_or_on_none() -> None:

@@ -72,8 +72,17 @@ def test_long_pieces_take_little_memory(monkeypatch: pytest.MonkeyPatch) -> None
         pairs.append(condition.numel())
         return real(condition, *values)
 
-    monkeypatch.setattr(exponential_average, "_MOST_PAIRS", 400)
+    monkeypatch.setattr(exponential_average, "_FRAMES_AT_ONCE", 20)
     monkeypatch.setattr(torch, "where", where)
     for last, expected in whole.items():
         torch.testing.assert_close(exponential_averages(frames, decays, last=last), expected)
     assert max(pairs) <= 400
+
+
+def test_long_pieces_in_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pieces of more frames than are read at once, as the recipes train: the sums are of single precision."""
+    monkeypatch.setattr(exponential_average, "_FRAMES_AT_ONCE", 20)
+    frames = (torch.rand(2, 50, 7, generator=torch.Generator().manual_seed(0)) < 0.3).float()
+    expected = exponential_averages(frames, DECAYS)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        torch.testing.assert_close(exponential_averages(frames, DECAYS), expected)

@@ -14,10 +14,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pianoroll_seq2seq.layout import FrameLayout
+from pianoroll_seq2seq.models.layers.blocked_copies import SPANS, copies
 from pianoroll_seq2seq.models.note_columns import NoteColumns, note_columns
 
-_SPANS = (1, 2, 4, 8, 16, 32)
-"""Lengths of a match, in frames, that the weights distinguish."""
 _CYCLES = (4, 6, 8, 12, 16, 24, 32, 48, 64)
 _FARTHEST = 512
 _MORE_FRAMES = 256
@@ -96,13 +95,13 @@ class CopyAttention(nn.Module):
             nn.Parameter(torch.zeros(heads, cycle)) for cycle in _CYCLES
         )
         self.decay: nn.Parameter = nn.Parameter(-torch.linspace(0.1, 1.0, heads))
-        self.match_bias: nn.Parameter = nn.Parameter(torch.rand(heads, kinds * len(_SPANS)))
+        self.match_bias: nn.Parameter = nn.Parameter(torch.rand(heads, kinds * len(SPANS)))
         # A frame's hash is a sum of these integers, so it is exact.
         generator = torch.Generator().manual_seed(0)
         self.register_buffer(
             "_hash_weights", torch.randint(2**61, (self.columns.frame_size,), generator=generator), persistent=False
         )
-        self.register_buffer("_spans", torch.tensor(_SPANS), persistent=False)
+        self.register_buffer("_spans", torch.tensor(SPANS), persistent=False)
 
     def forward(self, states: Tensor, frames: Tensor, *, begin: int = 0) -> CopyCandidates:
         """Candidates for every step from ``begin`` on.
@@ -115,14 +114,17 @@ class CopyAttention(nn.Module):
         Returns:
             Candidates of batch shape (batch, steps - begin).
         """
-        steps, query_states = states.shape[1], states[:, begin:]
-        queries, keys = self._by_head(self.query, query_states), self._by_head(self.key, states)
-        scores = torch.einsum("bthd,bshd->bhts", queries, keys) / math.sqrt(self.size)
-        match_length = self._match_lengths(self.frame_hash(frames))[:, begin:]
-        scores = scores + self._position_scores(steps)[:, begin:] + self._match_scores(match_length)
-        moment = torch.arange(steps, device=states.device)
-        scores = scores.masked_fill(moment[begin:, None] <= moment, -math.inf)
-        return self._attend(scores, query_states, frames)
+        query_states = states[:, begin:]
+        copied, no_copy_prob = copies(
+            self._by_head(self.query, query_states).transpose(1, 2),
+            self._by_head(self.key, states).transpose(1, 2),
+            self.no_copy(query_states).transpose(1, 2),
+            self._distance_bias(states.shape[1]),
+            torch.unflatten(self.match_bias, 1, (-1, len(SPANS))),
+            frames,
+            self.frame_hash(frames),
+        )
+        return CopyCandidates(copied.transpose(1, 2), no_copy_prob.transpose(1, 2))
 
     def start(self, states: Tensor, frames: Tensor) -> CopyMemory:
         """The memory after frames (batch, frames, frame_size); ``states`` are the model's states before each."""
@@ -182,30 +184,10 @@ class CopyAttention(nn.Module):
             table = table + phases[:, distance % cycle]
         return table
 
-    def _position_scores(self, steps: int) -> Tensor:
-        """The bias for every step and every earlier frame, 0 for the others: (heads, steps, steps)."""
-        table = functional.pad(self._distance_bias(steps - 1).flip(1), (0, steps))
-        return table.unfold(1, steps, 1).flip(1)
-
     def _match_scores(self, match_length: Tensor) -> Tensor:
         """The bias for match lengths (batch, queries, keys, kinds): (batch, heads, queries, keys)."""
         reached = (match_length.unsqueeze(4) >= self._spans).flatten(3).to(self.match_bias.dtype)
         return torch.einsum("hk,btsk->bhts", self.match_bias, reached)
-
-    def _match_lengths(self, frame_hash: Tensor) -> Tensor:
-        """How many frames before each pair of steps are equal: (batch, queries, keys, kinds).
-
-        Rounded down to one of the spans, and found by doubling: 2n frames match if the latest n match and the n before.
-        """
-        steps = frame_hash.shape[1]
-        equal = frame_hash[:, :, None] == frame_hash[:, None]
-        holds = functional.pad(equal, (0, 0, 1, 0, 1, 0))[:, :steps, :steps]
-        match_length = holds.to(torch.int8)
-        for shorter in _SPANS[:-1]:
-            earlier = functional.pad(holds, (0, 0, shorter, 0, shorter, 0))[:, :steps, :steps]
-            holds = holds & earlier
-            match_length = torch.where(holds, 2 * shorter, match_length)
-        return match_length
 
     def _attend(self, scores: Tensor, states: Tensor, frames: Tensor) -> CopyCandidates:
         no_copy = self.no_copy(states).transpose(1, 2).unsqueeze(3)
@@ -220,7 +202,7 @@ def _match_lengths_at_end(frame_hash: Tensor) -> Tensor:
     batch, count, kinds = frame_hash.shape
     match_length = frame_hash.new_zeros(batch, count, kinds)
     matches = torch.ones_like(match_length, dtype=torch.bool)
-    for back in range(1, min(count, _SPANS[-1]) + 1):
+    for back in range(1, min(count, SPANS[-1]) + 1):
         same = frame_hash[:, : count - back] == frame_hash[:, count - back : count - back + 1]
         matches = matches & functional.pad(same, (0, 0, back, 0))
         match_length = match_length + matches

@@ -4,6 +4,7 @@ For each of several decay rates: the average of all frames before a step, each w
 octaves it is a chroma vector, from which heads and models read the key and the chord (the tonal context).
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 OCTAVE = 12
-_MOST_PAIRS = 2**20
+_FRAMES_AT_ONCE = 256
 
 
 @dataclass(frozen=True)
@@ -59,23 +60,28 @@ def exponential_averages(frames: Tensor, decays: Tensor, *, last: int | None = N
     """
     count = frames.shape[1]
     first = 0 if last is None else count + 1 - last
-    moments = torch.arange(first, count + 1, device=frames.device)
-    # A weight for each pair of a moment and a frame: for a long piece they are computed for some moments at a time.
-    parts = torch.split(moments, max(_MOST_PAIRS // max(count, 1), 1))
-    if len(parts) == 1:
-        return _averages_before(moments, frames, decays)
-    averages = frames.new_empty(len(frames), len(moments), len(decays), frames.shape[2])
-    for part in parts:
-        averages[:, part - first] = _averages_before(part, frames, decays)
-    return averages
+    frames = frames.to(torch.promote_types(frames.dtype, decays.dtype))
+    with torch.autocast(frames.device.type, enabled=False):  # sums over a whole piece
+        return torch.cat(list(_averages(frames, decays, first)), dim=1)
 
 
-def _averages_before(moments: Tensor, frames: Tensor, decays: Tensor) -> Tensor:
-    """The averages of the frames before some moments: (batch, moments, rates, frame_size)."""
-    age = moments[:, None] - 1 - torch.arange(frames.shape[1], device=frames.device)  # below 0 for frames yet to come
-    weights = torch.where(age >= 0, decays[:, None, None] ** age.clamp(min=0), 0.0)
-    weights = weights / weights.sum(dim=2, keepdim=True).clamp(min=1)
-    return torch.einsum("rmt,btp->bmrp", weights, frames)
+def _averages(frames: Tensor, decays: Tensor, first: int) -> Iterator[Tensor]:
+    """The averages before frame ``first``, and after each frame from it on, some frames at a time.
+
+    Computed at once they would need a weight for each pair of frames: memory in proportion to the square of a piece.
+    """
+    before = ExponentialAverage.of(frames[:, :first], decays)
+    yield before.average.unsqueeze(1)
+    for begin in range(first, frames.shape[1], _FRAMES_AT_ONCE):
+        some = frames[:, begin : begin + _FRAMES_AT_ONCE]
+        ages = torch.arange(some.shape[1], device=frames.device)
+        age = ages[:, None] - ages  # below 0 for frames yet to come
+        weights = torch.where(age >= 0, decays[:, None, None] ** age.clamp(min=0), 0.0)
+        faded = decays[:, None] ** (ages + 1)
+        sums = torch.einsum("rmt,btp->bmrp", weights, some) + torch.einsum("rm,brp->bmrp", faded, before.sums)
+        totals = faded * before.totals[:, None] + weights.sum(dim=2)
+        yield sums / totals.T.clamp(min=1).unsqueeze(2)
+        before = ExponentialAverage(sums[:, -1], totals[:, -1], decays)
 
 
 def chroma(values: Tensor) -> Tensor:
