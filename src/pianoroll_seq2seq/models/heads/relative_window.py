@@ -265,7 +265,7 @@ class RelativeWindowHead(nn.Module):
         near = functional.max_pool1d(required.float(), 2 * _NEAR_SEMITONES + 1, 1, _NEAR_SEMITONES) > 0
         chosen, weights = sample_pitches(self.num_scored_pitches, required, near)
         hidden = self._context_hidden(context, chosen)
-        hidden = hidden + at_places(self._below_hidden(context, cells), chosen)
+        hidden = hidden + self._below_hidden(context, cells, chosen)
         remaining = None
         left, counts, known, pitches = None, cells[:, :0], *self._known(context)
         if self.polyphony is not None:
@@ -363,18 +363,20 @@ class RelativeWindowHead(nn.Module):
         whole: Tensor = hidden + context.state.unsqueeze(1)
         return whole
 
-    def _below_hidden(self, context: FrameContext, cells: Tensor) -> Tensor:
-        """Hidden values from the notes decided before each cell, (rows, num_active, channels)."""
+    def _below_hidden(self, context: FrameContext, cells: Tensor, chosen: Tensor | None = None) -> Tensor:
+        """Hidden values from the notes decided before each cell, of all or some: (rows, cells, channels)."""
         frames, onsets = cells[:, : self.num_active], cells[:, self.num_active :]
         candidates = context.candidates[:, :: self.cells.columns.num_planes]
         features = below_features(self.cells, context.planes[:, 0], frames, onsets, candidates)
-        if self.cells.num_parts > 1:
+        if chosen is not None:
+            features = at_places(features, self._places[chosen])
+        elif self.cells.num_parts > 1:
             features = features[:, self._places]
         hidden: Tensor = self.below_proj(features)
         if self.earlier_proj is not None:
             earlier = functional.pad(self.cells.earlier_parts(frames), (self._window, self._window))
             around = earlier.unfold(2, 2 * self._window + 1, 1)[:, self._parts, self._pitches]
-            hidden = hidden + self.earlier_proj(around)
+            hidden = hidden + self.earlier_proj(around if chosen is None else at_places(around, chosen))
         return hidden
 
     def _logits(self, hidden: Tensor) -> Tensor:
