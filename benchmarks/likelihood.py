@@ -13,7 +13,8 @@ the model of each seed continues the beginnings of the test pieces, sampled at t
 continuations. Their metrics are compared with those of the pieces themselves, and MIDI files are written.
 
 Every run has its own folder below ``--output``. The same command resumes an interrupted run and reads the results of a
-finished one; the CPU time of a resumed run is that since it was resumed. ``--set`` changes hyperparameters of the
+finished one; the CPU time of a resumed run is that since it was resumed. ``MiB`` is the largest resident memory of the
+process up to the end of the training; a run's ``figures.json`` has it after each epoch. ``--set`` changes hyperparameters of the
 recipes, for ablations.
 """
 
@@ -35,6 +36,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import numpy as np
 import torch
 from likelihood_sets import SETS, BenchmarkSet
+from peak_memory import peak_memory
 from recipes.copying import copying
 from recipes.encoder_decoder import HEADS, encoder_decoder
 from recipes.filling import filling
@@ -52,6 +54,7 @@ from pianoroll_seq2seq.errors import PianoRollSeq2SeqError
 from pianoroll_seq2seq.evaluation.memorization import memorized_share, repeated_share
 from pianoroll_seq2seq.evaluation.music_metrics import METRICS, Metric, scale_consistency
 from pianoroll_seq2seq.models.contract import SequenceModel
+from pianoroll_seq2seq.train.events import EpochEnd
 from pianoroll_seq2seq.train.run_files import BEST
 
 CONTINUATIONS = 60
@@ -96,7 +99,12 @@ def run(recipe: Recipe, data: Split, folder: Path, *, seed: int) -> Result:
         model: SequenceModel = load(folder / BEST)
         return Result(model, json.loads(done.read_text(encoding="utf-8")))
     started, cpu = time.perf_counter(), time.process_time()
-    trained = train(recipe, data.train, data.valid, seed=seed, checkpoint_dir=folder)
+    memory: list[int] = []  # the largest so far, after each epoch
+
+    def measure(end: EpochEnd) -> None:
+        memory.append(peak_memory() // 2**20)
+
+    trained = train(recipe, data.train, data.valid, seed=seed, checkpoint_dir=folder, on_epoch=[measure])
     seconds = sum(epoch.seconds for epoch in trained.history.epochs)
     valid, test = (score(recipe, trained.model, rolls) for rolls in (data.valid, data.test))
     figures: dict[str, Any] = {
@@ -108,6 +116,7 @@ def run(recipe: Recipe, data: Split, folder: Path, *, seed: int) -> Result:
         "train_seconds": seconds,
         "scoring_seconds": time.perf_counter() - started - seconds,
         "cpu_seconds": time.process_time() - cpu,
+        "peak_mib": memory,
         "test_after_first": test.nats_after_first,
     }
     for name, scored in (("valid", valid), ("test", test)):
@@ -145,7 +154,7 @@ def report(
 ) -> str:
     """The table."""
     lines = [f"{dataset}: test nats per frame", f"{'':44}{'mean':>8}{'lowest':>9}{'highest':>9}{'no first':>10}"]
-    lines[-1] += f"{'valid':>8}{'mixture':>9}{'weights':>11}{'seconds':>9}{'CPU':>8}{'notes':>8}{'valid':>8}"
+    lines[-1] += f"{'valid':>8}{'mixture':>9}{'weights':>11}{'seconds':>9}{'CPU':>8}{'MiB':>7}{'notes':>8}{'valid':>8}"
     for name, runs in rows.items():
         test = [one["test"] for one in runs]
         means = {
@@ -157,7 +166,8 @@ def report(
         lines.append(
             f"{name:44}{np.mean(test):8.3f}{min(test):9.3f}{max(test):9.3f}{means['test_after_first']:10.3f}"
             f"{means['valid']:8.3f}{mixture}{runs[0]['parameters']:11,}{means['train_seconds']:9.0f}"
-            f"{means['cpu_seconds']:8.0f}" + "".join(f"{np.mean(values):8.3f}" for values in notes if values)
+            f"{means['cpu_seconds']:8.0f}{max(max(one['peak_mib']) for one in runs):7,}"
+            + "".join(f"{np.mean(values):8.3f}" for values in notes if values)
         )
     lines += ["published"] if published else []
     lines += [f"{name:44}{nats:8.2f}" for name, nats in published.items()]

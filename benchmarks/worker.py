@@ -17,6 +17,7 @@ from pathlib import Path
 import harness
 import torch
 from contenders import FRAMES, MODELS, Epoch, Job, bare, by_hand, fitted, in_turns
+from peak_memory import peak_memory
 from torch import nn
 
 from pianoroll_seq2seq import join_processes
@@ -54,14 +55,6 @@ def measure_training(name: str, job: Job) -> harness.Measurement:
     facts["gpu_peak_bytes"] = torch.cuda.max_memory_allocated() if on_gpu else 0
     seconds = [epoch.seconds / count for epoch in epochs]
     return harness.Measurement(name, seconds[1:], seconds[:1], facts)
-
-
-def peak_memory() -> int:
-    """The peak memory of this process, in bytes."""
-    import resource
-    import sys
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def measure_product(name: str, job: Job) -> harness.Measurement:

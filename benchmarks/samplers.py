@@ -1,0 +1,166 @@
+"""What each sampler does to the music of a trained model, beside the music of the data.
+
+    python benchmarks/likelihood.py --dataset jsb --data FOLDER --recipes copying --seeds 3 --output runs/jsb
+    python benchmarks/samplers.py runs/jsb/jsb/copying/seed-*/best.safetensors --data FOLDER --split valid
+    python benchmarks/samplers.py runs/jsb/jsb/copying/seed-*/best.safetensors --data FOLDER --samplers draw chosen
+
+Each model continues the beginnings of the pieces, for at least 60 continuations, with each sampler. A row has the mean
+over the models of four figures, and the lowest and highest in brackets. The goals, all four of every model at once:
+
+- clashes: at most 1.2 % of the frames have two pitches a semitone apart;
+- repeated: the share of the frames that equal the frame before is within 1.5 times of the data's;
+- polyphony: the histograms of the number of pitches in a frame overlap by at least 0.93;
+- in scale: the share of the notes, by frames, in their best-fitting scale is within 0.01 of the data's.
+
+Choose a sampler on the validation pieces, and report the test pieces once.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import numpy as np
+import torch
+from likelihood_sets import SETS
+
+from pianoroll_seq2seq import Draw, PianoRoll, RepetitionControl, TopP, Typical, best_of, compare_sets, generate
+from pianoroll_seq2seq.checkpoint import load
+from pianoroll_seq2seq.errors import PianoRollSeq2SeqError
+from pianoroll_seq2seq.evaluation.music_metrics import (
+    Metric,
+    repeated_frames,
+    scale_consistency,
+    semitone_clashes,
+)
+from pianoroll_seq2seq.models.contract import SequenceModel
+
+CONTINUATIONS = 60
+"""Continuations at least."""
+FIGURES: Mapping[str, Metric] = {
+    "clashes": semitone_clashes,
+    "repeated": repeated_frames,
+    "in scale": partial(scale_consistency, weight="frames"),
+}
+NUM_SAMPLES = 16
+"""Samples of a frame for the samplers that need some."""
+Continue = Callable[[SequenceModel, Sequence[PianoRoll], int, int], Sequence[PianoRoll]]
+"""Continues primers: the model, the primers, the number of frames, and the seed."""
+
+
+def sampled(sampler: object) -> Continue:
+    """Continuations by a sampler."""
+
+    def run(model: SequenceModel, primers: Sequence[PianoRoll], num_frames: int, seed: int) -> Sequence[PianoRoll]:
+        return generate(model, primers, num_frames=num_frames, sampler=sampler, seed=seed, progress=True)
+
+    return run
+
+
+def best_of_four(model: SequenceModel, primers: Sequence[PianoRoll], num_frames: int, seed: int) -> Sequence[PianoRoll]:
+    """The likeliest of four continuations."""
+    return best_of(model, primers, n=4, num_frames=num_frames, seed=seed, progress=True)
+
+
+SAMPLERS: Mapping[str, Continue] = {
+    "draw": sampled(Draw()),
+    "temperature 0.95": sampled(Draw(0.95)),
+    "temperature 0.9": sampled(Draw(0.9)),
+    "temperature 0.85": sampled(Draw(0.85)),
+    "top-p 0.95": sampled(TopP(0.95, num_samples=NUM_SAMPLES)),
+    "top-p 0.9": sampled(TopP(0.9, num_samples=NUM_SAMPLES)),
+    "typical 0.95": sampled(Typical(0.95, num_samples=NUM_SAMPLES)),
+    "repetitions x 1.5": sampled(RepetitionControl(weight=1.5)),
+    "best of 4": best_of_four,
+    "temperature 0.9, repetitions x 1.3": sampled(RepetitionControl(Draw(0.9), weight=1.3)),
+}
+
+
+@dataclass(frozen=True)
+class Gate:
+    """The four figures of some music.
+
+    Args:
+        clashes: share of the frames with two pitches a semitone apart.
+        repeated: share of the frames that equal the frame before.
+        in_scale: share of the notes, by frames, in the best-fitting scale.
+        polyphony: overlap of the number of pitches in a frame with the data's.
+    """
+
+    clashes: float
+    repeated: float
+    in_scale: float
+    polyphony: float
+
+    @classmethod
+    def of(cls, written: Sequence[PianoRoll], data: Sequence[PianoRoll]) -> tuple["Gate", "Gate"]:
+        """The figures of the written music, and of the data."""
+        comparison = compare_sets(written, data, metrics=FIGURES)
+        rows = [comparison.metrics[name] for name in FIGURES]
+        clashes, repeated, in_scale = (row.generated_mean for row in rows)
+        own = cls(clashes, repeated, in_scale, comparison.polyphony_overlap)
+        return own, cls(rows[0].data_mean, rows[1].data_mean, rows[2].data_mean, 1.0)
+
+    def passes(self, data: "Gate") -> list[bool]:
+        """Whether each goal is reached, in the order of the fields."""
+        return [
+            self.clashes <= 0.012,
+            data.repeated / 1.5 <= self.repeated <= data.repeated * 1.5,
+            abs(self.in_scale - data.in_scale) <= 0.01,
+            self.polyphony >= 0.93,
+        ]
+
+
+def row(name: str, gates: Sequence[Gate], data: Gate) -> str:
+    """A row of the table."""
+    cells = []
+    for field in ("clashes", "repeated", "in_scale", "polyphony"):
+        values = [getattr(gate, field) for gate in gates]
+        cells.append(f"{np.mean(values):8.3f} ({min(values):.3f}-{max(values):.3f})")
+    reached = sum(all(gate.passes(data)) for gate in gates)
+    return f"{name:38}" + "".join(cells) + f"{reached:6} of {len(gates)}"
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("models", type=Path, nargs="+", help="files of trained models, one for each seed")
+    parser.add_argument("--dataset", choices=SETS, default="jsb")
+    parser.add_argument("--data", type=Path, help="folder of the set's files, as for likelihood.py")
+    parser.add_argument("--split", choices=("valid", "test"), default="test")
+    parser.add_argument("--samplers", nargs="+", choices=SAMPLERS, default=list(SAMPLERS))
+    parser.add_argument("--output", type=Path, help="file for the figures as JSON")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    chosen = SETS[arguments.dataset]
+    try:
+        pieces = getattr(chosen.read(arguments.data), arguments.split)
+        models = [load(path) for path in arguments.models]
+    except PianoRollSeq2SeqError as error:
+        parser.error(str(error))
+    begin, end = chosen.primer, chosen.primer + chosen.continuation
+    pieces = [roll for roll in pieces if len(roll) >= end][:CONTINUATIONS]
+    primers = [roll[:begin] for roll in pieces] * -(-CONTINUATIONS // len(pieces))
+    originals = [roll[begin:end] for roll in pieces]
+    figures = {}
+    print(f"{'':38}{'clashes':>22}{'repeated':>22}{'in scale':>22}{'polyphony':>22}  all four")
+    for name in arguments.samplers:
+        started = time.process_time()
+        gates, data = [], Gate.of(originals, originals)[1]
+        for seed, model in enumerate(models):
+            gates.append(Gate.of(SAMPLERS[name](model, primers, end - begin, seed), originals)[0])
+        figures[name] = {"models": [asdict(gate) for gate in gates], "cpu_seconds": time.process_time() - started}
+        print(row(name, gates, data), flush=True)
+    print(row("the data", [data], data))
+    if arguments.output:
+        arguments.output.write_text(json.dumps({**figures, "data": asdict(data)}, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
