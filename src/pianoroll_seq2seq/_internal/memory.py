@@ -19,6 +19,8 @@ _KEEP = {_TRIM_THRESHOLD: 2**31 - 1, _MMAP_MAX: 0}
 _UNDO = {_TRIM_THRESHOLD: 64 * 2**20, _MMAP_MAX: 65_536, _MMAP_THRESHOLD: 32 * 2**20, _TOP_PAD: 128 * 2**10}
 """The first mallopt ends the automatic adjustment of the thresholds for good, and nothing reads their values. These are
 the largest that the adjustment reaches, and reaches in any process that has freed a block of 32 MiB."""
+_MOST_FREE = 256 * 2**20
+"""More free memory than this is given back by :func:`trim_memory`."""
 _OWN_SETTINGS = ("MALLOC_TRIM_THRESHOLD_", "MALLOC_TOP_PAD_", "MALLOC_MMAP_THRESHOLD_", "MALLOC_MMAP_MAX_")
 
 
@@ -28,6 +30,11 @@ class _Users:
     def __init__(self) -> None:
         self._count = 0
         self._lock = threading.Lock()
+
+    @property
+    def any(self) -> bool:
+        """Whether memory is kept now."""
+        return self._count > 0
 
     def enter(self, library: ctypes.CDLL) -> None:
         with self._lock:
@@ -61,6 +68,26 @@ def kept_memory() -> Iterator[None]:
         yield
     finally:
         _users.leave(library)
+
+
+def trim_memory() -> None:
+    """Gives freed memory back to the system if memory is kept and much of it is free.
+
+    Free blocks of many sizes lie between others, and new ones do not fit: without this, a process grows as long as it
+    trains. Call it seldom, such as after each epoch, because all that is given back is requested again.
+    """
+    library = _glibc()
+    if library is None or not _users.any or not hasattr(library, "mallinfo2"):  # of glibc 2.33
+        return
+    library.mallinfo2.restype = _MallocInfo
+    if library.mallinfo2().free_bytes > _MOST_FREE:
+        library.malloc_trim(ctypes.c_size_t(0))
+
+
+class _MallocInfo(ctypes.Structure):
+    """``struct mallinfo2`` of malloc.h, of which only ``fordblks`` is read."""
+
+    _fields_ = (("before", ctypes.c_size_t * 8), ("free_bytes", ctypes.c_size_t), ("after", ctypes.c_size_t))
 
 
 def _set(library: ctypes.CDLL, values: dict[int, int]) -> None:

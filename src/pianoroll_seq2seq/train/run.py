@@ -14,6 +14,7 @@ from msgspec import to_builtins
 from torch import Tensor
 
 from pianoroll_seq2seq._internal.log import logger
+from pianoroll_seq2seq._internal.memory import trim_memory
 from pianoroll_seq2seq._internal.progress import tqdm
 from pianoroll_seq2seq.checkpoint import optimizers
 from pianoroll_seq2seq.checkpoint.files import USE_ANOTHER, add_prefix, parse, strip_prefix
@@ -196,6 +197,7 @@ class Run:
         self._call_on_epoch()
         self.progress = Progress(progress.epoch + 1)
         self._save(after_epoch=True)
+        trim_memory()
 
     def _log(self, record: Epoch, bar: "tqdm[Any]") -> None:
         losses = {"train_loss": record.train_loss}
