@@ -124,6 +124,20 @@ def test_another_c_library_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @linux
+def test_one_dnn_keeps_fewer_programs_unless_the_user_says_how_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in memory._OWN_SETTINGS:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.delenv(memory._PROGRAMS, raising=False)
+    with kept_memory():
+        assert int(os.environ[memory._PROGRAMS]) < 1024
+    assert memory._PROGRAMS not in os.environ
+    monkeypatch.setenv(memory._PROGRAMS, "7")
+    with kept_memory():
+        assert os.environ[memory._PROGRAMS] == "7"
+    assert os.environ[memory._PROGRAMS] == "7"
+
+
+@linux
 def test_after_an_error_memory_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
     done: list[dict[int, int]] = []
     for name in memory._OWN_SETTINGS:

@@ -181,6 +181,7 @@ class Run:
     def _train_epoch(self, bar: "tqdm[Any]") -> None:
         loop, progress = self.loop, self.progress
         for _ in loop.steps(progress, bar):
+            trim_memory()
             if time.monotonic() - self._saved_at >= loop.config.checkpoint_seconds:
                 self._save()
         valid_loss = None if self.valid is None else loop.validation_loss(self.valid, progress)
@@ -197,7 +198,6 @@ class Run:
         self._call_on_epoch()
         self.progress = Progress(progress.epoch + 1)
         self._save(after_epoch=True)
-        trim_memory()
 
     def _log(self, record: Epoch, bar: "tqdm[Any]") -> None:
         losses = {"train_loss": record.train_loss}
