@@ -153,15 +153,22 @@ def test_the_hyperparameters_of_copying_reach_the_model() -> None:
     }
 
 
-def test_a_transformer_is_compared_with_as_many_weights_and_the_same_recipe() -> None:
-    """An advantage of one model would be that of its size, its head or its training."""
+@pytest.mark.parametrize("large", [False, True])
+def test_a_transformer_is_compared_with_as_many_weights(large: bool) -> None:
+    """An advantage of one model would be that of its size."""
+    learned = rolls(1, 200_000, pitches=20) if large else rolls(6, pitches=20)
+    layout = FrameLayout.of(learned[0], onsets=False)
+    models = [recipe.model(layout) for recipe in (copying(learned), transformer(learned))]
+    sizes = [sum(parameter.numel() for parameter in model.parameters()) for model in models]
+    assert sizes[1] == pytest.approx(sizes[0], rel=0.15)
+
+
+def test_a_transformer_is_compared_with_the_same_recipe() -> None:
+    """An advantage of one model would be that of its head or its training."""
     learned = rolls(6, pitches=20)
     layout = FrameLayout.of(learned[0], onsets=False)
     chosen = {"channels": 48, "dropout": 0.25, "input_noise": 0.1, "num_copy_heads": 3, "weight_decay": 0.5}
     one, other = copying(learned, **chosen), transformer(learned, learning_rate=0.001, num_layers=2, **chosen)
-    models = [recipe.model(layout) for recipe in (copying(learned), transformer(learned))]
-    sizes = [sum(parameter.numel() for parameter in model.parameters()) for model in models]
-    assert sizes[1] == pytest.approx(sizes[0], rel=0.15)
     settings = [describe(recipe.model(layout))["settings"] for recipe in (one, other)]
     heads = [each.pop("head")["settings"] for each in settings]
     assert {name: heads[0][name] for name in heads[0] if name != "in_features"} == {
@@ -197,12 +204,14 @@ def test_long_pieces_are_cut_for_training_only() -> None:
 
 def test_defaults_depend_on_the_size_of_the_set() -> None:
     """None means the default for a set of that size."""
-    little, much = copying(rolls(2)), copying(rolls(1, 50_000))
-    for recipe, dropout, input_dropout in ((little, 0.3, 0.05), (much, 0.15, 0.0)):
+    little, much, most = copying(rolls(2)), copying(rolls(1, 50_000)), copying(rolls(1, 200_000))
+    expected = ((0.3, 0.05, 192, 96), (0.15, 0.0, 192, 96), (0.1, 0.0, 256, 128))
+    for recipe, (dropout, input_dropout, hidden_size, channels) in zip((little, much, most), expected, strict=True):
         model = recipe.model(LAYOUT)
         assert isinstance(model, SequenceModel)
         settings = describe(model)["settings"]
         assert (settings["dropout"], settings["input_dropout"]) == (dropout, input_dropout)
+        assert (settings["hidden_size"], settings["head"]["settings"]["channels"]) == (hidden_size, channels)
     assert (little.weight_decay, little.ema_decay) == (0.03, 0.995)
     assert (much.weight_decay, much.ema_decay) == (0.01, 0.99)
 

@@ -1,6 +1,7 @@
 """The best recipe so far: one LSTM over whole pieces, copy attention, and pitches decided from low to high."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from recipes.recipe import Recipe, active_columns, fastest_precision
@@ -15,8 +16,45 @@ from pianoroll_seq2seq import (
 )
 from pianoroll_seq2seq.models.heads.contract import HeadFactory
 
-_SMALL_SET_FRAMES = 50_000
-"""A set of fewer frames is small: a model soon memorises it."""
+
+
+@dataclass(frozen=True)
+class _Defaults:
+    """The defaults of arguments of :func:`copying` that depend on the size of the set; see there."""
+
+    hidden_size: int = 192
+    channels: int = 96
+    dropout: float = 0.15
+    weight_decay: float = 0.01
+    input_dropout: float = 0.0
+    ema_decay: float = 0.99
+    transposed_share: float = 0.5
+    max_frames_per_batch: int = 1280
+    steps: int = 1500
+    repeats: int = 1
+
+
+_SMALL, _LARGE = 50_000, 200_000
+"""Frames of a set: a smaller set is small, and a larger one large."""
+_OF_SMALL = _Defaults(
+    dropout=0.3,
+    weight_decay=0.03,
+    input_dropout=0.05,
+    ema_decay=0.995,
+    transposed_share=1.0,
+    max_frames_per_batch=512,
+    steps=2900,
+    repeats=5,
+)
+_OF_LARGE = _Defaults(
+    hidden_size=256, channels=128, dropout=0.1, max_frames_per_batch=768, steps=5600, repeats=2
+)
+
+
+def defaults_of(rolls: Sequence[PianoRoll]) -> _Defaults:
+    """The defaults for some training pieces."""
+    frames = sum(map(len, rolls))
+    return _OF_SMALL if frames < _SMALL else _OF_LARGE if frames >= _LARGE else _Defaults()
 
 
 def copying(
@@ -24,7 +62,7 @@ def copying(
     *,
     independent: bool = False,
     onsets: bool = False,
-    hidden_size: int = 192,
+    hidden_size: int | None = None,
     num_copy_heads: int = 6,
     channels: int | None = None,
     window: int = 18,
@@ -46,17 +84,19 @@ def copying(
     """The recipe for some training pieces.
 
     The defaults of arguments that are None depend on the size of the set. A model memorises a small set (below 50,000
-    frames) before it generalises, so there it is regularised more, and reads every piece in all keys. Both sets of
-    defaults were found on the validation pieces of the JSB chorales and of the Nottingham tunes.
+    frames) before it generalises, so there it is regularised more, and reads every piece in all keys. For a large one
+    (from 200,000 frames on) the model is larger, and is trained longer. The defaults were found on the validation
+    pieces of the JSB chorales (small), the Nottingham tunes, and MuseData (large).
 
     Args:
         rolls: the training pieces.
         independent: whether to predict the pitches of a frame independently, from past frames only.
             ``num_scored_pitches`` and ``max_polyphony`` have no effect then.
         onsets: whether the model also says where notes begin. Published likelihoods are of sounding pitches alone.
-        hidden_size: units of the LSTM.
+        hidden_size: units of the LSTM; 192 by default, 256 for a large set.
         num_copy_heads: heads of the copy attention.
-        channels: width of the network that all pitches share; 96 by default, 64 for independent pitches.
+        channels: width of the network that all pitches share; 96 by default, 128 for a large set, 64 for independent
+            pitches.
         window: semitones to either side of a pitch that the network reads.
         num_frames: past frames that it reads.
         decays: decay rates of its tonal context.
@@ -73,19 +113,20 @@ def copying(
         steps: approximate number of training steps.
         repeats: how often an epoch contains each piece.
     """
-    small = sum(map(len, rolls)) < _SMALL_SET_FRAMES
-    dropout = (0.3 if small else 0.15) if dropout is None else dropout
-    input_dropout = (0.05 if small else 0.0) if input_dropout is None else input_dropout
-    share = (1.0 if small else 0.5) if transposed_share is None else transposed_share
-    size = (512 if small else 1280) if max_frames_per_batch is None else max_frames_per_batch
-    repeats = (5 if small else 1) if repeats is None else repeats
+    default = defaults_of(rolls)
+    dropout = default.dropout if dropout is None else dropout
+    share = default.transposed_share if transposed_share is None else transposed_share
+    size = default.max_frames_per_batch if max_frames_per_batch is None else max_frames_per_batch
+    repeats = default.repeats if repeats is None else repeats
+    if channels is None:
+        channels = 64 if independent else default.channels
     augmentation = Augmentation(semitones=(-semitones, semitones), share=share)
     examples = partial(
         whole_pieces, onsets=onsets, max_frames_per_batch=size, repeats=repeats, augmentation=augmentation
     )
     head: HeadFactory = partial(
         RelativeBernoulliHead if independent else RelativeWindowHead,
-        channels=(64 if independent else 96) if channels is None else channels,
+        channels=channels,
         window=window,
         num_frames=num_frames,
         decays=decays,
@@ -98,22 +139,22 @@ def copying(
             num_scored_pitches=num_scored_pitches,
             max_polyphony=max_polyphony,
         )
-    steps = (2900 if small else 1500) if steps is None else steps
+    steps = default.steps if steps is None else steps
     return Recipe(
         name=f"copying{', independent' if independent else ''}",
         model=partial(
             CopyingLSTM,
-            hidden_size=hidden_size,
+            hidden_size=default.hidden_size if hidden_size is None else hidden_size,
             num_copy_heads=num_copy_heads,
             dropout=dropout,
-            input_dropout=input_dropout,
+            input_dropout=default.input_dropout if input_dropout is None else input_dropout,
             input_noise=input_noise,
             head=head,
         ),
         examples=examples,
         epochs=max(1, round(steps / len(examples(rolls, True)))),
         batch_size=1,
-        weight_decay=(0.03 if small else 0.01) if weight_decay is None else weight_decay,
-        ema_decay=(0.995 if small else 0.99) if ema_decay is None else ema_decay,
+        weight_decay=default.weight_decay if weight_decay is None else weight_decay,
+        ema_decay=default.ema_decay if ema_decay is None else ema_decay,
         precision=fastest_precision(),
     )
