@@ -1,6 +1,7 @@
 """The contract of a sampler, and how the rows of a batch are sampled."""
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -87,7 +88,17 @@ def start_sampler(sampler: Sampler, past: Tensor) -> Sampler:
 
 def next_sampler(sampler: Sampler, frame: Tensor) -> Sampler:
     """The sampler of the frame after ``frame``, (batch, frame_size): see :func:`start_sampler`."""
-    return sampler.after(frame) if isinstance(sampler, SteppingSampler | RowSamplers) else sampler
+    after = getattr(sampler, "after", None)
+    if after is None or not _is_stepping(type(sampler)):
+        return sampler
+    following: Sampler = after(frame)
+    return following
+
+
+@cache
+def _is_stepping(kind: type) -> bool:
+    """Whether a class has the methods of :class:`SteppingSampler`: a check that is slow, for a loop over frames."""
+    return issubclass(kind, SteppingSampler | RowSamplers)
 
 
 def select_rows(sampler: Sampler, rows: Tensor) -> Sampler:
