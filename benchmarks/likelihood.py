@@ -14,8 +14,8 @@ continuations. Their metrics are compared with those of the pieces themselves, a
 
 Every run has its own folder below ``--output``. The same command resumes an interrupted run and reads the results of a
 finished one; the CPU time of a resumed run is that since it was resumed. ``MiB`` is the largest resident memory of the
-process up to the end of the training; a run's ``figures.json`` has it after each epoch. ``--set`` changes hyperparameters of the
-recipes, for ablations.
+process up to the end of the training; a run's ``figures.json`` has it after each epoch. ``--set`` changes
+hyperparameters of the recipes, for ablations.
 """
 
 import argparse
@@ -101,7 +101,7 @@ def run(recipe: Recipe, data: Split, folder: Path, *, seed: int) -> Result:
     started, cpu = time.perf_counter(), time.process_time()
     memory: list[int] = []  # the largest so far, after each epoch
 
-    def measure(end: EpochEnd) -> None:
+    def measure(_: EpochEnd) -> None:
         memory.append(peak_memory() // 2**20)
 
     trained = train(recipe, data.train, data.valid, seed=seed, checkpoint_dir=folder, on_epoch=[measure])

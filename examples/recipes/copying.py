@@ -17,7 +17,6 @@ from pianoroll_seq2seq import (
 from pianoroll_seq2seq.models.heads.contract import HeadFactory
 
 
-
 @dataclass(frozen=True)
 class _Defaults:
     """The defaults of arguments of :func:`copying` that depend on the size of the set; see there."""
@@ -46,9 +45,7 @@ _OF_SMALL = _Defaults(
     steps=2900,
     repeats=5,
 )
-_OF_LARGE = _Defaults(
-    hidden_size=256, channels=128, dropout=0.1, max_frames_per_batch=768, steps=5600, repeats=2
-)
+_OF_LARGE = _Defaults(hidden_size=256, channels=128, dropout=0.1, max_frames_per_batch=768, steps=5600, repeats=2)
 
 
 def defaults_of(rolls: Sequence[PianoRoll]) -> _Defaults:

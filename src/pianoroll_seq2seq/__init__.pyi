@@ -96,6 +96,7 @@ from .pretrained.opening import open_model as open_model
 from .pretrained.trained_model import TrainedModel as TrainedModel
 from .sampling import Draw as Draw
 from .sampling import ParallelControl as ParallelControl
+from .sampling import PolyphonyControl as PolyphonyControl
 from .sampling import RepetitionControl as RepetitionControl
 from .sampling import Sampler as Sampler
 from .sampling import ScaleConstrained as ScaleConstrained
@@ -116,6 +117,7 @@ from .sampling import given_to_vary as given_to_vary
 from .sampling import harmonize as harmonize
 from .sampling import infill as infill
 from .sampling import longest_run as longest_run
+from .sampling import polyphony_weights as polyphony_weights
 from .sampling import vary as vary
 from .sampling.generations import Generations as Generations
 from .score import Score as Score

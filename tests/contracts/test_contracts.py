@@ -48,6 +48,7 @@ from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.pitches import PitchRange
 from pianoroll_seq2seq.sampling import (
     Draw,
+    PolyphonyControl,
     RepetitionControl,
     Sampler,
     ScaleConstrained,
@@ -190,6 +191,7 @@ SAMPLERS: dict[str, Sampler] = {
     "TopP": TopP(0.8, num_samples=4),
     "Typical": Typical(0.8, num_samples=4),
     "TemperatureSchedule": TemperatureSchedule(lambda frame: 1 / (1 + frame)),
+    "PolyphonyControl": PolyphonyControl({1: 0.5}, tries=4),
     "RepetitionControl": RepetitionControl(weight=0.5, max_run=2, tries=4),
 }
 TRACKERS: dict[str, Callable[[Path], Tracker]] = {

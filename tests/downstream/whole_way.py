@@ -55,6 +55,7 @@ from pianoroll_seq2seq import (
     PianoRoll,
     Piece,
     PitchRange,
+    PolyphonyControl,
     RelativeBernoulliHead,
     RelativeWindowHead,
     RepetitionControl,
@@ -106,6 +107,7 @@ from pianoroll_seq2seq import (
     phrase_end_frames,
     pitch_class_set,
     pitch_class_vector,
+    polyphony_weights,
     pretrained_names,
     pull_folder,
     push_folder,
@@ -287,7 +289,8 @@ def play(rolls: list[PianoRoll], folder: Path) -> None:
     several = generate(trained.model, [primer, primer], num_frames=8, sampler=scale, seed=1)
     assert_type(several, Generations)
     assert_type(trained.generate(primer, beats=4, seed=1), PianoRoll)
-    calmer = RepetitionControl(TopP(0.9, num_samples=4), weight=0.5, max_run=longest_run(rolls))
+    fuller = PolyphonyControl(polyphony_weights(rolls, rolls, fewest_frames=1), sampler=TopP(0.9, num_samples=4))
+    calmer = RepetitionControl(fuller, weight=0.5, max_run=longest_run(rolls))
     cooler = TemperatureSchedule(lambda frame: 1 / (1 + frame), Typical(0.9, num_samples=4))
     stepping: SteppingSampler = cooler
     print(stepping.start(torch.zeros(1, 0, LAYOUT.frame_size)))

@@ -17,6 +17,7 @@ from pianoroll_seq2seq.sampling.generations import Generations as Generations
 from pianoroll_seq2seq.sampling.length import Length as Length
 from pianoroll_seq2seq.sampling.samplers import Draw as Draw
 from pianoroll_seq2seq.sampling.samplers import ParallelControl as ParallelControl
+from pianoroll_seq2seq.sampling.samplers import PolyphonyControl as PolyphonyControl
 from pianoroll_seq2seq.sampling.samplers import RepetitionControl as RepetitionControl
 from pianoroll_seq2seq.sampling.samplers import Sampler as Sampler
 from pianoroll_seq2seq.sampling.samplers import ScaleConstrained as ScaleConstrained
@@ -26,3 +27,4 @@ from pianoroll_seq2seq.sampling.samplers import Threshold as Threshold
 from pianoroll_seq2seq.sampling.samplers import TopP as TopP
 from pianoroll_seq2seq.sampling.samplers import Typical as Typical
 from pianoroll_seq2seq.sampling.samplers import longest_run as longest_run
+from pianoroll_seq2seq.sampling.samplers import polyphony_weights as polyphony_weights

@@ -1,6 +1,7 @@
 """Copy attention some queries at a time: what plain attention over all pairs gives, and its gradients."""
 
 import math
+from collections.abc import Sequence
 from functools import partial
 
 import pytest
@@ -8,12 +9,12 @@ import torch
 from torch import Tensor
 
 from pianoroll_seq2seq.models.layers import blocked_copies
-from pianoroll_seq2seq.models.layers.blocked_copies import SPANS, copies
+from pianoroll_seq2seq.models.layers.blocked_copies import SPANS, CopyInputs, copies
 
 HEADS, SIZE, PITCHES = 2, 3, 4
 
 
-def inputs_of(steps: int, begin: int, *, batch: int = 2, kinds: int = 3) -> list[Tensor]:
+def inputs_of(steps: int, begin: int, *, batch: int = 2, kinds: int = 3) -> CopyInputs:
     """The arguments of ``copies``, with frames that repeat themselves."""
     generator = torch.Generator().manual_seed(0)
     randn = partial(torch.randn, generator=generator, dtype=torch.float64)
@@ -23,19 +24,12 @@ def inputs_of(steps: int, begin: int, *, batch: int = 2, kinds: int = 3) -> list
     weights = torch.randint(2**40, (kinds, PITCHES), generator=generator)
     frame_hash = (frames.long()[:, :, None] * weights).sum(dim=3)
     biases = randn(HEADS, steps), randn(HEADS, kinds, len(SPANS))
-    return [queries, keys, randn(batch, HEADS, steps - begin), *biases, frames, frame_hash]
+    return CopyInputs(queries, keys, randn(batch, HEADS, steps - begin), *biases, frames, frame_hash)
 
 
-def plain_copies(
-    queries: Tensor,
-    keys: Tensor,
-    no_copy: Tensor,
-    distance_bias: Tensor,
-    match_bias: Tensor,
-    frames: Tensor,
-    frame_hash: Tensor,
-) -> tuple[Tensor, Tensor]:
+def plain_copies(inputs: CopyInputs) -> tuple[Tensor, Tensor]:
     """One pair after another."""
+    queries, keys, no_copy, distance_bias, match_bias, frames, frame_hash = inputs
     batch, heads, count, size = queries.shape
     steps = keys.shape[2]
     copied = torch.zeros(batch, heads, count, frames.shape[2], dtype=frames.dtype)
@@ -66,20 +60,20 @@ def plain_copies(
 def test_copies_are_those_of_plain_attention(steps: int, begin: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(blocked_copies, "_ROWS", 7)
     inputs = inputs_of(steps, begin)
-    for found, expected in zip(copies(*inputs), plain_copies(*inputs), strict=True):
+    for found, expected in zip(copies(inputs), plain_copies(inputs), strict=True):
         torch.testing.assert_close(found, expected)
 
 
 @pytest.mark.parametrize("kinds", [1, 3, 4, 5, 9])
 def test_any_number_of_kinds_of_matches(kinds: int) -> None:
     inputs = inputs_of(24, 3, kinds=kinds)
-    torch.testing.assert_close(copies(*inputs), plain_copies(*inputs))
+    torch.testing.assert_close(copies(inputs), plain_copies(inputs))
 
 
 def test_without_gradients_it_gives_the_same() -> None:
     inputs = inputs_of(40, 2)
     with torch.no_grad():
-        torch.testing.assert_close(copies(*inputs), plain_copies(*inputs))
+        torch.testing.assert_close(copies(inputs), plain_copies(inputs))
 
 
 @pytest.mark.parametrize("kinds", [3, 5])
@@ -89,12 +83,13 @@ def test_gradients_are_exact(kinds: int, monkeypatch: pytest.MonkeyPatch) -> Non
     *inputs, frame_hash = inputs_of(13, 2, kinds=kinds)
     for values in inputs:
         values.requires_grad_()
-    assert torch.autograd.gradcheck(lambda *values: copies(*values, frame_hash), inputs)
+    assert torch.autograd.gradcheck(lambda *values: copies(CopyInputs(*values, frame_hash)), inputs)
 
 
 def test_no_queries() -> None:
-    copied, alone = copies(*inputs_of(6, 6))
-    assert copied.shape == (2, HEADS, 0, PITCHES) and alone.shape == (2, HEADS, 0)
+    copied, alone = copies(inputs_of(6, 6))
+    assert copied.shape == (2, HEADS, 0, PITCHES)
+    assert alone.shape == (2, HEADS, 0)
 
 
 def test_memory_grows_with_one_block_when_gradients_are_off(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,7 +97,12 @@ def test_memory_grows_with_one_block_when_gradients_are_off(monkeypatch: pytest.
     monkeypatch.setattr(blocked_copies, "_ROWS", 8)
     kept: list[object] = []
     real = blocked_copies._forward
-    monkeypatch.setattr(blocked_copies, "_forward", lambda keep, *rest: kept.append(keep) or real(keep, *rest))
+
+    def forward(inputs: Sequence[Tensor], keep: object) -> tuple[Tensor, Tensor]:
+        kept.append(keep)
+        return real(inputs, None)
+
+    monkeypatch.setattr(blocked_copies, "_forward", forward)
     with torch.no_grad():
-        copies(*inputs_of(40, 0))
+        copies(inputs_of(40, 0))
     assert kept == [None]

@@ -11,7 +11,7 @@ and the biases of all pairs are a view of a table of distances.
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -53,16 +53,8 @@ class _Block:
         return values.narrow(dim, self.begin, self.rows).flip(dim)
 
 
-def copies(
-    queries: Tensor,
-    keys: Tensor,
-    no_copy: Tensor,
-    distance_bias: Tensor,
-    match_bias: Tensor,
-    frames: Tensor,
-    frame_hash: Tensor,
-) -> tuple[Tensor, Tensor]:
-    """The weighted mean of earlier frames for each query, and the weight on no frame.
+class CopyInputs(NamedTuple):
+    """What copy attention reads.
 
     Args:
         queries: of the last steps, (batch, heads, queries, size).
@@ -72,18 +64,32 @@ def copies(
         match_bias: what is added for each span that a match reaches, (heads, kinds, spans).
         frames: (batch, steps, frame_size).
         frame_hash: hashes of the frames, equal for equal frames, (batch, steps, kinds).
+    """
+
+    queries: Tensor
+    keys: Tensor
+    no_copy: Tensor
+    distance_bias: Tensor
+    match_bias: Tensor
+    frames: Tensor
+    frame_hash: Tensor
+
+
+def copies(inputs: CopyInputs) -> tuple[Tensor, Tensor]:
+    """The weighted mean of earlier frames for each query, and the weight on no frame.
 
     Returns:
         (batch, heads, queries, frame_size) and (batch, heads, queries).
     """
+    queries, keys, no_copy, distance_bias, match_bias, frames, frame_hash = inputs
     if not queries.shape[2]:
         return frames.new_zeros(*queries.shape[:3], frames.shape[2]), torch.zeros_like(no_copy)
-    tables = match_tables(match_bias)
-    inputs = (queries / math.sqrt(queries.shape[3]), keys, no_copy, distance_bias, frames, frame_hash, *tables)
+    scaled = queries / math.sqrt(queries.shape[3])
+    tensors = (scaled, keys, no_copy, distance_bias, frames, frame_hash, *match_tables(match_bias))
     if torch.is_grad_enabled():
-        found: tuple[Tensor, Tensor] = _Copies.apply(*inputs)  # type: ignore[no-untyped-call]
+        found: tuple[Tensor, Tensor] = _Copies.apply(*tensors)  # type: ignore[no-untyped-call]
         return found
-    return _forward(None, *inputs)
+    return _forward(tensors, None)
 
 
 def match_tables(match_bias: Tensor) -> list[Tensor]:
@@ -129,7 +135,7 @@ class _Copies(torch.autograd.Function):
     def forward(ctx: Any, *inputs: Tensor) -> tuple[Tensor, Tensor]:
         """See :func:`_forward`."""
         kept: list[tuple[Tensor, ...]] = []
-        copied, no_copy_prob = _forward(kept, *inputs)
+        copied, no_copy_prob = _forward(inputs, kept)
         ctx.num_tables = len(inputs) - 6
         ctx.save_for_backward(*inputs, copied, no_copy_prob, *(tensor for block in kept for tensor in block))
         return copied, no_copy_prob
@@ -143,7 +149,7 @@ class _Copies(torch.autograd.Function):
         (copied, no_copy_prob), kept = rest[:2], rest[2:]
         size = 1 + ctx.num_tables
         blocks = [kept[begin : begin + size] for begin in range(0, len(kept), size)]
-        return _backward(inputs, copied, no_copy_prob, blocks, *grads, frames_too=ctx.needs_input_grad[4])
+        return _backward(inputs, (copied, no_copy_prob), grads, blocks, frames_too=ctx.needs_input_grad[4])
 
 
 def _blocks(queries: Tensor, keys: Tensor) -> Iterator[_Block]:
@@ -152,17 +158,9 @@ def _blocks(queries: Tensor, keys: Tensor) -> Iterator[_Block]:
         yield _Block(begin, min(begin + _ROWS, steps))
 
 
-def _forward(
-    kept: list[tuple[Tensor, ...]] | None,
-    queries: Tensor,
-    keys: Tensor,
-    no_copy: Tensor,
-    distance_bias: Tensor,
-    frames: Tensor,
-    frame_hash: Tensor,
-    *tables: Tensor,
-) -> tuple[Tensor, Tensor]:
+def _forward(inputs: Sequence[Tensor], kept: list[tuple[Tensor, ...]] | None) -> tuple[Tensor, Tensor]:
     """The function of :func:`copies`; ``kept`` receives what the gradients need of each block."""
+    queries, keys, no_copy, distance_bias, frames, frame_hash, *tables = inputs
     first, steps = keys.shape[2] - queries.shape[2], keys.shape[2]
     values = frames.to(queries.dtype)
     # In reverse, and -inf for distances below 1: a step does not attend to itself or to later ones.
@@ -191,16 +189,15 @@ def _forward(
 
 def _backward(
     inputs: Sequence[Tensor],
-    copied: Tensor,
-    no_copy_prob: Tensor,
+    outputs: Sequence[Tensor],
+    grads: Sequence[Tensor],
     kept: Sequence[Sequence[Tensor]],
-    copied_grad: Tensor,
-    no_copy_prob_grad: Tensor,
     *,
     frames_too: bool,
 ) -> tuple[Tensor | None, ...]:
-    """The gradients of the inputs of :func:`_forward`."""
+    """The gradients of the inputs of :func:`_forward`, from its outputs and their gradients."""
     queries, keys, no_copy, distance_bias, frames, _, *tables = inputs
+    (copied, no_copy_prob), (copied_grad, no_copy_prob_grad) = outputs, grads
     first, steps = keys.shape[2] - queries.shape[2], keys.shape[2]
     values = frames.to(queries.dtype)
     # The gradient of a score is its weight times the gradient of the weight, less the mean of these over the weights.

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pianoroll_seq2seq.layout import FrameLayout
-from pianoroll_seq2seq.models.layers.blocked_copies import SPANS, copies
+from pianoroll_seq2seq.models.layers.blocked_copies import SPANS, CopyInputs, copies
 from pianoroll_seq2seq.models.note_columns import NoteColumns, note_columns
 
 _CYCLES = (4, 6, 8, 12, 16, 24, 32, 48, 64)
@@ -115,15 +115,16 @@ class CopyAttention(nn.Module):
             Candidates of batch shape (batch, steps - begin).
         """
         query_states = states[:, begin:]
-        copied, no_copy_prob = copies(
-            self._by_head(self.query, query_states).transpose(1, 2),
-            self._by_head(self.key, states).transpose(1, 2),
-            self.no_copy(query_states).transpose(1, 2),
-            self._distance_bias(states.shape[1]),
-            torch.unflatten(self.match_bias, 1, (-1, len(SPANS))),
-            frames,
-            self.frame_hash(frames),
+        inputs = CopyInputs(
+            queries=self._by_head(self.query, query_states).transpose(1, 2),
+            keys=self._by_head(self.key, states).transpose(1, 2),
+            no_copy=self.no_copy(query_states).transpose(1, 2),
+            distance_bias=self._distance_bias(states.shape[1]),
+            match_bias=torch.unflatten(self.match_bias, 1, (-1, len(SPANS))),
+            frames=frames,
+            frame_hash=self.frame_hash(frames),
         )
+        copied, no_copy_prob = copies(inputs)
         return CopyCandidates(copied.transpose(1, 2), no_copy_prob.transpose(1, 2))
 
     def start(self, states: Tensor, frames: Tensor) -> CopyMemory:

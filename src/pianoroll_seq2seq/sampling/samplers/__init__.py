@@ -8,6 +8,8 @@ from pianoroll_seq2seq.sampling.samplers.contract import select_rows as select_r
 from pianoroll_seq2seq.sampling.samplers.contract import start_sampler as start_sampler
 from pianoroll_seq2seq.sampling.samplers.draw import Draw as Draw
 from pianoroll_seq2seq.sampling.samplers.parallel_control import ParallelControl as ParallelControl
+from pianoroll_seq2seq.sampling.samplers.polyphony_control import PolyphonyControl as PolyphonyControl
+from pianoroll_seq2seq.sampling.samplers.polyphony_control import polyphony_weights as polyphony_weights
 from pianoroll_seq2seq.sampling.samplers.repetition_control import RepetitionControl as RepetitionControl
 from pianoroll_seq2seq.sampling.samplers.repetition_control import longest_run as longest_run
 from pianoroll_seq2seq.sampling.samplers.scale_constrained import ScaleConstrained as ScaleConstrained
