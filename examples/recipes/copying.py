@@ -45,7 +45,7 @@ _OF_SMALL = _Defaults(
     steps=2900,
     repeats=5,
 )
-_OF_LARGE = _Defaults(hidden_size=256, channels=128, dropout=0.1, max_frames_per_batch=768, steps=5600, repeats=2)
+_OF_LARGE = _Defaults(hidden_size=256, channels=128, dropout=0.1, max_frames_per_batch=768, steps=4300, repeats=3)
 
 
 def defaults_of(rolls: Sequence[PianoRoll]) -> _Defaults:

@@ -87,7 +87,7 @@ def copies(inputs: CopyInputs) -> tuple[Tensor, Tensor]:
     scaled = queries / math.sqrt(queries.shape[3])
     tensors = (scaled, keys, no_copy, distance_bias, frames, frame_hash, *match_tables(match_bias))
     if torch.is_grad_enabled():
-        found: tuple[Tensor, Tensor] = _Copies.apply(*tensors)  # type: ignore[no-untyped-call]
+        found: tuple[Tensor, Tensor] = _Copies.apply(*tensors)
         return found
     return _forward(tensors, None)
 
