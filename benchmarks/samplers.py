@@ -61,6 +61,8 @@ FIGURES: Mapping[str, Metric] = {
     "repeated": repeated_frames,
     "in scale": partial(scale_consistency, weight="frames"),
 }
+FEWEST_FRAMES = 20
+"""Written frames that a number of notes needs for a weight of its own."""
 NUM_SAMPLES = 16
 """Samples of a frame for the samplers that need some."""
 
@@ -102,7 +104,7 @@ def calibrated(sampler: Sampler, repetitions: float = 1.0) -> Continue:
         before = generate(
             model, task.valid_primers, num_frames=task.num_frames, sampler=sampler, seed=seed, progress=True
         )
-        control = PolyphonyControl(polyphony_weights(before, task.valid), sampler=sampler)
+        control = PolyphonyControl(polyphony_weights(before, task.valid, fewest_frames=FEWEST_FRAMES), sampler=sampler)
         return sampled(RepetitionControl(control, weight=repetitions))(model, task, seed)
 
     return run
