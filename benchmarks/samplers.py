@@ -128,8 +128,6 @@ SAMPLERS: Mapping[str, Continue] = {
     "polyphony": calibrated(Draw()),
     "polyphony, temperature 0.85": calibrated(Draw(0.85)),
     "polyphony, temperature 0.85, repetitions x 1.2": calibrated(Draw(0.85), 1.2),
-    "polyphony, temperature 0.9, repetitions x 1.3": calibrated(Draw(0.9), 1.3),
-    "polyphony, temperature 0.9, repetitions x 1.5": calibrated(Draw(0.9), 1.5),
 }
 
 
