@@ -7,6 +7,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from pianoroll_seq2seq._internal.memory import kept_memory
 from pianoroll_seq2seq.errors import SettingsError
 
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
@@ -16,7 +17,8 @@ Precision = Literal["auto", "float32", "bfloat16", "float16"]
 def cpu_has_bfloat16() -> bool:
     """Whether an LSTM runs in bfloat16 on this CPU. PyTorch needs AVX-512 or similar, and fails without it."""
     try:
-        with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+        # In kept_memory, as what follows: oneDNN reads its settings here, when it is first used.
+        with kept_memory(), torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
             nn.LSTM(1, 1)(torch.zeros(1, 1, 1))
     except RuntimeError:
         return False
