@@ -312,7 +312,7 @@ def test_the_benchmark_trains_scores_and_writes_music(
     label = f"copying, {', '.join(chosen)}"
     printed = capsys.readouterr().out
     assert "jsb: test nats per frame" in printed
-    assert "BALSTM (Johnson, 2017)                          5.05" in printed
+    assert "BALSTM (Johnson, 2017), exact                   5.05" in printed
     assert printed.count("4 continuations") == 2  # of each seed
     folder = tmp_path / "jsb" / label.replace(", ", ",")
     (result,) = (json.loads(path.read_text(encoding="utf-8")) for path in tmp_path.glob("jsb-*.json"))

@@ -115,3 +115,25 @@ def test_pieces_of_many_lengths_do_not_make_the_system_clear_memory_again_and_ag
     training, scoring = map(int, run(_LENGTHS))
     assert training < 10_000  # 80,000 as glibc does by itself
     assert scoring < 60_000  # 117,000
+
+
+_GIVING_BACK = """
+import numpy as np
+import torch
+from pianoroll_seq2seq import BernoulliHead, CopyingLSTM, PianoRoll, PitchRange, WholePieces, fit
+from pianoroll_seq2seq.train import run
+
+run._TRIM_SECONDS = 0.0
+asked = []
+run.trim_memory = lambda: asked.append(1)
+roll = PianoRoll.from_active(np.eye(12, dtype=bool), pitches=PitchRange(60, 71))
+pieces = WholePieces([roll], max_frames_per_batch=1)
+fit(CopyingLSTM(pieces.layout, hidden_size=4, head=BernoulliHead), pieces, epochs=2, batch_size=1, progress=False)
+print(len(asked))
+"""
+
+
+def test_training_gives_freed_memory_back_from_time_to_time() -> None:
+    """A process grows as long as it trains."""
+    (count,) = run(_GIVING_BACK)
+    assert int(count) >= 2

@@ -38,6 +38,8 @@ from pianoroll_seq2seq.train.run_state import RunState, read_state
 from pianoroll_seq2seq.train.schedules import schedule_name
 
 _one_at_a_time = threading.RLock()
+_TRIM_SECONDS = 10.0
+"""How often freed memory is given back. It is soon requested again, which takes some tenths of a second."""
 
 
 @dataclass
@@ -59,7 +61,7 @@ class Run:
         self.best_weights: dict[str, Tensor] = _copy_weights(self.loop.averaged_model)
         self.settings: dict[str, Any] = describe_settings(self.loop, self.early_stopping.monitor)
         self._optimizer = describe_optimizer(self.loop)
-        self._saved_at = time.monotonic()
+        self._saved_at = self._trimmed_at = time.monotonic()
 
     @cached_property
     def identity(self) -> dict[str, Any]:
@@ -181,7 +183,9 @@ class Run:
     def _train_epoch(self, bar: "tqdm[Any]") -> None:
         loop, progress = self.loop, self.progress
         for _ in loop.steps(progress, bar):
-            trim_memory()
+            if time.monotonic() - self._trimmed_at >= _TRIM_SECONDS:
+                trim_memory()
+                self._trimmed_at = time.monotonic()
             if time.monotonic() - self._saved_at >= loop.config.checkpoint_seconds:
                 self._save()
         valid_loss = None if self.valid is None else loop.validation_loss(self.valid, progress)
