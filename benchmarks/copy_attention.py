@@ -88,10 +88,10 @@ def main() -> None:
                     started = process_time()
                     gradients(inputs, attention)
                     seconds[name].append(process_time() - started)
-            plain, ours = (statistics.median(each) * 1e3 for each in seconds.values())
+            whole, blocks = (statistics.median(each) * 1e3 for each in seconds.values())
             ratio = statistics.median(a / b for a, b in zip(*seconds.values(), strict=True))
             precision = str(dtype).removeprefix("torch.")
-            print(f"{steps:8}{precision:>12}{plain:16.0f}{ours:16.0f}{ratio:8.1f}", flush=True)
+            print(f"{steps:8}{precision:>12}{whole:16.0f}{blocks:16.0f}{ratio:8.1f}", flush=True)
 
 
 if __name__ == "__main__":

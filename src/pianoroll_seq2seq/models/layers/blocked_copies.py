@@ -87,7 +87,7 @@ def copies(inputs: CopyInputs) -> tuple[Tensor, Tensor]:
     scaled = queries / math.sqrt(queries.shape[3])
     tensors = (scaled, keys, no_copy, distance_bias, frames, frame_hash, *match_tables(match_bias))
     if torch.is_grad_enabled():
-        found: tuple[Tensor, Tensor] = _Copies.apply(*tensors)
+        found: tuple[Tensor, Tensor] = _Copies.apply(*tensors)  # type: ignore[no-untyped-call]
         return found
     return _forward(tensors, None)
 
@@ -141,7 +141,7 @@ class _Copies(torch.autograd.Function):
         return copied, no_copy_prob
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         """The gradients of all inputs but the hashes."""
         count = 6 + ctx.num_tables
