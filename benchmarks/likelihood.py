@@ -116,7 +116,7 @@ def run(recipe: Recipe, data: Split, folder: Path, *, seed: int) -> Result:
         "train_seconds": seconds,
         "scoring_seconds": time.perf_counter() - started - seconds,
         "cpu_seconds": time.process_time() - cpu,
-        "peak_mib": memory,
+        "peak_mib": memory or [peak_memory() // 2**20],  # none after the resumption of a run whose epochs were done
         "test_after_first": test.nats_after_first,
     }
     for name, scored in (("valid", valid), ("test", test)):
@@ -166,7 +166,7 @@ def report(
         lines.append(
             f"{name:44}{np.mean(test):8.3f}{min(test):9.3f}{max(test):9.3f}{means['test_after_first']:10.3f}"
             f"{means['valid']:8.3f}{mixture}{runs[0]['parameters']:11,}{means['train_seconds']:9.0f}"
-            f"{means['cpu_seconds']:8.0f}{max(max(one['peak_mib']) for one in runs):7,}"
+            f"{means['cpu_seconds']:8.0f}{max(max(one.get('peak_mib', [0])) for one in runs):7,}"
             + "".join(f"{np.mean(values):8.3f}" for values in notes if values)
         )
     lines += ["published"] if published else []
