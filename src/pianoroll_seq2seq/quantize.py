@@ -224,7 +224,7 @@ def rasterize(
         SettingsError: unknown value of ``outside``.
     """
     columns = [onset_tick, end_tick, pitch] + ([] if velocity is None else [velocity])
-    return rasterize_parts(
+    return place_parts(
         [columns],
         [Part(pitches=pitches)],
         tempo=tempo,
@@ -233,10 +233,40 @@ def rasterize(
         limits=limits,
         label=label,
         last_tick=last_tick,
-    )
+    ).planes()
 
 
-def rasterize_parts(
+class PlacedNotes(NamedTuple):
+    """The notes of a piece on its grid, from which its planes can be filled at any time.
+
+    Attributes:
+        onset_frame: the first frame of each note, int64.
+        end_frame: the frame after its last, int64.
+        column: its column, int64.
+        velocity: its velocity, 1..127; None for no velocity plane.
+        num_frames: rows of the planes.
+        num_columns: columns of the planes.
+    """
+
+    onset_frame: np.ndarray
+    end_frame: np.ndarray
+    column: np.ndarray
+    velocity: np.ndarray | None
+    num_frames: int
+    num_columns: int
+
+    def planes(self) -> Planes:
+        """The planes, filled anew."""
+        onset_frame, end_frame, column, velocity, *size = self
+        num_frames, num_columns = size
+        active, onset = fill_planes(onset_frame, end_frame, column, num_frames=num_frames, num_columns=num_columns)
+        if velocity is None:
+            return Planes(active, onset)
+        louder = velocities_to_plane(onset_frame, column, velocity, num_frames=num_frames, num_columns=num_columns)
+        return Planes(active, onset, louder)
+
+
+def place_parts(
     notes: Sequence[Sequence[np.ndarray]],
     parts: Sequence[Part],
     *,
@@ -246,8 +276,8 @@ def rasterize_parts(
     limits: Limits = DEFAULT_LIMITS,
     label: str = "the score",
     last_tick: int | None = None,
-) -> Planes:
-    """:func:`rasterize` for several parts, whose columns follow one another.
+) -> PlacedNotes:
+    """The notes of several parts on a grid. The columns of the parts follow one another.
 
     Args:
         notes: for each part onset ticks, end ticks, pitches, and velocities if they are known.
@@ -274,7 +304,7 @@ def rasterize_parts(
     together = placed[0] if len(placed) == 1 else [np.concatenate(column) for column in zip(*placed, strict=True)]
     if not len(together[0]):
         _refuse_empty(np.concatenate([columns[2] for columns in notes]), parts, label)
-    return _planes_of(together, num_columns, tempo=tempo, grid=grid, limits=limits, label=label, last_tick=last_tick)
+    return _placed(together, num_columns, tempo=tempo, grid=grid, limits=limits, label=label, last_tick=last_tick)
 
 
 def _inside(pitch: np.ndarray, part: Part, outside: str, label: str) -> np.ndarray | None:
@@ -304,7 +334,7 @@ def _refuse_empty(pitch: np.ndarray, parts: Sequence[Part], label: str) -> NoRet
     )
 
 
-def _planes_of(
+def _placed(
     columns: Sequence[np.ndarray],
     num_columns: int,
     *,
@@ -313,8 +343,8 @@ def _planes_of(
     limits: Limits,
     label: str,
     last_tick: int | None,
-) -> Planes:
-    """The planes of notes, given by onset ticks, end ticks, columns of the planes, and velocities if they are known."""
+) -> PlacedNotes:
+    """Notes on the grid, given by onset ticks, end ticks, columns of the planes, and velocities if they are known."""
     onset_tick, end_tick, column = columns[:3]
     onset_frame, end_frame = quantize(onset_tick, end_tick, grid=grid, tempo=tempo)
     num_frames = int(end_frame.max())
@@ -326,11 +356,8 @@ def _planes_of(
             f"{limits.max_cells} cells: {_last_ends(end_tick, tempo, last_tick)}. Cut off strays with "
             f"read_midi(path).truncate(seconds), use a coarser grid, or pass limits=Limits(...)."
         )
-    active, onset = fill_planes(onset_frame, end_frame, column, num_frames=num_frames, num_columns=num_columns)
-    if len(columns) == 3:
-        return Planes(active, onset)
-    velocity = velocities_to_plane(onset_frame, column, columns[3], num_frames=num_frames, num_columns=num_columns)
-    return Planes(active, onset, velocity)
+    velocity = columns[3] if len(columns) > 3 else None
+    return PlacedNotes(onset_frame, end_frame, column, velocity, num_frames, num_columns)
 
 
 def _last_ends(end_tick: np.ndarray, tempo: TempoMap, last_tick: int | None) -> str:

@@ -15,7 +15,7 @@ from pianoroll_seq2seq._internal.limits import Limits
 from pianoroll_seq2seq.errors import LimitError, MidiError, NoNotesError, PitchRangeError, SettingsError
 from pianoroll_seq2seq.grid import BeatGrid, SecondsGrid
 from pianoroll_seq2seq.midi_io import read_midi
-from pianoroll_seq2seq.midi_io.planes import read_planes
+from pianoroll_seq2seq.midi_io.planes import read_placed
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.pitches import PIANO, PitchRange
 from pianoroll_seq2seq.quantize import rasterize
@@ -38,12 +38,13 @@ def test_the_planes_of_a_file_are_those_of_the_exact_reference(file, grid, drums
     data = file_bytes(file)
     if not len(active):
         with pytest.raises(NoNotesError, match="<bytes>: no notes"):
-            read_planes(data, grid=grid, pitches=ALL, drums=drums)
+            read_placed(data, grid=grid, pitches=ALL, drums=drums)
         return
-    planes = read_planes(data, grid=grid, pitches=ALL, drums=drums)
+    read = read_placed(data, grid=grid, pitches=ALL, drums=drums)
+    planes = read.notes.planes()
     assert np.array_equal(planes.active, active)
     assert np.array_equal(planes.onset, onset)
-    assert planes.name == "<bytes>"
+    assert read.name == "<bytes>"
 
 
 @given(st.lists(st.tuples(st.integers(0, 500), st.integers(0, 500), st.integers(0, 127)), min_size=1, max_size=9))
@@ -83,17 +84,17 @@ def test_a_slip_in_outside_is_an_error():
 def test_no_notes_are_named():
     """The message says which file; and that it holds drums, if that is what it holds."""
     with pytest.raises(NoNotesError, match=re.escape("<bytes>: no notes.") + "$"):
-        read_planes(smf(b""), grid=FIFTIETHS, pitches=PIANO)
+        read_placed(smf(b""), grid=FIFTIETHS, pitches=PIANO)
     drums = smf(on(channel=9) + off(480, channel=9))
     with pytest.raises(NoNotesError, match=re.escape("<bytes>: no notes. It has drums: pass drums=True to keep them.")):
-        read_planes(drums, grid=FIFTIETHS, pitches=PIANO)
-    assert read_planes(drums, grid=FIFTIETHS, pitches=PIANO, drums=True).active.sum() == 25
+        read_placed(drums, grid=FIFTIETHS, pitches=PIANO)
+    assert read_placed(drums, grid=FIFTIETHS, pitches=PIANO, drums=True).notes.planes().active.sum() == 25
 
 
 def test_a_part_that_is_not_there_is_named():
     """The message says what there is to choose."""
     with pytest.raises(MidiError, match=r"no part with track=3, .*It has: track 0 '', program 0, channel 0\."):
-        read_planes(smf(NOTE), grid=FIFTIETHS, pitches=PIANO, track=3)
+        read_placed(smf(NOTE), grid=FIFTIETHS, pitches=PIANO, track=3)
 
 
 # --------------------------------------------------------------------------------------------------- limits
@@ -148,7 +149,7 @@ def test_a_refused_roll_takes_no_memory():
 
     def refused() -> None:
         with pytest.raises(LimitError):
-            read_planes(data, grid=FIFTIETHS, pitches=PIANO)
+            read_placed(data, grid=FIFTIETHS, pitches=PIANO)
 
     refused()
     assert _peak(refused) < 2**20
@@ -192,16 +193,17 @@ def test_the_quick_way_keeps_to_the_policies(file, policies, drums):
         roll = PianoRoll.from_score(read_midi(data, **policies), grid=grid, pitches=PitchRange(0, 127), drums=drums)
     except NoNotesError:
         with pytest.raises(NoNotesError):
-            read_planes(data, grid=grid, pitches=PitchRange(0, 127), drums=drums, **policies)
+            read_placed(data, grid=grid, pitches=PitchRange(0, 127), drums=drums, **policies)
         return
-    planes = read_planes(data, grid=grid, pitches=PitchRange(0, 127), drums=drums, **policies)
+    read = read_placed(data, grid=grid, pitches=PitchRange(0, 127), drums=drums, **policies)
+    planes = read.notes.planes()
     assert np.array_equal(planes.active, roll.active)
     assert np.array_equal(planes.onset, roll.onset)
-    assert planes.tempo == roll.tempo
+    assert read.tempo == roll.tempo
 
 
 def test_parts_do_not_cut_one_another():
     """A flute's long note continues while the piano plays the same key."""
     data = smf(on(0) + off(960), on(480, channel=1) + off(240, channel=1))
-    planes = read_planes(data, grid=BeatGrid(4), pitches=PIANO, overlaps="cut")
+    planes = read_placed(data, grid=BeatGrid(4), pitches=PIANO, overlaps="cut").notes.planes()
     assert planes.active[:, 60 - 21].sum() == 8

@@ -1,4 +1,4 @@
-"""From a MIDI file directly to the planes of a piano roll."""
+"""From a MIDI file directly to the notes and the planes of a piano roll."""
 
 from collections.abc import Mapping
 from typing import Literal, NamedTuple, Unpack
@@ -14,7 +14,7 @@ from pianoroll_seq2seq.midi_io.source import MidiSource
 from pianoroll_seq2seq.part_selection import PartsOption, columns_by_part, is_one_part
 from pianoroll_seq2seq.parts import Part, matching_parts
 from pianoroll_seq2seq.pitches import PitchRange
-from pianoroll_seq2seq.quantize import rasterize_parts
+from pianoroll_seq2seq.quantize import PlacedNotes, place_parts
 from pianoroll_seq2seq.tempo import TempoMap
 
 
@@ -43,19 +43,17 @@ class Reading(Policies, total=False):
     limits: Limits
 
 
-class PlanesOfFile(NamedTuple):
-    """The planes of a file (see :class:`~pianoroll_seq2seq.quantize.Planes`), its parts, tempo map, name and meter."""
+class PlacedFile(NamedTuple):
+    """The notes of a file on a grid, its parts, tempo map, name and meter."""
 
-    active: np.ndarray
-    onset: np.ndarray
-    velocity: np.ndarray | None
+    notes: PlacedNotes
     parts: tuple[Part, ...]
     tempo: TempoMap
     name: str
     meter: Meter
 
 
-def read_planes(
+def read_placed(
     source: MidiSource,
     *,
     grid: FrameGrid,
@@ -70,15 +68,15 @@ def read_planes(
     on_damage: Literal["error", "salvage"] = "error",
     limits: Limits = DEFAULT_LIMITS,
     **policies: Unpack[Policies],
-) -> PlanesOfFile:
-    """Reads a MIDI file into planes, without sorting its notes.
+) -> PlacedFile:
+    """Reads a MIDI file onto a grid, without sorting its notes.
 
-    The planes are those of :func:`~pianoroll_seq2seq.midi_io.read_midi` followed by
+    The planes of the notes are those of :func:`~pianoroll_seq2seq.midi_io.read_midi` followed by
     :meth:`~pianoroll_seq2seq.pianoroll.PianoRoll.from_score`, in half the time.
 
     Args:
         source: a path, the bytes of a file, or a file opened in binary mode.
-        grid: see :func:`rasterize_parts`, as are ``pitches``, ``outside``.
+        grid: see :func:`~pianoroll_seq2seq.quantize.place_parts`, as are ``pitches``, ``outside``.
         pitches: the pitches to keep, of all parts or of each by its name.
         outside: what to do with notes outside them.
         track: see :class:`Reading`, as for all that follow.
@@ -106,7 +104,7 @@ def read_planes(
     roll_parts, columns = columns_by_part(
         found, parts, pitches=pitches, drums=drums, velocity=velocity, label=notes.label
     )
-    planes = rasterize_parts(
+    placed = place_parts(
         columns,
         roll_parts,
         tempo=notes.tempo,
@@ -116,7 +114,7 @@ def read_planes(
         label=notes.label,
         last_tick=notes.end_tick,
     )
-    return PlanesOfFile(*planes, roll_parts, notes.tempo, notes.name, notes.meter)
+    return PlacedFile(placed, roll_parts, notes.tempo, notes.name, notes.meter)
 
 
 def _on_grid(notes: MidiNotes, grid: FrameGrid) -> MidiNotes:

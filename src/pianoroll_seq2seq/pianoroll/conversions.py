@@ -20,7 +20,7 @@ from pianoroll_seq2seq.part_selection import PartsOption, columns_by_part
 from pianoroll_seq2seq.parts import Part
 from pianoroll_seq2seq.pianoroll.columns import Plane, VelocityPlane
 from pianoroll_seq2seq.pitches import PIANO, PitchRange
-from pianoroll_seq2seq.quantize import Planes, lines_to_ticks, planes_to_notes, rasterize_parts
+from pianoroll_seq2seq.quantize import PlacedNotes, Planes, lines_to_ticks, place_parts, planes_to_notes
 from pianoroll_seq2seq.score import Score
 from pianoroll_seq2seq.tempo import TempoMap
 
@@ -181,7 +181,7 @@ def frames_to_planes(
     return Planes(active, onset > 0, frames[:, layout.columns("velocity")])
 
 
-def score_to_planes(
+def place_score(
     score: Score,
     *,
     grid: FrameGrid,
@@ -191,14 +191,14 @@ def score_to_planes(
     velocity: bool = True,
     outside: Literal["error", "drop"] = "error",
     limits: Limits = DEFAULT_LIMITS,
-) -> tuple[Planes, tuple[Part, ...]]:
-    """The planes and the parts of a score: see :meth:`PianoRoll.from_score`."""
+) -> tuple[PlacedNotes, tuple[Part, ...]]:
+    """The notes of a score on a grid, and the parts of the roll: see :meth:`PianoRoll.from_score`."""
     label = score.name or "the score"
     named = not (parts is None or (isinstance(parts, str) and parts == "tracks"))
     found = [part for part in _found_parts(score, separate=parts is not None) if named or len(part[1][0])]
-    roll_parts, placed = columns_by_part(found, parts, pitches=pitches, drums=drums, velocity=velocity, label=label)
-    planes = rasterize_parts(
-        placed,
+    roll_parts, columns_of_parts = columns_by_part(found, parts, pitches=pitches, drums=drums, velocity=velocity, label=label)
+    notes = place_parts(
+        columns_of_parts,
         roll_parts,
         tempo=score.tempo,
         grid=grid,
@@ -207,7 +207,7 @@ def score_to_planes(
         label=label,
         last_tick=score.end_tick,
     )
-    return planes, roll_parts
+    return notes, roll_parts
 
 
 def _found_parts(score: Score, *, separate: bool) -> list[tuple[Part, list[np.ndarray]]]:

@@ -19,7 +19,7 @@ from pianoroll_seq2seq.errors import NoNotesError, ShapeError
 from pianoroll_seq2seq.grid import SIXTEENTHS, BeatGrid, FrameGrid
 from pianoroll_seq2seq.layout import FrameLayout
 from pianoroll_seq2seq.meter import Meter, bar_ticks, beat_ticks
-from pianoroll_seq2seq.midi_io.planes import Reading, read_planes
+from pianoroll_seq2seq.midi_io.planes import Reading, read_placed
 from pianoroll_seq2seq.musicxml import read_musicxml, write_musicxml
 from pianoroll_seq2seq.part_selection import PartsOption
 from pianoroll_seq2seq.parts import Part, listed, named_parts, part_columns, spanned_pitches
@@ -27,7 +27,7 @@ from pianoroll_seq2seq.pianoroll import conversions, joining
 from pianoroll_seq2seq.pianoroll.columns import checked_planes, move_columns, transpose_planes
 from pianoroll_seq2seq.pianoroll.conversions import RollNotes
 from pianoroll_seq2seq.pianoroll.pretty_midi import pretty_midi_to_bytes, score_to_pretty_midi
-from pianoroll_seq2seq.pianoroll.unchecked import unchecked_roll, with_planes
+from pianoroll_seq2seq.pianoroll.unchecked import fill, notes_of, roll_of_notes, with_planes
 from pianoroll_seq2seq.pitches import PIANO, PitchRange
 from pianoroll_seq2seq.quantize import Planes
 from pianoroll_seq2seq.score import Score
@@ -57,7 +57,8 @@ class PianoRoll:
         parts: the parts, each with its pitches; one part without a name by default.
         meter: the time and key signatures, in ticks of the tempo map; empty if they are unknown.
 
-    The planes are not copied: do not write to the arrays afterwards.
+    The planes are not copied: do not write to the arrays afterwards. A roll that was read from a file or a score keeps
+    the notes, and fills its planes when one of them is first used.
 
     Raises:
         ShapeError: planes of another shape or type, an onset in a cell that is not active, or a velocity of another
@@ -81,7 +82,7 @@ class PianoRoll:
     pitches: PitchRange = PIANO
     tempo: TempoMap = field(default_factory=TempoMap)
     name: str = ""
-    velocity: UInt8[np.ndarray, "frames columns"] | None = None
+    velocity: UInt8[np.ndarray, "frames columns"] | None = field(default_factory=lambda: None)  # no class attribute
     parts: tuple[Part, ...] = ()
     meter: Meter = Meter()  # noqa: RUF009 - frozen
 
@@ -94,6 +95,16 @@ class PianoRoll:
         planes = checked_planes(Planes(self.active, self.onset, self.velocity), parts, label)
         for plane_name, plane in zip(Planes._fields, planes, strict=True):
             object.__setattr__(self, plane_name, plane)
+
+    if not TYPE_CHECKING:  # for type checkers, the planes are there
+
+        def __getattr__(self, name: str) -> object:
+            """A plane that has not been filled."""
+            if name in Planes._fields:
+                fill(self)
+                if name in self.__dict__:
+                    return self.__dict__[name]
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     # -------------------------------------------------------------------------------------- from other forms of music
 
@@ -219,7 +230,7 @@ class PianoRoll:
             MidiError: a part that the score does not have.
         """
         score = score.on_grid(grid)
-        planes, roll_parts = conversions.score_to_planes(
+        notes, roll_parts = conversions.place_score(
             score,
             grid=grid,
             pitches=pitches,
@@ -229,7 +240,7 @@ class PianoRoll:
             outside=outside,
             limits=limits,
         )
-        return unchecked_roll(cls, planes, roll_parts, grid=grid, tempo=score.tempo, name=score.name, meter=score.meter)
+        return roll_of_notes(cls, notes, roll_parts, grid=grid, tempo=score.tempo, name=score.name, meter=score.meter)
 
     @classmethod
     def from_midi(
@@ -262,9 +273,8 @@ class PianoRoll:
         Raises:
             MidiError, NoNotesError, PitchRangeError, LimitError, SettingsError: as those two do.
         """
-        read = read_planes(path, grid=grid, pitches=pitches, outside=outside, **reading)
-        planes = Planes(read.active, read.onset, read.velocity)
-        return unchecked_roll(cls, planes, read.parts, grid=grid, tempo=read.tempo, name=read.name, meter=read.meter)
+        read = read_placed(path, grid=grid, pitches=pitches, outside=outside, **reading)
+        return roll_of_notes(cls, read.notes, read.parts, grid=grid, tempo=read.tempo, name=read.name, meter=read.meter)
 
     @classmethod
     def from_musicxml(
@@ -517,7 +527,8 @@ class PianoRoll:
 
     def __len__(self) -> int:
         """The number of frames."""
-        return len(self.active)
+        notes = notes_of(self)
+        return len(self.active) if notes is None else notes.num_frames
 
     @property
     def seconds(self) -> float:
@@ -546,7 +557,7 @@ class PianoRoll:
     @property
     def plane_size(self) -> int:
         """The number of columns, which are the pitches of all parts."""
-        return int(self.active.shape[1])
+        return sum(len(part.pitches) for part in self.parts)
 
     def columns(self, part: str) -> slice:
         """The columns of a part.

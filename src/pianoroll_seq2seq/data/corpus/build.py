@@ -36,7 +36,7 @@ from pianoroll_seq2seq.data.corpus.sources import source_files
 from pianoroll_seq2seq.data.corpus.workers import Build, refuse_while_starting
 from pianoroll_seq2seq.errors import CorpusError, MidiError, OverwriteError, SettingsError
 from pianoroll_seq2seq.grid import SIXTEENTHS, FrameGrid
-from pianoroll_seq2seq.midi_io.planes import Reading, read_planes
+from pianoroll_seq2seq.midi_io.planes import Reading, read_placed
 from pianoroll_seq2seq.part_selection import is_layout, named_selections
 from pianoroll_seq2seq.parts import Part
 from pianoroll_seq2seq.pitches import PIANO, PitchRange
@@ -138,7 +138,7 @@ def _check(outside: str, reading: Reading) -> None:
     if outside not in ("error", "drop"):
         raise SettingsError(f"outside must be 'error' or 'drop', got {outside!r}.")
     with contextlib.suppress(MidiError):  # the file is empty; options are validated before that
-        read_planes(b"", grid=SIXTEENTHS, pitches=PIANO, **reading)
+        read_placed(b"", grid=SIXTEENTHS, pitches=PIANO, **reading)
 
 
 def _parts(files: Sequence[SourceFile], task: ShardTask, executor: Executor | None) -> tuple[Part, ...]:

@@ -32,7 +32,7 @@ from pianoroll_seq2seq.data.corpus.format import (
 from pianoroll_seq2seq.data.corpus.packing import count_onsets, hash_planes, hash_velocities, pack
 from pianoroll_seq2seq.errors import MidiError, PitchRangeError
 from pianoroll_seq2seq.grid import FrameGrid
-from pianoroll_seq2seq.midi_io.planes import PlanesOfFile, Reading, read_planes
+from pianoroll_seq2seq.midi_io.planes import PlacedFile, Reading, read_placed
 from pianoroll_seq2seq.musicxml import midi_source_of
 from pianoroll_seq2seq.parts import Part
 from pianoroll_seq2seq.pitches import PitchRange
@@ -215,18 +215,18 @@ def read_piece(file: SourceFile, task: ShardTask) -> PackedPiece:
     """Reads one file of a shard.
 
     Raises:
-        MidiError, PitchRangeError: as :func:`~pianoroll_seq2seq.midi_io.planes.read_planes` does; or other parts than
+        MidiError, PitchRangeError: as :func:`~pianoroll_seq2seq.midi_io.planes.read_placed` does; or other parts than
             those of the corpus.
     """
     read = _read(file, task)
     limit = task.reading.get("limits", DEFAULT_LIMITS).max_file_bytes
     columns = _columns_of(read.parts, task.parts, file.path)
-    planes = [read.active, read.onset] if columns is None else [read.active[:, columns], read.onset[:, columns]]
-    active, onset = map(pack, planes)
-    positions = np.flatnonzero(planes[1].reshape(-1))
-    velocity = np.zeros(0, np.uint8)
-    if read.velocity is not None:
-        velocity = (read.velocity if columns is None else read.velocity[:, columns]).reshape(-1)[positions]
+    planes = read.notes.planes()
+    if columns is not None:
+        planes = planes.map(lambda plane: plane[:, columns])
+    active, onset = pack(planes.active), pack(planes.onset)
+    positions = np.flatnonzero(planes.onset.reshape(-1))
+    velocity = np.zeros(0, np.uint8) if planes.velocity is None else planes.velocity.reshape(-1)[positions]
     with Path(file.path).open("rb") as opened:
         content = hashlib.sha256(opened.read(limit)).hexdigest()
     programs = {part.name: part.program for part in read.parts}
@@ -246,7 +246,7 @@ def read_piece(file: SourceFile, task: ShardTask) -> PackedPiece:
         key_signatures=tuple(map(tuple, meter["key_signatures"])),  # type: ignore[arg-type]
         labels=dict(file.labels),
     )
-    return PackedPiece(active, onset, positions, velocity, entry, planes[1].shape[1])
+    return PackedPiece(active, onset, positions, velocity, entry, planes.onset.shape[1])
 
 
 def read_parts(file: SourceFile, task: ShardTask) -> tuple[Part, ...] | None:
@@ -257,9 +257,9 @@ def read_parts(file: SourceFile, task: ShardTask) -> tuple[Part, ...] | None:
         return None
 
 
-def _read(file: SourceFile, task: ShardTask) -> PlanesOfFile:
+def _read(file: SourceFile, task: ShardTask) -> PlacedFile:
     source = midi_source_of(file.path, task.reading.get("limits", DEFAULT_LIMITS))
-    return read_planes(source, grid=task.grid, pitches=task.pitches, outside=task.outside, **task.reading)
+    return read_placed(source, grid=task.grid, pitches=task.pitches, outside=task.outside, **task.reading)
 
 
 def _columns_of(found: Sequence[Part], expected: Sequence[Part], path: str) -> np.ndarray | None:
