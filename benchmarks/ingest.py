@@ -1,11 +1,15 @@
 """How fast MIDI files become piano rolls, and how right they are, next to what else does it.
 
-    python benchmarks/ingest.py path/to/midi --grids 50hz,16th --rounds 5
+    python benchmarks/ingest.py path/to/midi --grids 50hz,16th --rounds 5 --apart
 
 One process on one core, by processor time. Each round takes the files by the score, and each contender in turn reads
 them, so that what else the machine does meets all of them. Slow contenders read a sample, every so manieth file; what
 is said of seconds, files and frames is of that sample for all of them. Ratios are taken within each round, over the
-files that both read.
+files that both read. With ``--apart``, each contender reads the files in a new process of its own as well, once in each
+round: what another one has left in memory meets none.
+
+A roll of this library fills its planes when they are first used. Rows with ``filled`` use them, as all other libraries
+fill theirs; the rows without it end at the roll.
 
 Right is what an exact reference says: plain Python with fractions over mido's events, each onset and end to the
 nearest line of the grid, halves up, at least one frame a note. Agreement is the intersection over union of the
@@ -29,12 +33,15 @@ import warnings
 from bisect import bisect_right
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import partial
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from itertools import pairwise
 from math import floor
+from multiprocessing import get_context
 from pathlib import Path
 from time import process_time
 from typing import Any
@@ -270,52 +277,45 @@ def our_cells(roll: PianoRoll) -> np.ndarray:
     return piano_cells(roll.active)
 
 
+WAYS = {
+    "from_midi": (False, False, "the roll; its planes are filled when they are first used"),
+    "filled": (False, True, "active and onset planes"),
+    "with velocities, filled": (True, True, "active, onset and velocity planes"),
+}
+"""Ways to read a roll: whether with velocities, whether its planes are used, and what it gives."""
+READERS = {False: ("numpy", "as the first files of a process are read"), True: ("numba", "as later files are read")}
+
+
 def ours(grid: str) -> list[Contender]:
     """This library, in each of its ways."""
-    frames, note = GRIDS[grid], "active and onset planes; 88 pitches, others dropped"
+    frames, pitches = GRIDS[grid], "88 pitches, others dropped"
 
-    def read_roll(path: str, *, compiled: bool, velocity: bool = False) -> PianoRoll:
+    def read_roll(path: str, *, compiled: bool, velocity: bool, filled: bool) -> PianoRoll:
         with loops.forced(active=compiled):
-            return PianoRoll.from_midi(path, grid=frames, outside="drop", velocity=velocity)
+            roll = PianoRoll.from_midi(path, grid=frames, outside="drop", velocity=velocity)
+            if filled:
+                _ = roll.active
+            return roll
 
     def read_score(path: str) -> PianoRoll:
         with loops.forced(active=False):
-            return PianoRoll.from_score(read_midi(path), grid=frames, outside="drop", velocity=False)
+            roll = PianoRoll.from_score(read_midi(path), grid=frames, outside="drop", velocity=False)
+            _ = roll.active
+            return roll
 
-    return [
+    ways = [
         Contender(
-            "ours: from_midi, numpy",
-            lambda path: read_roll(path, compiled=False),
+            f"ours: {way}, {reader}",
+            partial(read_roll, compiled=compiled, velocity=velocity, filled=filled),
             our_cells,
-            f"{note}; as the first files of a process are read",
-        ),
-        Contender(
-            "ours: from_midi, numba",
-            lambda path: read_roll(path, compiled=True),
-            our_cells,
-            f"{note}; as later files are read, no symusic",
-            package="numba",
-        ),
-        Contender(
-            "ours: with velocities, numpy",
-            lambda path: read_roll(path, compiled=False, velocity=True),
-            our_cells,
-            f"{note}, and the velocity plane",
-        ),
-        Contender(
-            "ours: with velocities, numba",
-            lambda path: read_roll(path, compiled=True, velocity=True),
-            our_cells,
-            f"{note}, and the velocity plane, no symusic",
-            package="numba",
-        ),
-        Contender(
-            "ours: read_midi, from_score",
-            read_score,
-            our_cells,
-            f"{note}; the score on the way",
-        ),
+            f"{gives}; {pitches}; {when}",
+            package="numba" if compiled else "",
+        )
+        for way, (velocity, filled, gives) in WAYS.items()
+        for compiled, (reader, when) in READERS.items()
     ]
+    score = "active and onset planes, the score on the way"
+    return [*ways, Contender("ours: read_midi, from_score, filled", read_score, our_cells, f"{score}; {pitches}")]
 
 
 def transposed(roll: np.ndarray) -> np.ndarray:
@@ -447,10 +447,42 @@ def measure(
     return results
 
 
+def measure_apart(grid: str, results: dict[str, Measured], paths: list[str], rounds: int) -> dict[str, Measured]:
+    """Times each contender in new processes: one for each round, in turns."""
+    apart = {name: Measured(frames=measured.frames) for name, measured in results.items()}
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn"), max_tasks_per_child=1) as pool:
+        turns = [(turn, name) for turn in range(rounds) for name in apart]
+        for _, name in tqdm(turns, desc=f"{grid}: apart", leave=False):
+            files = [path for path in paths if path in apart[name].frames]
+            apart[name].seconds.append(pool.submit(time_alone, grid, name, files).result())
+    return apart
+
+
+def time_alone(grid: str, name: str, paths: list[str]) -> dict[str, float]:
+    """Seconds of a contender by file, in this process; it has read all of them once before."""
+    warnings.simplefilter("ignore")
+    pin_to_one_core()
+    contender = next(one for one in contenders(grid) if one.name == name)
+    results = {name: Measured(frames=dict.fromkeys(paths, 0))}
+    for _ in range(1 if contender.slow else 2):
+        time_round([contender], results, paths)
+    return results[name].seconds[-1]
+
+
 # ------------------------------------------------------------------------------------------------------ reporting
 
 
-def figures(contender: Contender, results: dict[str, Measured], base: str, sample: list[str]) -> dict[str, Any]:
+def ratios_of(results: dict[str, Measured], name: str, base: str) -> dict[str, float]:
+    """How many times as fast as the base a contender is; nothing if they read no file both."""
+    if name not in results or base not in results or not results[base].frames.keys() & results[name].frames.keys():
+        return {}
+    ratios = results[name].times_as_fast_as(results[base])
+    return {"median": statistics.median(ratios), "lowest": min(ratios), "highest": max(ratios)}
+
+
+def figures(
+    contender: Contender, results: dict[str, Measured], apart: dict[str, Measured], base: str, sample: list[str]
+) -> dict[str, Any]:
     """What JSON and table say of a contender."""
     if contender.name not in results:
         return {"name": contender.name, "installed": False, "note": contender.note}
@@ -465,9 +497,8 @@ def figures(contender: Contender, results: dict[str, Measured], base: str, sampl
         said |= {"seconds_per_file": seconds, "files_per_second": 1 / seconds, "frames_per_second": frames / seconds}
         said["files_timed"] = len(measured.frames)
         said["seconds_by_round"] = [sum(one.values()) for one in measured.seconds]
-    if read and base in results and results[base].frames.keys() & measured.frames.keys():
-        ratios = measured.times_as_fast_as(results[base])
-        said["times_as_fast"] = {"median": statistics.median(ratios), "lowest": min(ratios), "highest": max(ratios)}
+    for key, timed in (("times_as_fast", results), ("times_as_fast_apart", apart)):
+        said |= {key: ratios} if (ratios := ratios_of(timed, contender.name, base)) else {}
     return said
 
 
@@ -475,13 +506,14 @@ def lines_of(said: dict[str, Any]) -> Iterator[str]:
     """The cells of a contender's row."""
     yield said["name"]
     if not said["installed"]:
-        yield from ("not installed", "", "", "", "", "", said["note"])
+        yield from ("not installed", "", "", "", "", "", "", "", said["note"])
         return
     yield f"{said['files_per_second']:,.1f}" if "files_per_second" in said else "-"
     yield f"{said['frames_per_second']:,.0f}" if "frames_per_second" in said else "-"
-    ratio = said.get("times_as_fast")
-    yield f"{ratio['median']:.3g}" if ratio else "-"
-    yield f"{ratio['lowest']:.3g}..{ratio['highest']:.3g}" if ratio else "-"
+    for key in ("times_as_fast", "times_as_fast_apart"):
+        ratio = said.get(key)
+        yield f"{ratio['median']:.3g}" if ratio else "-"
+        yield f"{ratio['lowest']:.3g}..{ratio['highest']:.3g}" if ratio else "-"
     yield "-" if said["agreement"] is None else f"{said['agreement']:.6f}"
     yield str(len(said["failures"]))
     yield said["note"]
@@ -490,7 +522,8 @@ def lines_of(said: dict[str, Any]) -> Iterator[str]:
 def table(rows: list[dict[str, Any]], base: str) -> str:
     """Aligned plain text: words to the left, numbers to the right."""
     ratio = f"x {base.partition(',')[0]}"
-    heads = ("contender", "files/s", "frames/s", ratio, "lowest..highest", "agreement", "failed", "what differs")
+    spread = "lowest..highest"
+    heads = ("contender", "files/s", "frames/s", ratio, spread, "apart", spread, "agreement", "failed", "what differs")
     cells = [heads, *(tuple(lines_of(row)) for row in rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = []
@@ -536,6 +569,7 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--slow-files", type=int, default=40, help="how many files the slow contenders read")
     parser.add_argument("--only", help="contenders whose names hold one of these words, as ours,mido")
+    parser.add_argument("--apart", action="store_true", help="time each contender in processes of its own as well")
     parser.add_argument("--output", type=Path, default=Path("ingest.json"))
     given = parser.parse_args(arguments)
     given.grids = given.grids.split(",")
@@ -562,8 +596,9 @@ def main(arguments: list[str] | None = None) -> None:
             one for one in contenders(grid) if not given.only or any(w in one.name for w in given.only.split(","))
         ]
         results = measure([one for one in listed if one.installed()], grid, given.paths, sample, given.rounds)
+        apart = measure_apart(grid, results, given.paths, given.rounds) if given.apart else {}
         base = contenders(grid)[0].name
-        rows = [figures(contender, results, base, sample) for contender in listed]
+        rows = [figures(contender, results, apart, base, sample) for contender in listed]
         report["grids"][grid] = {"compared_with": base, "contenders": rows}
         print(f"\n{grid}: {len(sample)} of {len(given.paths)} files, {given.rounds} rounds, one core\n")
         print(table(rows, base), flush=True)

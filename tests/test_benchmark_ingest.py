@@ -36,14 +36,16 @@ def test_it_counts_times_and_compares(tmp_path: Path, grid: str) -> None:
     (tmp_path / "damaged.mid").write_bytes(b"not music")
     output = tmp_path / "out" / "ingest.json"
     options = ("--grids", grid, "--rounds", "2", "--slow-files", "3", "--only", "ours,mido", "--output", output)
+    options += ("--apart",) if grid == "16th" else ()
     done = run_benchmark(tmp_path, *options)
     assert done.returncode == 0, done.stderr
     report = json.loads(output.read_text(encoding="utf-8"))
     assert (report["rounds"], report["files"], report["sample"]) == (2, 3, 3)
     assert report["machine"]["packages"]["mido"]
     rows = report["grids"][grid]["contenders"]
-    ours = [f"ours: {what}, {by}" for what in ("from_midi", "with velocities") for by in ("numpy", "numba")]
-    assert [row["name"] for row in rows][-5:] == [*ours, "ours: read_midi, from_score"]
+    ways = ("from_midi", "filled", "with velocities, filled")
+    ours = [f"ours: {way}, {by}" for way in ways for by in ("numpy", "numba")]
+    assert [row["name"] for row in rows][-7:] == [*ours, "ours: read_midi, from_score, filled"]
     for row in rows:
         assert row["name"] in done.stdout
         assert row["agreement"] == 1

@@ -17,7 +17,7 @@ from jaxtyping import Bool, Int, Int64, UInt8
 
 from pianoroll_seq2seq._internal import compiled as loops
 from pianoroll_seq2seq._internal.limits import DEFAULT_LIMITS, Limits
-from pianoroll_seq2seq._internal.plane_runs import fill_by_stretches, fill_runs
+from pianoroll_seq2seq._internal.plane_runs import fill_by_stretches, fill_runs, set_notes
 from pianoroll_seq2seq.errors import (
     GridError,
     LimitError,
@@ -106,13 +106,16 @@ def fill_planes(
 ) -> tuple[np.ndarray, np.ndarray]:
     """:func:`notes_to_planes` for int64 columns of notes that are known to fit."""
     active, onset = planes = np.empty((2, num_frames, num_columns), dtype=bool)  # one allocation, one release
+    lengths = end_frame - onset_frame
+    if loops.is_active() and lengths.sum() <= active.size:
+        loops.compiled(set_notes)(active.reshape(-1), onset.reshape(-1), onset_frame, end_frame, column, num_columns)
+        return planes[0], planes[1]
     first = onset_frame * np.int64(num_columns)
     first += column
     onset[:] = False
     onset.reshape(-1)[first] = True
-    lengths = end_frame - onset_frame
     ends = lengths.cumsum()
-    if len(ends) and ends[-1] >= _MIN_FRAMES_FOR_STRETCHES * len(ends) and not loops.is_active():
+    if len(ends) and ends[-1] >= _MIN_FRAMES_FOR_STRETCHES * len(ends):
         fill_by_stretches(active, onset_frame, end_frame, column)
     else:
         active[:] = False

@@ -14,8 +14,9 @@ from midi_bytes import END, NOTE, smf
 from pianoroll_seq2seq import FrameLayout, PianoRoll, PitchRange, SlidingWindows
 from pianoroll_seq2seq._internal import compiled as loops
 from pianoroll_seq2seq._internal.compiled import compiled
-from pianoroll_seq2seq._internal.plane_runs import set_runs
+from pianoroll_seq2seq._internal.plane_runs import set_notes
 from pianoroll_seq2seq.midi_io import read_midi, walk
+from pianoroll_seq2seq.quantize import fill_planes
 
 
 @pytest.fixture
@@ -100,14 +101,18 @@ def test_it_is_machine_code() -> None:
     assert loop is compiled(walk.walk, walk.number, walk.system_event)
 
 
-def test_runs_are_set_alike() -> None:
-    """Cells that only the compiled loop sets, or leaves out."""
-    first, lengths = np.array([0, 4, 1]), np.array([1, 3, 2])
-    cells = np.zeros((2, 14), dtype=bool)
-    set_runs(cells[0], first, lengths, 3)
-    compiled(set_runs)(cells[1], first, lengths, 3)
-    assert np.flatnonzero(cells[0]).tolist() == [0, 1, 4, 7, 10]
-    assert np.array_equal(cells[0], cells[1])
+def test_notes_are_filled_alike() -> None:
+    """Cells that only the compiled loop sets, or leaves out: notes of one frame, in the last cell, and overlapping."""
+    onset, end, column = np.array([0, 1, 1, 3, 2]), np.array([1, 4, 2, 5, 5]), np.array([0, 1, 0, 2, 1])
+    notes = onset, end, column
+    plain, machine, planes = (np.ones((2, 15), dtype=bool) for _ in range(3))
+    set_notes(*plain, *notes, 3)
+    compiled(set_notes)(*machine, *notes, 3)
+    planes[:] = np.reshape(fill_planes(*notes, num_frames=5, num_columns=3), (2, 15))
+    assert np.flatnonzero(plain[0]).tolist() == [0, 3, 4, 7, 10, 11, 13, 14]
+    assert np.flatnonzero(plain[1]).tolist() == [0, 3, 4, 7, 11]
+    assert np.array_equal(plain, machine)
+    assert np.array_equal(plain, planes)
 
 
 def test_many_windows_with_velocities_are_filled_by_compiled_loops(

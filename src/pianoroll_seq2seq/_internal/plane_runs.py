@@ -4,8 +4,6 @@ from typing import Any
 
 import numpy as np
 
-from pianoroll_seq2seq._internal import compiled as loops
-
 _BLOCK_CELLS = 2**18  # flat indices at a time: 2 MB
 
 
@@ -39,9 +37,6 @@ def fill_runs(plane: np.ndarray, first: np.ndarray, lengths: np.ndarray, ends: n
     if len(ends) and ends[-1] > cells.size:
         first, lengths = _united(first, lengths, rows, columns)
         ends = lengths.cumsum()
-    if loops.is_active():
-        loops.compiled(set_runs)(cells, first, lengths, columns)
-        return
     # One flat index for each row of each note: the note's first cell, then one row further at each step.
     starts = first - (ends - lengths) * columns
     begin = done = 0
@@ -55,13 +50,17 @@ def fill_runs(plane: np.ndarray, first: np.ndarray, lengths: np.ndarray, ends: n
         begin, done = stop, done + len(index)
 
 
-def set_runs(cells: Any, first: Any, lengths: Any, step: int) -> None:
-    """Sets ``lengths`` cells from each first one, each ``step`` after the last; to be compiled."""
-    for run in range(len(first)):
-        cell = first[run]
-        for _ in range(lengths[run]):
-            cells[cell] = True
-            cell += step
+def set_notes(active: Any, onset: Any, onset_frame: Any, end_frame: Any, column: Any, num_columns: int) -> None:
+    """Fills the cells of both planes, note by note; to be compiled."""
+    active[:] = False
+    onset[:] = False
+    for note in range(len(onset_frame)):
+        cell = onset_frame[note] * num_columns + column[note]
+        end = end_frame[note] * num_columns
+        onset[cell] = True
+        while cell < end:
+            active[cell] = True
+            cell += num_columns
 
 
 def _united(first: np.ndarray, lengths: np.ndarray, rows: int, columns: int) -> tuple[np.ndarray, np.ndarray]:
