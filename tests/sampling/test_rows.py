@@ -22,7 +22,16 @@ from pianoroll_seq2seq.models.seq2seq_lstm import Seq2SeqLSTM
 from pianoroll_seq2seq.models.transformer import CausalTransformer
 from pianoroll_seq2seq.pianoroll import PianoRoll
 from pianoroll_seq2seq.pitches import PitchRange
-from pianoroll_seq2seq.sampling import Draw, Sampler, ScaleConstrained, Threshold, generate, generate_frames
+from pianoroll_seq2seq.sampling import (
+    Draw,
+    Sampler,
+    ScaleConstrained,
+    Threshold,
+    TopP,
+    Typical,
+    generate,
+    generate_frames,
+)
 
 PITCHES = PitchRange(60, 71)
 ACTIVE = FrameLayout(pitches=PITCHES, planes=("active",))
@@ -90,6 +99,9 @@ SAMPLERS: dict[str, Any] = {
     "Draw": lambda layout: Draw(),
     "Draw, cooler": lambda layout: Draw(0.8),
     "Threshold": lambda layout: Threshold(0.4),
+    "TopP": lambda layout: TopP(0.8, num_samples=5),
+    "TopP of one sample": lambda layout: TopP(0.8, num_samples=1),
+    "Typical, cooler": lambda layout: Typical(0.8, temperature=0.9, num_samples=6),
     "ScaleConstrained": lambda layout: ScaleConstrained(Draw(), (0, 2, 4, 5, 7, 9, 11), layout, tries=3),
     "a user's": lambda layout: pick,
     "ScaleConstrained, a user's": lambda layout: ScaleConstrained(pick, (0, 2, 4, 5, 7, 9, 11), layout, tries=3),

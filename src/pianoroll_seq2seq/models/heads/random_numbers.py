@@ -113,6 +113,36 @@ class RowGenerators(torch.Generator):
         return torch.from_numpy(drawn)
 
 
+class RepeatedRows(torch.Generator):
+    """A generator for a batch in which each row of another generator occurs several times, one after the other.
+
+    For several samples of each distribution at once. They take different numbers from the stream of their row.
+
+    Args:
+        generator: of the rows.
+        times: how often each row occurs.
+
+    Example:
+        >>> uniform((6, 5), generator=RepeatedRows(RowGenerators(5, 2), 3)).shape
+        torch.Size([6, 5])
+    """
+
+    _generator: RowGenerators
+    _times: int
+
+    def __new__(cls, *_: Any, **__: Any) -> "RepeatedRows":
+        """PyTorch's part of the object."""
+        return super().__new__(cls)
+
+    def __init__(self, generator: RowGenerators, times: int) -> None:
+        """Takes the generator of the rows."""
+        self._generator, self._times = generator, times
+
+    def uniform(self, columns: int) -> Tensor:
+        """The next numbers of each row, from [0, 1): (rows, columns)."""
+        return self._generator.uniform(columns * self._times).reshape(-1, columns)
+
+
 class SharedNumbers(torch.Generator):
     """A generator that gives every row of a batch the same numbers, for estimates that depend on no other row.
 
@@ -145,11 +175,11 @@ def uniform(shape: Sequence[int], *, generator: torch.Generator, device: torch.d
 
     Args:
         shape: the shape; the first dimension is the batch.
-        generator: where they come from. Of :class:`RowGenerators`, each row has its own; of :class:`SharedNumbers`, all
-            rows have the same.
-        device: of the result; the generator must be of the same, unless it is of :class:`RowGenerators`.
+        generator: where they come from. Of :class:`RowGenerators` and :class:`RepeatedRows`, each row has its own; of
+            :class:`SharedNumbers`, all rows have the same.
+        device: of the result; a generator of PyTorch must be of the same.
     """
-    if not isinstance(generator, RowGenerators | SharedNumbers):
+    if not isinstance(generator, RowGenerators | RepeatedRows | SharedNumbers):
         return torch.rand(tuple(shape), generator=generator, device=device, dtype=torch.float32)
     columns = 1
     for size in shape[1:]:

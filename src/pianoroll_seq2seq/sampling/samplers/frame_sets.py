@@ -10,19 +10,21 @@ which frames belong to a set that holds a given share of the probability:
   estimated set.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.models.heads.contract import FrameDistribution
 from pianoroll_seq2seq.models.heads.precision import check_temperature
+from pianoroll_seq2seq.models.heads.random_numbers import RepeatedRows, RowGenerators, uniform
 
 ROUNDING = 1e-5
 """Sums of probabilities in single precision are known up to this."""
+_SAMPLES_AT_ONCE = 2048
+"""The memory of a distribution is repeated for each."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +41,10 @@ class FrameSet:
     probs: Tensor
     is_exact: bool
 
-    def choose(self, generator: torch.Generator) -> Tensor:
-        """One of the frames, (frame_size,)."""
-        return self.frames[torch.multinomial(self.probs, 1, generator=generator)[0]]
+    def choose(self, number: float) -> Tensor:
+        """The frame (frame_size,) for a random number from [0, 1)."""
+        place = int((self.probs.cumsum(0) <= number * self.probs.sum()).sum())
+        return self.frames[min(place, len(self.frames) - 1)]
 
 
 @dataclass(frozen=True)
@@ -59,28 +62,15 @@ class SampledFrames:
     counts: Tensor
 
     @classmethod
-    def of(
-        cls,
-        distribution: FrameDistribution,
-        num_samples: int,
-        generator: torch.Generator,
-        first: Tensor | None = None,
-    ) -> "SampledFrames":
-        """Samples of a distribution of batch shape () or (1,); ``first`` is one of them."""
-        if first is None:
-            first = distribution.sample(generator=generator)
-        if first.ndim == 1:
-            more = [distribution.sample(generator=generator) for _ in range(num_samples - 1)]
-            frames = torch.stack([first, *more])
-        else:
-            repeated = distribution[torch.zeros(num_samples - 1, dtype=torch.int64, device=first.device)]
-            frames = torch.cat([first, repeated.sample(generator=generator)]) if num_samples > 1 else first
-        frames, counts = torch.unique(frames, dim=0, return_counts=True)
-        if first.ndim == 1:
-            log_probs = torch.stack([distribution.log_prob(frame) for frame in frames])
-        else:
-            log_probs = distribution[torch.zeros(len(frames), dtype=torch.int64, device=first.device)].log_prob(frames)
-        return cls(frames, log_probs.detach().double(), counts)
+    def of(cls, distribution: FrameDistribution, num_samples: int, generator: torch.Generator) -> "SampledFrames":
+        """Samples of one distribution, of batch shape () or (1,)."""
+        first = distribution.sample(generator=generator)
+        if first.ndim > 1:
+            return next(sampled_frames(distribution, first, num_samples, generator))
+        frames = torch.stack([first, *(distribution.sample(generator=generator) for _ in range(num_samples - 1))])
+        different, counts = torch.unique(frames, dim=0, return_counts=True)
+        log_probs = torch.stack([distribution.log_prob(frame) for frame in different])
+        return cls(different, log_probs.detach().double(), counts)
 
     @property
     def rest(self) -> float:
@@ -126,14 +116,42 @@ def choose_each(
 ) -> Tensor:
     """A frame for each distribution of a batch, each from the set of its own samples."""
     first = distribution.sample(generator=generator)
-    if first.shape[:-1] in ((), (1,)):
-        sampled = SampledFrames.of(distribution, num_samples, generator, first)
-        return frame_set(sampled).choose(generator).reshape(first.shape)
-    chosen = []
-    for index in np.ndindex(*first.shape[:-1]):
-        single = distribution[(*index[:-1], slice(index[-1], index[-1] + 1))]
-        chosen.append(frame_set(SampledFrames.of(single, num_samples, generator)).choose(generator))
-    return torch.stack(chosen).reshape(first.shape)
+    if first.ndim == 1:
+        numbers = uniform((1, 1), generator=generator, device=first.device)
+        return frame_set(SampledFrames.of(distribution, num_samples, generator)).choose(float(numbers))
+    if first.ndim > 2:
+        each = [choose_each(distribution[row], num_samples, frame_set, generator) for row in range(len(first))]
+        return torch.stack(each)
+    sets = [frame_set(sampled) for sampled in sampled_frames(distribution, first, num_samples, generator)]
+    numbers = uniform((len(sets), 1), generator=generator, device=first.device)[:, 0].tolist()
+    return torch.stack([each.choose(number) for each, number in zip(sets, numbers, strict=True)])
+
+
+def sampled_frames(
+    distribution: FrameDistribution, first: Tensor, num_samples: int, generator: torch.Generator
+) -> Iterator[SampledFrames]:
+    """Samples of each distribution of a batch.
+
+    Args:
+        distribution: of batch shape (batch,).
+        first: one sample of each, (batch, frame_size).
+        num_samples: samples of each, the first one included.
+        generator: where the random numbers come from.
+    """
+    batch = torch.arange(len(first), device=first.device)
+    for rows in batch.split(max(1, _SAMPLES_AT_ONCE // num_samples)):
+        own = generator
+        if isinstance(generator, RowGenerators):
+            own = RepeatedRows(generator.select(rows), num_samples - 1)
+        frames = first[rows].unsqueeze(1)
+        if num_samples > 1:
+            more = distribution[rows.repeat_interleave(num_samples - 1)].sample(generator=own)
+            frames = torch.cat([frames, more.unflatten(0, (len(rows), -1))], dim=1)
+        different, counts = zip(*(torch.unique(each, dim=0, return_counts=True) for each in frames), strict=True)
+        sizes = [len(each) for each in counts]
+        own_row = rows.repeat_interleave(torch.tensor(sizes, device=rows.device))
+        log_probs = distribution[own_row].log_prob(torch.cat(different)).detach().double()
+        yield from map(SampledFrames, different, log_probs.split(sizes), counts)
 
 
 def tempered(distribution: FrameDistribution, temperature: float) -> FrameDistribution:

@@ -1,6 +1,7 @@
 """Samples from the nucleus of a distribution (top-p)."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -43,6 +44,8 @@ class TopP:
         >>> TopP(0.9)(likely, generator=torch.Generator().manual_seed(0))
         tensor([1., 0.])
     """
+
+    rowwise: ClassVar[bool] = True
 
     p: float
     temperature: float = 1.0

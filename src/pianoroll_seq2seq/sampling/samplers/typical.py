@@ -1,6 +1,7 @@
 """Samples that are about as surprising as the model expects (locally typical sampling)."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -43,6 +44,8 @@ class Typical:
         >>> Typical(0.5)(likely, generator=torch.Generator().manual_seed(0))
         tensor([1., 0.])
     """
+
+    rowwise: ClassVar[bool] = True
 
     p: float
     temperature: float = 1.0
