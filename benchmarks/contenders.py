@@ -1,6 +1,6 @@
 """The ways to train that train.py, scaling.py and gpu.py compare, by way of worker.py.
 
-All hear the same windows, in batches of one size, in an order of their own, and validate after every epoch.
+All train on the same windows, in batches of one size, in an order of their own, and validate after every epoch.
 """
 
 import tempfile

@@ -11,7 +11,7 @@ round: what another one has left in memory meets none.
 A roll of this library fills its planes when they are first used. Rows with ``filled`` use them, as all other libraries
 fill theirs; the rows without it end at the roll.
 
-Right is what an exact reference says: plain Python with fractions over mido's events, each onset and end to the
+The exact reference: plain Python with fractions over mido's events, each onset and end to the
 nearest line of the grid, halves up, at least one frame a note. Agreement is the intersection over union of the
 cells that sound: the pitches of a piano, without drums, summed over the sample.
 
@@ -201,7 +201,7 @@ def plain_loop(path: str, grid: str) -> np.ndarray:
 
 
 def pretty_midi_roll(path: str, **arguments: Any) -> np.ndarray:
-    """Of ``PrettyMIDI.get_piano_roll``, which sustains; of its instruments, where they are told not to."""
+    """The roll of ``PrettyMIDI.get_piano_roll``, which sustains; of each instrument, for one that does not."""
     midi = import_module("pretty_midi").PrettyMIDI(path)
     if not arguments:
         return np.asarray(midi.get_piano_roll(fs=50))
@@ -553,7 +553,7 @@ def machine() -> dict[str, Any]:
 
 
 def pin_to_one_core() -> int | None:
-    """Keeps this process on one of the cores that it may use; None where that cannot be asked for."""
+    """Keeps this process on one of the cores that it may use; None if the system cannot do so."""
     if not hasattr(os, "sched_setaffinity"):
         return None
     core = max(os.sched_getaffinity(0))

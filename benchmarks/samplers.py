@@ -148,13 +148,11 @@ class Gate:
     polyphony: float
 
     @classmethod
-    def of(cls, written: Sequence[PianoRoll], data: Sequence[PianoRoll]) -> tuple["Gate", "Gate"]:
-        """The figures of the written music, and of the data."""
+    def of(cls, written: Sequence[PianoRoll], data: Sequence[PianoRoll]) -> "Gate":
+        """The figures of some music beside the data; of the data itself if both are the same."""
         comparison = compare_sets(written, data, metrics=FIGURES)
-        rows = [comparison.metrics[name] for name in FIGURES]
-        clashes, repeated, in_scale = (row.generated_mean for row in rows)
-        own = cls(clashes, repeated, in_scale, comparison.polyphony_overlap)
-        return own, cls(rows[0].data_mean, rows[1].data_mean, rows[2].data_mean, 1.0)
+        clashes, repeated, in_scale = (comparison.metrics[name].generated_mean for name in FIGURES)
+        return cls(clashes, repeated, in_scale, comparison.polyphony_overlap)
 
     def passes(self, data: "Gate") -> list[bool]:
         """Whether each goal is reached, in the order of the fields."""
@@ -205,9 +203,9 @@ def main() -> None:
     print(f"{'':48}{'clashes':>22}{'repeated':>22}{'in scale':>22}{'polyphony':>22}  all four")
     for name in arguments.samplers:
         started = time.process_time()
-        gates, data = [], Gate.of(originals, originals)[1]
+        gates, data = [], Gate.of(originals, originals)
         for seed, model in enumerate(models):
-            gates.append(Gate.of(SAMPLERS[name](model, task, seed), originals)[0])
+            gates.append(Gate.of(SAMPLERS[name](model, task, seed), originals))
         figures[name] = {"models": [asdict(gate) for gate in gates], "cpu_seconds": time.process_time() - started}
         print(row(name, gates, data), flush=True)
     print(row("the data", [data], data))

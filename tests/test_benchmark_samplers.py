@@ -62,10 +62,10 @@ def test_the_goals(monkeypatch: pytest.MonkeyPatch) -> None:
     benchmark = importlib.import_module("samplers")
     scale = [60, 62, 64, 65, 67, 69, 71, 72]
     calm = chords([[pitch] for pitch in scale for _ in range(2)])
-    own, data = benchmark.Gate.of([calm], [calm])
-    assert own == data == benchmark.Gate(clashes=0.0, repeated=pytest.approx(8 / 15), in_scale=1.0, polyphony=1.0)
-    assert own.passes(data) == [True] * 4
-    restless = benchmark.Gate.of([chords([[pitch] for pitch in scale])], [calm])[0]
+    data = benchmark.Gate.of([calm], [calm])
+    assert data == benchmark.Gate(clashes=0.0, repeated=pytest.approx(8 / 15), in_scale=1.0, polyphony=1.0)
+    assert data.passes(data) == [True] * 4
+    restless = benchmark.Gate.of([chords([[pitch] for pitch in scale])], [calm])
     assert restless.passes(data) == [True, False, True, True]
-    clashing = benchmark.Gate.of([chords([[60, 61]] * 8)], [calm])[0]
+    clashing = benchmark.Gate.of([chords([[60, 61]] * 8)], [calm])
     assert clashing.passes(data) == [False, False, True, False]
