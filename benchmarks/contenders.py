@@ -94,10 +94,16 @@ class Job:
 
 @dataclass(frozen=True)
 class Epoch:
-    """The seconds of an epoch, and its validation loss in nats per frame."""
+    """The seconds of an epoch, those of processor time, and its validation loss in nats per frame."""
 
     seconds: float
+    cpu_seconds: float
     valid_loss: float
+
+
+def clock() -> tuple[float, float]:
+    """The time now, and the processor time of this process so far."""
+    return time.perf_counter(), time.process_time()
 
 
 def write_data(midi_dir: Path, sizes: Sizes, path: Path, pieces: int | None) -> tuple[int, int]:
@@ -213,9 +219,9 @@ def fitted(job: Job, precision: Precision, *, compiled: bool = False) -> list[Ep
     """``fit`` with a progress bar, a tracker, and checkpoints after every epoch."""
     train, valid = job.windows("train"), job.windows("valid")
     model = build_model(job.sizes).to(job.device)
-    marks: list[float] = []
+    marks: list[tuple[float, float]] = []
     with tempfile.TemporaryDirectory() as folder, JsonlTracker(Path(folder) / "events.jsonl") as tracker:
-        begun = time.perf_counter()
+        begun = clock()
         history = fit(
             model,
             train,
@@ -226,23 +232,23 @@ def fitted(job: Job, precision: Precision, *, compiled: bool = False) -> list[Ep
             compile_model=compiled,
             tracker=tracker,
             checkpoint_dir=Path(folder) / "run",
-            on_epoch=[lambda _: marks.append(time.perf_counter())],
+            on_epoch=[lambda _: marks.append(clock())],
             seed=job.seed,
         )
     if not marks:  # not the first process
         return []
-    seconds = np.diff([begun, *marks]).tolist()  # each except the first includes the files of the epoch before
+    # Each except the first includes the files of the epoch before.
+    seconds = np.diff([begun, *marks], axis=0).tolist()
     losses = [epoch.valid_loss for epoch in history.epochs if epoch.valid_loss is not None]
-    return [Epoch(*pair) for pair in zip(seconds, losses, strict=True)]
+    return [Epoch(*both, loss) for both, loss in zip(seconds, losses, strict=True)]
 
 
 def in_turns(loop: Callable[[Job, Precision], Iterator[float]], job: Job, precision: Precision) -> list[Epoch]:
     """The epochs of a loop that yields its validation losses."""
     losses, done = loop(job, precision), []
     for _ in range(job.epochs):
-        begun = time.perf_counter()
-        loss = next(losses)
-        done.append(Epoch(time.perf_counter() - begun, loss))
+        (begun, cpu_begun), loss, (ended, cpu_ended) = clock(), next(losses), clock()
+        done.append(Epoch(ended - begun, cpu_ended - cpu_begun, loss))
     return done
 
 

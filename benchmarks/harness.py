@@ -66,12 +66,15 @@ class Measurement:
         values: seconds for one item, one for each time it was measured.
         warmups: seconds for one item of the first times, which do not count.
         facts: other results, such as losses or memory.
+        cpu_values: seconds of processor time for one item, of all threads, for each of ``values``; empty if unknown.
+            What else the machine does lengthens them less.
     """
 
     name: str
     values: list[float]
     warmups: list[float] = field(default_factory=list)
     facts: dict[str, float | str] = field(default_factory=dict)
+    cpu_values: list[float] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -114,17 +117,17 @@ class Results:
     def __iter__(self) -> Iterator[str]:
         return iter(self._rounds)
 
-    def seconds(self, name: str) -> list[float]:
-        """Seconds for one item: the median of each round."""
-        return [statistics.median(one.values) for one in self[name]]
+    def seconds(self, name: str, *, cpu: bool = False) -> list[float]:
+        """Seconds for one item, or seconds of processor time: the median of each round."""
+        return [statistics.median(one.cpu_values if cpu else one.values) for one in self[name]]
 
-    def per_second(self, name: str) -> Spread:
-        """Items per second, over the rounds."""
-        return Spread.of([1 / seconds for seconds in self.seconds(name)])
+    def per_second(self, name: str, *, cpu: bool = False) -> Spread:
+        """Items per second, or per second of processor time, over the rounds."""
+        return Spread.of([1 / seconds for seconds in self.seconds(name, cpu=cpu)])
 
-    def speedup(self, name: str, base: str) -> Spread:
-        """How many times as fast as ``base`` a row is, over the rounds."""
-        pairs = zip(self.seconds(base), self.seconds(name), strict=True)
+    def speedup(self, name: str, base: str, *, cpu: bool = False) -> Spread:
+        """How many times as fast as ``base`` a row is, over the rounds; of processor time with ``cpu``."""
+        pairs = zip(self.seconds(base, cpu=cpu), self.seconds(name, cpu=cpu), strict=True)
         return Spread.of([base_seconds / seconds for base_seconds, seconds in pairs])
 
     def fact(self, name: str, key: str) -> Spread:

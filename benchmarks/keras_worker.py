@@ -72,11 +72,11 @@ class Clock(keras.callbacks.Callback):  # type: ignore[misc]
     def __init__(self) -> None:
         """Records the start of the first epoch."""
         super().__init__()
-        self.marks = [time.perf_counter()]
+        self.marks = [(time.perf_counter(), time.process_time())]
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Records the time."""
-        self.marks.append(time.perf_counter())
+        self.marks.append((time.perf_counter(), time.process_time()))
 
 
 def main() -> None:
@@ -98,7 +98,7 @@ def main() -> None:
         (part[:, :FRAMES] if parallel else [part[:, :FRAMES], part[:, FRAMES - 1 : -1]], part[:, FRAMES:])
         for part in (train, valid)
     )
-    clock, on_cpu = Clock(), time.process_time()
+    clock = Clock()
     history = model.fit(
         context,
         frames,
@@ -108,16 +108,17 @@ def main() -> None:
         callbacks=[clock],
         verbose=0,
     )
-    share = (time.process_time() - on_cpu) / (clock.marks[-1] - clock.marks[0])
-    seconds = (np.diff(clock.marks) / len(train)).tolist()
+    epochs = np.diff(clock.marks, axis=0)
+    seconds, cpu_seconds = (epochs.T / len(train)).tolist()
     facts = {
         "valid_losses": " ".join(f"{loss * frame_size:.5f}" for loss in history.history["val_loss"]),
-        "cpu_share": share,
+        "cpu_share": float(epochs[:, 1].sum() / epochs[:, 0].sum()),
         "mem_max_rss": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         "keras_version": version("keras"),
         "tensorflow_version": keras.backend.backend() + " " + tensorflow_version(),
     }
-    print(json.dumps([{"name": "Keras", "values": seconds[1:], "warmups": seconds[:1], "facts": facts}]))
+    measurement = {"name": "Keras", "values": seconds[1:], "warmups": seconds[:1], "facts": facts}
+    print(json.dumps([measurement | {"cpu_values": cpu_seconds[1:]}]))
 
 
 def tensorflow_version() -> str:

@@ -6,7 +6,8 @@ Two models: that of the 2017 article, and one of 2 x 512 units whose decoder rea
 a process of its own on one core, in turns (harness.py), the same windows, and validates after every epoch; the first
 epoch of a process is not counted. *plain PyTorch* is the model in PyTorch's modules and the loop one writes by hand;
 *bare* is what ``fit`` computes with nothing around it. The arithmetic floor is the time of the model's matrix products
-at the rate of a large product, measured in the same rounds: no way to train can be quicker with one core.
+at the rate of a large product, measured in the same rounds: no way to train can be quicker with one core. Columns with
+*CPU* are of processor time, which a program on the same core does not lengthen.
 
 For Keras give the interpreter of an environment that has ``keras`` and ``tensorflow-cpu``. Losses after equal epochs:
 
@@ -100,22 +101,21 @@ class Comparison:
         save_results(self.given.output, f"train-{self.model}", results, "\n\n".join(parts))
 
     def speeds(self, results: Results) -> str:
-        """Windows a second, and beside the others."""
-        heads = ("contender", "windows/s", "x plain float32", "x Keras", "of the floor", "epoch 1, s", "MiB")
+        """Windows a second, and beside the others; the same of processor time."""
+        speeds = ("windows/s", "x plain float32", "x Keras")
+        by_cpu = [f"{head}, CPU" for head in speeds]
+        heads = ("contender", *speeds, *by_cpu, "of the floor", "epoch 1, s", "MiB")
         rows: list[Sequence[str]] = []
         for contender in self.contenders():
             name = contender.name
             if name not in results:
-                rows.append((name, contender.missing, *[""] * 5))
+                rows.append((name, contender.missing, *[""] * (len(heads) - 2)))
             elif not is_product(name):
-                beside = [
-                    results.speedup(name, base).format(".2f") if base in results else "" for base in (PLAIN, KERAS)
-                ]
+                found = [cell for cpu in (False, True) for cell in speed_cells(results, name, cpu=cpu)]
                 first = Spread.of([one.warmups[0] * self.counts[0] for one in results[name]]).median
                 memory = results.fact(name, "mem_max_rss").median / 2**20
                 share = self.share_of_floor(results, name).median
-                speed = results.per_second(name).format()
-                rows.append((name, speed, *beside, f"{share:.0%}", f"{first:.1f}", f"{memory:,.0f}"))
+                rows.append((name, *found, f"{share:.0%}", f"{first:.1f}", f"{memory:,.0f}"))
         return table(heads, rows)
 
     def share_of_floor(self, results: Results, name: str) -> Spread:
@@ -125,6 +125,14 @@ class Comparison:
         billions = (training + forward * self.counts[1] / self.counts[0]) / 1e9
         pairs = zip(results.seconds(rate), results.seconds(name), strict=True)
         return Spread.of([best * billions / taken for best, taken in pairs])
+
+
+def speed_cells(results: Results, name: str, *, cpu: bool) -> list[str]:
+    """Windows a second, and beside plain PyTorch and Keras; of processor time with ``cpu``."""
+    beside = [
+        results.speedup(name, base, cpu=cpu).format(".2f") if base in results else "" for base in (PLAIN, KERAS)
+    ]
+    return [results.per_second(name, cpu=cpu).format(), *beside]
 
 
 def rounds(results: Results) -> int:

@@ -54,7 +54,8 @@ def measure_training(name: str, job: Job) -> harness.Measurement:
     }
     facts["gpu_peak_bytes"] = torch.cuda.max_memory_allocated() if on_gpu else 0
     seconds = [epoch.seconds / count for epoch in epochs]
-    return harness.Measurement(name, seconds[1:], seconds[:1], facts)
+    cpu_seconds = [epoch.cpu_seconds / count for epoch in epochs]
+    return harness.Measurement(name, seconds[1:], seconds[:1], facts, cpu_seconds[1:])
 
 
 def measure_product(name: str, job: Job) -> harness.Measurement:
