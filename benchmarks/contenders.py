@@ -240,7 +240,7 @@ def fitted(job: Job, precision: Precision, *, compiled: bool = False) -> list[Ep
     # Each except the first includes the files of the epoch before.
     seconds = np.diff([begun, *marks], axis=0).tolist()
     losses = [epoch.valid_loss for epoch in history.epochs if epoch.valid_loss is not None]
-    return [Epoch(*both, loss) for both, loss in zip(seconds, losses, strict=True)]
+    return [Epoch(wall, cpu, loss) for (wall, cpu), loss in zip(seconds, losses, strict=True)]
 
 
 def in_turns(loop: Callable[[Job, Precision], Iterator[float]], job: Job, precision: Precision) -> list[Epoch]:

@@ -129,9 +129,7 @@ class Comparison:
 
 def speed_cells(results: Results, name: str, *, cpu: bool) -> list[str]:
     """Windows a second, and beside plain PyTorch and Keras; of processor time with ``cpu``."""
-    beside = [
-        results.speedup(name, base, cpu=cpu).format(".2f") if base in results else "" for base in (PLAIN, KERAS)
-    ]
+    beside = [results.speedup(name, base, cpu=cpu).format(".2f") if base in results else "" for base in (PLAIN, KERAS)]
     return [results.per_second(name, cpu=cpu).format(), *beside]
 
 

@@ -108,7 +108,7 @@ def fill_planes(
     active, onset = planes = np.empty((2, num_frames, num_columns), dtype=bool)  # one allocation, one release
     lengths = end_frame - onset_frame
     if loops.is_active() and lengths.sum() <= active.size:
-        loops.compiled(set_notes)(active.reshape(-1), onset.reshape(-1), onset_frame, end_frame, column, num_columns)
+        loops.compiled(set_notes)(active, onset, onset_frame, end_frame, column)
         return planes[0], planes[1]
     first = onset_frame * np.int64(num_columns)
     first += column

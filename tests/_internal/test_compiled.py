@@ -105,14 +105,13 @@ def test_notes_are_filled_alike() -> None:
     """Cells that only the compiled loop sets, or leaves out: notes of one frame, in the last cell, and overlapping."""
     onset, end, column = np.array([0, 1, 1, 3, 2]), np.array([1, 4, 2, 5, 5]), np.array([0, 1, 0, 2, 1])
     notes = onset, end, column
-    plain, machine, planes = (np.ones((2, 15), dtype=bool) for _ in range(3))
-    set_notes(*plain, *notes, 3)
-    compiled(set_notes)(*machine, *notes, 3)
-    planes[:] = np.reshape(fill_planes(*notes, num_frames=5, num_columns=3), (2, 15))
+    plain, machine = (np.ones((2, 5, 3), dtype=bool) for _ in range(2))
+    set_notes(*plain, *notes)
+    compiled(set_notes)(*machine, *notes)
     assert np.flatnonzero(plain[0]).tolist() == [0, 3, 4, 7, 10, 11, 13, 14]
     assert np.flatnonzero(plain[1]).tolist() == [0, 3, 4, 7, 11]
     assert np.array_equal(plain, machine)
-    assert np.array_equal(plain, planes)
+    assert np.array_equal(plain, fill_planes(*notes, num_frames=5, num_columns=3))
 
 
 def test_many_windows_with_velocities_are_filled_by_compiled_loops(

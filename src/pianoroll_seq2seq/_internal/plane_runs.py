@@ -50,8 +50,10 @@ def fill_runs(plane: np.ndarray, first: np.ndarray, lengths: np.ndarray, ends: n
         begin, done = stop, done + len(index)
 
 
-def set_notes(active: Any, onset: Any, onset_frame: Any, end_frame: Any, column: Any, num_columns: int) -> None:
-    """Fills the cells of both planes, note by note; to be compiled."""
+def set_notes(active: Any, onset: Any, onset_frame: Any, end_frame: Any, column: Any) -> None:
+    """Fills both planes, note by note; to be compiled."""
+    num_columns = active.shape[1]
+    active, onset = active.reshape(-1), onset.reshape(-1)
     active[:] = False
     onset[:] = False
     for note in range(len(onset_frame)):

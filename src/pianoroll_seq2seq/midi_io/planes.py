@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Literal, NamedTuple, Unpack
 
-import numpy as np
-
 from pianoroll_seq2seq._internal.limits import DEFAULT_LIMITS, Limits
 from pianoroll_seq2seq.grid import FrameGrid, offset_in
 from pianoroll_seq2seq.meter import Meter

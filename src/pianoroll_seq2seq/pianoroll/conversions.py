@@ -196,7 +196,9 @@ def place_score(
     label = score.name or "the score"
     named = not (parts is None or (isinstance(parts, str) and parts == "tracks"))
     found = [part for part in _found_parts(score, separate=parts is not None) if named or len(part[1][0])]
-    roll_parts, columns_of_parts = columns_by_part(found, parts, pitches=pitches, drums=drums, velocity=velocity, label=label)
+    roll_parts, columns_of_parts = columns_by_part(
+        found, parts, pitches=pitches, drums=drums, velocity=velocity, label=label
+    )
     notes = place_parts(
         columns_of_parts,
         roll_parts,

@@ -117,8 +117,8 @@ def choose_each(
     """A frame for each distribution of a batch, each from the set of its own samples."""
     first = distribution.sample(generator=generator)
     if first.ndim == 1:
-        numbers = uniform((1, 1), generator=generator, device=first.device)
-        return frame_set(SampledFrames.of(distribution, num_samples, generator)).choose(float(numbers))
+        number = float(uniform((1, 1), generator=generator, device=first.device))
+        return frame_set(SampledFrames.of(distribution, num_samples, generator)).choose(number)
     if first.ndim > 2:
         each = [choose_each(distribution[row], num_samples, frame_set, generator) for row in range(len(first))]
         return torch.stack(each)
@@ -139,19 +139,19 @@ def sampled_frames(
         generator: where the random numbers come from.
     """
     batch = torch.arange(len(first), device=first.device)
-    for rows in batch.split(max(1, _SAMPLES_AT_ONCE // num_samples)):
+    for rows in torch.split(batch, max(1, _SAMPLES_AT_ONCE // num_samples)):
         own = generator
         if isinstance(generator, RowGenerators):
             own = RepeatedRows(generator.select(rows), num_samples - 1)
         frames = first[rows].unsqueeze(1)
         if num_samples > 1:
             more = distribution[rows.repeat_interleave(num_samples - 1)].sample(generator=own)
-            frames = torch.cat([frames, more.unflatten(0, (len(rows), -1))], dim=1)
+            frames = torch.cat([frames, torch.unflatten(more, 0, (len(rows), -1))], dim=1)
         different, counts = zip(*(torch.unique(each, dim=0, return_counts=True) for each in frames), strict=True)
         sizes = [len(each) for each in counts]
         own_row = rows.repeat_interleave(torch.tensor(sizes, device=rows.device))
         log_probs = distribution[own_row].log_prob(torch.cat(different)).detach().double()
-        yield from map(SampledFrames, different, log_probs.split(sizes), counts)
+        yield from map(SampledFrames, different, torch.split(log_probs, sizes), counts)
 
 
 def tempered(distribution: FrameDistribution, temperature: float) -> FrameDistribution:
