@@ -104,6 +104,15 @@ def mlflow(session: nox.Session) -> None:
 
 
 @nox.session
+def oldest_numpy(session: nox.Session) -> None:
+    """The tests of reading and of rolls with the oldest NumPy that is accepted, which adds small integers otherwise."""
+    install(session, extras="plot,fast", groups=("test",))
+    oldest = next(one for one in PYPROJECT["project"]["dependencies"] if one.startswith("numpy>="))
+    session.install(oldest.replace(">=", "~=") + ".0")
+    session.run("pytest", *(session.posargs or ["tests/midi_io", "tests/pianoroll", "tests/windowing"]), env=ONE_THREAD)
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Checks the format, lint, and that imports point one way."""
     session.install(*CONSTRAINTS, "--no-deps", "-e", ".")  # its code is not run

@@ -242,11 +242,13 @@ def rasterize(
 class PlacedNotes(NamedTuple):
     """The notes of a piece on its grid, from which its planes can be filled at any time.
 
+    The arrays are small and own their memory, since rolls keep them.
+
     Attributes:
-        onset_frame: the first frame of each note, int64.
-        end_frame: the frame after its last, int64.
-        column: its column, int64.
-        velocity: its velocity, 1..127; None for no velocity plane.
+        onset_frame: the first frame of each note, int32.
+        end_frame: the frame after its last, int32.
+        column: its column, int32.
+        velocity: its velocity, 1..127, uint8; None for no velocity plane.
         num_frames: rows of the planes.
         num_columns: columns of the planes.
     """
@@ -260,13 +262,12 @@ class PlacedNotes(NamedTuple):
 
     def planes(self) -> Planes:
         """The planes, filled anew."""
-        onset_frame, end_frame, column, velocity, *size = self
-        num_frames, num_columns = size
-        active, onset = fill_planes(onset_frame, end_frame, column, num_frames=num_frames, num_columns=num_columns)
-        if velocity is None:
+        size = {"num_frames": self.num_frames, "num_columns": self.num_columns}
+        onset_frame, end_frame, column = (one.astype(np.int64) for one in self[:3])
+        active, onset = fill_planes(onset_frame, end_frame, column, **size)
+        if self.velocity is None:
             return Planes(active, onset)
-        louder = velocities_to_plane(onset_frame, column, velocity, num_frames=num_frames, num_columns=num_columns)
-        return Planes(active, onset, louder)
+        return Planes(active, onset, velocities_to_plane(onset_frame, column, self.velocity, **size))
 
 
 def place_parts(
@@ -301,7 +302,8 @@ def place_parts(
     for columns, part in zip(notes, parts, strict=True):
         inside = _inside(columns[2], part, outside, label) if len(columns[2]) else None
         kept = list(columns) if inside is None else [column[inside] for column in columns]
-        kept[2] = kept[2] + np.int64(num_columns - part.pitches.lowest)
+        kept[2] = kept[2].astype(np.int64)  # NumPy 1 would add in 8 bits
+        kept[2] += num_columns - part.pitches.lowest
         placed.append(kept)
         num_columns += len(part.pitches)
     together = placed[0] if len(placed) == 1 else [np.concatenate(column) for column in zip(*placed, strict=True)]
@@ -359,7 +361,9 @@ def _placed(
             f"{limits.max_cells} cells: {_last_ends(end_tick, tempo, last_tick)}. Cut off strays with "
             f"read_midi(path).truncate(seconds), use a coarser grid, or pass limits=Limits(...)."
         )
-    velocity = columns[3] if len(columns) > 3 else None
+    whole = np.int32 if num_frames < 2**31 else np.int64
+    onset_frame, end_frame, column = (one.astype(whole) for one in (onset_frame, end_frame, column))
+    velocity = columns[3].astype(np.uint8) if len(columns) > 3 else None
     return PlacedNotes(onset_frame, end_frame, column, velocity, num_frames, num_columns)
 
 

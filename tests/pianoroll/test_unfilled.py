@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, replace
 
@@ -11,9 +12,11 @@ from hypothesis import given
 from midi_bytes import NOTE, smf
 from strategies import SONG_FILES, file_bytes
 
-from pianoroll_seq2seq import BeatGrid, PianoRoll, read_midi
+from pianoroll_seq2seq import BeatGrid, Part, PianoRoll, TempoMap, read_midi
+from pianoroll_seq2seq._internal import compiled as loops
 from pianoroll_seq2seq.pianoroll.unchecked import notes_of
 from pianoroll_seq2seq.pitches import PitchRange
+from pianoroll_seq2seq.quantize import place_parts
 
 EVERYTHING = {"pitches": PitchRange(0, 127), "drums": True}
 
@@ -86,9 +89,53 @@ def test_the_fields_are_those_of_every_roll():
     roll = PianoRoll.from_midi(smf(NOTE), velocity=False)
     assert roll.velocity is None
     assert [getattr(roll, each.name) for each in fields(roll)][3] == roll.pitches
+    assert {each.name for each in fields(roll)} <= set(dir(roll))
     with pytest.raises(AttributeError, match="'PianoRoll' object has no attribute 'volume'"):
         roll.volume  # noqa: B018
     assert not hasattr(PianoRoll.__new__(PianoRoll), "active")
+
+
+def test_a_new_name_fills_nothing():
+    """Folders of files give their rolls names."""
+    roll = _read().renamed("x")
+    assert notes_of(roll) is not None
+    assert (roll.name, roll) == ("x", _filled())
+
+
+@pytest.mark.parametrize("compiled", [False, True], ids=["numpy", "numba"])
+def test_an_unfilled_roll_keeps_its_notes_alone(compiled):
+    """An array may be a view of all that the reader found."""
+    if compiled:
+        pytest.importorskip("numba", reason="the extra fast is not installed")
+    with loops.forced(compiled):
+        notes = notes_of(PianoRoll.from_midi(smf(NOTE)))
+    arrays = [notes.onset_frame, notes.end_frame, notes.column, notes.velocity]
+    assert [array.base for array in arrays] == [None] * 4
+    assert [array.itemsize for array in arrays] == [4, 4, 4, 1]
+
+
+def test_a_roll_is_copied_while_another_thread_fills_it():
+    """A writer of checkpoints pickles a roll that the training uses."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            for _ in range(100):
+                roll = _read()
+                tasks = [pool.submit(pickle.dumps, roll), pool.submit(copy.deepcopy, roll)]
+                assert roll.active.any()
+                assert pickle.loads(tasks[0].result()) == tasks[1].result() == roll
+    finally:
+        sys.setswitchinterval(interval)
+
+
+def test_columns_are_counted_beyond_a_byte():
+    """symusic's pitches have 8 bits, and NumPy 1 would add the columns of the parts before in as many."""
+    pitch = np.array([60], dtype=np.int8)
+    notes = [[np.array([0]), np.array([480]), pitch]] * 4
+    parts = [Part(str(index), pitches=PitchRange(0, 127)) for index in range(4)]
+    placed = place_parts(notes, parts, tempo=TempoMap(), grid=BeatGrid(1))
+    assert placed.column.tolist() == [60, 188, 316, 444]
 
 
 @given(SONG_FILES)

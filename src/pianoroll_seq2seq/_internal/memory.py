@@ -24,7 +24,7 @@ _UNDO = {_TRIM_THRESHOLD: 64 * 2**20, _MMAP_MAX: 65_536, _MMAP_THRESHOLD: 32 * 2
 the largest that the adjustment reaches, and reaches in any process that has freed a block of 32 MiB."""
 _MOST_FREE = 256 * 2**20
 """More free memory than this is given back by :func:`trim_memory`."""
-_PROGRAMS, _MOST_PROGRAMS = "ONEDNN_PRIMITIVE_CACHE_CAPACITY", "256"
+_PROGRAMS, _MOST_PROGRAMS = "ONEDNN_PRIMITIVE_CACHE_CAPACITY", "128"
 """oneDNN reads this environment variable when it is first used in a process."""
 _OWN_SETTINGS = ("MALLOC_TRIM_THRESHOLD_", "MALLOC_TOP_PAD_", "MALLOC_MMAP_THRESHOLD_", "MALLOC_MMAP_MAX_")
 

@@ -27,7 +27,7 @@ from pianoroll_seq2seq.pianoroll import conversions, joining
 from pianoroll_seq2seq.pianoroll.columns import checked_planes, move_columns, transpose_planes
 from pianoroll_seq2seq.pianoroll.conversions import RollNotes
 from pianoroll_seq2seq.pianoroll.pretty_midi import pretty_midi_to_bytes, score_to_pretty_midi
-from pianoroll_seq2seq.pianoroll.unchecked import fill, notes_of, roll_of_notes, with_planes
+from pianoroll_seq2seq.pianoroll.unchecked import FilledPlane, notes_of, roll_of_notes, with_fields, with_planes
 from pianoroll_seq2seq.pitches import PIANO, PitchRange
 from pianoroll_seq2seq.quantize import Planes
 from pianoroll_seq2seq.score import Score
@@ -82,7 +82,7 @@ class PianoRoll:
     pitches: PitchRange = PIANO
     tempo: TempoMap = field(default_factory=TempoMap)
     name: str = ""
-    velocity: UInt8[np.ndarray, "frames columns"] | None = field(default_factory=lambda: None)  # no class attribute
+    velocity: UInt8[np.ndarray, "frames columns"] | None = field(default_factory=lambda: None)
     parts: tuple[Part, ...] = ()
     meter: Meter = Meter()  # noqa: RUF009 - frozen
 
@@ -95,16 +95,6 @@ class PianoRoll:
         planes = checked_planes(Planes(self.active, self.onset, self.velocity), parts, label)
         for plane_name, plane in zip(Planes._fields, planes, strict=True):
             object.__setattr__(self, plane_name, plane)
-
-    if not TYPE_CHECKING:  # for type checkers, the planes are there
-
-        def __getattr__(self, name: str) -> object:
-            """A plane that has not been filled."""
-            if name in Planes._fields:
-                fill(self)
-                if name in self.__dict__:
-                    return self.__dict__[name]
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     # -------------------------------------------------------------------------------------- from other forms of music
 
@@ -676,7 +666,7 @@ class PianoRoll:
 
     def renamed(self, name: str) -> "PianoRoll":
         """The same music under another name."""
-        return with_planes(self, self._planes, name=name)
+        return with_fields(self, name=name)
 
     def __eq__(self, other: object) -> bool:
         """Equal when planes, grid, parts and tempo are.
@@ -703,6 +693,10 @@ class PianoRoll:
     __hash__: ClassVar[None] = None  # type: ignore[assignment]
     __setstate__ = make_read_only
 
+    def __getstate__(self) -> dict[str, object]:
+        """A copy of the fields: another thread may fill the planes while they are written."""
+        return dict(self.__dict__)
+
     def __repr__(self) -> str:
         """Size, parts or pitch range, and number of notes; not the planes."""
         count = len(self.notes().pitch)
@@ -721,3 +715,7 @@ class PianoRoll:
     @property
     def _planes(self) -> Planes:
         return joining.planes_of(self)
+
+
+for _plane in Planes._fields:  # here, since a dataclass takes attributes of its body for default values
+    setattr(PianoRoll, _plane, FilledPlane(_plane))

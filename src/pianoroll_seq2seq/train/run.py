@@ -38,7 +38,7 @@ from pianoroll_seq2seq.train.run_state import RunState, read_state
 from pianoroll_seq2seq.train.schedules import schedule_name
 
 _one_at_a_time = threading.RLock()
-_TRIM_SECONDS = 10.0
+_TRIM_SECONDS = 5.0
 """How often freed memory is given back. It is soon requested again, which takes some tenths of a second."""
 
 
