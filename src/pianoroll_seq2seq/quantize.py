@@ -104,13 +104,14 @@ def notes_to_planes(
 def fill_planes(
     onset_frame: np.ndarray, end_frame: np.ndarray, column: np.ndarray, *, num_frames: int, num_columns: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """:func:`notes_to_planes` for int64 columns of notes that are known to fit."""
+    """:func:`notes_to_planes` for notes that are known to fit."""
     active, onset = planes = np.empty((2, num_frames, num_columns), dtype=bool)  # one allocation, one release
     lengths = end_frame - onset_frame
-    if loops.is_active() and lengths.sum() <= active.size:
+    if loops.is_active() and lengths.sum(dtype=np.int64) <= active.size:
         loops.compiled(set_notes)(active, onset, onset_frame, end_frame, column)
         return planes[0], planes[1]
-    first = onset_frame * np.int64(num_columns)
+    onset_frame, end_frame, lengths = (one.astype(np.int64) for one in (onset_frame, end_frame, lengths))
+    first = onset_frame * num_columns
     first += column
     onset[:] = False
     onset.reshape(-1)[first] = True
@@ -147,7 +148,7 @@ def velocities_to_plane(
         array([64, 90], dtype=uint8)
     """
     plane = np.zeros(num_frames * num_columns, dtype=np.uint8)
-    cells = onset_frame * np.int64(num_columns) + column
+    cells = onset_frame.astype(np.int64) * num_columns + column
     values = velocity.astype(np.uint8)
     plane[cells] = values
     if (plane[cells] < values).any():  # a cell with several notes, of which the last is not the loudest
@@ -263,11 +264,10 @@ class PlacedNotes(NamedTuple):
     def planes(self) -> Planes:
         """The planes, filled anew."""
         size = {"num_frames": self.num_frames, "num_columns": self.num_columns}
-        onset_frame, end_frame, column = (one.astype(np.int64) for one in self[:3])
-        active, onset = fill_planes(onset_frame, end_frame, column, **size)
+        active, onset = fill_planes(self.onset_frame, self.end_frame, self.column, **size)
         if self.velocity is None:
             return Planes(active, onset)
-        return Planes(active, onset, velocities_to_plane(onset_frame, column, self.velocity, **size))
+        return Planes(active, onset, velocities_to_plane(self.onset_frame, self.column, self.velocity, **size))
 
 
 def place_parts(
@@ -302,7 +302,7 @@ def place_parts(
     for columns, part in zip(notes, parts, strict=True):
         inside = _inside(columns[2], part, outside, label) if len(columns[2]) else None
         kept = list(columns) if inside is None else [column[inside] for column in columns]
-        kept[2] = kept[2].astype(np.int64)  # NumPy 1 would add in 8 bits
+        kept[2] = kept[2].astype(np.int32)  # NumPy 1 would add in 8 bits
         kept[2] += num_columns - part.pitches.lowest
         placed.append(kept)
         num_columns += len(part.pitches)
@@ -362,7 +362,7 @@ def _placed(
             f"read_midi(path).truncate(seconds), use a coarser grid, or pass limits=Limits(...)."
         )
     whole = np.int32 if num_frames < 2**31 else np.int64
-    onset_frame, end_frame, column = (one.astype(whole) for one in (onset_frame, end_frame, column))
+    onset_frame, end_frame = onset_frame.astype(whole), end_frame.astype(whole)
     velocity = columns[3].astype(np.uint8) if len(columns) > 3 else None
     return PlacedNotes(onset_frame, end_frame, column, velocity, num_frames, num_columns)
 
