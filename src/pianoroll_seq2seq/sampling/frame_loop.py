@@ -18,7 +18,14 @@ from pianoroll_seq2seq.models.heads.random_numbers import RowGenerators
 from pianoroll_seq2seq.models.modes import Evaluation
 from pianoroll_seq2seq.pianoroll.conversions import DEFAULT_VELOCITY
 from pianoroll_seq2seq.sampling.free_cells import FreeCells
-from pianoroll_seq2seq.sampling.samplers import Sampler, next_sampler, sample_rows, select_rows, start_sampler
+from pianoroll_seq2seq.sampling.samplers import (
+    Sampler,
+    check_layouts,
+    next_sampler,
+    sample_rows,
+    select_rows,
+    start_sampler,
+)
 
 
 @runtime_checkable
@@ -82,10 +89,11 @@ class FrameLoop:
         """The loop for a batch of pieces.
 
         Raises:
-            SettingsError: a seed that is no 64-bit integer.
+            SettingsError: a seed that is no 64-bit integer, or a sampler for another layout.
         """
         if not is_whole(seed) or not -(2**63) <= seed < 2**63:
             raise SettingsError(f"seed must be a 64-bit integer, got {seed!r}.")
+        check_layouts(sampler, layout)
         trained = model if isinstance(model, SequenceModel) else None
         device = torch.device("cpu") if trained is None else device_of(trained)
         dtype = torch.float32 if trained is None else dtype_of(trained)

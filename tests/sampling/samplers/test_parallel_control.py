@@ -15,12 +15,14 @@ from pianoroll_seq2seq import (
     Part,
     PianoRoll,
     PitchRange,
+    RepetitionControl,
     TopP,
     VoiceLeading,
     fill,
     generate,
 )
 from pianoroll_seq2seq.errors import SettingsError, ShapeError
+from pianoroll_seq2seq.models.heads.contract import FrameDistribution
 from pianoroll_seq2seq.sampling.samplers.parallel_control import moves_in_parallel
 
 UPPER, LOWER = PitchRange(66, 70), PitchRange(59, 63)
@@ -102,14 +104,20 @@ def parallels(roll: PianoRoll) -> int:
     return counts["parallel fifths"] + counts["parallel octaves"]
 
 
+def one_at_a_time(distribution: FrameDistribution, *, generator: torch.Generator) -> torch.Tensor:
+    """A sampler that is called for each piece on its own, since it does not say otherwise."""
+    return distribution.sample(generator=generator)
+
+
 def test_what_is_written_to_given_notes_has_none() -> None:
     """The given part is not seen, or notes of it are changed."""
     model, given = filling(), pieces(8, frames=24)
     free = fill(model, given, Given.parts("upper"), seed=0)
-    inner = TopP(1.0, num_samples=1)  # a sampler of one piece at a time
-    controlled = fill(model, given, Given.parts("upper"), seed=0, sampler=ParallelControl(LAYOUT, inner, weight=0.0))
     assert sum(map(parallels, free)) > 0
-    assert sum(map(parallels, controlled)) == 0
+    for inner in (one_at_a_time, TopP(1.0, num_samples=1)):
+        sampler = ParallelControl(LAYOUT, inner, weight=0.0)
+        controlled = fill(model, given, Given.parts("upper"), seed=0, sampler=sampler)
+        assert sum(map(parallels, controlled)) == 0
     for before, after in zip(given, controlled, strict=True):
         assert np.array_equal(before[["upper"]].active, after[["upper"]].active)
 
@@ -135,3 +143,14 @@ def test_one_part_and_other_frames_are_refused() -> None:
         ParallelControl(FrameLayout(pitches=UPPER, planes=("active",)))
     with pytest.raises(ShapeError, match=r"expects frames of 10 columns .*, got 7\. Pass the model's layout"):
         ParallelControl(LAYOUT).start(torch.zeros(1, 2, 7))
+
+
+def test_another_order_of_parts_is_refused() -> None:
+    """As many columns, of which each half would be taken for the other part."""
+    reversed_layout = FrameLayout(planes=("active",), parts=PARTS[::-1])
+    for sampler in (
+        ParallelControl(reversed_layout),
+        RepetitionControl(ParallelControl(reversed_layout), weight=0.5),
+    ):
+        with pytest.raises(SettingsError, match=r"ParallelControl has another layout than the model: .*model's layout"):
+            generate(filling(), pieces(1), num_frames=2, sampler=sampler)

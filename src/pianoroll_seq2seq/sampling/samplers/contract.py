@@ -7,6 +7,8 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
+from pianoroll_seq2seq.errors import SettingsError
+from pianoroll_seq2seq.layout import FrameLayout
 from pianoroll_seq2seq.models.heads.contract import FrameDistribution
 from pianoroll_seq2seq.models.heads.random_numbers import RowGenerators, is_rowwise
 
@@ -41,6 +43,32 @@ class SteppingSampler(Protocol):
     def after(self, frame: Tensor) -> Sampler:
         """The sampler of the frame after this one, (batch, frame_size)."""
         ...
+
+
+def check_layouts(sampler: Sampler, layout: FrameLayout | None) -> None:
+    """Validates the layout of a sampler that has one, and of the samplers that it controls.
+
+    A layout of another size is found by the sampler itself when it gets a frame.
+
+    Args:
+        sampler: any sampler.
+        layout: the model's; None if it is unknown.
+
+    Raises:
+        SettingsError: as many columns, but of other pitches or in another order.
+    """
+    own, inner = getattr(sampler, "layout", None), getattr(sampler, "sampler", None)
+    if isinstance(own, FrameLayout) and layout is not None and own.frame_size == layout.frame_size:
+        of_sampler, of_model = (
+            (each.planes, [(part.name, part.drums, part.pitches) for part in each.parts]) for each in (own, layout)
+        )
+        if of_sampler != of_model:
+            raise SettingsError(
+                f"{type(sampler).__name__} has another layout than the model: {own} instead of {layout}. Pass the "
+                f"model's layout."
+            )
+    if inner is not None:
+        check_layouts(inner, layout)
 
 
 @dataclass(frozen=True)
