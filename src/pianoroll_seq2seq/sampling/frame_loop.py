@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from pianoroll_seq2seq._internal.whole_numbers import is_whole
-from pianoroll_seq2seq.errors import SettingsError
+from pianoroll_seq2seq.errors import SettingsError, ShapeError
 from pianoroll_seq2seq.layout import FrameLayout
 from pianoroll_seq2seq.models.contract import FillingModel, SequenceModel, device_of, dtype_of
 from pianoroll_seq2seq.models.heads.contract import FrameDistribution
@@ -20,7 +20,7 @@ from pianoroll_seq2seq.pianoroll.conversions import DEFAULT_VELOCITY
 from pianoroll_seq2seq.sampling.free_cells import FreeCells
 from pianoroll_seq2seq.sampling.samplers import (
     Sampler,
-    check_layouts,
+    for_layout,
     next_sampler,
     sample_rows,
     select_rows,
@@ -89,11 +89,11 @@ class FrameLoop:
         """The loop for a batch of pieces.
 
         Raises:
-            SettingsError: a seed that is no 64-bit integer, or a sampler for another layout.
+            SettingsError: a seed that is no 64-bit integer, no sampler, or one for another layout.
         """
         if not is_whole(seed) or not -(2**63) <= seed < 2**63:
             raise SettingsError(f"seed must be a 64-bit integer, got {seed!r}.")
-        check_layouts(sampler, layout)
+        sampler = for_layout(sampler, layout)
         trained = model if isinstance(model, SequenceModel) else None
         device = torch.device("cpu") if trained is None else device_of(trained)
         dtype = torch.float32 if trained is None else dtype_of(trained)
@@ -158,6 +158,12 @@ class FrameLoop:
         """The frame of a step, with the given cells as they are."""
         if given is None:
             frame = sample_rows(sampler, distribution, self.generators).to(self.dtype)
+            if frame.shape != before.shape:
+                name = getattr(sampler, "__name__", type(sampler).__name__)
+                raise ShapeError(
+                    f"The sampler {name} chose frames of shape {tuple(frame.shape)}; the model has "
+                    f"{tuple(before.shape)} (pieces, columns)."
+                )
             return self._consistent(frame, before)
         frame, cells = given.frames[:, step], given.cells[:, step]
         free = given.has_free[:, step]

@@ -1,12 +1,30 @@
 """``PolyphonyControl``: the distribution that it samples from, and the weights that are found."""
 
 import itertools
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from pianoroll_seq2seq import Bernoulli, Draw, FrameLayout, PianoRoll, PolyphonyControl, RepetitionControl
+from pianoroll_seq2seq import (
+    Bernoulli,
+    BernoulliHead,
+    Draw,
+    FrameDistribution,
+    FrameLayout,
+    PianoRoll,
+    PitchRange,
+    PolyphonyControl,
+    RepetitionControl,
+    ScaleConstrained,
+    Seq2SeqLSTM,
+    TemperatureSchedule,
+    TopP,
+    Typical,
+    generate,
+)
 from pianoroll_seq2seq.errors import SettingsError, ShapeError
 from pianoroll_seq2seq.models.heads.random_numbers import RowGenerators
 from pianoroll_seq2seq.sampling import polyphony_weights
@@ -85,3 +103,58 @@ def test_each_piece_has_random_numbers_of_its_own() -> None:
     control = PolyphonyControl({1: 0.2}, sampler=Draw())
     few, many = (sample_rows(control, Bernoulli(torch.zeros(count, 6)), RowGenerators(3, count)) for count in (2, 7))
     assert torch.equal(few, many[:2])
+
+
+def test_generate_counts_notes_by_the_layout_of_the_model() -> None:
+    """Each note that begins has two columns, its onset as well: an even number for the control, an odd one of notes."""
+    roll = PianoRoll.from_active(np.tile(np.eye(4, dtype=bool)[0], (8, 1)), pitches=PitchRange(60, 63))
+    layout = FrameLayout.of(roll)
+    torch.manual_seed(0)
+    model = Seq2SeqLSTM(layout, hidden_size=4, head=BernoulliHead)
+    torch.nn.init.constant_(model.head.logits.bias, 0.0)
+    sampler = RepetitionControl(PolyphonyControl(dict.fromkeys((0, 1, 3, 4), 0.0)), weight=0.5)
+    written = generate(model, roll, num_frames=32, sampler=sampler, seed=0)
+    assert set(written.active.sum(axis=1).tolist()) == {2}
+
+
+@pytest.mark.parametrize(
+    ("sampler", "message"),
+    [
+        (Draw, "^sampler must be a sampler such as Draw"),
+        ("draw", "^sampler must be a sampler such as Draw"),
+        (RepetitionControl(2.0), "^RepetitionControl.sampler must be a sampler such as Draw.*got 2.0"),  # type: ignore[arg-type]
+    ],
+)
+def test_what_is_no_sampler_is_named(sampler: Any, message: str) -> None:
+    primer = PianoRoll.silent(2, pitches=PitchRange(60, 63))
+    model = Seq2SeqLSTM(FrameLayout.of(primer, onsets=False), hidden_size=4)
+    with pytest.raises(SettingsError, match=message):
+        generate(model, primer, num_frames=2, sampler=sampler)
+
+
+def test_frames_of_another_size_are_named() -> None:
+    def narrow(distribution: FrameDistribution, *, generator: torch.Generator) -> torch.Tensor:
+        return distribution.sample(generator=generator)[:, 1:]
+
+    primer = PianoRoll.silent(2, pitches=PitchRange(60, 63))
+    model = Seq2SeqLSTM(FrameLayout.of(primer, onsets=False), hidden_size=4)
+    with pytest.raises(ShapeError, match=r"sampler narrow chose frames of shape \(1, 3\); the model has \(1, 4\)"):
+        generate(model, primer, num_frames=2, sampler=narrow)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: TopP("0.9"),
+        lambda: TopP(0.9, temperature=float("inf")),
+        lambda: Typical(0.9, num_samples=2.5),
+        lambda: PolyphonyControl([1, 2]),
+        lambda: PolyphonyControl({"3": 1.0}),
+        lambda: TemperatureSchedule(0.9),
+        lambda: ScaleConstrained(Draw(), "C major", FrameLayout()),
+        lambda: Draw(float("inf"))(Bernoulli(torch.zeros(1)), generator=torch.Generator()),
+    ],
+)
+def test_arguments_of_another_type_are_named(make: Callable[[], object]) -> None:
+    with pytest.raises(SettingsError):
+        make()

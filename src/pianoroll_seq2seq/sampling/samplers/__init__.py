@@ -2,7 +2,7 @@
 
 from pianoroll_seq2seq.sampling.samplers.contract import Sampler as Sampler
 from pianoroll_seq2seq.sampling.samplers.contract import SteppingSampler as SteppingSampler
-from pianoroll_seq2seq.sampling.samplers.contract import check_layouts as check_layouts
+from pianoroll_seq2seq.sampling.samplers.contract import for_layout as for_layout
 from pianoroll_seq2seq.sampling.samplers.contract import next_sampler as next_sampler
 from pianoroll_seq2seq.sampling.samplers.contract import sample_rows as sample_rows
 from pianoroll_seq2seq.sampling.samplers.contract import select_rows as select_rows

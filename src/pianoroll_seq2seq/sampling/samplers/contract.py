@@ -1,8 +1,8 @@
 """The contract of a sampler, and how the rows of a batch are sampled."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass, replace
 from functools import cache
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, cast, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -45,19 +45,26 @@ class SteppingSampler(Protocol):
         ...
 
 
-def check_layouts(sampler: Sampler, layout: FrameLayout | None) -> None:
-    """Validates the layout of a sampler that has one, and of the samplers that it controls.
-
-    A layout of another size is found by the sampler itself when it gets a frame.
+def for_layout(sampler: Any, layout: FrameLayout | None, *, owner: str = "") -> Sampler:
+    """A sampler for a model: with the model's layout where it has none, and so the samplers that it controls.
 
     Args:
-        sampler: any sampler.
+        sampler: a sampler; anything else is refused.
         layout: the model's; None if it is unknown.
+        owner: the class of the sampler that controls it, for messages.
 
     Raises:
-        SettingsError: as many columns, but of other pitches or in another order.
+        SettingsError: no sampler; or one with a layout of as many columns as the model's, but of other pitches or in
+            another order. A layout of another size is found by the sampler itself when it gets a frame.
     """
-    own, inner = getattr(sampler, "layout", None), getattr(sampler, "sampler", None)
+    if isinstance(sampler, type) or not callable(sampler):
+        raise SettingsError(f"{owner + '.' if owner else ''}sampler must be a sampler such as Draw(), got {sampler!r}.")
+    if isinstance(sampler, type) or not is_dataclass(sampler):
+        return cast(Sampler, sampler)
+    changed: dict[str, Any] = {}
+    own, inner = getattr(sampler, "layout", layout), getattr(sampler, "sampler", None)
+    if own is None and layout is not None:
+        changed["layout"] = layout
     if isinstance(own, FrameLayout) and layout is not None and own.frame_size == layout.frame_size:
         of_sampler, of_model = (
             (each.planes, [(part.name, part.drums, part.pitches) for part in each.parts]) for each in (own, layout)
@@ -68,7 +75,8 @@ def check_layouts(sampler: Sampler, layout: FrameLayout | None) -> None:
                 f"model's layout."
             )
     if inner is not None:
-        check_layouts(inner, layout)
+        changed["sampler"] = for_layout(inner, layout, owner=type(sampler).__name__)
+    return cast(Sampler, replace(sampler, **changed) if changed else sampler)
 
 
 @dataclass(frozen=True)

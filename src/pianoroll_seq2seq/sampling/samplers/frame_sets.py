@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from pianoroll_seq2seq._internal.whole_numbers import is_real, is_whole
 from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.models.heads.contract import FrameDistribution
 from pianoroll_seq2seq.models.heads.precision import check_temperature
@@ -103,8 +104,8 @@ def check_set_settings(name: str, p: float, temperature: float, num_samples: int
     Raises:
         SettingsError: names them.
     """
-    if not 0 < p <= 1 or num_samples < 1:
-        raise SettingsError(f"{name} needs 0 < p <= 1 and num_samples of at least 1, got {p} and {num_samples}.")
+    if not is_real(p) or not 0 < p <= 1 or not is_whole(num_samples) or num_samples < 1:
+        raise SettingsError(f"{name} needs 0 < p <= 1 and num_samples of at least 1, got {p!r} and {num_samples!r}.")
     check_temperature(temperature)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pianoroll_seq2seq._internal.whole_numbers import is_real, is_whole
 from pianoroll_seq2seq.errors import SettingsError, ShapeError
 from pianoroll_seq2seq.layout import FrameLayout
 from pianoroll_seq2seq.models.heads.contract import FrameDistribution
@@ -29,7 +30,8 @@ class PolyphonyControl:
 
     Args:
         weights: the factor for each number of notes in a frame, such as ``{3: 0.5}``; 1 for other numbers.
-        layout: what the columns of a frame mean, such as the model's ``layout``; None counts all columns.
+        layout: what the columns of a frame mean; ``generate`` sets it to the model's. If it is unknown, all columns
+            count.
         sampler: the sampler to control.
         tries: how often a frame is sampled at most.
 
@@ -51,7 +53,13 @@ class PolyphonyControl:
 
     def __post_init__(self) -> None:
         """Validates the arguments."""
-        in_range = all(number >= 0 and 0 <= weight < float("inf") for number, weight in self.weights.items())
+        weights: object = self.weights
+        if not isinstance(weights, Mapping):
+            raise SettingsError(f"PolyphonyControl needs weights such as {{3: 0.5}}, got {weights!r}.")
+        in_range = all(
+            is_whole(number) and number >= 0 and is_real(weight) and 0 <= weight < float("inf")
+            for number, weight in self.weights.items()
+        )
         if not in_range or self.tries < 1:
             raise SettingsError(
                 f"PolyphonyControl needs numbers of notes and finite weights of at least 0, and tries of at least 1, "

@@ -27,15 +27,16 @@ class RepetitionControl:
     rejected frame is sampled again, up to ``tries`` times; the last one stays. So the result is exact up to a share of
     the frames that falls exponentially with the tries.
 
-    Frames are equal if the same columns are set; with a ``layout``, if the same pitches sound in the same parts.
-    Silence counts as well. Each piece has its own latest frames, beginning with those of its primer.
+    Frames are equal if the same pitches sound in the same parts. Silence counts as well. Each piece has its own latest
+    frames, beginning with those of its primer.
 
     Args:
         sampler: the sampler to control.
-        weight: the factor on the probability of a repetition; 0 for none.
+        weight: the factor on the probability of a repetition; 0 for none, as far as the tries find another frame.
         window: how many of the latest frames count.
         max_run: the most equal frames in a row, such as ``longest_run(training_rolls)``; None for any number.
-        layout: what the columns of a frame mean; None compares all columns.
+        layout: what the columns of a frame mean; ``generate`` sets it to the model's. If it is unknown, all columns
+            are compared.
         tries: how often a frame is sampled at most.
         latest: the latest frames of each piece, (batch, window, columns). ``generate`` sets it, and ``run``.
         run: how many of the latest frames are equal to the last one, itself included, (batch,).

@@ -21,7 +21,7 @@ class ScaleConstrained:
 
     A frame with a note outside the scale is sampled again, up to ``tries`` times. An accepted frame is an exact sample
     from the model's distribution, given that all its notes are in the scale. If all tries fail, notes outside the scale
-    are dropped. The model reads the frames that are kept. Drums are in every scale.
+    are dropped, and the chord is thinner. The model reads the frames that are kept. Drums are in every scale.
 
     Args:
         sampler: the sampler to constrain.
@@ -47,6 +47,12 @@ class ScaleConstrained:
 
     def __post_init__(self) -> None:
         """Validates the scale and the tries. A set becomes a tuple."""
+        scale: object = self.scale
+        if isinstance(scale, str):
+            raise SettingsError(
+                f"ScaleConstrained needs the pitch classes of the scale, such as (0, 2, 4, 5, 7, 9, 11) for C major, "
+                f"got {scale!r}."
+            )
         object.__setattr__(self, "scale", tuple(self.scale))
         if not pitch_class_vector(self.scale).any() or self.tries < 1:
             raise SettingsError(

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
+from pianoroll_seq2seq.errors import SettingsError
 from pianoroll_seq2seq.models.heads.contract import FrameDistribution
 from pianoroll_seq2seq.models.heads.random_numbers import is_rowwise
 from pianoroll_seq2seq.sampling.samplers.contract import Sampler, next_sampler, start_sampler
@@ -24,7 +25,7 @@ class TemperatureSchedule:
         frame: the number of the frame that is sampled. :func:`~pianoroll_seq2seq.sampling.generate` counts it.
 
     Raises:
-        SettingsError: when it samples, if the temperature is not above 0.
+        SettingsError: no function; when it samples, a temperature that is not above 0.
 
     Example:
         >>> from pianoroll_seq2seq import Bernoulli
@@ -36,6 +37,15 @@ class TemperatureSchedule:
     temperature: Callable[[int], float]
     sampler: Sampler = field(default_factory=Draw)
     frame: int = 0
+
+    def __post_init__(self) -> None:
+        """Validates the temperature."""
+        temperature: object = self.temperature
+        if not callable(temperature):
+            raise SettingsError(
+                f"TemperatureSchedule needs a function from the number of a frame to its temperature, such as "
+                f"lambda frame: 0.9, got {temperature!r}. For one temperature, use Draw({temperature!r})."
+            )
 
     @property
     def rowwise(self) -> bool:
