@@ -59,7 +59,8 @@ def for_layout(sampler: Any, layout: FrameLayout | None, *, owner: str = "") -> 
     """
     if isinstance(sampler, type) or not callable(sampler):
         raise SettingsError(f"{owner + '.' if owner else ''}sampler must be a sampler such as Draw(), got {sampler!r}.")
-    if isinstance(sampler, type) or not is_dataclass(sampler):
+    values: Any = sampler if is_dataclass(sampler) else None
+    if values is None:
         return cast(Sampler, sampler)
     changed: dict[str, Any] = {}
     own, inner = getattr(sampler, "layout", layout), getattr(sampler, "sampler", None)
@@ -76,7 +77,7 @@ def for_layout(sampler: Any, layout: FrameLayout | None, *, owner: str = "") -> 
             )
     if inner is not None:
         changed["sampler"] = for_layout(inner, layout, owner=type(sampler).__name__)
-    return cast(Sampler, replace(sampler, **changed) if changed else sampler)
+    return cast(Sampler, replace(values, **changed) if changed else sampler)
 
 
 @dataclass(frozen=True)
