@@ -198,7 +198,7 @@ def test_long_pieces_are_cut_for_training_only() -> None:
     long = rolls(1, 5000)
     recipe = copying(long)
     examples, valid = recipe.examples(long, True), recipe.examples(long, False)
-    assert max(examples.batch([index])[1].shape[1] for index in range(len(examples))) == 2048
+    assert max(examples.batch([index])[1].shape[1] for index in range(len(examples))) == 1024
     assert valid.batch([0])[1].shape[1] == 5000
 
 
