@@ -1,6 +1,6 @@
 """The contract of a sampler, and how the rows of a batch are sampled."""
 
-from dataclasses import dataclass, is_dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import cache
 from typing import Any, Protocol, cast, runtime_checkable
 
@@ -62,8 +62,9 @@ def for_layout(sampler: Any, layout: FrameLayout | None, *, owner: str = "") -> 
     values: Any = sampler if is_dataclass(sampler) else None
     if values is None:
         return cast(Sampler, sampler)
+    named = {one.name: getattr(sampler, one.name) for one in fields(values) if one.init}
     changed: dict[str, Any] = {}
-    own, inner = getattr(sampler, "layout", layout), getattr(sampler, "sampler", None)
+    own, inner = named.get("layout", layout), named.get("sampler")
     if own is None and layout is not None:
         changed["layout"] = layout
     if isinstance(own, FrameLayout) and layout is not None and own.frame_size == layout.frame_size:
@@ -75,8 +76,8 @@ def for_layout(sampler: Any, layout: FrameLayout | None, *, owner: str = "") -> 
                 f"{type(sampler).__name__} has another layout than the model: {own} instead of {layout}. Pass the "
                 f"model's layout."
             )
-    if inner is not None:
-        changed["sampler"] = for_layout(inner, layout, owner=type(sampler).__name__)
+    if inner is not None and (fitting := for_layout(inner, layout, owner=type(sampler).__name__)) is not inner:
+        changed["sampler"] = fitting
     return cast(Sampler, replace(values, **changed) if changed else sampler)
 
 
