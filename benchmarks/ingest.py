@@ -459,7 +459,7 @@ def measure_apart(grid: str, results: dict[str, Measured], paths: list[str], rou
 
 
 def time_alone(grid: str, name: str, paths: list[str]) -> dict[str, float]:
-    """Seconds of a contender by file, in this process; it has read all of them once before."""
+    """Seconds of a contender by file, in this process; unless it is slow, it has read all of them once before."""
     warnings.simplefilter("ignore")
     pin_to_one_core()
     contender = next(one for one in contenders(grid) if one.name == name)

@@ -1,4 +1,4 @@
-"""From a MIDI file directly to the notes and the planes of a piano roll."""
+"""From a MIDI file directly to notes on a grid, from which a piano roll fills its planes."""
 
 from collections.abc import Mapping
 from typing import Literal, NamedTuple, Unpack
